@@ -1,0 +1,86 @@
+"""What can go wrong, for people.
+
+TokbenchError              one sentence on what is wrong and where, one on what helps
+├── AskedWrongly       2   the command or the data must change
+│   ├── FileProblem        a file or folder is missing, unreadable, of the wrong kind, or in the way
+│   ├── DataProblem        the content of a file is not what was asked for: encoding, column, row, label
+│   ├── RecipeProblem      a block, option or value that does not exist or does not fit the others
+│   └── MissingExtra       a package that this command needs is not installed
+└── AnswerIsNo         1   asked rightly, and the answer is no
+    ├── ChecksFailed       check found errors
+    └── OutOfRoom          the disk or the memory was full
+
+Anything else that reaches main() is our bug: exit code 3. Ctrl-C: 130.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class TokbenchError(Exception):
+    """A sentence on what is wrong and where, and in `fix` what helps (a command, if there is one)."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+
+class AskedWrongly(TokbenchError):
+    """The command or its data must change; exit code 2."""
+
+
+class FileProblem(AskedWrongly):
+    """A file or folder is missing, unreadable, of the wrong kind, or in the way."""
+
+
+class DataProblem(AskedWrongly):
+    """The content of a file is not what was asked for: encoding, column, row or label."""
+
+
+class RecipeProblem(AskedWrongly):
+    """A block, option or value that does not exist or does not fit the others."""
+
+
+class MissingExtra(AskedWrongly):
+    """A package that this command needs is not installed."""
+
+    def __init__(self, what: str, package: str, *, extra: str) -> None:
+        super().__init__(
+            f"{what} needs the package {package}, which is not installed",
+            fix=f"pip install 'tokbench[{extra}]'",
+        )
+
+
+class AnswerIsNo(TokbenchError):
+    """Asked rightly, and the answer is no; exit code 1."""
+
+    exit_code = 1
+
+
+class ChecksFailed(AnswerIsNo):
+    """Check found errors, so nothing after it was started."""
+
+
+class OutOfRoom(AnswerIsNo):
+    """The disk or the memory was full."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint naming the known words nearest to `word`, or all of them when none is near.
+
+    >>> did_you_mean("wordpeice", ["bpe", "wordpiece"])
+    'did you mean wordpiece?'
+    >>> did_you_mean("x", ["bpe", "wordpiece"])
+    'known: bpe, wordpiece'
+    """
+    words = list(known)
+    lowered = {each.lower(): each for each in words}
+    near = get_close_matches(word.lower(), lowered, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {' or '.join(lowered[each] for each in near)}?"
+    return f"known: {', '.join(words)}"

@@ -1,0 +1,16 @@
+"""How long work tells how far it is: a callable that is passed in, silent unless someone draws it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Called with the stage's name, what is done and, when known, how much there is in all."""
+
+    def __call__(self, stage: str, done: int, total: int | None = None) -> None:
+        """Show that `done` of `total` units of this stage are finished."""
+
+
+def silent(stage: str, done: int, total: int | None = None) -> None:
+    """Show nothing."""
