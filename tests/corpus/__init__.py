@@ -1,0 +1,1 @@
+"""The corpus room: files in, texts out."""

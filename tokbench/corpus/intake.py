@@ -1,0 +1,111 @@
+"""What comes out of the readers becomes batches: blank texts dropped, long ones cut, the rest counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+
+from tokbench.corpus.cutting import LIMIT, cut
+from tokbench.corpus.lines import Part
+
+BATCH = 1 << 20  # bytes from which a batch is full
+
+
+class Intake:
+    """Counts of the texts so far, before any cutting; a text of white space only is blank and no text."""
+
+    def __init__(self) -> None:
+        self.texts = self.blank = self.utf8_bytes = 0
+        self.sha256 = sha256()  # over all texts, each followed by a line feed
+        self._batch: list[str] = []
+        self._size = 0  # bytes in the batch
+        self._long = _Unfinished()
+
+    def take(self, part: Part) -> Iterator[list[str]]:
+        """The batches that this part fills."""
+        texts, utf8 = part.texts, part.utf8
+        if self._long.begun and texts:
+            yield from self._go_on(texts[0])
+            self._finish()
+            texts, utf8 = texts[1:], b""
+        self._whole(texts, utf8)
+        yield from self._full()
+        if part.unfinished:
+            yield from self._go_on(part.unfinished)
+
+    def last(self) -> Iterator[list[str]]:
+        """The batch that is left, if it holds anything."""
+        if self._batch:
+            yield self._batch
+
+    def _whole(self, texts: list[str], utf8: bytes) -> None:
+        kept = _not_blank(texts)
+        self.blank += len(texts) - len(kept)
+        if not kept:
+            return
+        if len(kept) < len(texts) or not utf8:
+            utf8 = ("\n".join(kept) + "\n").encode()
+        self.sha256.update(utf8)
+        self.texts += len(kept)
+        self.utf8_bytes += len(utf8) - len(kept)
+        self._size += len(utf8)
+        if len(utf8) > LIMIT and max(map(len, kept)) > LIMIT:
+            kept = [piece for text in kept for piece in _pieces(text)]
+        self._batch += kept
+
+    def _full(self) -> Iterator[list[str]]:
+        if self._size >= BATCH:
+            batch, self._batch, self._size = self._batch, [], 0
+            yield batch
+
+    def _go_on(self, part: str) -> Iterator[list[str]]:
+        for text in self._long.add(part):
+            data = text.encode()
+            self.sha256.update(data)
+            self.utf8_bytes += len(data)
+            pieces, self._long.rest = cut(self._long.rest + text)
+            self._batch += pieces
+            self._size += len(data)
+            yield from self._full()
+
+    def _finish(self) -> None:
+        if self._long.held:
+            self.blank += 1
+        else:
+            self.texts += 1
+            self.sha256.update(b"\n")
+            self._batch.append(self._long.rest)
+        self._long = _Unfinished()
+
+
+class _Unfinished:
+    """A text of which not all has come: what is not yet cut, or, as long as it may be blank, all of it."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        self.rest = ""
+        self.held: list[str] = []
+
+    def add(self, part: str) -> list[str]:
+        """What can be counted now: nothing while all is white space, then that and everything after it."""
+        blank_so_far = bool(self.held) or not self.begun
+        self.begun = True
+        if not blank_so_far:
+            return [part]
+        if not part or part.isspace():
+            # A line of nothing but spaces may be longer than memory: equal parts are one string.
+            self.held.append(self.held[-1] if part in self.held[-1:] else part)
+            return []
+        ready, self.held = [*self.held, part], []
+        return ready
+
+
+def _not_blank(texts: list[str]) -> list[str]:
+    """The texts with more in them than white space; most blank ones are empty, so those go first."""
+    kept = list(filter(None, texts))
+    return [text for text in kept if not text.isspace()] if any(map(str.isspace, kept)) else kept
+
+
+def _pieces(text: str) -> list[str]:
+    pieces, rest = cut(text)
+    return [*pieces, rest]

@@ -1,0 +1,113 @@
+"""Parquet: one column of strings, read by record batches, so the pages of one row group are in memory.
+
+A compressed parquet file is unpacked into a temporary file first, since parquet is read from its end.
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from tokbench.corpus.columns import as_text, choose
+from tokbench.corpus.sources import Source
+from tokbench.corpus.unpacking import Done, opened, unpacked
+from tokbench.errors import DataProblem, OutOfRoom
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
+
+ROWS = 256  # decoded at a time: 16 MiB of texts of 64 KiB
+BUFFER = 1 << 20  # bytes of a column's pages that are read ahead
+
+
+def read_parquet(source: Source, column: str | None, done: Done) -> Iterator[str]:
+    """The texts of a parquet file's column."""
+    with _seekable(source, done) as file:
+        table = _open(source, file)
+        name = choose(table.schema_arrow.names, column, source)
+        _refuse_other_types(source, name, table.schema_arrow.field(name).type)
+        row = 0
+        for values in _columns(source, table, name):
+            for value in values:
+                row += 1
+                yield as_text(value, source, f"row {row}")
+            done(source.size * row // max(1, table.metadata.num_rows))
+
+
+@contextmanager
+def _seekable(source: Source, done: Done) -> Iterator[BinaryIO]:
+    """The parquet file itself: on the disk as it is, or unpacked into a file that vanishes afterwards."""
+    if not source.compression:
+        with opened(source) as file:
+            yield file
+        return
+    with tempfile.TemporaryFile() as spool:
+        for chunk in unpacked(source, done):
+            try:
+                spool.write(chunk)
+            except OSError as error:
+                raise _no_room(source, error) from error
+        spool.seek(0)
+        yield cast(BinaryIO, spool)
+
+
+def _no_room(source: Source, error: OSError) -> OutOfRoom:
+    folder = tempfile.gettempdir()
+    full = "is full" if error.errno == errno.ENOSPC else str(error.strerror).lower()
+    free = shutil.disk_usage(folder).free >> 20
+    return OutOfRoom(
+        f"cannot unpack {source.name} into {folder}: it {full} ({free} MiB free)",
+        fix="unpack the file yourself, or set TMPDIR to a folder with room",
+    )
+
+
+def _open(source: Source, file: BinaryIO) -> ParquetFile:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        return parquet.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise _damaged(source, error) from error
+
+
+def _columns(source: Source, table: ParquetFile, name: str) -> Iterator[list[Any]]:
+    """A column's values, a few rows at a time."""
+    import pyarrow
+
+    batches = table.iter_batches(batch_size=ROWS, columns=[name], use_threads=False)
+    while True:
+        try:
+            batch = next(batches, None)
+            values = [] if batch is None else batch.column(0).to_pylist()
+        except (pyarrow.ArrowException, OSError) as error:
+            raise _damaged(source, error) from error
+        except UnicodeDecodeError as error:
+            raise DataProblem(
+                f"{source.name}: a value of column {name!r} is not UTF-8",
+                fix="write that column as UTF-8 strings",
+            ) from error
+        if batch is None:
+            return
+        yield values
+
+
+def _refuse_other_types(source: Source, name: str, kind: Any) -> None:  # noqa: ANN401
+    import pyarrow
+
+    stored = kind.value_type if pyarrow.types.is_dictionary(kind) else kind
+    is_text = (pyarrow.types.is_string, pyarrow.types.is_large_string, pyarrow.types.is_string_view)
+    if not any(each(stored) for each in (*is_text, pyarrow.types.is_null)):
+        raise DataProblem(
+            f"{source.name}: column {name!r} holds {stored}, not text",
+            fix="name another column with --column",
+        )
+
+
+def _damaged(source: Source, error: Exception) -> DataProblem:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return DataProblem(f"{source.name} is not a whole parquet file: {reason}", fix="get the file again")

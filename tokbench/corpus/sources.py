@@ -1,0 +1,118 @@
+"""Which files a person means: paths, folders, globs and "-" become a tuple of sources."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shlex
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from tokbench.corpus.folders import matches, missing, visible_files
+from tokbench.errors import FileProblem
+
+FORMATS = {
+    ".txt": "txt",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
+COMPRESSIONS = {".gz": "gz", ".zst": "zst", ".xz": "xz", ".bz2": "bz2"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to read, or standard input.
+
+    `name` is the path as a person wrote it, or "stdin" (`path` is None then); `format` is one of txt, csv,
+    tsv, json, jsonl, parquet; `compression` is "", gz, zst, xz or bz2; `size` is bytes on disk, 0 for stdin.
+    """
+
+    name: str
+    path: Path | None
+    format: str
+    compression: str
+    size: int
+
+
+STDIN = Source(name="stdin", path=None, format="txt", compression="", size=0)
+
+
+def find_sources(paths: Sequence[str | os.PathLike[str]]) -> tuple[Source, ...]:
+    """Every file that the paths mean, each once, in the order given and sorted within folders and globs.
+
+    A file that is named is read whatever its suffix (an unknown one as plain text); in a folder only known
+    suffixes count, and hidden files and folders are passed over. "-" is standard input, one text a line.
+    """
+    if isinstance(paths, str | os.PathLike):
+        paths = [paths]
+    found: dict[str, Source] = {}
+    for path in paths:
+        for source in _meant(os.fspath(path)):
+            key = "-" if source.path is None else os.path.realpath(source.path)
+            found.setdefault(key, source)
+    if not found:
+        raise FileProblem("no corpus was named", fix="name files, folders, quoted globs, or - for stdin")
+    return tuple(found.values())
+
+
+def _meant(path: str) -> list[Source]:
+    """The sources behind one path: stdin, a file, a folder's files, or a glob's matches."""
+    if path == "-":
+        return [STDIN]
+    if not path:
+        raise FileProblem("the path of a corpus is empty", fix="name a file, a folder, or - for stdin")
+    expanded = os.path.expanduser(path)  # noqa: PTH111  (Path raises where there is no such home)
+    is_glob = glob.has_magic(expanded) and not os.path.lexists(expanded)
+    paths = matches(expanded) if is_glob else [Path(expanded)]
+    sources = [source for each in paths for source in _expand(each)]
+    if not sources:
+        raise FileProblem(
+            f"{path} holds no file to read ({' '.join(FORMATS)}, also with {' '.join(COMPRESSIONS)})",
+            fix="name a file itself to read it as text whatever its suffix",
+        )
+    return sources
+
+
+def _expand(path: Path) -> list[Source]:
+    """The file itself, or all files with a known suffix in the folder."""
+    status = _status(path)
+    if not stat.S_ISDIR(status.st_mode):
+        return [_source(path, status)]
+    known = sorted(each for each in visible_files(path) if _kind(each)[0])
+    return [_source(each, _status(each)) for each in known]
+
+
+def _kind(path: Path) -> tuple[str, str]:
+    """Format ("" when unknown) and compression, by suffix."""
+    name = PurePath(path.name.lower())
+    compression = COMPRESSIONS.get(name.suffix, "")
+    if compression:
+        name = PurePath(name.stem)
+    return FORMATS.get(name.suffix, ""), compression
+
+
+def _source(path: Path, status: os.stat_result) -> Source:
+    if not stat.S_ISREG(status.st_mode):
+        raise FileProblem(
+            f"{path} is not a regular file (a pipe, a socket or a device)",
+            fix=f"send it through stdin: cat {shlex.quote(str(path))} | tokbench … -",
+        )
+    kind, compression = _kind(path)
+    name = str(path).encode("utf-8", "backslashreplace").decode()  # a name may hold bytes that are no text
+    return Source(name=name, path=path, format=kind or "txt", compression=compression, size=status.st_size)
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise missing(path) from error
+    except OSError as error:
+        remedy = f"ls -l {shlex.quote(str(path))}"
+        raise FileProblem(f"cannot read {path}: {error.strerror}", fix=remedy) from error
