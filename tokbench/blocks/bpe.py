@@ -1,0 +1,106 @@
+"""BPE: join the most frequent pair of pieces, again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tokenizers import Tokenizer
+from tokenizers.models import BPE, Model
+from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.trainers import BpeTrainer
+
+from tokbench.blocks.byte_fallback import BYTES, make_ordinary
+from tokbench.blocks.options import Option, characters, choose, flag, probability, text, whole
+from tokbench.blocks.recipe import Recipe
+from tokbench.blocks.special_tokens import added
+from tokbench.errors import RecipeProblem
+from tokbench.progress import Progress
+from tokbench.training.library import train as train_in_child
+from tokbench.training.merges import learn
+from tokbench.training.words import count_words
+
+ABOUT = "the most frequent pairs of pieces are joined, again and again"
+MODEL: Mapping[str, Option] = {
+    "dropout": probability(None),
+    "fuse_unk": flag(False),
+    "byte_fallback": flag(False),
+    "ignore_merges": flag(False),
+}
+TRAINER: Mapping[str, Option] = {
+    "min_frequency": whole(0),
+    "limit_alphabet": whole(None, low=1),
+    "initial_alphabet": characters(),
+    "max_token_length": whole(None, low=1),
+    "continuing_subword_prefix": text(None),
+    "end_of_word_suffix": text(None),
+}
+
+AFFIXES = ("continuing_subword_prefix", "end_of_word_suffix")
+
+
+def check(recipe: Recipe) -> None:
+    """RecipeProblem for choices that would lose bytes without a word."""
+    options = choose(recipe.trainer, TRAINER, "bpe trainer")
+    affixed = _is_affixed(options)
+    if recipe.is_byte_level:
+        for name in ("limit_alphabet", "initial_alphabet", *AFFIXES):
+            if options.get(name):
+                raise RecipeProblem(
+                    f"byte-level BPE takes no {name}: its alphabet is all 256 bytes, and Ġ marks word starts",
+                    fix=f"take away trainer.{name}, or the ByteLevel block",
+                )
+    if recipe.model.get("byte_fallback") and (recipe.is_byte_level or affixed):
+        raise RecipeProblem(
+            "byte_fallback fits neither ByteLevel blocks nor a prefix or suffix of pieces",
+            fix="take away model.byte_fallback; ByteLevel alone loses nothing",
+        )
+
+
+def model(recipe: Recipe) -> Model:
+    """A model that has learned nothing yet."""
+    return _model(recipe)
+
+
+def train(
+    tokenizer: Tokenizer, recipe: Recipe, batches: Iterable[list[str]], *, progress: Progress
+) -> Tokenizer:
+    """The tokenizer with the merges of these texts."""
+    options = choose(recipe.trainer, TRAINER, "bpe trainer")
+    if _is_affixed(options):
+        return _train_affixed(tokenizer, recipe, batches, progress)
+    fallback = recipe.model.get("byte_fallback", False)
+    alphabet = ByteLevel.alphabet() if recipe.is_byte_level else options["initial_alphabet"]
+    trainer = BpeTrainer(
+        vocab_size=recipe.vocab_size,
+        special_tokens=[*added(recipe), *(BYTES if fallback else ())],
+        show_progress=False,
+        **(options | {"initial_alphabet": sorted(alphabet)}),
+    )
+    trained = train_in_child(tokenizer, trainer, batches, progress=progress)
+    return make_ordinary(trained) if fallback else trained
+
+
+def _train_affixed(
+    tokenizer: Tokenizer, recipe: Recipe, batches: Iterable[list[str]], progress: Progress
+) -> Tokenizer:
+    """With a prefix or suffix the library gives other ids in every run, so the merges are learned here."""
+    options = choose(recipe.trainer, TRAINER, "bpe trainer")
+    counts = count_words(tokenizer, batches, progress=progress)
+    learned = learn(
+        counts, vocab_size=recipe.vocab_size, special_tokens=recipe.tokens, progress=progress, **options
+    )
+    affixes = {name: options[name] for name in AFFIXES if name in options}
+    tokenizer.model = _model(recipe, vocab=learned.vocab, merges=learned.merges, **affixes)
+    tokenizer.add_special_tokens(added(recipe))
+    return tokenizer
+
+
+def _model(recipe: Recipe, **learned: Any) -> Model:  # noqa: ANN401
+    """BPE as the recipe says. Bytes need no unk, so a byte-level model has none."""
+    unk = None if recipe.is_byte_level else recipe.special_tokens.get("unk")
+    return BPE(unk_token=unk, **choose(recipe.model, MODEL, "bpe model"), **learned)
+
+
+def _is_affixed(options: Mapping[str, Any]) -> bool:
+    return any(name in options for name in AFFIXES)

@@ -1,0 +1,101 @@
+"""What must hold for a recipe before its texts are read, and for what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tokbench.blocks.byte_fallback import BYTES
+from tokbench.blocks.options import LARGEST, Option, choose, one_of, some_of, whole
+from tokbench.blocks.recipe import Recipe, flat
+from tokbench.blocks.special_tokens import check_special_tokens
+from tokbench.errors import DataProblem, RecipeProblem
+
+MOST_TOKENS = (
+    10_000_000  # ten times the largest vocabulary we know; the library reserves memory for all it is asked
+)
+SIDES = ("left", "right")
+WRAPPER: Mapping[str, Option] = {
+    "model_max_length": whole(None, low=1, high=LARGEST),
+    "padding_side": one_of(*SIDES, default=None),
+    "truncation_side": one_of(*SIDES, default=None),
+    "model_input_names": some_of("input_ids", "token_type_ids", "attention_mask", "special_tokens_mask"),
+}
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """RecipeProblem for what no algorithm can make good."""
+    check_special_tokens(recipe)
+    choose(recipe.wrapper, WRAPPER, "wrapper")
+    _check_bytes(recipe)
+    _check_alphabet(recipe)
+    floor = _floor(recipe)
+    least = floor if _may_be_bytes_alone(recipe) else floor + 1
+    if not least <= recipe.vocab_size <= MOST_TOKENS:
+        raise RecipeProblem(
+            f"vocab_size {recipe.vocab_size} is not possible: this recipe needs {least}, "
+            f"of which {len(recipe.tokens)} for special tokens, and {MOST_TOKENS} is the most",
+            fix=f"--vocab-size {max(least, 8000)}",
+        )
+
+
+def check_result(recipe: Recipe, reached: int) -> None:
+    """RecipeProblem for more tokens than asked, which the library just gives; DataProblem for none."""
+    if reached > recipe.vocab_size:
+        raise RecipeProblem(
+            f"vocab_size {recipe.vocab_size} is too small: "
+            f"the special tokens and the characters of these texts are {reached} already",
+            fix=f"--vocab-size {reached} or more" + _limit_hint(recipe),
+        )
+    if reached <= _floor(recipe) and not _may_be_bytes_alone(recipe):
+        raise DataProblem(
+            "nothing was learned: the blocks left nothing of these texts, or nothing frequent enough",
+            fix="lower trainer.min_frequency, or look at the normalizers and pre_tokenizers",
+        )
+
+
+def _floor(recipe: Recipe) -> int:
+    """The tokens that are there whatever the texts are."""
+    whole_bytes = recipe.is_byte_level or recipe.model.get("byte_fallback")
+    return len(recipe.tokens) + (256 if whole_bytes and recipe.algorithm in ("bpe", "unigram") else 0)
+
+
+def _may_be_bytes_alone(recipe: Recipe) -> bool:
+    """Whether a vocabulary without a learned piece still writes every text."""
+    return recipe.is_byte_level and recipe.algorithm == "bpe"
+
+
+def _limit_hint(recipe: Recipe) -> str:
+    limited = recipe.algorithm in ("bpe", "wordpiece") and not recipe.is_byte_level
+    return ", or keep only the most frequent characters: --set trainer.limit_alphabet=1000" if limited else ""
+
+
+def _check_bytes(recipe: Recipe) -> None:
+    """Bytes are written once, no normalizer changes them afterwards, no token takes their place."""
+    taken = [token for token in recipe.tokens if recipe.model.get("byte_fallback") and token in BYTES]
+    if taken:
+        raise RecipeProblem(
+            f"{taken[0]} cannot be a special token: byte_fallback has it for a byte",
+            fix="give it another name",
+        )
+    normalizers = [each.type for each in flat(recipe.normalizers)]
+    cutters = [each.type for each in flat(recipe.pre_tokenizers)]
+    if [*normalizers, *cutters].count("ByteLevel") > 1:
+        raise RecipeProblem(
+            "ByteLevel stands in this recipe twice, so decoding would not come back to the text",
+            fix="keep one: as a normalizer, or as a pre_tokenizer",
+        )
+    if "ByteLevel" in normalizers[:-1]:
+        raise RecipeProblem(
+            "a normalizer after ByteLevel would change the characters that stand for bytes",
+            fix="put the normalizer ByteLevel last",
+        )
+
+
+def _check_alphabet(recipe: Recipe) -> None:
+    """limit_alphabet wins over initial_alphabet in the library, without a word."""
+    limit, given = recipe.trainer.get("limit_alphabet"), recipe.trainer.get("initial_alphabet", ())
+    if limit is not None and len(set(given)) > limit:
+        raise RecipeProblem(
+            f"initial_alphabet has {len(set(given))} characters and limit_alphabet keeps only {limit}",
+            fix=f"--set trainer.limit_alphabet={len(set(given))} or more",
+        )
