@@ -1,0 +1,93 @@
+"""What a tokenizer is: its blocks in order, its sizes, its special tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tokbench.pretrained.folder import TokenizerFolder
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizerInfo:
+    """A tokenizer in words: blocks as `Name(option=value)`, sizes, roles and ids.
+
+    `vocab_size` counts the model's own tokens, `tokens` the added ones too; a model needs at least
+    `rows_needed` embedding rows (highest id + 1).
+    """
+
+    name: str
+    model: str
+    vocab_size: int
+    tokens: int
+    rows_needed: int
+    normalizers: tuple[str, ...]
+    pre_tokenizers: tuple[str, ...]
+    post_processor: tuple[str, ...]
+    decoders: tuple[str, ...]
+    special_tokens: Mapping[str, tuple[str, int | None]]
+    added_tokens: int
+    tokenizer_class: str
+    model_max_length: int | None
+    padding_side: str
+    model_input_names: tuple[str, ...]
+
+
+def describe(folder: TokenizerFolder) -> TokenizerInfo:
+    """The facts of a loaded tokenizer."""
+    tokenizer, raw, config = folder.tokenizer, folder.raw, folder.config
+    vocabulary = tokenizer.get_vocab(with_added_tokens=True)
+    longest = config.get("model_max_length")
+    return TokenizerInfo(
+        name=folder.name,
+        model=_shown(raw.get("model") or {}, skip=("vocab", "merges")),
+        vocab_size=tokenizer.get_vocab_size(with_added_tokens=False),
+        tokens=len(vocabulary),
+        rows_needed=max(vocabulary.values(), default=-1) + 1,
+        normalizers=tuple(_blocks(raw.get("normalizer"), "normalizers")),
+        pre_tokenizers=tuple(_blocks(raw.get("pre_tokenizer"), "pretokenizers")),
+        post_processor=tuple(_blocks(raw.get("post_processor"), "processors")),
+        decoders=tuple(_blocks(raw.get("decoder"), "decoders")),
+        special_tokens={role: (token, vocabulary.get(token)) for role, token in folder.roles.items()},
+        added_tokens=len(raw.get("added_tokens") or ()),
+        tokenizer_class=str(config.get("tokenizer_class", "")),
+        model_max_length=longest if isinstance(longest, int) and longest < 10**9 else None,
+        padding_side=str(config.get("padding_side", "right")),
+        model_input_names=tuple(config.get("model_input_names") or ("input_ids", "attention_mask")),
+    )
+
+
+def _blocks(block: Mapping[str, Any] | None, inner: str) -> Iterator[str]:
+    if block is None:
+        return
+    if block.get("type") == "Sequence":
+        for each in block.get(inner) or ():
+            yield from _blocks(each, inner)
+    elif block.get("type") == "TemplateProcessing":
+        yield f"TemplateProcessing({_template(block['single'])} | {_template(block['pair'])})"
+    else:
+        yield _shown(block)
+
+
+def _template(parts: list[Mapping[str, Mapping[str, Any]]]) -> str:
+    words = []
+    for part in parts:
+        [(kind, value)] = part.items()
+        name = f"${value['id']}" if kind == "Sequence" else value["id"]
+        words.append(f"{name}:{value['type_id']}")
+    return " ".join(words)
+
+
+def _shown(block: Mapping[str, Any], skip: tuple[str, ...] = ()) -> str:
+    options = ", ".join(
+        f"{name}={_short(value)}"
+        for name, value in block.items()
+        if name != "type" and name not in skip and value is not None
+    )
+    return f"{block.get('type', '?')}({options})"
+
+
+def _short(value: object, longest: int = 60) -> str:
+    words = repr(value)
+    return words if len(words) <= longest else f"{words[: longest - 1]}…"

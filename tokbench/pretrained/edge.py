@@ -1,0 +1,76 @@
+"""The library's edge: its bare errors and its panics become sentences that name the file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tokenizers import Tokenizer
+
+from tokbench.errors import FileProblem
+
+REMEDY = "save it again with tokenizers or transformers, or take a whole copy of it"
+
+
+def parse(text: str, *, name: str) -> Tokenizer:
+    """The tokenizer written in the JSON `text`; `name` is what an error calls it."""
+    with translated(name):
+        return Tokenizer.from_str(text)
+
+
+@contextmanager
+def translated(name: str, *, fix: str = REMEDY) -> Iterator[None]:
+    """Turn whatever the library throws inside into a FileProblem about `name`, without its panic text."""
+    with _held_stderr() as forget:
+        try:
+            yield
+        except BaseException as error:
+            if not is_of_the_library(error):
+                raise
+            forget()
+            raise FileProblem(
+                f"{name} is not a tokenizer the library can use: {_short(error)}", fix=fix
+            ) from error
+
+
+def is_of_the_library(error: BaseException) -> bool:
+    """Whether `error` is one of the Rust library's: a bare Exception, or a panic (which is no Exception).
+
+    >>> is_of_the_library(Exception("invalid type: null")), is_of_the_library(ValueError("ours"))
+    (True, False)
+    """
+    return type(error) is Exception or type(error).__name__ == "PanicException"
+
+
+def _short(error: BaseException) -> str:
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words if len(words) <= 200 else words[:199] + "…"
+
+
+@contextmanager
+def _held_stderr() -> Iterator[Callable[[], None]]:
+    """Hold back what is written to file descriptor 2; hand it on at the end unless it shall be forgotten.
+
+    A panic writes its own report there before Python hears of it.
+    """
+    try:
+        before = os.dup(2)
+    except OSError:  # no stderr at all: nothing to hold back
+        yield lambda: None
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield lambda: os.ftruncate(held.fileno(), 0)
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+            held.seek(0)
+            _hand_on(held.read())
+
+
+def _hand_on(text: bytes) -> None:
+    if text:
+        os.write(2, text)

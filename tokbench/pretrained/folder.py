@@ -1,0 +1,146 @@
+"""Load a tokenizer from a folder, a file or the hub; save one. What is written lands whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from tokbench.errors import FileProblem, did_you_mean
+from tokbench.pretrained import hub
+from tokbench.pretrained.edge import parse
+from tokbench.pretrained.json_files import MIB, parse_object, read_object, read_text
+from tokbench.pretrained.place import ensure_free
+from tokbench.pretrained.special_tokens import extra_of, guessed_roles, roles_of
+from tokbench.pretrained.swap import replacing
+
+__all__ = ["TokenizerFolder", "carried", "ensure_free", "load", "replacing", "save", "tokenizer_text"]
+
+TOKENIZER, CONFIG, ROLES_FILE = "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"
+CHAT = "chat_template.jinja"
+LARGEST = 512 * MIB  # the largest we met, of a vocabulary of a million, has 80
+CONVERT = "convert it with transformers: AutoTokenizer, then save_pretrained"
+HINTS = {
+    "vocab.txt": f"it has a vocab.txt of the older kind: {CONVERT}",
+    "merges.txt": f"it has vocab.json and merges.txt of the older kind: {CONVERT}",
+    "tokenizer.model": f"it has a SentencePiece model: {CONVERT}",
+    "spiece.model": f"it has a SentencePiece model: {CONVERT}",
+    "sentencepiece.bpe.model": f"it has a SentencePiece model: {CONVERT}",
+    "config.json": "it is a model's folder: name the tokenizer's",
+}
+
+
+@dataclass(frozen=True)
+class TokenizerFolder:
+    """A tokenizer and the files it came from.
+
+    `path` is the folder, or the file when a bare tokenizer.json was named. `raw` is tokenizer.json as it
+    is written, baked-in truncation and padding included; `config` is tokenizer_config.json, empty when there
+    is none; `roles` is role → token from all files, or guessed from the usual spellings when none says it;
+    `extra` are the special tokens without a role.
+    """
+
+    name: str
+    path: Path
+    tokenizer: Tokenizer
+    raw: Mapping[str, Any]
+    config: Mapping[str, Any]
+    roles: Mapping[str, str] = field(default_factory=dict)
+    extra: tuple[str, ...] = ()
+
+
+def load(name: str | Path) -> TokenizerFolder:
+    """The tokenizer of a folder, of a bare tokenizer.json, or of a name on the hub; the disk comes first."""
+    path = _find(name)
+    file = path if path.is_file() else path / TOKENIZER
+    text = read_text(file, limit=LARGEST)
+    raw = parse_object(text, name=str(file))
+    if not isinstance(raw.get("model"), Mapping):
+        raise FileProblem(
+            f"{file} is not a tokenizer.json: it describes no model", fix="name a tokenizer's file"
+        )
+    tokenizer = parse(text, name=str(file))
+    config, declared = (_optional(path / CONFIG), _optional(path / ROLES_FILE)) if path.is_dir() else ({}, {})
+    roles = roles_of(declared) | roles_of(config) or guessed_roles(raw)
+    extra = extra_of(config) or extra_of(declared)
+    return TokenizerFolder(str(name), path, tokenizer, raw, config, roles, extra)
+
+
+def save(
+    tokenizer: Tokenizer, config: Mapping[str, Any], into: Path, *, more: Mapping[str, str] | None = None
+) -> None:
+    """Write tokenizer.json, tokenizer_config.json and `more` text files into an existing folder."""
+    import json
+
+    files = {TOKENIZER: tokenizer_text(tokenizer)}
+    if config:
+        files[CONFIG] = json.dumps(config, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    for file, text in {**files, **(more or {})}.items():
+        (into / file).write_text(text, encoding="utf-8", newline="\n")
+
+
+def tokenizer_text(tokenizer: Tokenizer) -> str:
+    """What save writes into tokenizer.json: without truncation and padding, which belong to a call."""
+    if tokenizer.truncation or tokenizer.padding:
+        tokenizer = Tokenizer.from_str(tokenizer.to_str())
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+    return tokenizer.to_str(pretty=True) + "\n"
+
+
+def carried(folder: TokenizerFolder) -> dict[str, str]:
+    """Text files that belong to the tokenizer and go with it into a new folder."""
+    files = [folder.path / CHAT] if folder.path.is_dir() else []
+    return {file.name: read_text(file, limit=16 * MIB) for file in files if file.exists()}
+
+
+def _optional(path: Path) -> dict[str, Any]:
+    return dict(read_object(path)) if path.exists() else {}
+
+
+def _find(name: str | Path) -> Path:
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if (path / TOKENIZER).exists():
+            return path
+        raise FileProblem(f"{name} has no tokenizer.json", fix=_hint(path))
+    if path.exists():
+        return path
+    if not isinstance(name, str) or not hub.may_be_on_hub(name):
+        raise _nothing_at(name)
+    if hub.cached(name, TOKENIZER) is None and "/" in name and path.parent.is_dir():
+        raise _nothing_at(name)  # a slip in a path, rather than a name on the hub
+    return _from_hub(name)
+
+
+def _from_hub(name: str) -> Path:
+    try:
+        return hub.fetch(name, [TOKENIZER], [CONFIG, ROLES_FILE, CHAT])
+    except FileProblem as error:
+        near = _neighbours(Path(name))
+        raise FileProblem(error.message, fix=near or error.fix) from error
+
+
+def _nothing_at(name: str | Path) -> FileProblem:
+    return FileProblem(
+        f"there is no tokenizer at {name}",
+        fix=_neighbours(Path(name)) or "train one: tokbench train-bpe corpus.txt",
+    )
+
+
+def _neighbours(path: Path) -> str:
+    """A hint at a tokenizer of nearly that name beside it, or ''."""
+    beside = [each.parent.name for each in path.parent.glob(f"*/{TOKENIZER}")]
+    found = did_you_mean(path.name, beside)
+    return found if found.startswith("did you mean") else ""
+
+
+def _hint(path: Path) -> str:
+    found = [hint for file, hint in HINTS.items() if (path / file).exists()]
+    inside = [each.parent.name for each in sorted(path.glob(f"*/{TOKENIZER}"))]
+    if inside:
+        return f"there is one inside: {path / inside[0]}"
+    return found[0] if found else "name the folder that holds it, or train one: tokbench train-bpe corpus.txt"

@@ -1,0 +1,68 @@
+"""One JSON file, read with care: the size is capped and whatever is wrong is said in one sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tokbench.errors import FileProblem
+
+MIB = 1 << 20
+WHOLE_COPY = "take a whole copy of the file: this one may have been cut short"
+
+
+def read_object(path: Path, *, limit: int = 16 * MIB) -> Mapping[str, Any]:
+    """The JSON object in `path`, which may have at most `limit` bytes."""
+    return parse_object(read_text(path, limit=limit), name=str(path))
+
+
+def read_text(path: Path, *, limit: int) -> str:
+    """The UTF-8 text of a regular file of at most `limit` bytes."""
+    try:
+        if not path.is_file():  # a pipe would be waited for, a folder read as an error
+            raise FileProblem(f"{path} is not a file", fix="name a file that exists")
+        size = path.stat().st_size
+        if size > limit:
+            raise FileProblem(
+                f"{path} has {size / MIB:,.0f} MiB; no such file is read beyond {limit / MIB:,.0f} MiB",
+                fix="check that it is the file you mean",
+            )
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileProblem(f"{path} is not UTF-8 text: byte {error.start:,}", fix=WHOLE_COPY) from error
+    except OSError as error:
+        raise FileProblem(
+            f"{path} cannot be read: {error.strerror}", fix="check the path and its rights"
+        ) from error
+
+
+def parse_object(text: str, *, name: str) -> Mapping[str, Any]:
+    """The JSON object written in `text`; `name` is what an error calls it."""
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise _not_json(text, name, error) from error
+    except (RecursionError, ValueError) as error:  # nested without end; a number of thousands of digits
+        raise FileProblem(f"{name} is JSON that nobody should read: {error}", fix=WHOLE_COPY) from error
+    if not isinstance(found, dict):
+        raise FileProblem(f"{name} holds a JSON {_kind(found)}, not an object", fix="check the file's name")
+    return found
+
+
+def _not_json(text: str, name: str, error: json.JSONDecodeError) -> FileProblem:
+    start = text[:200].lstrip().lower()
+    if not start:
+        return FileProblem(f"{name} is empty", fix=WHOLE_COPY)
+    if start.startswith("version https://git-lfs"):
+        return FileProblem(f"{name} is a Git LFS pointer, not the file itself", fix="git lfs pull")
+    if start.startswith(("<!doctype", "<html")):
+        return FileProblem(f"{name} is a web page, not JSON", fix="download the file itself, not its page")
+    return FileProblem(
+        f"{name} is not whole JSON: {error.msg} in line {error.lineno}, column {error.colno}", fix=WHOLE_COPY
+    )
+
+
+def _kind(found: object) -> str:
+    return {list: "list", str: "string", type(None): "null"}.get(type(found), type(found).__name__)
