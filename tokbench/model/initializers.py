@@ -1,0 +1,45 @@
+"""How a new row starts: a table of ways to make rows (n, H) from the old, trained rows (V, H)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from tokbench.errors import AskedWrongly, did_you_mean
+
+Pieces = Sequence[Sequence[int]]  # for each new row the old rows it is made of; none for a spare row
+
+
+def pieces_mean(old: Tensor, pieces: Pieces) -> Tensor:
+    """The mean of the old rows that the token was split into; the mean of all where it had none."""
+    lengths = torch.tensor([len(each) for each in pieces], dtype=torch.long)
+    flat = torch.tensor([row for each in pieces for row in each], dtype=torch.long)
+    owner = torch.repeat_interleave(torch.arange(len(pieces)), lengths)
+    sums = torch.zeros(len(pieces), old.shape[1]).index_add_(0, owner, old[flat].float())
+    return torch.where(lengths[:, None] > 0, sums / lengths.clamp(min=1)[:, None], mean(old, pieces))
+
+
+def mean(old: Tensor, pieces: Pieces) -> Tensor:
+    """The mean of all old rows, the same for every new one."""
+    return old.mean(0, dtype=torch.float32).expand(len(pieces), -1)
+
+
+def zero(old: Tensor, pieces: Pieces) -> Tensor:
+    """Nothing: the row says nothing until it is trained."""
+    return torch.zeros(len(pieces), old.shape[1])
+
+
+INITIALIZERS: dict[str, Callable[[Tensor, Pieces], Tensor]] = {
+    "pieces": pieces_mean,
+    "mean": mean,
+    "zero": zero,
+}
+
+
+def initializer(name: str) -> Callable[[Tensor, Pieces], Tensor]:
+    """The way of that name; AskedWrongly names the known ones."""
+    if name not in INITIALIZERS:
+        raise AskedWrongly(f"rows cannot start with {name}", fix=did_you_mean(name, INITIALIZERS))
+    return INITIALIZERS[name]

@@ -1,0 +1,91 @@
+"""A model with its head, loaded from safetensors, in its own dtype, and without a word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
+from transformers import PreTrainedModel
+from transformers.models.auto import modeling_auto
+
+from tokbench.errors import FileProblem
+from tokbench.model.quiet import quiet
+from tokbench.model.source import architecture, find_model
+
+# What a damaged config or weight file was seen to raise inside transformers.
+BROKEN = (
+    ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, OSError, RuntimeError,
+    SafetensorError, StrictDataclassError, TypeError, ValueError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A model in eval mode; `fresh` are weights its file lacks, `dropped` those no class takes."""
+
+    model: PreTrainedModel
+    path: Path
+    fresh: tuple[str, ...]
+    dropped: tuple[str, ...]
+
+
+def load_model(name: str | Path, *, seed: int = 0) -> Loaded:
+    """The model of a folder or hub name, of the class its config names; never runs code from there."""
+    path = find_model(name)
+    kind = _class_of(path)
+    try:
+        with quiet(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)  # for weights the file lacks
+            model, info = kind.from_pretrained(
+                path,
+                dtype="auto",
+                trust_remote_code=False,
+                use_safetensors=True,
+                local_files_only=True,
+                output_loading_info=True,
+            )
+    except BROKEN as error:
+        raise FileProblem(
+            f"{name} cannot be loaded: {_first_line(error)}", fix=f"tokbench check {name}"
+        ) from error
+    missing = tuple(sorted(info["missing_keys"]))
+    _refuse_hollow(name, model, missing)
+    return Loaded(model=model, path=path, fresh=missing, dropped=tuple(sorted(info["unexpected_keys"])))
+
+
+def _class_of(folder: Path) -> Any:  # noqa: ANN401  the classes of transformers are made on demand
+    """The class in config.json if transformers' own tables have it, so the head stays; else AutoModel."""
+    name = architecture(folder)
+    tables = (table for key, table in vars(modeling_auto).items() if key.endswith("_MAPPING_NAMES"))
+    known = {entry for table in tables for value in table.values() for entry in _names(value)}
+    return getattr(transformers, name) if name in known else transformers.AutoModel
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (str(value),)
+
+
+def _refuse_hollow(name: str | Path, model: PreTrainedModel, missing: tuple[str, ...]) -> None:
+    """A head may be new, the body may not: it would be random numbers."""
+    body = [key for key in missing if _is_body(model, key)]
+    if body:
+        raise FileProblem(
+            f"{name} lacks {len(body):,} weights of its body, {body[0]} first: they would be random numbers",
+            fix=f"tokbench check {name}",
+        )
+
+
+def _is_body(model: PreTrainedModel, key: str) -> bool:
+    prefix = f"{model.base_model_prefix}."
+    whole = model.base_model is model
+    return (whole or key.startswith(prefix)) and "pooler" not in key
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300]

@@ -1,0 +1,111 @@
+"""RowPlan: how an old embedding (V_old, H) becomes a new one (V_new, H). Plain data, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from tokbench.errors import AskedWrongly
+
+
+@dataclass(frozen=True, eq=False)  # equal to any mapping of the same pairs, as mappings are
+class Unmoved(Mapping[int, int]):
+    """Rows that stay where they are: a mapping of each id to itself, without writing 150,000 pairs.
+
+    >>> kept = Unmoved((range(0, 3), range(5, 6)))
+    >>> kept[5], 4 in kept, list(kept), kept
+    (5, False, [0, 1, 2, 5], rows 0-2, 5)
+    """
+
+    ranges: tuple[range, ...]
+
+    def __getitem__(self, row: int) -> int:
+        if not any(row in each for each in self.ranges):
+            raise KeyError(row)
+        return row
+
+    def __iter__(self) -> Iterator[int]:
+        for each in self.ranges:
+            yield from each
+
+    def __len__(self) -> int:
+        return sum(map(len, self.ranges))
+
+    def __repr__(self) -> str:
+        return f"rows {', '.join(map(_span, self.ranges))}" if self.ranges else "no rows"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowPlan:
+    """Where every row of the new matrix comes from: each is kept or started, never both.
+
+    `kept` is new id → old id, `started` are the rows without an ancestor, in order; `size` is V_new, spare
+    rows included, and `rows_before` V_old. `tokens_before` and `tokens` are the tokenizer's highest id + 1
+    before and after; rows beyond it are spare.
+    """
+
+    kept: Mapping[int, int] = field(metadata={"json": False})
+    started: tuple[int, ...]
+    size: int
+    rows_before: int
+    tokens_before: int
+    tokens: int
+
+    @property
+    def resize_needed(self) -> bool:
+        """Whether the matrix changes its size; spare rows may have been enough."""
+        return self.size != self.rows_before
+
+    @property
+    def spare_used(self) -> tuple[int, ...]:
+        """Old rows that no token used, and a new token does now."""
+        return tuple(row for row in self.started if row < self.rows_before)
+
+    @property
+    def spare_left(self) -> int:
+        """How many rows are still without a token."""
+        return self.size - self.tokens
+
+
+def plan_added(
+    rows: int, tokens_before: int, new_ids: Iterable[int], pad_to_multiple_of: int | None = None
+) -> RowPlan:
+    """The plan for tokens added to a vocabulary: spare rows first, then as many more as are needed.
+
+    Never shrinks. A matrix that has to grow is rounded up to the multiple; one that has room stays.
+    """
+    if pad_to_multiple_of is not None and pad_to_multiple_of < 1:
+        raise AskedWrongly(
+            f"rows cannot be a multiple of {pad_to_multiple_of}", fix="give 1 or more, such as 64"
+        )
+    new = sorted(set(new_ids))
+    if new and new[0] < 0:
+        raise AskedWrongly(f"{new[0]} is no id", fix="ids start at 0")
+    tokens = max([tokens_before, *(number + 1 for number in new)])
+    size = rows if tokens <= rows else _rounded_up(tokens, pad_to_multiple_of or 1)
+    started = tuple(sorted({*new, *range(rows, size)}))
+    return RowPlan(
+        kept=Unmoved(tuple(_gaps(new, rows))),
+        started=started,
+        size=size,
+        rows_before=rows,
+        tokens_before=tokens_before,
+        tokens=tokens,
+    )
+
+
+def _rounded_up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple
+
+
+def _gaps(taken: Iterable[int], rows: int) -> Iterator[range]:
+    """The stretches of the first `rows` rows between the taken ones."""
+    start = 0
+    for row in [*(row for row in taken if row < rows), rows]:
+        if start < row:
+            yield range(start, row)
+        start = row + 1
+
+
+def _span(rows: range) -> str:
+    return str(rows[0]) if len(rows) == 1 else f"{rows[0]}-{rows[-1]}"
