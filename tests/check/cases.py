@@ -1,0 +1,519 @@
+"""For every rule a folder that violates it: what was done to clean files, and what must be found."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .folders import Files, clean, clean_pair, vocabulary
+
+
+@dataclass(frozen=True)
+class Case:
+    """`damage` is done to the clean files of `kind`; `evidence` are words that the finding must show."""
+
+    code: str
+    severity: str
+    kind: str
+    damage: Callable[[Files], None]
+    evidence: tuple[str, ...]
+    label: str = ""
+    alone: bool = False  # the tokenizer without a model
+
+    @property
+    def files(self):
+        files = (clean if self.alone or self.kind in ("wordlevel", "characters") else clean_pair)(self.kind)
+        self.damage(files)
+        return files
+
+
+def added(content, number, **options):
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    return {"id": number, "content": content, **flags, **options}
+
+
+def rename(files, old, new):
+    """Another name for a token, everywhere in tokenizer.json."""
+    text = json.dumps(files.raw, ensure_ascii=False)
+    files.raw = json.loads(text.replace(json.dumps(old), json.dumps(new)))
+
+
+def drop(files, token):
+    """Take a token out of the vocabulary and the added tokens; the others keep their ids."""
+    del files.raw["model"]["vocab"][token]
+    files.raw["added_tokens"] = [each for each in files.raw["added_tokens"] if each["content"] != token]
+
+
+def put(files, part, **values):
+    getattr(files, part).update(values)
+
+
+def plain(files, *tokens):
+    """Regular added tokens behind the last id."""
+    for token in tokens:
+        files.raw["added_tokens"].append(added(token, files.rows(), special=False, normalized=True))
+
+
+def without_segments(files):
+    for entry in files.raw["post_processor"]["pair"]:
+        next(iter(entry.values()))["type_id"] = 0
+
+
+def gap(files):
+    files.raw["model"]["vocab"]["the"] = 700
+
+
+def ids_shared(files):
+    files.raw["model"]["vocab"]["the"] = files.raw["model"]["vocab"]["fox"]
+
+
+def moved(files):
+    files.raw["added_tokens"].append(added("<|end|>", 500))
+
+
+def nothing_learned(files):
+    kept = {each["content"] for each in files.raw["added_tokens"]}
+    files.raw["model"]["vocab"] = {token: at for token, at in vocabulary(files.raw).items() if token in kept}
+
+
+def not_declared(files):
+    files.raw["added_tokens"] = [each for each in files.raw["added_tokens"] if each["content"] != "[MASK]"]
+
+
+def without_unknown(files):
+    files.raw["model"]["unk_token"] = "[GONE]"
+
+
+def plain_bpe(files):
+    files.raw["pre_tokenizer"] = {"type": "Whitespace"}
+
+
+def covid_twice(files):
+    plain(files, "covid", "COVID")
+
+
+def template_of(token, number):
+    def damage(files):
+        files.raw["post_processor"]["special_tokens"][token]["ids"] = [number]
+
+    return damage
+
+
+def template_in_sequence(files):
+    template_of("</s>", 348)(files)
+    files.raw["post_processor"] = {"type": "Sequence", "processors": [files.raw["post_processor"]]}
+
+
+def old_processor(files):
+    ends = {"sep": ["[SEP]", 77], "cls": ["[CLS]", 2]}
+    files.raw["post_processor"] = {"type": "BertProcessing", **ends}
+
+
+def no_pair_template(files):
+    without = [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}]
+    files.raw["post_processor"]["pair"] = without
+
+
+def segments_before_roberta(files):
+    files.model["type_vocab_size"] = 1
+
+
+def tensors(**shapes):
+    def damage(files):
+        for name, shape in shapes.items():
+            files.tensors[name.replace("__", ".")] = shape
+
+    return damage
+
+
+def rows(number, *, stated=True):
+    """A model with so many rows."""
+
+    def damage(files):
+        files.tensors = {name: (number, *shape[1:]) for name, shape in files.tensors.items()}
+        if stated:
+            files.model["vocab_size"] = number
+
+    return damage
+
+
+def no_tensors(files, **sides):
+    files.tensors = None
+    files.sides |= sides
+
+
+def small_llama(files):
+    """A decoder whose config keeps its class's ids, and none for padding."""
+    files.model = {"model_type": "llama", "vocab_size": files.rows(), "max_position_embeddings": 128}
+    files.tensors = {"model.embed_tokens.weight": (files.rows(), 8), "lm_head.weight": (files.rows(), 8)}
+
+
+def classifying_llama(files):
+    small_llama(files)
+    put(files, "model", architectures=["LlamaForSequenceClassification"], pad_token_id=5)
+
+
+def labels(forth, back, rows=2):
+    def damage(files):
+        put(files, "model", id2label=forth, label2id=back, architectures=["BertForSequenceClassification"])
+        files.tensors |= {"classifier.weight": (rows, 8), "classifier.bias": (rows,)}
+
+    return damage
+
+
+def missing_in_template(files):
+    files.raw["post_processor"]["special_tokens"].pop("[SEP]")
+
+
+def bytes_missing(files):
+    vocab = files.raw["model"]["vocab"]
+    for letter in ("Ã", "ì", "Ł"):
+        vocab[f"{letter}-renamed"] = vocab.pop(letter)
+
+
+def byte_piece_missing(files):
+    files.raw["model"]["vocab"][20][0] = "<gone>"
+
+
+def no_fallback(files):
+    files.raw["model"]["byte_fallback"] = False
+
+
+def no_decoder(files):
+    files.raw["decoder"] = None
+
+
+def removing(files):
+    split = {"type": "Split", "pattern": {"String": "o"}, "behavior": "Removed", "invert": False}
+    files.raw["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [split, files.raw["pre_tokenizer"]]}
+
+
+def all_unknown(files):
+    vocab = files.raw["model"]["vocab"]
+    files.raw["model"]["vocab"] = {
+        token if token.startswith("[") else f"zz{number}": number for token, number in vocab.items()
+    }
+
+
+def cut_and_padded(files):
+    files.raw["truncation"] = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}
+    strategy = {"strategy": {"Fixed": 6}, "direction": "Right", "pad_to_multiple_of": None}
+    files.raw["padding"] = strategy | {"pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"}
+
+
+def no_config(files):
+    files.config = None
+
+
+def cased(files):
+    files.raw["normalizer"]["lowercase"] = False
+    files.config["tokenizer_class"] = "BertTokenizer"
+
+
+def renamed_class(name):
+    return lambda files: put(files, "config", tokenizer_class=name)
+
+
+CASES = [
+    Case("TB101", "warning", "bert", gap, ("highest id 700", "first gap at")),
+    Case("TB102", "error", "bert", ids_shared, ("'the'", "'fox'")),
+    Case("TB103", "error", "bert", moved, ("'<|end|>' 500 → ",)),
+    Case("TB104", "error", "wordlevel", nothing_learned, ("'[PAD]' = 0", "'[UNK]' = 1")),
+    Case("TB201", "error", "bert", not_declared, ("'a[MASK]b' → ", "its id is 4")),
+    Case(
+        "TB201",
+        "error",
+        "bert",
+        lambda files: files.raw["added_tokens"][4].update(special=False, single_word=False, content="[MASK"),
+        ("its id is 4",),
+        "only a part of it is an added token",
+    ),
+    Case("TB202", "error", "bert", lambda files: put(files, "config", cls_token="[X]"), ("cls: '[X]'",)),
+    Case(
+        "TB202",
+        "error",
+        "bert",
+        lambda files: put(files, "config", additional_special_tokens=["<e1>", {"content": "<e2>"}]),
+        ("'<e1>'", "'<e2>'"),
+        "an extra one",
+    ),
+    Case(
+        "TB203",
+        "error",
+        "bert",
+        lambda files: put(files, "config", unk_token="[MASK]"),
+        ("'[UNK]'", "'[MASK]'"),
+    ),
+    Case(
+        "TB203", "warning", "bert", lambda files: files.config.pop("unk_token"), ("'[UNK]'", "None"), "no unk"
+    ),
+    Case("TB204", "error", "bert", without_unknown, ("'[GONE]'",), "WordPiece"),
+    Case("TB204", "error", "wordlevel", without_unknown, ("'[GONE]'",), "WordLevel"),
+    Case(
+        "TB204",
+        "error",
+        "t5",
+        lambda files: put(files, "raw", model=files.raw["model"] | {"unk_id": None}),
+        ("None",),
+    ),
+    Case(
+        "TB204", "error", "gpt2", plain_bpe, ("neither unknown token, bytes, nor byte fallback",), "BPE drops"
+    ),
+    Case(
+        "TB205",
+        "note",
+        "gpt2",
+        lambda files: put(files, "config", pad_token="<|endoftext|>"),
+        ("<|endoftext|>",),
+    ),
+    Case(
+        "TB205",
+        "warning",
+        "bert",
+        lambda files: put(files, "config", pad_token="[UNK]"),
+        ("'[UNK]' = 1",),
+        "unk",
+    ),
+    Case("TB206", "note", "gpt2", lambda files: files.config.pop("pad_token"), ("bos, eos",)),
+    Case("TB207", "warning", "bert", covid_twice, ("comes out as",)),
+    Case("TB301", "error", "roberta", template_of("</s>", 3), ("'</s>' is 2, the template says 3",)),
+    Case(
+        "TB301",
+        "error",
+        "roberta",
+        template_in_sequence,
+        ("'</s>' is 2, the template says 348",),
+        "in a Sequence",
+    ),
+    Case("TB301", "error", "bert", old_processor, ("'[SEP]' is 3, the template says 77",), "of the old kind"),
+    Case("TB302", "warning", "bert", lambda files: put(files, "raw", post_processor=None), ("'a' → a",)),
+    Case("TB302", "warning", "bert", no_pair_template, ("'a' + 'b' → a, b",), "for a pair"),
+    Case(
+        "TB303",
+        "warning",
+        "bert",
+        lambda files: put(files, "config", model_input_names=["input_ids", "attention_mask"]),
+        ("[0, 0, 0, 1, 1]",),
+    ),
+    Case(
+        "TB303",
+        "warning",
+        "bert",
+        lambda files: files.config.pop("model_input_names"),
+        ("None",),
+        "silent",
+        True,
+    ),
+    Case("TB304", "error", "bert", segments_before_roberta, ("type_vocab_size 1", "[0, 0, 0, 1, 1]")),
+    Case("TB401", "error", "bert", rows(100), ("'fox' = ", "'##ck' = ")),
+    Case(
+        "TB401",
+        "error",
+        "bert",
+        lambda files: (rows(100)(files), no_tensors(files)),
+        ("'fox' = ",),
+        "by config only",
+    ),
+    Case(
+        "TB402",
+        "error",
+        "bert",
+        lambda files: put(files, "model", vocab_size=77),
+        ("word_embeddings.weight",),
+    ),
+    Case("TB403", "note", "bert", rows(128), ("128 rows",)),
+    Case("TB403", "warning", "bert", rows(30522), ("30,522 rows",), "not its own"),
+    Case("TB404", "error", "bert", tensors(cls__predictions__bias=(50,)), ("cls.predictions.bias 50",)),
+    Case("TB404", "error", "gpt2", tensors(lm_head__weight=(50, 8)), ("lm_head.weight 50",), "the head"),
+    Case(
+        "TB405",
+        "error",
+        "bert",
+        lambda files: no_tensors(files, **{"model.safetensors": "version 1"}),
+        ("header",),
+    ),
+    Case(
+        "TB405",
+        "error",
+        "bert",
+        lambda files: no_tensors(
+            files, **{"model.safetensors.index.json": {"weight_map": {"a": "../elsewhere.safetensors"}}}
+        ),
+        ("points out of the folder: ../elsewhere.safetensors",),
+        "an index that leads astray",
+    ),
+    Case(
+        "TB406",
+        "warning",
+        "bert",
+        lambda files: no_tensors(files, **{"pytorch_model.bin": "x"}),
+        ("pytorch_model.bin",),
+    ),
+    Case(
+        "TB411",
+        "error",
+        "bert",
+        lambda files: put(files, "model", pad_token_id=1),
+        ("'[PAD]' = 0", "1, '[UNK]'"),
+    ),
+    Case(
+        "TB411",
+        "error",
+        "roberta",
+        lambda files: put(files, "model", pad_token_id=3),
+        ("'<pad>' = 1", "3, '<unk>'"),
+    ),
+    Case("TB411", "error", "gpt2", classifying_llama, ("5",), "a decoder that classifies"),
+    Case("TB411", "warning", "gpt2", small_llama, ("config.json: none",), "a decoder without padding"),
+    Case("TB411", "warning", "t5", lambda files: put(files, "model", pad_token_id=3), ("'<pad>' = 0",), "t5"),
+    Case(
+        "TB412",
+        "warning",
+        "gpt2",
+        lambda files: put(files, "model", eos_token_id=7),
+        ("'<|endoftext|>' = 0", "7"),
+    ),
+    Case("TB412", "warning", "gpt2", small_llama, ("bos_token_id: 1",), "the class's default"),
+    Case(
+        "TB412",
+        "warning",
+        "gpt2",
+        lambda files: files.sides.update({"generation_config.json": {"eos_token_id": [4, 5]}}),
+        ("eos_token_id: 4", "5"),
+        "generation_config",
+    ),
+    Case(
+        "TB413",
+        "error",
+        "bert",
+        lambda files: put(files, "model", pad_token_id=50283),
+        ("pad_token_id 50283",),
+    ),
+    Case(
+        "TB413",
+        "error",
+        "gpt2",
+        lambda files: [files.model.pop(key) for key in ("bos_token_id", "eos_token_id")],
+        ("bos_token_id 50256", "eos_token_id 50256"),
+        "the class's default",
+    ),
+    Case(
+        "TB414",
+        "error",
+        "t5",
+        lambda files: (
+            files.model.pop("decoder_start_token_id"),
+            put(files, "model", architectures=["T5ForConditionalGeneration"]),
+        ),
+        ("t5",),
+    ),
+    Case("TB421", "error", "bert", lambda files: put(files, "config", model_max_length=-1), ("-1",)),
+    Case(
+        "TB421",
+        "error",
+        "bert",
+        lambda files: put(files, "config", model_max_length="512"),
+        ("'512'",),
+        "a string",
+    ),
+    Case(
+        "TB422",
+        "error",
+        "bert",
+        lambda files: put(files, "config", model_max_length=129),
+        ("129", "positions 128"),
+    ),
+    Case(
+        "TB422",
+        "error",
+        "roberta",
+        lambda files: put(files, "config", model_max_length=130),
+        ("positions 128",),
+    ),
+    Case(
+        "TB422", "warning", "bert", lambda files: files.config.pop("model_max_length"), ("none",), "no limit"
+    ),
+    Case(
+        "TB431", "error", "bert", labels({"0": "no", "1": "yes"}, {"no": 1, "yes": 0}), ("no → 1", "yes → 0")
+    ),
+    Case(
+        "TB432",
+        "error",
+        "bert",
+        labels({"0": "no", "1": "yes"}, {"no": 0, "yes": 1}, 3),
+        ("classifier.weight: 3",),
+    ),
+    Case("TB501", "error", "bert", missing_in_template, ("PanicException",)),
+    Case("TB501", "error", "wordlevel", without_unknown, ("Missing",), "no unknown token"),
+    Case("TB502", "error", "gpt2", bytes_missing, ("0xC3 'Ã'", "0xEC 'ì'", "0x9F 'Ł'")),
+    Case("TB503", "error", "t5", byte_piece_missing, ("<0x11>",)),
+    Case("TB503", "warning", "t5", no_fallback, ("<0x00> = 3",), "off"),
+    Case("TB504", "error", "gpt2", no_decoder, ("Ġ",), "byte level"),
+    Case("TB504", "error", "bert", no_decoder, ("##",), "WordPiece"),
+    Case("TB504", "error", "t5", no_decoder, ("▁",), "Unigram"),
+    Case("TB504", "warning", "characters", no_decoder, ("'T h e",), "characters"),
+    Case("TB504", "warning", "gpt2", removing, ("→",), "letters are removed"),
+    Case("TB505", "warning", "gpt2", lambda files: plain(files, "Ö"), ("'Ö' → ",)),
+    Case("TB506", "note", "bert", lambda files: None, ("'The quick", "'the quick")),
+    Case("TB507", "note", "bert", lambda files: None, ("Korean", "emoji")),
+    Case("TB507", "warning", "characters", all_unknown, ("English",), "all of them"),
+    Case("TB508", "note", "gpt2", lambda files: None, ("in NFC", "in NFD")),
+    Case("TB509", "note", "bert", lambda files: None, ("19 characters become 43",)),
+    Case("TB601", "error", "bert", no_config, ("'[PAD]'",), alone=True),
+    Case("TB602", "warning", "bert", renamed_class("TokenizersBackend"), ("TokenizersBackend",)),
+    Case(
+        "TB602",
+        "warning",
+        "bert",
+        lambda files: put(files, "config", extra_special_tokens=["[CLS]"]),
+        ("extra_",),
+        "list",
+    ),
+    Case("TB603", "error", "bert", lambda files: put(files, "config", pad_token=["[PAD]"]), ("TypeError",)),
+    Case("TB604", "error", "bert", cased, ("The quick", "[UNK]"), "rebuilt blocks"),
+    Case("TB605", "error", "wordlevel", renamed_class("GPT2Tokenizer"), ("'<|endoftext|>'",)),
+    Case(
+        "TB606",
+        "error",
+        "bert",
+        lambda files: files.sides.update({"added_tokens.json": {"<x>": 2000}}),
+        ("'<x>' = 2000",),
+    ),
+    Case(
+        "TB606",
+        "error",
+        "bert",
+        lambda files: files.sides.update({"special_tokens_map.json": {"pad_token": "<stalepad>"}}),
+        ("pad: '<stalepad>'", "'[PAD]'"),
+        "roles",
+    ),
+    Case(
+        "TB607",
+        "warning",
+        "bert",
+        lambda files: files.sides.update({"vocab.txt": "[PAD]\nfox\n"}),
+        ("'fox' is",),
+    ),
+    Case(
+        "TB607",
+        "warning",
+        "gpt2",
+        lambda files: files.sides.update({"vocab.json": "{"}),
+        ("vocab.json",),
+        "broken",
+    ),
+    Case("TB608", "warning", "bert", cut_and_padded, ("truncation: 4", "padding: {'Fixed': 6}")),
+    Case(
+        "TB609",
+        "warning",
+        "bert",
+        lambda files: put(files, "config", auto_map={"AutoTokenizer": ["t.T", None]}),
+        ("t.T",),
+    ),
+    Case(
+        "TB610",
+        "note",
+        "bert",
+        lambda files: files.sides.update({"tokbench.json": {"tokenizer_json_sha256": "ab"}}),
+        ("ab",),
+    ),
+]
