@@ -1,0 +1,184 @@
+"""The order of a run: parts, training, evaluation, saving, proof. Nothing is decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+import torch
+import transformers
+
+import tokbench
+from tokbench.finetune import metrics
+from tokbench.finetune.batches import Batches
+from tokbench.finetune.data import Dataset
+from tokbench.finetune.encoding import Encoded, encode, must_fit
+from tokbench.finetune.fitting import feed_of, limits_of
+from tokbench.finetune.folders import copy_tokenizer, must_have_room, save_model, write_json
+from tokbench.finetune.loop import Fit, fit, predict
+from tokbench.finetune.machine import Machine, machine_of
+from tokbench.finetune.parts import Parts, parts_of
+from tokbench.finetune.plan import Plan
+from tokbench.finetune.proof import Reload, fates, reload
+from tokbench.finetune.run import Run
+from tokbench.finetune.tasks import Task, task_named
+from tokbench.pretrained.folder import replacing
+from tokbench.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Everything that is settled before the first step."""
+
+    plan: Plan
+    task: Task
+    data: Dataset
+    parts: Parts
+    machine: Machine
+    train: Batches
+    evaluation: Mapping[str, Batches]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What training and evaluation gave."""
+
+    fit: Fit
+    metrics: Mapping[str, float]
+    majority: Mapping[str, float]
+    notes: tuple[str, ...]
+    peak_memory_mb: float
+
+
+def carry_out(plan: Plan, data: Dataset, *, force: bool = False, progress: Progress = silent) -> Run:
+    """Do what the plan says with these rows, and return what came of it."""
+    setting = settle(plan, data, progress=progress)
+    outcome = train_and_score(setting, progress=progress)
+    with replacing(Path(plan.output), force=force) as folder:
+        save_model(setting.parts.model, folder)
+        copy_tokenizer(setting.parts.files.path, folder)
+        split, batches = next(iter(setting.evaluation.items()))
+        rows = setting.data.evaluation[split]
+        proved = reload(
+            setting.parts.model, folder, rows, task=setting.task, batches=batches, machine=setting.machine
+        )
+        run = _run(setting, outcome, proved)
+        measured = {name: each for name, each in asdict(run).items() if name != "output"}
+        write_json(folder / "metrics.json", {**measured, "beats_majority": run.beats_majority})
+        write_json(folder / "hyperparameters.json", choices(setting))
+    return run
+
+
+def settle(plan: Plan, data: Dataset, *, progress: Progress = silent) -> Setting:
+    """Load, check and encode; the last moment at which nothing has been trained."""
+    machine, task = machine_of(plan), task_named(plan.task)
+    parts = parts_of(plan)
+    must_have_room(parts.model, Path(plan.output))
+    limits = limits_of(parts.model)
+    feed = feed_of(parts.model, parts.tokenizer, plan.max_length)
+    batches = {}
+    for name, rows in {"train": data.train, **data.evaluation}.items():
+        encoded = encode(
+            parts.tokenizer,
+            rows,
+            max_length=feed.max_length,
+            regression=task.regression,
+            progress=progress,
+        )
+        must_fit(encoded, limits, parts.tokenizer.convert_ids_to_tokens)
+        batches[name] = Batches(encoded=encoded, feed=feed, size=plan.batch_size, seed=plan.seed)
+    train = batches.pop("train")
+    setting = Setting(plan, task, data, parts, machine, train, batches)
+    return replace(setting, parts=replace(parts, notes=(*parts.notes, *_input_notes(setting))))
+
+
+def train_and_score(setting: Setting, *, progress: Progress = silent) -> Outcome:
+    """Train the model in place and hold it against the dev rows."""
+    model, machine, task = setting.parts.model, setting.machine, setting.task
+    machine.forget_peak()
+    machine.hold(model)
+    trained = fit(
+        model, setting.train, setting.plan, rate=setting.parts.rate, machine=machine, progress=progress
+    )
+    answers, truth = {}, {}
+    for name, batches in setting.evaluation.items():
+        logits = predict(model, batches, machine=machine, progress=progress)
+        answers[name], truth[name] = metrics.answers_of(logits, task), batches.encoded.labels
+    return Outcome(
+        trained,
+        metrics.score(task, truth, answers),
+        metrics.majority(task, truth),
+        metrics.constant_notes(task, answers),
+        machine.peak_memory_mb(),
+    )
+
+
+def choices(setting: Setting) -> dict[str, Any]:
+    """The plan as it was carried out and the versions; nothing that changes when it is carried out again."""
+    asked = {name: each for name, each in asdict(setting.plan).items() if name != "output"}
+    return {
+        **asked,
+        "learning_rate": setting.parts.rate,
+        "max_length": setting.train.feed.max_length,
+        "device": setting.machine.device.type,
+        "precision": setting.machine.precision,
+        "versions": {
+            "tokbench": tokbench.__version__,
+            "tokenizers": tokenizers.__version__,
+            "torch": str(torch.__version__),
+            "transformers": transformers.__version__,
+        },
+    }
+
+
+def _input_notes(setting: Setting) -> tuple[str, ...]:
+    notes = []
+    feed, limits = setting.train.feed, limits_of(setting.parts.model)
+    if feed.max_length < setting.plan.max_length:
+        notes.append(f"rows are cut to {feed.max_length} tokens: more do not fit the tokenizer or the model")
+    segments = "token_type_ids" in feed.inputs and int(setting.train.encoded.type_ids.max()) > 0
+    if len(setting.task.texts) == 2 and (limits.types or 0) > 1 and not segments:
+        notes.append(
+            "the tokenizer gives no segment ids: the model tells a row's two texts apart by separators"
+        )
+    return tuple(notes)
+
+
+def _run(setting: Setting, outcome: Outcome, proved: Reload) -> Run:
+    plan, task, train = setting.plan, setting.task, setting.train.encoded
+    new_tokens, no_gradient = fates(setting.parts, train, outcome.fit)
+    rows = len(train) * plan.epochs
+    return Run(
+        task=task.name,
+        metrics=outcome.metrics,
+        majority=outcome.majority,
+        main=tuple(task.key(split, task.metrics[0]) for split in task.evaluation),
+        train_rows=len(train),
+        dev_rows=sum(len(each.encoded) for each in setting.evaluation.values()),
+        tokens=len(train.ids),
+        padding=setting.train.padding(plan.epochs),
+        truncated=_truncated(train, *(each.encoded for each in setting.evaluation.values())),
+        steps=outcome.fit.steps,
+        loss=outcome.fit.loss,
+        learning_rate=setting.parts.rate,
+        max_length=setting.train.feed.max_length,
+        parameters=sum(each.numel() for each in setting.parts.model.parameters()),
+        device=setting.machine.device.type,
+        precision=setting.machine.precision,
+        seconds=outcome.fit.seconds,
+        rows_per_second=rows / outcome.fit.seconds,
+        peak_memory_mb=outcome.peak_memory_mb,
+        reload_difference=proved.difference,
+        same_ids=proved.same_ids,
+        new_tokens=new_tokens,
+        no_gradient=no_gradient,
+        notes=(*setting.data.notes, *setting.parts.notes, *outcome.notes),
+        output=plan.output,
+    )
+
+
+def _truncated(*several: Encoded) -> int:
+    return sum(each.truncated for each in several)

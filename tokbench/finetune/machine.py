@@ -1,0 +1,75 @@
+"""Where a run computes, in which precision, and how much memory it took."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from tokbench.errors import AskedWrongly
+from tokbench.finetune.plan import Plan
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A device, and whether the arithmetic runs under bf16 autocast (the weights stay fp32)."""
+
+    device: torch.device
+    bf16: bool
+
+    @property
+    def gpu(self) -> bool:
+        """Whether the device is a GPU, where reading a number means waiting."""
+        return self.device.type == "cuda"
+
+    @property
+    def precision(self) -> str:
+        """The precision in a word."""
+        return "bf16" if self.bf16 else "fp32"
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """The context to run a model in."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16)
+
+    def hold(self, model: nn.Module) -> None:
+        """Move the model here."""
+        model.to(self.device)
+
+    def forget_peak(self) -> None:
+        """Count the GPU's most memory from now on; a process cannot forget its own."""
+        if self.gpu:
+            torch.cuda.reset_peak_memory_stats(self.device)
+
+    def peak_memory_mb(self) -> float:
+        """The most memory so far: tensors on the GPU, or the whole process; 0 where it is not known."""
+        if self.gpu:
+            return torch.cuda.max_memory_allocated(self.device) / 2**20
+        if sys.platform == "win32":
+            return 0.0
+        import resource
+
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def machine_of(plan: Plan) -> Machine:
+    """The machine a plan asks for; "auto" takes a GPU, and bf16 where the hardware multiplies in it."""
+    if plan.device == "cuda" and not torch.cuda.is_available():
+        raise AskedWrongly("device is cuda, and torch sees no GPU here", fix="--device cpu, or auto")
+    gpu = plan.device == "cuda" or (plan.device == "auto" and torch.cuda.is_available())
+    fast = torch.cuda.is_bf16_supported() if gpu else _cpu_multiplies_bf16()
+    return Machine(
+        torch.device("cuda" if gpu else "cpu"), {"fp32": False, "bf16": True}.get(plan.precision, fast)
+    )
+
+
+def _cpu_multiplies_bf16() -> bool:
+    # older torch cannot say; elsewhere bf16 is emulated, and slower than fp32
+    ask: Callable[[], dict[str, Any]] = getattr(torch.cpu, "get_capabilities", dict)
+    known = ask()
+    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))

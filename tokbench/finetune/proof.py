@@ -1,0 +1,75 @@
+"""Proofs of a finished run: the saved folder gives the same logits, and what was learned has moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from transformers import PreTrainedModel
+
+from tokbench.finetune.batches import Batches
+from tokbench.finetune.encoding import Encoded, encode, seen_ids
+from tokbench.finetune.folders import load_tokenizer
+from tokbench.finetune.loop import Fit, predict
+from tokbench.finetune.machine import Machine
+from tokbench.finetune.models import load_model
+from tokbench.finetune.parts import Parts
+from tokbench.finetune.rows import Rows
+from tokbench.finetune.tasks import Task
+
+COMPARED_ROWS = 256  # of the first dev split
+LISTED_TOKENS = 20
+
+
+@dataclass(frozen=True)
+class Reload:
+    """The largest difference between logits before saving and after loading, and whether ids are the same."""
+
+    difference: float
+    same_ids: bool
+
+
+def reload(
+    model: PreTrainedModel, folder: Path, rows: Rows, *, task: Task, batches: Batches, machine: Machine
+) -> Reload:
+    """Load tokenizer and model from `folder`, encode and predict again, and compare with what was trained."""
+    some = rows.pick(range(min(COMPARED_ROWS, len(rows))))
+    kept = batches.encoded.first(len(some))
+    again = encode(
+        load_tokenizer(folder), some, max_length=batches.feed.max_length, regression=task.regression
+    )
+    same = np.array_equal(kept.ids, again.ids) and np.array_equal(kept.starts, again.starts)
+    loaded = load_model(folder, task, seed=0).model
+    machine.hold(loaded)
+    before = predict(model, replace(batches, encoded=kept), machine=machine)
+    after = predict(loaded, replace(batches, encoded=again), machine=machine)
+    return Reload(float(np.abs(before - after).max()), same)
+
+
+def fates(parts: Parts, train: Encoded, fit: Fit) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What became of each added token's row, and the tokens of the rows that never got a gradient."""
+    seen = seen_ids(train, len(fit.gradient))
+    without = np.flatnonzero(seen & ~fit.gradient)
+    names = tuple(str(name) for name in parts.tokenizer.convert_ids_to_tokens(without.tolist()))
+    added = {
+        token: number
+        for token, number in parts.tokenizer.get_added_vocab().items()
+        if token not in parts.files.roles.values() and number < len(seen)
+    }
+    return _listed({token: _fate(number, seen, fit.gradient) for token, number in added.items()}), names
+
+
+def _fate(number: int, seen: NDArray[np.bool_], gradient: NDArray[np.bool_]) -> str:
+    if not seen[number]:
+        return "not in the data"
+    return "moved" if gradient[number] else "no gradient"
+
+
+def _listed(found: Mapping[str, str]) -> dict[str, str]:
+    """All of them, unless a tokenizer has hundreds in reserve: then only those that were in the data."""
+    if len(found) <= LISTED_TOKENS:
+        return dict(found)
+    return {token: fate for token, fate in found.items() if fate != "not in the data"}

@@ -1,0 +1,79 @@
+"""Rows of a task in one shape, wherever they come from, each checked with its place at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from tokbench.errors import DataProblem
+from tokbench.finetune.labels import known_labels, label_of
+from tokbench.finetune.tasks import Task
+
+
+@dataclass(frozen=True)
+class Raw:
+    """One row as it was found: where, its text or two texts, and its label as written."""
+
+    place: str
+    texts: tuple[object, ...]
+    label: object
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Texts, second texts (None for tasks with one) and class ids or scores of one split, in file order."""
+
+    texts: list[str]
+    pairs: list[str] | None
+    labels: list[float]
+    left_out: list[str] = field(default_factory=list)  # places of incomplete rows
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def pick(self, indices: Sequence[int]) -> Rows:
+        """These rows alone, in this order."""
+        pairs = None if self.pairs is None else [self.pairs[index] for index in indices]
+        texts = [self.texts[index] for index in indices]
+        return Rows(texts, pairs, [self.labels[index] for index in indices], self.left_out)
+
+
+def collect(found: Iterable[Raw], task: Task, *, name: str) -> Rows:
+    """All rows of one split called `name`; the first one that cannot be used is an error with its place.
+
+    A few incomplete rows are left out, and named in the result, where the task is known for them.
+    """
+    rows = Rows([], [] if len(task.texts) == 2 else None, [])
+    for raw in found:
+        if _complete(raw):
+            _append(rows, raw, task)
+            continue
+        rows.left_out.append(raw.place)
+        if len(rows.left_out) > task.incomplete:
+            raise DataProblem(f"{raw.place}: the row has no text or no label", fix=_row_fix(task))
+    if not rows.labels:
+        raise DataProblem(f"{name} has no rows", fix="give the official files, or --data sample for sst2")
+    return rows
+
+
+def _complete(raw: Raw) -> bool:
+    texts_there = all(isinstance(text, str) and text.strip() for text in raw.texts)
+    return texts_there and raw.label is not None and raw.label != ""
+
+
+def _append(rows: Rows, raw: Raw, task: Task) -> None:
+    label = label_of(raw.label, task)
+    if label is None:
+        wanted = known_labels(task)
+        raise DataProblem(
+            f"{raw.place}: {raw.label!r} is no label of {task.name}", fix=f"labels are: {wanted}"
+        )
+    rows.texts.append(str(raw.texts[0]))
+    if rows.pairs is not None:
+        rows.pairs.append(str(raw.texts[1]))
+    rows.labels.append(label)
+
+
+def _row_fix(task: Task) -> str:
+    columns = ", ".join((*task.tsv_texts, task.tsv_label))
+    return f"fill in {columns} of that row, or take the row out"

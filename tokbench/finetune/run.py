@@ -1,0 +1,49 @@
+"""What came of a fine-tuning run, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+ROUNDING = 1e-4  # a GPU may add in another order; on a CPU in fp32 the difference is 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One finished run: the metric against a constant answer, what was fed, what was proved."""
+
+    task: str
+    metrics: Mapping[str, float]  # by name; mnli's carry the split's name
+    majority: Mapping[str, float]  # the same metrics of the best constant answer
+    main: tuple[str, ...]  # the metrics that are held against the majority, one a dev split
+    train_rows: int
+    dev_rows: int
+    tokens: int  # in the train rows, special ones included
+    padding: float  # computed over real tokens in training, less one: 0.05 is 5 % wasted
+    truncated: int  # rows, train and dev, that were cut to the maximum length
+    steps: int
+    loss: float  # mean over the last epoch
+    learning_rate: float  # the highest
+    max_length: int  # tokens a row was cut to
+    parameters: int
+    device: str
+    precision: str
+    seconds: float  # of the training loop alone
+    rows_per_second: float  # in training
+    peak_memory_mb: float  # of the process, or of the GPU
+    reload_difference: float  # largest difference between logits before saving and after loading again
+    same_ids: bool  # whether the saved tokenizer gives the ids that were trained on
+    new_tokens: Mapping[str, str]  # added token → "moved", "not in the data" or "no gradient"
+    no_gradient: tuple[str, ...]  # tokens of the train rows whose embedding never got a gradient
+    notes: tuple[str, ...]
+    output: str
+
+    @property
+    def beats_majority(self) -> bool:
+        """Whether every main metric is above that of the best constant answer."""
+        return all(self.metrics[name] > self.majority[name] for name in self.main)
+
+    @property
+    def proved(self) -> bool:
+        """Whether the saved folder gives the logits (to rounding) and the ids that were trained."""
+        return self.same_ids and self.reload_difference <= ROUNDING

@@ -1,0 +1,207 @@
+"""The GLUE tasks as rows of data: what stands where in their files, their labels, metrics and sizes.
+
+Nothing else in the house knows a task by its name, so all of them run through the same path.
+Sizes are those of the official release; qqp's train file holds three rows with missing fields besides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tokbench.errors import AskedWrongly, did_you_mean
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows to evaluate on: our name for them, their file, their name on the hub, how many there are."""
+
+    name: str
+    file: str
+    hub: str
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One GLUE task."""
+
+    name: str  # also the name of its configuration on the hub
+    folder: str  # as the official archive calls it
+    texts: tuple[str, ...]  # columns on the hub: one text, or two
+    tsv_texts: tuple[str, ...]  # the same columns in the official files
+    tsv_label: str = "label"
+    tsv_header: tuple[str, ...] = ()  # column names where the files have no header line
+    labels: tuple[str, ...] = ()  # names in the hub's id order; none for a score
+    tsv_labels: tuple[str, ...] = ()  # how the official files write them; the names when empty
+    scores: tuple[float, float] | None = None  # lowest and highest score of a regression
+    metrics: tuple[str, ...] = ("accuracy",)  # the first is compared with the majority class
+    train_rows: int = 0
+    evaluation: tuple[Split, ...] = ()
+    incomplete: int = 0  # rows with missing fields known to be in the official train file
+    example: tuple[str, ...]  # text, or two texts, then the label
+    about: str
+
+    @property
+    def regression(self) -> bool:
+        """Whether a row has a score instead of a class."""
+        return self.scores is not None
+
+    @property
+    def trainable(self) -> bool:
+        """Whether there are rows to train on; ax has none."""
+        return self.train_rows > 0
+
+    def key(self, split: Split, metric: str) -> str:
+        """The metric's name in results: with the split's name where there are several splits."""
+        return metric if len(self.evaluation) == 1 else f"{split.name}_{metric}"
+
+
+def _dev(rows: int) -> tuple[Split, ...]:
+    return (Split("dev", "dev.tsv", "validation", rows),)
+
+
+_NUMBERS = ("0", "1")
+_NLI = ("entailment", "neutral", "contradiction")
+
+_ROWS = (
+    Task(
+        name="cola",
+        folder="CoLA",
+        texts=("sentence",),
+        tsv_texts=("sentence",),
+        tsv_header=("source", "label", "mark", "sentence"),
+        labels=("unacceptable", "acceptable"),
+        tsv_labels=_NUMBERS,
+        metrics=("matthews",),
+        train_rows=8_551,
+        evaluation=_dev(1_043),
+        example=("The kettle has been boiling since noon.", "acceptable"),
+        about="Is the sentence good English grammar?",
+    ),
+    Task(
+        name="sst2",
+        folder="SST-2",
+        texts=("sentence",),
+        tsv_texts=("sentence",),
+        labels=("negative", "positive"),
+        tsv_labels=_NUMBERS,
+        train_rows=67_349,
+        evaluation=_dev(872),
+        example=("a warm and quietly funny film", "positive"),
+        about="Does the film critic like it?",
+    ),
+    Task(
+        name="mrpc",
+        folder="MRPC",
+        texts=("sentence1", "sentence2"),
+        tsv_texts=("#1 String", "#2 String"),
+        tsv_label="Quality",
+        labels=("not_equivalent", "equivalent"),
+        tsv_labels=_NUMBERS,
+        metrics=("accuracy", "f1"),
+        train_rows=3_668,
+        evaluation=_dev(408),
+        example=("The ferry left at nine.", "It was nine when the ferry sailed.", "equivalent"),
+        about="Do two sentences from the news say the same?",
+    ),
+    Task(
+        name="qqp",
+        folder="QQP",
+        texts=("question1", "question2"),
+        tsv_texts=("question1", "question2"),
+        tsv_label="is_duplicate",
+        labels=("not_duplicate", "duplicate"),
+        tsv_labels=_NUMBERS,
+        metrics=("accuracy", "f1"),
+        train_rows=363_846,
+        evaluation=_dev(40_430),
+        incomplete=3,
+        example=("How do I clean a wool rug?", "What is wool made of?", "not_duplicate"),
+        about="Do two questions ask the same?",
+    ),
+    Task(
+        name="stsb",
+        folder="STS-B",
+        texts=("sentence1", "sentence2"),
+        tsv_texts=("sentence1", "sentence2"),
+        tsv_label="score",
+        scores=(0.0, 5.0),
+        metrics=("pearson", "spearman"),
+        train_rows=5_749,
+        evaluation=_dev(1_500),
+        example=("A child is feeding ducks.", "A girl feeds some birds.", "3.6"),
+        about="How alike are two sentences, from 0 to 5?",
+    ),
+    Task(
+        name="mnli",
+        folder="MNLI",
+        texts=("premise", "hypothesis"),
+        tsv_texts=("sentence1", "sentence2"),
+        tsv_label="gold_label",
+        labels=_NLI,
+        train_rows=392_702,
+        evaluation=(
+            Split("matched", "dev_matched.tsv", "validation_matched", 9_815),
+            Split("mismatched", "dev_mismatched.tsv", "validation_mismatched", 9_832),
+        ),
+        example=("The shop shuts at six.", "You can buy bread there at eight.", "contradiction"),
+        about="Does the second sentence follow from the first?",
+    ),
+    Task(
+        name="qnli",
+        folder="QNLI",
+        texts=("question", "sentence"),
+        tsv_texts=("question", "sentence"),
+        labels=("entailment", "not_entailment"),
+        train_rows=104_743,
+        evaluation=_dev(5_463),
+        example=("Where is the old mill?", "The old mill stands by the river.", "entailment"),
+        about="Does the sentence hold the answer to the question?",
+    ),
+    Task(
+        name="rte",
+        folder="RTE",
+        texts=("sentence1", "sentence2"),
+        tsv_texts=("sentence1", "sentence2"),
+        labels=("entailment", "not_entailment"),
+        train_rows=2_490,
+        evaluation=_dev(277),
+        example=("The bridge opened in May.", "The bridge has never opened.", "not_entailment"),
+        about="Does the second text follow from the first?",
+    ),
+    Task(
+        name="wnli",
+        folder="WNLI",
+        texts=("sentence1", "sentence2"),
+        tsv_texts=("sentence1", "sentence2"),
+        labels=("not_entailment", "entailment"),  # the other way round than rte
+        tsv_labels=_NUMBERS,
+        train_rows=635,
+        evaluation=_dev(71),
+        example=("The box missed the shelf because it was low.", "The shelf was low.", "entailment"),
+        about="Is the pronoun read right? Dev is built to mislead.",
+    ),
+    Task(
+        name="ax",
+        folder="diagnostic",
+        texts=("premise", "hypothesis"),
+        tsv_texts=("sentence1", "sentence2"),
+        labels=_NLI,
+        metrics=("matthews",),
+        example=("The dog did not bark.", "The dog barked.", "contradiction"),
+        about="1,104 hard rows to predict with a model trained on mnli.",
+    ),
+)
+
+TASKS: dict[str, Task] = {task.name: task for task in _ROWS}
+
+
+def task_named(name: str) -> Task:
+    """The task of that name, or an error that names the nearest.
+
+    >>> task_named("sst2").folder
+    'SST-2'
+    """
+    if name not in TASKS:
+        raise AskedWrongly(f"no task is called {name!r}", fix=did_you_mean(name, TASKS))
+    return TASKS[name]
