@@ -1,0 +1,47 @@
+# Two commands do everything on a fresh machine with Python 3.11+ and make:
+#   make demo   sets up and runs the whole job on the texts that ship
+#   make test   sets up and passes the tests
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test quality fmt lint types arch test-transformers4 clean
+
+demo: .venv/installed
+	$(BIN)/tokbench demo
+
+test: .venv/installed
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+quality: lint types arch
+
+fmt: .venv/installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/installed
+	$(BIN)/mypy
+
+arch: .venv/installed
+	$(BIN)/lint-imports
+
+# The folders we save must load in transformers 4.57 too: tested with an environment of its own.
+test-transformers4: .venv/installed .venv-transformers4/installed
+	TOKBENCH_TRANSFORMERS4=$(CURDIR)/.venv-transformers4/bin/python $(BIN)/python -m pytest tests/pretrained
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all,dev]'
+	touch $@
+
+.venv-transformers4/installed:
+	$(PYTHON) -m venv .venv-transformers4
+	.venv-transformers4/bin/python -m pip install --quiet 'transformers==4.57.6' 'tokenizers==0.22.2'
+	touch $@
+
+clean:
+	rm -rf .venv .venv-transformers4

@@ -1,0 +1,1 @@
+"""Words in, one call, one result shown: the only room that knows Typer."""

@@ -1,0 +1,60 @@
+"""The table of commands, in reading order: name → panel, place, and the line that help shows.
+
+A command's module is imported when it is called, never before, so that help is instant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a command lives (`module:function` below tokbench.cli) and how help names it."""
+
+    panel: str
+    place: str
+    line: str
+
+
+PANELS = ("Make", "Look", "Grow", "Check", "Prove", "Share")
+
+COMMANDS: dict[str, Entry] = {
+    "train-bpe": Entry("Make", "make:train_bpe", "Train byte-level BPE, GPT-2 style: nothing is unknown."),
+    "train-wordpiece": Entry("Make", "make:train_wordpiece", "Train WordPiece, BERT style, pieces with ##."),
+    "train-unigram": Entry(
+        "Make", "make:train_unigram", "Train Unigram, SentencePiece style, pieces with ▁."
+    ),
+    "train-wordlevel": Entry("Make", "make:train_wordlevel", "Train a vocabulary of whole words."),
+    "train-char": Entry("Make", "make:train_char", "Train a vocabulary of single characters."),
+    "build": Entry("Make", "make:build", "Train what a recipe says, every block chosen by name."),
+    "presets": Entry("Make", "make:presets", "List the recipes by name, or print one as TOML."),
+    "blocks": Entry("Make", "make:blocks", "List the blocks a recipe can name, with their options."),
+    "wrap": Entry("Make", "make:wrap", "Make a folder transformers loads from a tokenizer.json."),
+    "info": Entry("Look", "look:info", "Show what a tokenizer is: blocks, size, special tokens."),
+    "encode": Entry("Look", "look:encode", "Show the tokens and ids of a text."),
+    "decode": Entry("Look", "look:decode", "Turn ids back into text."),
+    "add-tokens": Entry("Grow", "grow:add_tokens", "Add tokens, and grow the model in the same act."),
+    "check": Entry("Check", "check:check", "Say what will break before it does; exit 1 if it will."),
+    "tasks": Entry("Prove", "prove:tasks", "List the GLUE tasks with metric, size and an example."),
+    "finetune": Entry("Prove", "prove:finetune", "Fine-tune on a GLUE task; prove that everything fits."),
+    "demo": Entry("Prove", "prove:demo", "Do the whole job on the texts that ship, offline."),
+    "env": Entry("Share", "share:env", "Print versions and what is installed, for a report."),
+}
+
+EXAMPLES = (
+    "tokbench demo",
+    "tokbench train-bpe corpus.txt",
+    "tokbench train-wordpiece corpus.txt -o my-tok --vocab-size 8000",
+    'tokbench add-tokens my-tok --special "[E1]" --token COVID -o grown',
+    "tokbench check grown",
+    "tokbench finetune --task sst2 --tokenizer grown --data sample -o run",
+)
+
+
+def page() -> str:
+    """The help page of all commands."""
+    from tokbench.report.help import help_page
+
+    lines = {name: (entry.panel, entry.line) for name, entry in COMMANDS.items()}
+    return help_page(lines, panels=PANELS, examples=EXAMPLES)

@@ -1,0 +1,66 @@
+"""Options that several commands share: one name, one help text, one meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from tokbench.errors import AskedWrongly
+
+Corpus = Annotated[
+    list[str],
+    Argument(
+        help="Files, folders, globs, or - for stdin: txt csv tsv json jsonl parquet .gz .zst .xz .bz2.",
+        show_default=False,
+    ),
+]
+Tokenizer = Annotated[
+    str,
+    Argument(help="A tokenizer's folder, a tokenizer.json, or a name on the hub.", show_default=False),
+]
+Output = Annotated[
+    Path | None,
+    Option("--output", "-o", help="The folder to write.", show_default="CORPUS-ALGORITHM"),
+]
+Folder = Annotated[Path, Option("--output", "-o", help="The folder to write.", show_default=False)]
+Force = Annotated[bool, Option("--force", "-f", help="Replace what is there, once the new is complete.")]
+AsJson = Annotated[bool, Option("--json", help="Print the result as JSON.")]
+Quiet = Annotated[bool, Option("--quiet", "-q", help="No progress, no hints.")]
+Column = Annotated[
+    str | None,
+    Option("--column", "-c", help="The column of a table that holds the text.", show_default=False),
+]
+Set = Annotated[
+    list[str] | None,
+    Option("--set", help="Any choice of the recipe: trainer.limit_alphabet=500.", metavar="KEY=VALUE"),
+]
+Preset = Annotated[
+    str | None,
+    Option("--preset", help="Start from this recipe; see tokbench presets.", show_default=False),
+]
+VocabSize = Annotated[
+    int | None,
+    Option("--vocab-size", "-v", help="Tokens, special ones included.", show_default="30000"),
+]
+MinFrequency = Annotated[
+    int | None,
+    Option("--min-frequency", help="Only learn what occurs this often.", show_default="the recipe's"),
+]
+Special = Annotated[
+    list[str] | None,
+    Option("--special", help="One more special token; repeat for more.", metavar="TOKEN"),
+]
+
+
+def pairs(settings: Sequence[str] | None, example: str) -> dict[str, str]:
+    """`key=value` words as a mapping; raises AskedWrongly for a word without a key or `=`."""
+    chosen: dict[str, str] = {}
+    for word in settings or ():
+        key, sign, value = word.partition("=")
+        if not (key and sign):
+            raise AskedWrongly(f"{word!r} is not of the form key=value", fix=f"write for example {example}")
+        chosen[key] = value
+    return chosen

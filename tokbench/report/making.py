@@ -1,0 +1,59 @@
+"""Windows on what was made: a trained tokenizer, recipes, blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from tokbench.blocks.catalog import Catalog, Entry
+from tokbench.blocks.presets import ABOUT
+from tokbench.blocks.recipe import Recipe, to_toml
+from tokbench.pretrained.trained import Trained
+from tokbench.report.parts import Facts, Grid, Headline, Paragraph, Part
+
+
+def trained(result: Trained) -> Iterator[Part]:
+    """Where it is, how big it became, what it was made of."""
+    yield Headline(f"{result.path}: {result.algorithm} with {result.reached:,} tokens", "good")
+    corpus = result.corpus
+    specials = ", ".join(f"{token} {at}" for token, at in result.special_tokens.items())
+    yield Facts(
+        [
+            ("tokens", _sizes(result)),
+            ("special tokens", specials or "none"),
+            (
+                "corpus",
+                f"{corpus.texts:,} texts, {corpus.utf8_bytes:,} bytes, {corpus.blank:,} blank left out",
+            ),
+            ("corpus sha256", corpus.sha256),
+            ("tokenizer.json sha256", result.sha256),
+        ]
+    )
+
+
+def _sizes(result: Trained) -> str:
+    if result.reached == result.asked:
+        return f"{result.reached:,}"
+    return f"{result.reached:,} of {result.asked:,} asked: the corpus has no more to learn"
+
+
+def presets(result: Mapping[str, Recipe]) -> Iterator[Part]:
+    """The recipes, a line each."""
+    rows = [
+        (name, recipe.algorithm, f"{recipe.vocab_size:,}", ABOUT[name]) for name, recipe in result.items()
+    ]
+    yield Grid(("preset", "algorithm", "tokens", "what it is"), rows, right=("tokens",))
+
+
+def recipe(result: Recipe) -> Iterator[Part]:
+    """The recipe as TOML, ready to be saved."""
+    yield Paragraph(to_toml(result).rstrip("\n"), verbatim=True)
+
+
+def blocks(result: Catalog) -> Iterator[Part]:
+    """A row a block, its options below each other."""
+    rows = [(entry.place, entry.name, entry.about, _options(entry)) for entry in result.entries]
+    yield Grid(("place", "block", "what it does", "options"), rows)
+
+
+def _options(entry: Entry) -> str:
+    return "; ".join(f"{name}: {words}" for name, words in entry.options.items())

@@ -1,0 +1,79 @@
+"""Progress drawn on stderr: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from tokbench.progress import Progress, silent
+
+SECONDS_BETWEEN_LINES = 10.0
+
+STAGES = {
+    "read": "Reading",
+    "count": "Counting words",
+    "pairs": "Counting pairs",
+    "merges": "Learning merges",
+    "train": "Training",
+    "evaluate": "Evaluating",
+    "tokenize": "Tokenizing",
+}
+
+
+@contextmanager
+def drawn(*, quiet: bool = False) -> Iterator[Progress]:
+    """A Progress that draws while the block runs; silent when quiet."""
+    if quiet:
+        yield silent
+    elif sys.stderr.isatty():
+        with _bars() as bars:
+            yield _Drawing(bars)
+    else:
+        yield _Lines()
+
+
+def _bars() -> Bars:
+    return Bars(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True, markup=False, emoji=False, highlight=False),
+        transient=True,
+    )
+
+
+class _Drawing:
+    """One bar a stage."""
+
+    def __init__(self, bars: Bars) -> None:
+        self.bars = bars
+        self.tasks: dict[str, TaskID] = {}
+
+    def __call__(self, stage: str, done: int, total: int | None = None) -> None:
+        if stage not in self.tasks:
+            self.tasks[stage] = self.bars.add_task(STAGES.get(stage, stage), total=total)
+        self.bars.update(self.tasks[stage], completed=done, total=total)
+
+
+class _Lines:
+    """A line when a stage has run for a while, so that a log shows that it lives."""
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+
+    def __call__(self, stage: str, done: int, total: int | None = None) -> None:
+        now = time.monotonic()
+        if now - self.last < SECONDS_BETWEEN_LINES:
+            return
+        self.last = now
+        share = f" {done / total:.0%}" if total else f" {done:,}"
+        sys.stderr.write(f"{STAGES.get(stage, stage)}:{share}\n")
+        sys.stderr.flush()

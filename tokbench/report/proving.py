@@ -1,0 +1,90 @@
+"""Windows on what was proved: tasks, a fine-tuning run, the demo, the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from tokbench.finetune.demo import Demo
+from tokbench.finetune.environment import Environment
+from tokbench.finetune.run import Run
+from tokbench.finetune.tasks import Task
+from tokbench.report import checking, growing, making
+from tokbench.report.parts import Facts, Grid, Headline, Part
+
+
+def tasks(result: Mapping[str, Task]) -> Iterator[Part]:
+    """A row a task."""
+    rows = [
+        (
+            name,
+            ", ".join(task.metrics),
+            f"{task.train_rows:,}",
+            f"{sum(split.rows for split in task.evaluation):,}",
+            " / ".join(task.example[:-1]) + f" → {task.example[-1]}",
+        )
+        for name, task in result.items()
+    ]
+    yield Grid(("task", "metrics", "train", "dev", "example"), rows, right=("train", "dev"))
+
+
+def run(result: Run) -> Iterator[Part]:
+    """The metric against the best constant answer, what was fed, what was proved."""
+    mood = "good" if result.beats_majority and result.proved else "bad"
+    main = ", ".join(f"{name} {result.metrics[name]:.4f}" for name in result.main)
+    yield Headline(f"{result.output}: {result.task} {main} on {result.dev_rows:,} dev rows", mood)
+    rows = [
+        (name, f"{value:.4f}", f"{result.majority.get(name, 0.0):.4f}")
+        for name, value in result.metrics.items()
+    ]
+    yield Grid(("metric", "this run", "constant answer"), rows, right=("this run", "constant answer"))
+    yield Facts([*_fed(result), *_proved(result)])
+    if result.notes:
+        yield Grid(("worth knowing",), [(note,) for note in result.notes])
+
+
+def _fed(result: Run) -> Iterator[tuple[str, object]]:
+    yield "train rows", f"{result.train_rows:,} ({result.tokens:,} tokens, {result.truncated:,} rows cut)"
+    yield "steps", f"{result.steps:,} at learning rate {result.learning_rate:g}, last loss {result.loss:.4f}"
+    yield "speed", f"{result.rows_per_second:,.0f} rows a second on {result.device} in {result.precision}"
+    yield "padding", f"{result.padding:.1%} of the real tokens"
+    yield "peak memory", f"{result.peak_memory_mb:,.0f} MB"
+
+
+def _proved(result: Run) -> Iterator[tuple[str, object]]:
+    yield "loaded again", f"logits differ by {result.reload_difference:g}; same ids: {_yes(result.same_ids)}"
+    for token, fate in result.new_tokens.items():
+        yield f"row of {token}", fate
+
+
+def _yes(fact: bool) -> str:
+    return "yes" if fact else "no"
+
+
+def demo(result: Demo) -> Iterator[Part]:
+    """Step by step, then the verdict."""
+    yield Headline("1. A tokenizer is trained on the texts that ship")
+    yield from making.trained(result.trained)
+    yield Headline("2. Tokens are added, and a model grows with them")
+    yield from growing.growth(result.growth)
+    yield Headline("3. Tokenizer and model are checked against each other")
+    yield from checking.checkup(result.checkup)
+    yield Headline("4. The model is fine-tuned on film reviews, and the result is proved")
+    yield from run(result.run)
+    verdict = "everything fits" if result.passed else "something does not fit: see above"
+    mood = "good" if result.passed else "bad"
+    yield Headline(f"{verdict}; {result.seconds:.0f} seconds, all in {result.output}", mood)
+
+
+def environment(result: Environment) -> Iterator[Part]:
+    """One fact a line, to be pasted into a report."""
+    offline = "yes" if result.offline else "no"
+    yield Facts(
+        [
+            ("tokbench", result.tokbench),
+            ("python", result.python),
+            ("system", result.system),
+            ("processors", result.processors),
+            ("offline", offline),
+            *((name, installed or "not installed") for name, installed in result.packages.items()),
+        ]
+    )

@@ -1,0 +1,130 @@
+"""Parts drawn for a person's terminal; a pipe gets the same words, tab-separated and never cut."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from rich.box import SIMPLE
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from tokbench.report.parts import Chips, Facts, Grid, Headline, Paragraph, Part
+
+MOODS = {"good": "bold green", "bad": "bold red", "plain": "bold"}
+MARKS = {"good": "✓ ", "bad": "✗ ", "plain": ""}
+
+# Neighbours always differ, also for colour-blind readers (blue, orange, teal, magenta, olive, grey).
+CHIP_STYLES = ("black on #9ecbff", "black on #ffcf99", "black on #9fe0d0", "black on #f5b8d8",
+               "black on #dbe08a", "black on #d0d0d0")  # fmt: skip
+SEVERITIES = {"error": "bold red", "warning": "bold yellow", "note": "bold blue"}
+KIND_STYLES = {"special": "bold reverse", "unknown": "bold white on #b00020"}
+
+
+def show(parts: Iterable[Part], stream: TextIO | None = None) -> None:
+    """Print the parts: drawn when the stream is a terminal, tab-separated text otherwise."""
+    stream = stream or sys.stdout
+    console = Console(file=stream, markup=False, emoji=False, highlight=False)
+    if console.is_terminal:
+        for part in parts:
+            console.print(_drawn(part, console))
+    else:
+        for part in parts:
+            stream.write(plain(part) + "\n")
+
+
+def safe(value: object) -> str:
+    r"""A value as text in which control characters show as escapes, so that no token drives the terminal.
+
+    >>> safe("a\x1b[31m")
+    'a\\x1b[31m'
+    """
+    words = "yes" if value is True else "no" if value is False else str(value)
+    return "".join(c if c.isprintable() or c == " " else repr(c)[1:-1] for c in words)
+
+
+def plain(part: Part) -> str:
+    """A part as lines of tab-separated text."""
+    match part:
+        case Headline(text=text):
+            return safe(text)
+        case Facts(rows=rows):
+            return "\n".join(f"{name}\t{safe(value)}" for name, value in rows)
+        case Grid(header=header, rows=rows):
+            return "\n".join("\t".join(safe(cell) for cell in row) for row in (header, *rows))
+        case Chips(tokens=tokens):
+            return "|".join(safe(text) for text, _ in tokens)
+        case Paragraph(text=text):
+            return text
+
+
+def _drawn(part: Part, console: Console) -> RenderableType:
+    match part:
+        case Headline(text=text, mood=mood):
+            return Text(MARKS[mood] + safe(text), style=MOODS[mood])
+        case Facts():
+            return _facts(part)
+        case Grid():
+            return _grid(part)
+        case Chips():
+            return _chips(part, coloured=console.color_system is not None and not console.no_color)
+        case Paragraph(text=text, verbatim=verbatim):
+            return Text(text if verbatim else safe(text), no_wrap=verbatim, overflow="fold")
+
+
+def _facts(part: Facts) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in part.rows:
+        table.add_row(Text(name), Text(safe(value)))
+    return _titled(part.title, Padding(table, (0, 0, 0, 2)))
+
+
+def _grid(part: Grid) -> RenderableType:
+    if part.stacked:
+        return _titled(part.title, Group(*(_stack(part, row) for row in part.rows)))
+    table = Table(box=SIMPLE, show_edge=False, pad_edge=False, header_style="bold")
+    for name in part.header:
+        table.add_column(name, justify="right" if name in part.right else "left", overflow="fold")
+    for row in part.rows:
+        table.add_row(*(Text(safe(cell)) for cell in row))
+    return _titled(part.title, Padding(table, (0, 0, 0, 2)))
+
+
+def _stack(part: Grid, row: Sequence[object]) -> RenderableType:
+    """One row as a small block: error TB101 the sentence, then the named rest, indented."""
+    *labels, sentence = row[: part.stacked]
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    first = " ".join(safe(label) for label in labels)
+    table.add_row(
+        Text(first, style=SEVERITIES.get(str(labels[0]), "bold")), Text(safe(sentence), style="bold")
+    )
+    for name, cell in zip(part.header[part.stacked :], row[part.stacked :], strict=True):
+        if cell:
+            table.add_row(Text(f"{name:>{len(first)}}", style="cyan"), Text(safe(cell)))
+    return Padding(table, (0, 0, 1, 2))
+
+
+def _titled(title: str, body: RenderableType) -> RenderableType:
+    if not title:
+        return body
+    whole = Table.grid()
+    whole.add_row(Text(title, style="bold"))
+    whole.add_row(body)
+    return whole
+
+
+def _chips(part: Chips, *, coloured: bool) -> Text:
+    line = Text(overflow="fold")
+    for place, (text, kind) in enumerate(part.tokens):
+        if not coloured and place:
+            line.append("|")
+        style = KIND_STYLES.get(kind, CHIP_STYLES[place % len(CHIP_STYLES)])
+        line.append(safe(text), style=style if coloured else "")
+    return line
