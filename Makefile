@@ -8,7 +8,7 @@ BIN := .venv/bin
 .PHONY: demo test quality fmt lint types arch test-transformers4 clean
 
 demo: .venv/installed
-	$(BIN)/tokbench demo
+	$(BIN)/tokbench demo --force
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
