@@ -111,9 +111,8 @@ def test_a_wrong_column_is_named_with_those_there_are(tmp_path):
         (b"sentence\tlabel\nfine\t1\nna\xefve\t0\n", "line 3 is not UTF-8"),
         ("sentence\tlabel\nfine\t1\n".encode("utf-16"), "line 1 is not UTF-8"),
         (b"sentence\tlabel\nfi\rne\t1\n", "line 2: the row has no text or no label"),
-        (b"sentence\tlabel\n" + b"x" * 200_000 + b"\t1\n", "line 2 cannot be read: field larger than"),
     ],
-    ids=["empty", "header alone", "latin-1", "utf-16", "bare carriage return", "a field of 200 kB"],
+    ids=["empty", "header alone", "latin-1", "utf-16", "bare carriage return"],
 )
 def test_a_broken_file_is_one_sentence(content, sentence, tmp_path):
     for file in ("train.tsv", "dev.tsv"):
@@ -122,3 +121,9 @@ def test_a_broken_file_is_one_sentence(content, sentence, tmp_path):
         read_official(tmp_path, TASKS["sst2"])
     assert "\n" not in caught.value.message
     assert caught.value.fix
+
+
+def test_a_very_long_text_is_read_like_any_other(tmp_path):
+    for file in ("train.tsv", "dev.tsv"):
+        (tmp_path / file).write_bytes(b"sentence\tlabel\n" + b"x" * 200_000 + b"\t1\n")
+    assert set(read_official(tmp_path, TASKS["sst2"])) == {"train", "dev"}

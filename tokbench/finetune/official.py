@@ -11,6 +11,7 @@ from tokbench.finetune.rows import Raw, Rows, collect
 from tokbench.finetune.tasks import Task
 
 TRAIN = "train.tsv"
+LONGEST = 1 << 26  # characters of a field
 
 
 def read_official(folder: Path, task: Task) -> dict[str, Rows]:
@@ -59,6 +60,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Line number and fields of every line that is not blank."""
     # utf-8-sig because mrpc's files begin with a BOM; QUOTE_NONE because a " in them is a letter
     with path.open(encoding="utf-8-sig", newline="") as file:
+        csv.field_size_limit(max(csv.field_size_limit(), LONGEST))  # the module's own is 128 KiB
         reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         try:
             yield from ((reader.line_num, fields) for fields in reader if fields)
