@@ -49,7 +49,7 @@ def _existing(added: Added) -> Iterator[tuple[str, object]]:
 
 def _model(result: Growth) -> Iterator[tuple[str, object]]:
     if result.plan is None:
-        yield "model", "none given: give its rows with --model, or the new ids are out of its range"
+        yield "model", "none given: name it with --model to give it rows for the new ids"
         return
     plan = result.plan
     yield "model", result.model
