@@ -15,10 +15,7 @@ def info(result: TokenizerInfo) -> Iterator[Part]:
         [
             ("tokenizer", result.name),
             ("model", result.model),
-            (
-                "tokens",
-                f"{result.tokens:,} ({result.vocab_size:,} of the model, {result.added_tokens} added)",
-            ),
+            ("tokens", _tokens(result)),
             ("rows needed", f"{result.rows_needed:,}"),
             ("longest input", f"{result.model_max_length:,}" if result.model_max_length else "not set"),
             ("padding side", result.padding_side),
@@ -33,6 +30,11 @@ def info(result: TokenizerInfo) -> Iterator[Part]:
             for role, (token, at) in result.special_tokens.items()
         ]
         yield Grid(("role", "special token", "id"), rows, right=("id",))
+
+
+def _tokens(result: TokenizerInfo) -> str:
+    model, whole = result.vocab_size, result.added_tokens
+    return f"{result.tokens:,} ({model:,} of the model; {whole:,} are matched whole before it)"
 
 
 def _blocks(result: TokenizerInfo) -> Iterator[tuple[str, str]]:
