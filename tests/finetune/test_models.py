@@ -10,7 +10,7 @@ from tokbench.finetune.fitting import align, feed_of, limits_of, padding_id
 from tokbench.finetune.folders import copy_tokenizer, load_tokenizer, must_have_room
 from tokbench.finetune.machine import machine_of
 from tokbench.finetune.models import Loaded, fresh, load_model, quiet
-from tokbench.finetune.parts import model_folder as model_folder_of
+from tokbench.finetune.named import model_folder as model_folder_of
 from tokbench.finetune.plan import Plan
 from tokbench.finetune.presets import PRESETS
 from tokbench.finetune.tasks import TASKS

@@ -6,10 +6,10 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
-from tokbench.errors import AskedWrongly, MissingExtra
+from tokbench.errors import MissingExtra
 from tokbench.finetune.data import HUB, read_data
+from tokbench.finetune.named import named
 from tokbench.finetune.plan import Plan
-from tokbench.finetune.presets import PRESETS
 from tokbench.finetune.run import Run
 from tokbench.pretrained.place import ensure_free
 from tokbench.progress import Progress, silent
@@ -25,11 +25,7 @@ def finetune(plan: Plan, *, force: bool = False, progress: Progress = silent) ->
     """
     ensure_free(Path(plan.output), force=force)
     have_packages(plan)
-    if plan.tokenizer is None and plan.model in PRESETS:
-        raise AskedWrongly(
-            f"{plan.model} is made to fit a tokenizer, and none was given",
-            fix="--tokenizer FOLDER; train one: tokbench train-wordpiece corpus.txt",
-        )
+    named(plan)  # what cannot be found is said before torch loads
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     data = read_data(plan, progress=progress)  # needs no torch, so what is wrong with it is said at once
     from tokbench.finetune.course import carry_out

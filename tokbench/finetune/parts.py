@@ -9,18 +9,15 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tokbench.check.finding import Finding
 from tokbench.check.rules import RULES, check
-from tokbench.errors import ChecksFailed, FileProblem
+from tokbench.errors import ChecksFailed
 from tokbench.finetune.fitting import align
 from tokbench.finetune.folders import load_tokenizer
 from tokbench.finetune.models import fresh, load_model
+from tokbench.finetune.named import named
 from tokbench.finetune.plan import Plan
 from tokbench.finetune.presets import PRESETS, TRAINED_RATE
 from tokbench.finetune.tasks import task_named
-from tokbench.pretrained import hub
-from tokbench.pretrained.folder import TokenizerFolder, load
-
-WEIGHTS = ("config.json", "model.safetensors")
-BESIDES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+from tokbench.pretrained.folder import TokenizerFolder
 
 
 @dataclass(frozen=True)
@@ -38,13 +35,8 @@ def parts_of(plan: Plan) -> Parts:
     """Load what the plan names; errors that check finds stop here."""
     task = task_named(plan.task)
     preset = PRESETS.get(plan.model)
-    folder = None if preset else model_folder(plan.model)
-    files = load(plan.tokenizer or str(folder))
-    if files.path.is_file():
-        raise FileProblem(
-            f"{files.name} is a bare tokenizer.json, which says nothing of padding",
-            fix=f"tokbench wrap {files.name} -o my-tok",
-        )
+    found = named(plan)
+    files, folder = found.files, found.model
     notes = preflight(files.path, folder)
     tokenizer = load_tokenizer(files.path)
     if preset:
@@ -55,17 +47,6 @@ def parts_of(plan: Plan) -> Parts:
     align(loaded, tokenizer)
     rate = plan.learning_rate or (preset.learning_rate if preset else TRAINED_RATE)
     return Parts(files, tokenizer, loaded.model, rate, (*notes, *loaded.notes))
-
-
-def model_folder(name: str) -> Path:
-    """The folder of a model: a path, or the local copy of a repository on the hub."""
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return path
-    if path.exists() or not hub.may_be_on_hub(name):
-        known = ", ".join(PRESETS)
-        raise FileProblem(f"there is no model folder at {name}", fix=f"give a folder, or one of {known}")
-    return hub.fetch(name, WEIGHTS, BESIDES)
 
 
 def preflight(tokenizer: Path, model: Path | None) -> tuple[str, ...]:
