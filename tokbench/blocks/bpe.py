@@ -17,8 +17,7 @@ from tokbench.blocks.special_tokens import added
 from tokbench.errors import RecipeProblem
 from tokbench.progress import Progress
 from tokbench.training.library import train as train_in_child
-from tokbench.training.merges import learn
-from tokbench.training.words import count_words
+from tokbench.training.roads import learn
 
 ABOUT = "the most frequent pairs of pieces are joined, again and again"
 MODEL: Mapping[str, Option] = {
@@ -63,37 +62,54 @@ def model(recipe: Recipe) -> Model:
 
 
 def train(
-    tokenizer: Tokenizer, recipe: Recipe, batches: Iterable[list[str]], *, progress: Progress
+    tokenizer: Tokenizer,
+    recipe: Recipe,
+    batches: Iterable[list[str]],
+    *,
+    compiled: bool = False,
+    progress: Progress,
 ) -> Tokenizer:
-    """The tokenizer with the merges of these texts."""
-    options = choose(recipe.trainer, TRAINER, "bpe trainer")
-    if _is_affixed(options):
-        return _train_affixed(tokenizer, recipe, batches, progress)
-    fallback = recipe.model.get("byte_fallback", False)
-    alphabet = ByteLevel.alphabet() if recipe.is_byte_level else options["initial_alphabet"]
-    trainer = BpeTrainer(
-        vocab_size=recipe.vocab_size,
-        special_tokens=[*added(recipe), *(BYTES if fallback else ())],
-        show_progress=False,
-        **(options | {"initial_alphabet": sorted(alphabet)}),
-    )
-    trained = train_in_child(tokenizer, trainer, batches, progress=progress)
-    return make_ordinary(trained) if fallback else trained
+    """The tokenizer with the merges of these texts: the library's own, whoever learns them.
 
-
-def _train_affixed(
-    tokenizer: Tokenizer, recipe: Recipe, batches: Iterable[list[str]], progress: Progress
-) -> Tokenizer:
-    """With a prefix or suffix the library gives other ids in every run, so the merges are learned here."""
+    With a prefix or suffix the library gives other ids in every run, so those merges are always learned here.
+    """
     options = choose(recipe.trainer, TRAINER, "bpe trainer")
-    counts = count_words(tokenizer, batches, progress=progress)
+    if not compiled and not _is_affixed(options):
+        return _train_in_library(tokenizer, recipe, batches, progress)
+    fallback = BYTES if recipe.model.get("byte_fallback") else ()
+    options["initial_alphabet"] = _alphabet(recipe, options)
     learned = learn(
-        counts, vocab_size=recipe.vocab_size, special_tokens=recipe.tokens, progress=progress, **options
+        tokenizer,
+        batches,
+        compiled=compiled,
+        progress=progress,
+        vocab_size=recipe.vocab_size,
+        special_tokens=[*recipe.tokens, *fallback],
+        **options,
     )
     affixes = {name: options[name] for name in AFFIXES if name in options}
     tokenizer.model = _model(recipe, vocab=learned.vocab, merges=learned.merges, **affixes)
     tokenizer.add_special_tokens(added(recipe))
     return tokenizer
+
+
+def _train_in_library(
+    tokenizer: Tokenizer, recipe: Recipe, batches: Iterable[list[str]], progress: Progress
+) -> Tokenizer:
+    options = choose(recipe.trainer, TRAINER, "bpe trainer")
+    fallback = recipe.model.get("byte_fallback", False)
+    trainer = BpeTrainer(
+        vocab_size=recipe.vocab_size,
+        special_tokens=[*added(recipe), *(BYTES if fallback else ())],
+        show_progress=False,
+        **(options | {"initial_alphabet": _alphabet(recipe, options)}),
+    )
+    trained = train_in_child(tokenizer, trainer, batches, progress=progress)
+    return make_ordinary(trained) if fallback else trained
+
+
+def _alphabet(recipe: Recipe, options: Mapping[str, Any]) -> list[str]:
+    return sorted(ByteLevel.alphabet() if recipe.is_byte_level else options["initial_alphabet"])
 
 
 def _model(recipe: Recipe, **learned: Any) -> Model:  # noqa: ANN401

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from tokenizers import Tokenizer
 from tokenizers.models import Model
@@ -21,6 +21,7 @@ from tokbench.blocks.soundness import check_recipe, check_result
 from tokbench.blocks.undo import undoing
 from tokbench.errors import DataProblem, RecipeProblem, did_you_mean
 from tokbench.progress import Progress, silent
+from tokbench.training.roads import Road, road
 
 NEVER_SEEN = "\U000e0fff 1 a"  # an unassigned character, and some that most texts have
 
@@ -53,14 +54,47 @@ ALGORITHMS: dict[str, Algorithm] = {
 }
 
 
-def build(recipe: Recipe, batches: Iterable[list[str]], *, progress: Progress = silent) -> Tokenizer:
-    """The tokenizer that a recipe makes of these texts; the same every time.
+class Learned(Protocol):
+    """An algorithm whose pieces are merges."""
 
-    Raises RecipeProblem before it reads a text if the recipe is not sound, and afterwards if vocab_size was
-    too small for the characters; DataProblem if there was nothing to learn from.
+    def train(
+        self,
+        tokenizer: Tokenizer,
+        recipe: Recipe,
+        batches: Iterable[list[str]],
+        *,
+        compiled: bool,
+        progress: Progress,
+    ) -> Tokenizer:
+        """As an Algorithm trains, by the compiled loops or by the library."""
+
+
+# Those whose training the compiled loops can carry out; the library trains the others.
+LEARNED: dict[str, Learned] = {"bpe": bpe, "wordpiece": wordpiece}
+
+
+def build(
+    recipe: Recipe,
+    batches: Iterable[list[str]],
+    *,
+    engine: str = "auto",
+    size: int = 0,
+    progress: Progress = silent,
+) -> Tokenizer:
+    """The tokenizer that a recipe makes of these texts; the same every time, whichever engine trains it.
+
+    `engine` and `size`, the bytes of the corpus when known, choose the road (training/roads.py). Raises
+    RecipeProblem before it reads a text if the recipe is not sound, and afterwards if vocab_size was too
+    small for the characters; DataProblem if there was nothing to learn from.
     """
     blank = assemble(recipe)
-    trained = ALGORITHMS[recipe.algorithm].train(blank, recipe, _with_text(batches), progress=progress)
+    compiled = way(recipe, engine, size=size).compiled
+    texts = _with_text(batches.blocks() if compiled and isinstance(batches, InBytes) else batches)
+    if recipe.algorithm in LEARNED:
+        learned = LEARNED[recipe.algorithm]
+        trained = learned.train(blank, recipe, texts, compiled=compiled, progress=progress)
+    else:
+        trained = ALGORITHMS[recipe.algorithm].train(blank, recipe, texts, progress=progress)
     check_result(recipe, trained.get_vocab_size())
     if recipe.post_processor:
         vocab = trained.get_vocab()
@@ -69,6 +103,15 @@ def build(recipe: Recipe, batches: Iterable[list[str]], *, progress: Progress = 
     with refusals("the trained tokenizer"):
         trained.encode(NEVER_SEEN)
     return trained
+
+
+def way(recipe: Recipe, engine: str = "auto", *, size: int = 0) -> Road:
+    """Which engine trains this recipe, and why it is not the compiled one."""
+    if recipe.algorithm in LEARNED:
+        return road(assemble(recipe), engine, size=size)
+    if engine == "compiled":
+        raise RecipeProblem(f"no compiled engine trains {recipe.algorithm}", fix="--engine library")
+    return Road("library", f"it trains {recipe.algorithm} always")
 
 
 def assemble(recipe: Recipe) -> Tokenizer:
@@ -104,13 +147,21 @@ def _try_out(tokenizer: Tokenizer) -> None:
             tokenizer.pre_tokenizer.pre_tokenize_str(text)
 
 
-def _with_text(batches: Iterable[list[str]]) -> Iterator[list[str]]:
+@runtime_checkable
+class InBytes(Protocol):
+    """Texts that can also be had as UTF-8, such as a Corpus."""
+
+    def blocks(self) -> Iterator[list[str] | bytes]:
+        """Batches that are lists of texts, or UTF-8 with a line feed after each text."""
+
+
+def _with_text(batches: Iterable[Any]) -> Iterator[Any]:
     """The same batches from the first that is not blank; DataProblem without one, before training starts."""
     rest = iter(batches)
     for batch in rest:
         if isinstance(batch, str):
             raise TypeError("build takes batches of texts, such as [['a text', 'another']]")
-        if any(text.strip() for text in batch):
+        if batch.strip() if isinstance(batch, bytes) else any(text.strip() for text in batch):
             return chain([batch], rest)
     raise DataProblem(
         "there is no text to learn from: all of it is blank", fix="give files with text in them"

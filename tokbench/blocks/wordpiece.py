@@ -12,8 +12,7 @@ from tokbench.blocks.recipe import Recipe
 from tokbench.blocks.special_tokens import added, unk
 from tokbench.errors import RecipeProblem
 from tokbench.progress import Progress
-from tokbench.training.merges import learn
-from tokbench.training.words import count_words
+from tokbench.training.roads import learn
 
 ABOUT = "a word is cut into its longest known pieces, ## marking those that continue it"
 MODEL: Mapping[str, Option] = {"max_input_chars_per_word": whole(100, low=1)}
@@ -42,13 +41,23 @@ def model(recipe: Recipe) -> Model:
 
 
 def train(
-    tokenizer: Tokenizer, recipe: Recipe, batches: Iterable[list[str]], *, progress: Progress
+    tokenizer: Tokenizer,
+    recipe: Recipe,
+    batches: Iterable[list[str]],
+    *,
+    compiled: bool = False,
+    progress: Progress,
 ) -> Tokenizer:
     """The tokenizer with the pieces of these texts; the library's own trainer finds others in every run."""
     options = choose(recipe.trainer, TRAINER, "wordpiece trainer")
-    counts = count_words(tokenizer, batches, progress=progress)
     learned = learn(
-        counts, vocab_size=recipe.vocab_size, special_tokens=recipe.tokens, progress=progress, **options
+        tokenizer,
+        batches,
+        compiled=compiled,
+        progress=progress,
+        vocab_size=recipe.vocab_size,
+        special_tokens=recipe.tokens,
+        **options,
     )
     tokenizer.model = WordPiece(
         vocab=learned.vocab,

@@ -31,6 +31,7 @@ def train_bpe(
     preset: o.Preset = None,
     setting: o.Set = None,
     column: o.Column = None,
+    engine: o.Engine = "auto",
     force: o.Force = False,
     json: o.AsJson = False,
     quiet: o.Quiet = False,
@@ -45,7 +46,7 @@ def train_bpe(
 
     choices = _choices(vocab_size, min_frequency, setting)
     recipe = start("bpe", preset, choices, special=special or ())
-    _train(recipe, corpus, output, column=column, force=force, json=json, quiet=quiet)
+    _train(recipe, corpus, output, column=column, engine=engine, force=force, json=json, quiet=quiet)
 
 
 def train_wordpiece(
@@ -58,6 +59,7 @@ def train_wordpiece(
     preset: o.Preset = None,
     setting: o.Set = None,
     column: o.Column = None,
+    engine: o.Engine = "auto",
     force: o.Force = False,
     json: o.AsJson = False,
     quiet: o.Quiet = False,
@@ -72,7 +74,7 @@ def train_wordpiece(
 
     choices = _choices(vocab_size, min_frequency, setting)
     recipe = start("wordpiece", preset, choices, special=special or (), cased=cased)
-    _train(recipe, corpus, output, column=column, force=force, json=json, quiet=quiet)
+    _train(recipe, corpus, output, column=column, engine=engine, force=force, json=json, quiet=quiet)
 
 
 def train_unigram(
@@ -155,6 +157,7 @@ def build(
     output: o.Output = None,
     setting: o.Set = None,
     column: o.Column = None,
+    engine: o.Engine = "auto",
     force: o.Force = False,
     json: o.AsJson = False,
     quiet: o.Quiet = False,
@@ -168,7 +171,7 @@ def build(
     from tokbench.blocks.recipe import change, read_recipe
 
     chosen = change(read_recipe(recipe), o.pairs(setting, "--set trainer.min_frequency=2"))
-    _train(chosen, corpus, output, column=column, force=force, json=json, quiet=quiet)
+    _train(chosen, corpus, output, column=column, engine=engine, force=force, json=json, quiet=quiet)
 
 
 def presets(
@@ -251,14 +254,20 @@ def _train(
     force: bool,
     json: bool,
     quiet: bool,
+    engine: str = "auto",
 ) -> None:
     from tokbench.pretrained.trained import train_folder
     from tokbench.report import making
     from tokbench.report.progress import drawn
+    from tokbench.training.roads import NO_NUMBA, WORTH
 
     with drawn(quiet=quiet) as progress:
-        trained = train_folder(recipe, corpus, output, column=column, force=force, progress=progress)
+        trained = train_folder(
+            recipe, corpus, output, column=column, engine=engine, force=force, progress=progress
+        )
     put(trained, making.trained, "trained", json=json)
+    if trained.why == NO_NUMBA and trained.corpus.utf8_bytes >= WORTH:
+        hint("faster: pip install 'tokbench[fast]'", quiet=quiet)
     hint(
         f'look:  tokbench encode {trained.path} "a text"',
         f"check: tokbench check {trained.path}",

@@ -41,6 +41,10 @@ Preset = Annotated[
     str | None,
     Option("--preset", help="Start from this recipe; see tokbench presets.", show_default=False),
 ]
+Engine = Annotated[
+    str,
+    Option("--engine", help="auto, compiled or library; the result is the same, compiled is much faster."),
+]
 VocabSize = Annotated[
     int | None,
     Option("--vocab-size", "-v", help="Tokens, special ones included.", show_default="30000"),

@@ -12,16 +12,21 @@ BATCH = 1 << 20  # bytes from which a batch is full
 
 
 class Intake:
-    """Counts of the texts so far, before any cutting; a text of white space only is blank and no text."""
+    """Counts of the texts so far, before any cutting; a text of white space only is blank and no text.
 
-    def __init__(self) -> None:
+    With `raw`, lines come out as UTF-8 with a line feed after each, where no long one had to be cut.
+    """
+
+    def __init__(self, *, raw: bool = False) -> None:
+        self._raw = raw
         self.texts = self.blank = self.utf8_bytes = 0
         self.sha256 = sha256()  # over all texts, each followed by a line feed
         self._batch: list[str] = []
-        self._size = 0  # bytes in the batch
+        self._lines: list[bytes] = []
+        self._size = 0  # bytes in both
         self._long = _Unfinished()
 
-    def take(self, part: Part) -> Iterator[list[str]]:
+    def take(self, part: Part) -> Iterator[list[str] | bytes]:
         """The batches that this part fills."""
         texts, utf8 = part.texts, part.utf8
         if self._long.begun and texts:
@@ -33,13 +38,15 @@ class Intake:
         if part.unfinished:
             yield from self._go_on(part.unfinished)
 
-    def last(self) -> Iterator[list[str]]:
+    def last(self) -> Iterator[list[str] | bytes]:
         """The batch that is left, if it holds anything."""
         if self._batch:
             yield self._batch
+        if self._lines:
+            yield b"".join(self._lines)
 
     def _whole(self, texts: list[str], utf8: bytes) -> None:
-        kept = _not_blank(texts)
+        kept, lines = _not_blank(texts), self._raw and bool(utf8)
         self.blank += len(texts) - len(kept)
         if not kept:
             return
@@ -50,15 +57,18 @@ class Intake:
         self.utf8_bytes += len(utf8) - len(kept)
         self._size += len(utf8)
         if len(utf8) > LIMIT and max(map(len, kept)) > LIMIT:
-            kept = [piece for text in kept for piece in _pieces(text)]
-        self._batch += kept
+            kept, lines = [piece for text in kept for piece in _pieces(text)], False
+        if lines:
+            self._lines.append(utf8)
+        else:
+            self._batch += kept
 
-    def _full(self) -> Iterator[list[str]]:
+    def _full(self) -> Iterator[list[str] | bytes]:
         if self._size >= BATCH:
-            batch, self._batch, self._size = self._batch, [], 0
-            yield batch
+            yield from self.last()
+            self._batch, self._lines, self._size = [], [], 0
 
-    def _go_on(self, part: str) -> Iterator[list[str]]:
+    def _go_on(self, part: str) -> Iterator[list[str] | bytes]:
         for text in self._long.add(part):
             data = text.encode()
             self.sha256.update(data)

@@ -7,7 +7,6 @@ import logging
 import re
 import socket
 import threading
-import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -113,6 +112,8 @@ def _reachable() -> bool:
 def _ask(endpoint: str, answers: list[bool]) -> None:
     url = urlsplit(endpoint)
     host = url.hostname or ""
+    import urllib.request  # with http and mail, which a local path need not wait for
+
     proxy = urllib.request.getproxies().get(url.scheme)
     if proxy and not urllib.request.proxy_bypass(host):
         url = urlsplit(proxy if "//" in proxy else f"//{proxy}")

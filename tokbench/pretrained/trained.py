@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from tokbench.blocks.build import build
+from tokbench.blocks.build import build, way
 from tokbench.blocks.recipe import Recipe, to_toml
 from tokbench.corpus.reading import CorpusFacts, open_corpus
 from tokbench.pretrained.folder import ensure_free, replacing, save
@@ -16,6 +16,7 @@ from tokbench.pretrained.record import record
 from tokbench.pretrained.special_tokens import special_tokens_of
 from tokbench.pretrained.wrap import wrapper_config
 from tokbench.progress import Progress, silent
+from tokbench.training.roads import WORTH, Road
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,7 @@ class Trained:
 
     `asked` and `reached` are vocabulary sizes, special tokens included; a corpus can be too small to
     reach what was asked. `sha256` is that of tokenizer.json: the same corpus and recipe give the same.
+    `engine` trained it, `why` says why that is not the compiled one; the result is the same.
     """
 
     path: Path
@@ -33,6 +35,8 @@ class Trained:
     special_tokens: Mapping[str, int]
     corpus: CorpusFacts
     sha256: str
+    engine: str
+    why: str
 
 
 def train_folder(
@@ -41,6 +45,7 @@ def train_folder(
     output: Path | None = None,
     *,
     column: str | None = None,
+    engine: str = "auto",
     force: bool = False,
     progress: Progress = silent,
 ) -> Trained:
@@ -53,12 +58,13 @@ def train_folder(
     out = output or Path(f"{_stem(corpus[0])}-{recipe.algorithm}")
     ensure_free(out, force=force)
     texts = open_corpus(corpus, column=column, progress=progress)
-    tokenizer = build(recipe, texts, progress=progress)
-    return save_trained(tokenizer, recipe, texts.facts, out, force=force)
+    road = way(recipe, engine, size=WORTH if texts.size is None else texts.size)
+    tokenizer = build(recipe, texts, engine=road.engine, progress=progress)
+    return save_trained(tokenizer, recipe, texts.facts, out, road=road, force=force)
 
 
 def save_trained(
-    tokenizer: Tokenizer, recipe: Recipe, corpus: CorpusFacts, out: Path, *, force: bool = False
+    tokenizer: Tokenizer, recipe: Recipe, corpus: CorpusFacts, out: Path, *, road: Road, force: bool = False
 ) -> Trained:
     """Save a trained tokenizer with its wrapper, recipe and record."""
     config = wrapper_config(
@@ -75,6 +81,8 @@ def save_trained(
         special_tokens=special_tokens_of(tokenizer),
         corpus=corpus,
         sha256=facts.sha256,
+        engine=road.engine,
+        why=road.why,
     )
 
 

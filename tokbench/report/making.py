@@ -26,6 +26,7 @@ def trained(result: Trained) -> Iterator[Part]:
             ),
             ("corpus sha256", corpus.sha256),
             ("tokenizer.json sha256", result.sha256),
+            ("engine", f"{result.engine}: {result.why}" if result.why else result.engine),
         ]
     )
 

@@ -6,12 +6,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
+from typing import TYPE_CHECKING
 
 from tokbench.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -20,6 +21,7 @@ STAGES = {
     "count": "Counting words",
     "pairs": "Counting pairs",
     "merges": "Learning merges",
+    "compile": "Compiling, once",
     "train": "Training",
     "evaluate": "Evaluating",
     "tokenize": "Tokenizing",
@@ -39,6 +41,11 @@ def drawn(*, quiet: bool = False) -> Iterator[Progress]:
 
 
 def _bars() -> Bars:
+    """The drawing itself; rich is loaded only for eyes."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
     return Bars(
         TextColumn("{task.description}"),
         BarColumn(),

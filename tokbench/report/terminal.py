@@ -1,8 +1,7 @@
-"""Parts drawn for a person's terminal; a pipe gets the same words, tab-separated and never cut."""
+"""Parts drawn for a person's terminal."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tokbench.report.parts import Chips, Facts, Grid, Headline, Paragraph, Part
+from tokbench.report.plain import safe
 
 MOODS = {"good": "bold green", "bad": "bold red", "plain": "bold"}
 MARKS = {"good": "✓ ", "bad": "✗ ", "plain": ""}
@@ -24,41 +24,11 @@ SEVERITIES = {"error": "bold red", "warning": "bold yellow", "note": "bold blue"
 KIND_STYLES = {"special": "bold reverse", "unknown": "bold white on #b00020"}
 
 
-def show(parts: Iterable[Part], stream: TextIO | None = None) -> None:
-    """Print the parts: drawn when the stream is a terminal, tab-separated text otherwise."""
-    stream = stream or sys.stdout
-    console = Console(file=stream, markup=False, emoji=False, highlight=False)
-    if console.is_terminal:
-        for part in parts:
-            console.print(_drawn(part, console))
-    else:
-        for part in parts:
-            stream.write(plain(part) + "\n")
-
-
-def safe(value: object) -> str:
-    r"""A value as text in which control characters show as escapes, so that no token drives the terminal.
-
-    >>> safe("a\x1b[31m")
-    'a\\x1b[31m'
-    """
-    words = "yes" if value is True else "no" if value is False else str(value)
-    return "".join(c if c.isprintable() or c == " " else repr(c)[1:-1] for c in words)
-
-
-def plain(part: Part) -> str:
-    """A part as lines of tab-separated text."""
-    match part:
-        case Headline(text=text):
-            return safe(text)
-        case Facts(rows=rows):
-            return "\n".join(f"{name}\t{safe(value)}" for name, value in rows)
-        case Grid(header=header, rows=rows):
-            return "\n".join("\t".join(safe(cell) for cell in row) for row in (header, *rows))
-        case Chips(tokens=tokens):
-            return "|".join(safe(text) for text, _ in tokens)
-        case Paragraph(text=text):
-            return text
+def draw(parts: Iterable[Part], stream: TextIO) -> None:
+    """Print the parts, drawn."""
+    console = Console(file=stream, force_terminal=True, markup=False, emoji=False, highlight=False)
+    for part in parts:
+        console.print(_drawn(part, console))
 
 
 def _drawn(part: Part, console: Console) -> RenderableType:

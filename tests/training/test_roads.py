@@ -1,0 +1,60 @@
+"""Both roads end in the same tokenizer; which one is taken, and why, is said."""
+
+from importlib.util import find_spec
+
+import pytest
+
+from tokbench.blocks.build import build, way
+from tokbench.blocks.presets import PRESETS
+from tokbench.blocks.starting import start
+from tokbench.corpus.reading import open_corpus
+from tokbench.corpus.shipped import shipped
+from tokbench.errors import AskedWrongly, RecipeProblem
+from tokbench.training.roads import WORTH
+
+compiler = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
+LEARNED = [name for name, recipe in PRESETS.items() if recipe.algorithm in ("bpe", "wordpiece")]
+
+
+def corpus():
+    return open_corpus([shipped("english.txt"), shipped("korean.txt"), shipped("code.txt")])
+
+
+@compiler
+@pytest.mark.parametrize("name", LEARNED)
+def test_both_engines_give_the_same_bytes(name):
+    recipe = start(PRESETS[name].algorithm, name, {"vocab_size": "2500", "trainer.min_frequency": "2"})
+    compiled, library = (build(recipe, corpus(), engine=engine) for engine in ("compiled", "library"))
+    assert compiled.to_str() == library.to_str()
+
+
+@compiler
+def test_texts_with_line_feeds_inside_count_alike():
+    batches = [["one\ntwo  three\r\n", "\n\n  four"] * 9, ["five\u2028six"] * 9]
+    recipe = start("bpe", settings={"vocab_size": "280", "trainer.min_frequency": "0"})
+    compiled, library = (build(recipe, batches, engine=engine) for engine in ("compiled", "library"))
+    assert compiled.to_str() == library.to_str()
+
+
+def test_a_small_corpus_goes_by_the_library():
+    road = way(start("bpe"), size=1000)
+    assert (road.engine, road.why) == ("library", "the corpus is small")
+
+
+def test_what_cannot_be_compiled_is_said(monkeypatch):
+    monkeypatch.setenv("TOKBENCH_NO_COMPILE", "1")
+    assert way(start("bpe"), size=WORTH).why == "TOKBENCH_NO_COMPILE is set"
+    with pytest.raises(AskedWrongly, match="TOKBENCH_NO_COMPILE"):
+        way(start("bpe"), "compiled")
+
+
+def test_unigram_has_one_road():
+    assert way(start("unigram")).engine == "library"
+    with pytest.raises(RecipeProblem, match="unigram"):
+        way(start("unigram"), "compiled")
+
+
+def test_an_unknown_engine_names_the_known():
+    with pytest.raises(AskedWrongly) as caught:
+        way(start("bpe"), "compield")
+    assert "compiled" in caught.value.fix

@@ -1,0 +1,62 @@
+"""Bytes that take long to make, kept in the user's cache folder and made anew when gone or damaged."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+DIGEST_BYTES = 32
+
+
+def kept(name: str, make: Callable[[], bytes]) -> bytes:
+    """The bytes of this name, or those that `make` makes, then kept if the folder can be written to."""
+    path = cache_folder() / name
+    found = _read(path)
+    if found is None:
+        found = make()
+        with suppress(OSError):  # a cache that cannot be written costs time and nothing else
+            _write(path, found)
+    return found
+
+
+def is_kept(name: str) -> bool:
+    """Whether there are whole bytes of this name."""
+    return _read(cache_folder() / name) is not None
+
+
+def cache_folder() -> Path:
+    """Where this user's caches belong on this system, with a folder of our own in it."""
+    chosen = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    if chosen:
+        return Path(chosen, "tokbench")
+    home = Path("~").expanduser()
+    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "tokbench"
+
+
+def _read(path: Path) -> bytes | None:
+    """What is kept there, unless it is not what was written."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, content = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+    return content if hashlib.sha256(content).digest() == digest else None
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write beside it, then rename: another process sees all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        try:
+            file.write(hashlib.sha256(content).digest())
+            file.write(content)
+            file.close()
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
