@@ -20,7 +20,7 @@ def put(result: Result, window: Callable[[Result], Iterable[Part]], kind: str, *
 
         typer.echo(as_json(result, kind))
     else:
-        from tokbench.report.plain import show
+        from tokbench.report.showing import show
 
         show(window(result))
 
