@@ -111,4 +111,5 @@ def test_bytes_that_are_no_utf8_do_no_harm(split, batches):
     tokenizer.pre_tokenizer = split
     counted = count(batches, served(tokenizer), threads=1)
     assert int(counted.counts.sum()) <= 2 * sum(map(len, batches)) + len(batches)
-    assert counted.arena.size <= 2 * sum(map(len, batches)) + len(batches)
+    # the first byte of a character that never comes claims up to three more, of the padding behind the text
+    assert counted.arena.size <= 2 * sum(map(len, batches)) + len(batches) + 3

@@ -28,7 +28,7 @@ def ordered(arena: NDArray[np.uint8], places: Numbers, counts: Numbers) -> Numbe
         heads = lengths[words] if ended else _heads(numbers, places[words, 0] + begun, left)
         sort = np.lexsort((heads, group[at]))
         order[at] = words[sort]
-        group[at] = _parted(group[at][sort], heads[sort], len(order))
+        group[at] = _parted(group[at][sort], heads[sort], int(group.max()))
         begun += 8
     return order
 
@@ -39,10 +39,10 @@ def _tied(group: Numbers) -> NDArray[np.bool_]:
     return np.concatenate((same, [False])) | np.concatenate(([False], same))
 
 
-def _parted(group: Numbers, heads: NDArray[Any], offset: int) -> Numbers:
-    """New groups, of what is equal in both; none is one that others have."""
+def _parted(group: Numbers, heads: NDArray[Any], highest: int) -> Numbers:
+    """New groups, of what is equal in both, above the highest of all, so that none is one that others have."""
     new = (np.diff(group) != 0) | (heads[1:] != heads[:-1])
-    parted: Numbers = np.cumsum(np.concatenate(([True], new))) + max(offset, int(group.max()))
+    parted: Numbers = np.cumsum(np.concatenate(([True], new))) + highest
     return parted
 
 
