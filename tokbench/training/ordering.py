@@ -40,7 +40,7 @@ def _tied(group: Numbers) -> NDArray[np.bool_]:
 
 
 def _parted(group: Numbers, heads: NDArray[Any], highest: int) -> Numbers:
-    """New groups, of what is equal in both, above the highest of all, so that none is one that others have."""
+    """New groups, of what is equal in both, above the highest of all: none is one that others have."""
     new = (np.diff(group) != 0) | (heads[1:] != heads[:-1])
     parted: Numbers = np.cumsum(np.concatenate(([True], new))) + highest
     return parted
