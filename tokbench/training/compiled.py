@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from queue import SimpleQueue
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from tokbench.progress import Progress, silent
 from tokbench.training.counting import Block, Counter, blocks
+from tokbench.training.learner_words import byte_characters
 from tokbench.training.machine import loops
 from tokbench.training.ordering import ordered
 from tokbench.training.pipelines import Scanner
@@ -44,7 +44,8 @@ class CompiledCounts:
     def words(self) -> list[str]:
         """The words as the library spells them."""
         if self.bytewise:
-            spelled = _byte_alphabet()[self.arena].tobytes().decode("utf-16-le")
+            alphabet = np.array([ord(each) for each in byte_characters()], "<u2")
+            spelled = alphabet[self.arena].tobytes().decode("utf-16-le")
             return [spelled[start:end] for start, end in zip(*self.places.T.tolist(), strict=True)]
         plain = self.arena.tobytes()
         words = [plain[start:end].decode() for start, end in zip(*self.places.T.tolist(), strict=True)]
@@ -107,13 +108,3 @@ def _spread(counters: list[Counter], every: Iterable[Block]) -> Iterator[int]:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-@cache
-def _byte_alphabet() -> NDArray[np.uint16]:
-    """The character that ByteLevel writes for each byte: itself if visible, else the next from U+0100 on."""
-    alphabet = np.arange(0x100, dtype="<u2")
-    seen = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    unseen = np.setdiff1d(alphabet, seen)
-    alphabet[unseen] = 0x100 + np.arange(len(unseen))
-    return alphabet
