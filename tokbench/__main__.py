@@ -22,8 +22,13 @@ def main(words: Sequence[str] | None = None) -> int:
     # torch reads it once, when it is imported: its idle threads then sleep instead of spinning, which
     # is worth four to six times on two busy cores
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Typer reads options through pydantic, whose plugins would be looked for among all that is installed
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         return _told(_run(words))
+    except BrokenPipeError:  # the reader has enough and left, as head does
+        _write_no_more()
+        return 0
     except TokbenchError as error:
         if _debugging():
             raise
@@ -47,6 +52,8 @@ def _run(words: list[str]) -> int:
         app(words, prog_name="tokbench")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    finally:
+        sys.stdout.flush()
     return 0
 
 
@@ -60,7 +67,7 @@ def _answer(word: str) -> int:
     from tokbench import __version__
     from tokbench.cli.commands import page
 
-    print(f"tokbench {__version__}" if word == "--version" else page())  # noqa: T201
+    print(f"tokbench {__version__}" if word == "--version" else page(), flush=True)  # noqa: T201
     return 0
 
 
@@ -83,6 +90,11 @@ def _say(message: str, fix: str, words: list[str]) -> None:
     print(f"Error: {message}", file=sys.stderr)  # noqa: T201
     if fix:
         print(f"Hint:  {fix}", file=sys.stderr)  # noqa: T201
+
+
+def _write_no_more() -> None:
+    """What is still buffered for a reader who left goes nowhere; Python writes it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_any_character() -> None:

@@ -8,7 +8,8 @@ TokbenchError              one sentence on what is wrong and where, one on what 
 │   └── MissingExtra       a package that this command needs is not installed
 └── AnswerIsNo         1   asked rightly, and the answer is no
     ├── ChecksFailed       check found errors
-    └── OutOfRoom          the disk or the memory was full
+    ├── OutOfRoom          the disk or the memory was full
+    └── Interrupted    130 stopped by Ctrl-C after what was done had been kept
 
 Anything else that reaches main() is our bug: exit code 3. Ctrl-C: 130.
 """
@@ -68,6 +69,12 @@ class ChecksFailed(AnswerIsNo):
 
 class OutOfRoom(AnswerIsNo):
     """The disk or the memory was full."""
+
+
+class Interrupted(AnswerIsNo):
+    """Stopped by Ctrl-C after what was done had been kept; exit code 130."""
+
+    exit_code = 130
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -14,3 +14,10 @@ class Progress(Protocol):
 
 def silent(stage: str, done: int, total: int | None = None) -> None:
     """Show nothing."""
+
+
+def note(progress: Progress, stage: str, words: str) -> None:
+    """Show words beside a stage, where whoever draws has room for them."""
+    show = getattr(progress, "note", None)
+    if show is not None:
+        show(stage, words)

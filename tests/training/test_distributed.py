@@ -5,9 +5,11 @@ import json
 import logging
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -125,6 +127,7 @@ def test_urls_are_read_through_fsspec(tmp_path, folder, scheduler):
     assert one.path.read_bytes() == two.path.read_bytes()
 
 
+@pytest.mark.slow
 def test_files_in_memory_are_counted_by_workers_in_this_process(tmp_path, folder):
     import fsspec
 
@@ -168,6 +171,7 @@ def test_finished_shards_are_not_counted_again(tmp_path, folder, scheduler):
     assert 0 < told[2][0][1] < told[2][0][2]
 
 
+@pytest.mark.slow
 def test_a_killed_run_with_its_own_workers_leaves_none_and_goes_on_where_it_was(tmp_path, folder):
     work = tmp_path / ".out.parquet.shards"
     script = tmp_path / "run.py"
@@ -200,12 +204,16 @@ def _alive(group):
         os.killpg(group, 0)
     except ProcessLookupError:
         return False
-    return any(
-        path.read_text().rpartition(")")[2].split()[2] == str(group)
-        and path.read_text().rpartition(")")[2].split()[0] != "Z"
-        for path in Path("/proc").glob("[0-9]*/stat")
-        if path.exists()
-    )
+    return bool(_members(group))
+
+
+def _members(group):
+    """The processes of a group that are still running."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it may end meanwhile
+            found.append(path.read_text().rpartition(")")[2].split())
+    return [stat for stat in found if stat[2] == str(group) and stat[0] != "Z"]
 
 
 def _wait_for(happened, seconds=20):
@@ -213,6 +221,35 @@ def _wait_for(happened, seconds=20):
     while not happened():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("moment", ["starting", "counting"])
+def test_ctrl_c_ends_the_workers_at_once_and_without_a_word(tmp_path, moment):
+    (tmp_path / "corpus.txt").write_text("the cat and the dog\n" * 3_000_000)
+    run = [
+        sys.executable,
+        "-m",
+        "tokbench",
+        "count",
+        "corpus.txt",
+        "-o",
+        "out.parquet",
+        "--engine",
+        "dask",
+        "-q",
+    ]
+    process = subprocess.Popen(run, cwd=tmp_path, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    work = tmp_path / ".out.parquet.shards"
+    _wait_for(lambda: work.exists() if moment == "counting" else len(_members(process.pid)) > 1)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of them
+    begun = time.monotonic()
+    _, said = process.communicate(timeout=20)
+    assert time.monotonic() - begun < 0.5 * max(1, os.getloadavg()[0] / os.cpu_count())
+    assert (process.returncode, said) == (130, "Stopped; nothing was written.\n")
+    _wait_for(lambda: not _alive(process.pid), seconds=2)
+    assert [path.name for path in tmp_path.iterdir() if path != work] == ["corpus.txt"]
 
 
 def test_an_error_in_a_shard_names_the_file_and_the_place(tmp_path, scheduler):

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from tokbench.blocks.build import build, way
+from tokbench.blocks.build import build, prepare
 from tokbench.blocks.presets import PRESETS
 from tokbench.blocks.starting import start
 from tokbench.corpus.reading import open_corpus
@@ -37,24 +37,24 @@ def test_texts_with_line_feeds_inside_count_alike():
 
 
 def test_a_small_corpus_goes_by_the_library():
-    road = way(start("bpe"), size=1000)
+    road = prepare(start("bpe"), size=1000).road
     assert (road.engine, road.why) == ("library", "the corpus is small")
 
 
 def test_what_cannot_be_compiled_is_said(monkeypatch):
     monkeypatch.setenv("TOKBENCH_NO_COMPILE", "1")
-    assert way(start("bpe"), size=WORTH).why == "TOKBENCH_NO_COMPILE is set"
+    assert prepare(start("bpe"), size=WORTH).road.why == "TOKBENCH_NO_COMPILE is set"
     with pytest.raises(AskedWrongly, match="TOKBENCH_NO_COMPILE"):
-        way(start("bpe"), "compiled")
+        prepare(start("bpe"), "compiled")
 
 
 def test_unigram_has_one_road():
-    assert way(start("unigram")).engine == "library"
+    assert prepare(start("unigram")).road.engine == "library"
     with pytest.raises(RecipeProblem, match="unigram"):
-        way(start("unigram"), "compiled")
+        prepare(start("unigram"), "compiled")
 
 
 def test_an_unknown_engine_names_the_known():
     with pytest.raises(AskedWrongly) as caught:
-        way(start("bpe"), "compield")
+        prepare(start("bpe"), "compield")
     assert "compiled" in caught.value.fix

@@ -17,7 +17,7 @@ from tokbench.blocks.special_tokens import added
 from tokbench.errors import RecipeProblem
 from tokbench.progress import Progress
 from tokbench.training.library import train as train_in_child
-from tokbench.training.roads import learn
+from tokbench.training.roads import Learn, learning_from
 
 ABOUT = "the most frequent pairs of pieces are joined, again and again"
 MODEL: Mapping[str, Option] = {
@@ -73,22 +73,19 @@ def train(
 
     With a prefix or suffix the library gives other ids in every run, so those merges are always learned here.
     """
-    options = choose(recipe.trainer, TRAINER, "bpe trainer")
-    if not compiled and not _is_affixed(options):
+    if not compiled and not _is_affixed(choose(recipe.trainer, TRAINER, "bpe trainer")):
         return _train_in_library(tokenizer, recipe, batches, progress)
+    return learned(tokenizer, recipe, learning_from(tokenizer, batches, compiled=compiled, progress=progress))
+
+
+def learned(tokenizer: Tokenizer, recipe: Recipe, learn: Learn) -> Tokenizer:
+    """The tokenizer with the merges that `learn` gives for the choices of this recipe."""
+    options = choose(recipe.trainer, TRAINER, "bpe trainer")
     fallback = BYTES if recipe.model.get("byte_fallback") else ()
     options["initial_alphabet"] = _alphabet(recipe, options)
-    learned = learn(
-        tokenizer,
-        batches,
-        compiled=compiled,
-        progress=progress,
-        vocab_size=recipe.vocab_size,
-        special_tokens=[*recipe.tokens, *fallback],
-        **options,
-    )
+    found = learn(vocab_size=recipe.vocab_size, special_tokens=[*recipe.tokens, *fallback], **options)
     affixes = {name: options[name] for name in AFFIXES if name in options}
-    tokenizer.model = _model(recipe, vocab=learned.vocab, merges=learned.merges, **affixes)
+    tokenizer.model = _model(recipe, vocab=found.vocab, merges=found.merges, **affixes)
     tokenizer.add_special_tokens(added(recipe))
     return tokenizer
 

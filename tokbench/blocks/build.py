@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tokenizers import Tokenizer
 from tokenizers.models import Model
@@ -18,10 +20,15 @@ from tokbench.blocks.post_processors import post_processor
 from tokbench.blocks.pre_tokenizers import pre_tokenizer
 from tokbench.blocks.recipe import Recipe
 from tokbench.blocks.soundness import check_recipe, check_result
+from tokbench.blocks.starting import like
 from tokbench.blocks.undo import undoing
 from tokbench.errors import DataProblem, RecipeProblem, did_you_mean
 from tokbench.progress import Progress, silent
-from tokbench.training.roads import Road, road
+from tokbench.training import roads
+from tokbench.training.roads import Learn, Road
+
+if TYPE_CHECKING:
+    from tokbench.training.stored import StoredCounts
 
 NEVER_SEEN = "\U000e0fff 1 a"  # an unassigned character, and some that most texts have
 
@@ -68,9 +75,51 @@ class Learned(Protocol):
     ) -> Tokenizer:
         """As an Algorithm trains, by the compiled loops or by the library."""
 
+    def learned(self, tokenizer: Tokenizer, recipe: Recipe, learn: Learn) -> Tokenizer:
+        """The tokenizer with the merges that `learn` gives for the choices of this recipe."""
+
 
 # Those whose training the compiled loops can carry out; the library trains the others.
 LEARNED: dict[str, Learned] = {"bpe": bpe, "wordpiece": wordpiece}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A recipe that was found sound.
+
+    blank: its blocks around a model that has learned nothing, for one training; road: which engine trains it.
+    """
+
+    recipe: Recipe
+    blank: Tokenizer
+    road: Road
+
+
+def prepare(recipe: Recipe, engine: str = "auto", *, size: int = 0, progress: Progress = silent) -> Prepared:
+    """The recipe with all that can be known before a text is read; RecipeProblem if it is not sound.
+
+    `engine` and `size`, the bytes of the corpus when known, choose the road (training/roads.py).
+    """
+    blank = assemble(recipe)
+    if recipe.algorithm in LEARNED:
+        return Prepared(recipe, blank, roads.road(blank, engine, size=size, progress=progress))
+    if engine == "compiled":
+        raise RecipeProblem(f"no compiled engine trains {recipe.algorithm}", fix="--engine library")
+    return Prepared(recipe, blank, Road("library", f"it trains {recipe.algorithm} always"))
+
+
+def prepare_counted(
+    recipe: Recipe, counts: StoredCounts, engine: str = "auto", *, progress: Progress = silent
+) -> Prepared:
+    """As prepare, for counts of words in the place of texts; RecipeProblem if this recipe has other words."""
+    blank = assemble(recipe)
+    if recipe.algorithm not in LEARNED:
+        raise RecipeProblem(
+            f"{recipe.algorithm} is trained on texts, not on counts",
+            fix="name the corpus instead of --counts",
+        )
+    counts.ensure_made_by(blank, fix=f"tokbench count CORPUS -o counts.parquet {like(recipe)}")
+    return Prepared(recipe, blank, roads.road_from_counts(engine, words=len(counts.words), progress=progress))
 
 
 def build(
@@ -83,35 +132,44 @@ def build(
 ) -> Tokenizer:
     """The tokenizer that a recipe makes of these texts; the same every time, whichever engine trains it.
 
-    `engine` and `size`, the bytes of the corpus when known, choose the road (training/roads.py). Raises
-    RecipeProblem before it reads a text if the recipe is not sound, and afterwards if vocab_size was too
-    small for the characters; DataProblem if there was nothing to learn from.
+    Arguments and errors are those of prepare and train.
     """
-    blank = assemble(recipe)
-    compiled = way(recipe, engine, size=size).compiled
-    texts = _with_text(batches.blocks() if compiled and isinstance(batches, InBytes) else batches)
+    return train(prepare(recipe, engine, size=size, progress=progress), batches, progress=progress)
+
+
+def train(prepared: Prepared, batches: Iterable[list[str]], *, progress: Progress = silent) -> Tokenizer:
+    """The tokenizer that a recipe makes of these texts.
+
+    Raises RecipeProblem if vocab_size was too small for the characters; DataProblem if there was nothing to
+    learn from.
+    """
+    recipe, blank, compiled = prepared.recipe, prepared.blank, prepared.road.compiled
+    texts = _with_text(roads.in_bytes(batches, progress=progress) if compiled else batches)
     if recipe.algorithm in LEARNED:
         learned = LEARNED[recipe.algorithm]
-        trained = learned.train(blank, recipe, texts, compiled=compiled, progress=progress)
-    else:
-        trained = ALGORITHMS[recipe.algorithm].train(blank, recipe, texts, progress=progress)
+        return _whole(recipe, learned.train(blank, recipe, texts, compiled=compiled, progress=progress))
+    return _whole(recipe, ALGORITHMS[recipe.algorithm].train(blank, recipe, texts, progress=progress))
+
+
+def train_counted(prepared: Prepared, counts: StoredCounts, *, progress: Progress = silent) -> Tokenizer:
+    """The tokenizer that a recipe makes of the texts whose words were counted; errors are those of train."""
+    if not len(counts.words):
+        raise DataProblem("there is no word in these counts", fix="count with a smaller --min-count")
+    learn = partial(roads.learn_counted, counts, compiled=prepared.road.compiled, progress=progress)
+    learned = LEARNED[prepared.recipe.algorithm].learned(prepared.blank, prepared.recipe, learn)
+    return _whole(prepared.recipe, learned)
+
+
+def _whole(recipe: Recipe, trained: Tokenizer) -> Tokenizer:
+    """The trained tokenizer with its post-processor."""
     check_result(recipe, trained.get_vocab_size())
     if recipe.post_processor:
-        vocab = trained.get_vocab()
-        ids = {token: vocab[token] for token in recipe.tokens}
+        found = {token: trained.token_to_id(token) for token in recipe.tokens}  # get_vocab takes 13 ms
+        ids = {token: number for token, number in found.items() if number is not None}
         trained.post_processor = post_processor(recipe.post_processor, ids)
     with refusals("the trained tokenizer"):
         trained.encode(NEVER_SEEN)
     return trained
-
-
-def way(recipe: Recipe, engine: str = "auto", *, size: int = 0) -> Road:
-    """Which engine trains this recipe, and why it is not the compiled one."""
-    if recipe.algorithm in LEARNED:
-        return road(assemble(recipe), engine, size=size)
-    if engine == "compiled":
-        raise RecipeProblem(f"no compiled engine trains {recipe.algorithm}", fix="--engine library")
-    return Road("library", f"it trains {recipe.algorithm} always")
 
 
 def assemble(recipe: Recipe) -> Tokenizer:
@@ -145,14 +203,6 @@ def _try_out(tokenizer: Tokenizer) -> None:
     with refusals("the pre_tokenizers"):
         if tokenizer.pre_tokenizer:
             tokenizer.pre_tokenizer.pre_tokenize_str(text)
-
-
-@runtime_checkable
-class InBytes(Protocol):
-    """Texts that can also be had as UTF-8, such as a Corpus."""
-
-    def blocks(self) -> Iterator[list[str] | bytes]:
-        """Batches that are lists of texts, or UTF-8 with a line feed after each text."""
 
 
 def _with_text(batches: Iterable[Any]) -> Iterator[Any]:

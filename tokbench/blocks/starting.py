@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from tokbench.blocks.defaults import DEFAULTS
-from tokbench.blocks.presets import preset
-from tokbench.blocks.recipe import Block, Recipe, change
-from tokbench.errors import RecipeProblem
+from tokbench.blocks.presets import PRESETS, preset
+from tokbench.blocks.recipe import Block, Recipe, change, read_recipe
+from tokbench.errors import RecipeProblem, did_you_mean
 
 COMMANDS = {"character": "train-char"}  # the others are called as their algorithm is
 
@@ -37,6 +38,49 @@ def start(
         )
     recipe = replace(recipe, extra_special_tokens=(*recipe.extra_special_tokens, *special))
     return change(keep_case(recipe) if cased else recipe, settings or {})
+
+
+def named(name: str, settings: Mapping[str, str] | None = None, *, cased: bool = False) -> Recipe:
+    """The recipe of an algorithm, of a preset, or in a TOML file, with these choices.
+
+    >>> named("roberta").algorithm
+    'bpe'
+    """
+    known = [*DEFAULTS, *PRESETS]
+    if name in known:
+        recipe = DEFAULTS[name] if name in DEFAULTS else preset(name)
+    elif Path(name).suffix == ".toml":
+        recipe = read_recipe(name)
+    else:
+        raise RecipeProblem(f"there is no recipe {name}", fix=f"{did_you_mean(name, known)}; or a TOML file")
+    return change(keep_case(recipe) if cased else recipe, settings or {})
+
+
+def like(recipe: Recipe) -> str:
+    """Words of a command that name a recipe with the same normalizers and pre_tokenizers.
+
+    >>> like(start("bpe", "gpt2")), like(start("wordpiece", cased=True))
+    ('--like bpe', '--like wordpiece --cased')
+    """
+    for name in (recipe.algorithm, *DEFAULTS, *PRESETS):
+        for cased in (False, True):
+            other = named(name, cased=cased)
+            if (other.normalizers, other.pre_tokenizers) == (recipe.normalizers, recipe.pre_tokenizers):
+                return f"--like {name}{' --cased' * cased}"
+    return "--like RECIPE.toml"
+
+
+def trainer(name: str, *, cased: bool = False) -> str:
+    """The command that trains the recipe of this name, as `named` knows it.
+
+    >>> trainer("gpt2"), trainer("wordpiece", cased=True)
+    ('tokbench train-bpe --preset gpt2', 'tokbench train-wordpiece --cased')
+    """
+    if name not in DEFAULTS and name not in PRESETS:
+        return f"tokbench build {name}"
+    algorithm = named(name).algorithm
+    command = COMMANDS.get(algorithm, f"train-{algorithm}")
+    return f"tokbench {command}{'' if name in DEFAULTS else f' --preset {name}'}{' --cased' * cased}"
 
 
 def keep_case(recipe: Recipe) -> Recipe:

@@ -12,7 +12,7 @@ from tokbench.blocks.recipe import Recipe
 from tokbench.blocks.special_tokens import added, unk
 from tokbench.errors import RecipeProblem
 from tokbench.progress import Progress
-from tokbench.training.roads import learn
+from tokbench.training.roads import Learn, learning_from
 
 ABOUT = "a word is cut into its longest known pieces, ## marking those that continue it"
 MODEL: Mapping[str, Option] = {"max_input_chars_per_word": whole(100, low=1)}
@@ -49,18 +49,15 @@ def train(
     progress: Progress,
 ) -> Tokenizer:
     """The tokenizer with the pieces of these texts; the library's own trainer finds others in every run."""
+    return learned(tokenizer, recipe, learning_from(tokenizer, batches, compiled=compiled, progress=progress))
+
+
+def learned(tokenizer: Tokenizer, recipe: Recipe, learn: Learn) -> Tokenizer:
+    """The tokenizer with the pieces that `learn` gives for the choices of this recipe."""
     options = choose(recipe.trainer, TRAINER, "wordpiece trainer")
-    learned = learn(
-        tokenizer,
-        batches,
-        compiled=compiled,
-        progress=progress,
-        vocab_size=recipe.vocab_size,
-        special_tokens=recipe.tokens,
-        **options,
-    )
+    found = learn(vocab_size=recipe.vocab_size, special_tokens=recipe.tokens, **options)
     tokenizer.model = WordPiece(
-        vocab=learned.vocab,
+        vocab=found.vocab,
         unk_token=unk(recipe),
         continuing_subword_prefix=options["continuing_subword_prefix"],
         **choose(recipe.model, MODEL, "wordpiece model"),

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from typer import Option
 
 from tokbench.cli import options as o
-from tokbench.cli.show import hint, put
+from tokbench.cli.show import put
+from tokbench.cli.train import Source, train
 
-if TYPE_CHECKING:
-    from tokbench.blocks.recipe import Recipe
-
-Cased = Annotated[bool, Option("--cased", help="Keep upper and lower case apart.")]
 Role = Annotated[
     list[str] | None,
     Option("--role", help="A special token's role, as pad=[PAD]; roles: bos eos unk sep pad cls mask."),
@@ -23,7 +20,7 @@ Role = Annotated[
 
 
 def train_bpe(
-    corpus: o.Corpus,
+    corpus: o.CorpusOrCounts = None,
     output: o.Output = None,
     vocab_size: o.VocabSize = None,
     min_frequency: o.MinFrequency = None,
@@ -31,6 +28,7 @@ def train_bpe(
     preset: o.Preset = None,
     setting: o.Set = None,
     column: o.Column = None,
+    counts: o.Counts = None,
     engine: o.Engine = "auto",
     force: o.Force = False,
     json: o.AsJson = False,
@@ -46,19 +44,21 @@ def train_bpe(
 
     choices = _choices(vocab_size, min_frequency, setting)
     recipe = start("bpe", preset, choices, special=special or ())
-    _train(recipe, corpus, output, column=column, engine=engine, force=force, json=json, quiet=quiet)
+    source = Source(corpus, column, counts, engine)
+    train(recipe, source, output, force=force, json=json, quiet=quiet)
 
 
 def train_wordpiece(
-    corpus: o.Corpus,
+    corpus: o.CorpusOrCounts = None,
     output: o.Output = None,
     vocab_size: o.VocabSize = None,
     min_frequency: o.MinFrequency = None,
-    cased: Cased = False,
+    cased: o.Cased = False,
     special: o.Special = None,
     preset: o.Preset = None,
     setting: o.Set = None,
     column: o.Column = None,
+    counts: o.Counts = None,
     engine: o.Engine = "auto",
     force: o.Force = False,
     json: o.AsJson = False,
@@ -74,7 +74,8 @@ def train_wordpiece(
 
     choices = _choices(vocab_size, min_frequency, setting)
     recipe = start("wordpiece", preset, choices, special=special or (), cased=cased)
-    _train(recipe, corpus, output, column=column, engine=engine, force=force, json=json, quiet=quiet)
+    source = Source(corpus, column, counts, engine)
+    train(recipe, source, output, force=force, json=json, quiet=quiet)
 
 
 def train_unigram(
@@ -99,7 +100,7 @@ def train_unigram(
 
     choices = _choices(vocab_size, None, setting)
     recipe = start("unigram", preset, choices, special=special or ())
-    _train(recipe, corpus, output, column=column, force=force, json=json, quiet=quiet)
+    train(recipe, Source(corpus, column), output, force=force, json=json, quiet=quiet)
 
 
 def train_wordlevel(
@@ -124,7 +125,7 @@ def train_wordlevel(
 
     choices = _choices(vocab_size, min_frequency, setting)
     recipe = start("wordlevel", None, choices, special=special or ())
-    _train(recipe, corpus, output, column=column, force=force, json=json, quiet=quiet)
+    train(recipe, Source(corpus, column), output, force=force, json=json, quiet=quiet)
 
 
 def train_char(
@@ -148,15 +149,16 @@ def train_char(
 
     choices = _choices(vocab_size, None, setting)
     recipe = start("character", None, choices, special=special or ())
-    _train(recipe, corpus, output, column=column, force=force, json=json, quiet=quiet)
+    train(recipe, Source(corpus, column), output, force=force, json=json, quiet=quiet)
 
 
 def build(
     recipe: Annotated[Path, typer.Argument(help="A recipe in TOML; see tokbench presets NAME.")],
-    corpus: o.Corpus,
+    corpus: o.CorpusOrCounts = None,
     output: o.Output = None,
     setting: o.Set = None,
     column: o.Column = None,
+    counts: o.Counts = None,
     engine: o.Engine = "auto",
     force: o.Force = False,
     json: o.AsJson = False,
@@ -171,7 +173,8 @@ def build(
     from tokbench.blocks.recipe import change, read_recipe
 
     chosen = change(read_recipe(recipe), o.pairs(setting, "--set trainer.min_frequency=2"))
-    _train(chosen, corpus, output, column=column, engine=engine, force=force, json=json, quiet=quiet)
+    source = Source(corpus, column, counts, engine)
+    train(chosen, source, output, force=force, json=json, quiet=quiet)
 
 
 def presets(
@@ -243,33 +246,3 @@ def _choices(
     named = {"vocab_size": vocab_size, "trainer.min_frequency": min_frequency}
     chosen = {key: str(value) for key, value in named.items() if value is not None}
     return chosen | o.pairs(setting, "--set trainer.min_frequency=2")
-
-
-def _train(
-    recipe: Recipe,
-    corpus: Sequence[str],
-    output: Path | None,
-    *,
-    column: str | None,
-    force: bool,
-    json: bool,
-    quiet: bool,
-    engine: str = "auto",
-) -> None:
-    from tokbench.pretrained.trained import train_folder
-    from tokbench.report import making
-    from tokbench.report.progress import drawn
-    from tokbench.training.roads import NO_NUMBA, WORTH
-
-    with drawn(quiet=quiet) as progress:
-        trained = train_folder(
-            recipe, corpus, output, column=column, engine=engine, force=force, progress=progress
-        )
-    put(trained, making.trained, "trained", json=json)
-    if trained.why == NO_NUMBA and trained.corpus.utf8_bytes >= WORTH:
-        hint("faster: pip install 'tokbench[fast]'", quiet=quiet)
-    hint(
-        f'look:  tokbench encode {trained.path} "a text"',
-        f"check: tokbench check {trained.path}",
-        quiet=quiet,
-    )

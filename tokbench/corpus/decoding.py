@@ -24,9 +24,7 @@ class Decoding:
 
         `lines` is the number of lines that end in the block before; the caller splits, so it knows.
         """
-        self._offset += len(self._block)
-        self._lines += lines
-        self._block = block
+        self.pass_by(block, lines=lines)
         if 0 in block:
             raise self._nul()
         data = block[len(MARK) :] if not self._offset and block.startswith(MARK) else block
@@ -36,6 +34,16 @@ class Decoding:
             return data, data.decode("utf-8")
         except UnicodeDecodeError as error:
             raise self._not_utf8() from error
+
+    def is_at_mark(self, block: bytes) -> bool:
+        """Whether this block, the next one, begins with a byte order mark to be dropped."""
+        return not self._block and block.startswith(MARK)
+
+    def pass_by(self, block: bytes, *, lines: int) -> None:
+        """Take a block as it is, because somebody else has read it; `lines` as for `block`."""
+        self._offset += len(self._block)
+        self._lines += lines
+        self._block = block
 
     def _not_utf8(self) -> DataProblem:
         at = _first_bad(self._block)

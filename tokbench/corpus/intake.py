@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import sha256
+from itertools import chain, groupby
+from typing import cast
 
 from tokbench.corpus.cutting import LIMIT, cut
-from tokbench.corpus.lines import Part
+from tokbench.corpus.lines import Part, Sieved
 
 BATCH = 1 << 20  # bytes from which a batch is full
 
@@ -21,13 +23,16 @@ class Intake:
         self._raw = raw
         self.texts = self.blank = self.utf8_bytes = 0
         self.sha256 = sha256()  # over all texts, each followed by a line feed
-        self._batch: list[str] = []
-        self._lines: list[bytes] = []
-        self._size = 0  # bytes in both
+        self._held: list[list[str] | bytes] = []  # for the next batches, in the order of the source
+        self._size = 0  # bytes in it
         self._long = _Unfinished()
 
     def take(self, part: Part) -> Iterator[list[str] | bytes]:
         """The batches that this part fills."""
+        if part.sieved is not None:
+            self._sieved(part.sieved)
+            yield from self._full()
+            return
         texts, utf8 = part.texts, part.utf8
         if self._long.begun and texts:
             yield from self._go_on(texts[0])
@@ -39,11 +44,20 @@ class Intake:
             yield from self._go_on(part.unfinished)
 
     def last(self) -> Iterator[list[str] | bytes]:
-        """The batch that is left, if it holds anything."""
-        if self._batch:
-            yield self._batch
-        if self._lines:
-            yield b"".join(self._lines)
+        """The batches that are left: texts that stand together, and lines that do."""
+        for kind, parts in groupby(self._held, type):
+            if kind is bytes:
+                yield b"".join(cast(Iterator[bytes], parts))
+            else:
+                yield list(chain.from_iterable(cast(Iterator[list[str]], parts)))
+
+    def _sieved(self, sieved: Sieved) -> None:
+        self.texts += sieved.texts
+        self.blank += sieved.blank
+        self.sha256.update(sieved.utf8)
+        self.utf8_bytes += len(sieved.utf8) - sieved.texts
+        self._size += len(sieved.utf8)
+        self._held.append(sieved.utf8)
 
     def _whole(self, texts: list[str], utf8: bytes) -> None:
         kept, lines = _not_blank(texts), self._raw and bool(utf8)
@@ -58,15 +72,12 @@ class Intake:
         self._size += len(utf8)
         if len(utf8) > LIMIT and max(map(len, kept)) > LIMIT:
             kept, lines = [piece for text in kept for piece in _pieces(text)], False
-        if lines:
-            self._lines.append(utf8)
-        else:
-            self._batch += kept
+        self._held.append(utf8 if lines else kept)
 
     def _full(self) -> Iterator[list[str] | bytes]:
         if self._size >= BATCH:
             yield from self.last()
-            self._batch, self._lines, self._size = [], [], 0
+            self._held, self._size = [], 0
 
     def _go_on(self, part: str) -> Iterator[list[str] | bytes]:
         for text in self._long.add(part):
@@ -74,7 +85,7 @@ class Intake:
             self.sha256.update(data)
             self.utf8_bytes += len(data)
             pieces, self._long.rest = cut(self._long.rest + text)
-            self._batch += pieces
+            self._held.append(pieces)
             self._size += len(data)
             yield from self._full()
 
@@ -84,7 +95,7 @@ class Intake:
         else:
             self.texts += 1
             self.sha256.update(b"\n")
-            self._batch.append(self._long.rest)
+            self._held.append([self._long.rest])
         self._long = _Unfinished()
 
 

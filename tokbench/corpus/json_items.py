@@ -24,12 +24,12 @@ Item = tuple[str, object]  # where it is, and the value
 
 def read_jsonl(source: Source, column: str | None, done: Done) -> Iterator[str]:
     """The texts of a file with one JSON string or object a line."""
-    return _texts(_line_items(source, done), source, column)
+    return _texts(line_items(source, done), source, column)
 
 
 def read_json(source: Source, column: str | None, done: Done) -> Iterator[str]:
     """The texts of a file with an array of JSON strings or objects, or with several of them in a row."""
-    return _texts(_items(_Window(source, text_blocks(source, done))), source, column)
+    return _texts(array_items(source, done), source, column)
 
 
 def _texts(items: Iterator[Item], source: Source, column: str | None) -> Iterator[str]:
@@ -52,7 +52,13 @@ def _texts(items: Iterator[Item], source: Source, column: str | None) -> Iterato
             )
 
 
-def _line_items(source: Source, done: Done) -> Iterator[Item]:
+def array_items(source: Source, done: Done) -> Iterator[Item]:
+    """Every item of a .json file, with its place."""
+    return _items(_Window(source, text_blocks(source, done)))
+
+
+def line_items(source: Source, done: Done) -> Iterator[Item]:
+    """Every item of a .jsonl file, with its place; None for an empty line."""
     number = 0
     for block in whole_blocks(source, done):
         for line in block[:-1].split("\n"):

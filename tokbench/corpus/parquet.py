@@ -38,6 +38,16 @@ def read_parquet(source: Source, column: str | None, done: Done) -> Iterator[str
             done(source.size * row // max(1, table.metadata.num_rows))
 
 
+def rows_of(source: Source, done: Done) -> Iterator[dict[str, Any]]:
+    """Every row of a parquet file, all its columns by name."""
+    with _seekable(source, done) as file:
+        table = _open(source, file)
+        columns = [_columns(source, table, name) for name in table.schema_arrow.names]
+        for values in zip(*columns, strict=True):
+            for row in zip(*values, strict=True):
+                yield dict(zip(table.schema_arrow.names, row, strict=True))
+
+
 @contextmanager
 def _seekable(source: Source, done: Done) -> Iterator[BinaryIO]:
     """The parquet file itself: on the disk as it is, or unpacked into a file that vanishes afterwards."""

@@ -12,7 +12,7 @@ from typing import cast
 from tokbench.corpus.columns import gathered
 from tokbench.corpus.intake import Intake
 from tokbench.corpus.json_items import read_json, read_jsonl
-from tokbench.corpus.lines import Part, read_txt
+from tokbench.corpus.lines import Part, Sieve, read_txt
 from tokbench.corpus.parquet import read_parquet
 from tokbench.corpus.sources import Source, find_sources
 from tokbench.corpus.tables import read_csv, read_tsv
@@ -63,15 +63,18 @@ class Corpus:
         """Read all sources once, in order."""
         return cast(Iterator[list[str]], self._read(raw=False))  # bytes come only when raw
 
-    def blocks(self) -> Iterator[list[str] | bytes]:
-        """The same texts for readers of bytes: where it costs nothing, UTF-8 with a line feed after each."""
-        return self._read(raw=True)
+    def blocks(self, sieve: Sieve | None = None) -> Iterator[list[str] | bytes]:
+        """The same texts for readers of bytes: where it costs nothing, UTF-8 with a line feed after each.
 
-    def _read(self, *, raw: bool) -> Iterator[list[str] | bytes]:
+        A sieve that takes the blank lines out of a block makes this faster and changes nothing else.
+        """
+        return self._read(raw=True, sieve=sieve)
+
+    def _read(self, *, raw: bool, sieve: Sieve | None = None) -> Iterator[list[str] | bytes]:
         self._take_stdin()
         intake, meter = Intake(raw=raw), _Meter(self._progress, self.sources)
         for source in self.sources:
-            for part in _parts(source, self._column, meter.inside):
+            for part in _parts(source, self._column, meter.inside, sieve):
                 yield from intake.take(part)
             meter.passed(source)
         yield from intake.last()
@@ -130,10 +133,10 @@ def _need(what: str, package: str) -> None:
         raise MissingExtra(what, package, extra="data")
 
 
-def _parts(source: Source, column: str | None, done: Done) -> Iterator[Part]:
+def _parts(source: Source, column: str | None, done: Done, sieve: Sieve | None) -> Iterator[Part]:
     """The texts of one source, some at a time."""
     if source.format == "txt":
-        return read_txt(source, done)
+        return read_txt(source, done, sieve)
     texts = RECORDS[source.format](source, column, done)
     return map(Part, gathered(texts, size=CHUNK))
 

@@ -21,12 +21,12 @@ Row = tuple[int, list[str]]  # the number of its first line, its fields
 
 def read_csv(source: Source, column: str | None, done: Done) -> Iterator[str]:
     """The texts of a CSV file's column."""
-    return _column(_csv_rows(source, done), source, column)
+    return _column(csv_rows(source, done), source, column)
 
 
 def read_tsv(source: Source, column: str | None, done: Done) -> Iterator[str]:
     """The texts of a TSV file's column."""
-    return _column(_tsv_rows(source, done), source, column)
+    return _column(tsv_rows(source, done), source, column)
 
 
 def _column(rows: Iterator[Row], source: Source, column: str | None) -> Iterator[str]:
@@ -42,10 +42,11 @@ def _column(rows: Iterator[Row], source: Source, column: str | None) -> Iterator
         elif not fields:
             yield ""
         else:
-            raise _ragged(source, line, len(fields), width)
+            raise ragged(source, line, len(fields), width)
 
 
-def _csv_rows(source: Source, done: Done) -> Iterator[Row]:
+def csv_rows(source: Source, done: Done) -> Iterator[Row]:
+    """Every row of a CSV file, the header first; an empty line has no fields."""
     csv.field_size_limit(max(csv.field_size_limit(), RECORD_LIMIT))  # the module's own is 128 KiB
     reader = csv.reader(_lines(source, done), strict=True)
     while True:
@@ -73,7 +74,8 @@ def _lines(source: Source, done: Done) -> Iterator[str]:
         yield from io.StringIO(block, newline="\n")
 
 
-def _tsv_rows(source: Source, done: Done) -> Iterator[Row]:
+def tsv_rows(source: Source, done: Done) -> Iterator[Row]:
+    """Every row of a TSV file, the header first; an empty line has no fields."""
     line = 0
     for block in whole_blocks(source, done):
         for text in block[:-1].split("\n"):
@@ -81,7 +83,8 @@ def _tsv_rows(source: Source, done: Done) -> Iterator[Row]:
             yield line, text.split("\t") if text else []
 
 
-def _ragged(source: Source, line: int, fields: int, width: int) -> DataProblem:
+def ragged(source: Source, line: int, fields: int, width: int) -> DataProblem:
+    """A row whose fields do not stand under the header's."""
     remedy = {
         "csv": 'put a text with commas in "quotes"',
         "tsv": "a text in a .tsv file must not hold a tab: write spaces, or use .jsonl",

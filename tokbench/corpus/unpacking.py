@@ -25,11 +25,11 @@ Done = Callable[[int], None]  # told how many bytes of the file on disk are read
 TESTS = {"gz": "gzip -t", "zst": "zstd -t", "xz": "xz -t", "bz2": "bzip2 -t"}
 
 
-def unpacked(source: Source, done: Done) -> Iterator[bytes]:
-    """The bytes of a source, unpacked, in chunks of some 32 KiB; damage is a DataProblem naming the file."""
+def unpacked(source: Source, done: Done, size: int = CHUNK) -> Iterator[bytes]:
+    """The bytes of a source, unpacked, in chunks of about `size`; damage is a DataProblem naming the file."""
     position = 0
     with opened(source) as raw:
-        chunks = _chunks(source, raw)
+        chunks = _chunks(source, raw, size)
         while chunk := _next(source, chunks):
             position += len(chunk)
             done(raw.tell() if source.path else position)
@@ -47,7 +47,7 @@ def opened(source: Source) -> AbstractContextManager[BinaryIO]:
         raise FileProblem(f"cannot open {source.name}: {error.strerror}", fix=remedy) from error
 
 
-def _chunks(source: Source, raw: BinaryIO) -> Iterator[bytes]:
+def _chunks(source: Source, raw: BinaryIO, size: int) -> Iterator[bytes]:
     if source.compression == "zst":
         return _zst_chunks(source, raw)
     unpackers: dict[str, Callable[[BinaryIO], object]] = {
@@ -57,7 +57,7 @@ def _chunks(source: Source, raw: BinaryIO) -> Iterator[bytes]:
     }
     unpacker = unpackers.get(source.compression)
     stream = cast(BinaryIO, unpacker(raw)) if unpacker else raw
-    return iter(partial(stream.read, CHUNK), b"")
+    return iter(partial(stream.read, size), b"")
 
 
 def _gzip(raw: BinaryIO) -> gzip.GzipFile:

@@ -98,6 +98,11 @@ def _format(output: Path | BinaryIO | None, asked: str) -> str:
             raise AskedWrongly(f"{asked} needs a file to go to", fix="name one with -o, or take jsonl")
         return "jsonl"
     chosen = asked or output.suffix.removeprefix(".")
+    if not chosen:
+        raise AskedWrongly(
+            f"the name {output} does not say which format it is",
+            fix=f"end it in one of {' '.join(f'.{name}' for name in FORMATS)}, or add --format",
+        )
     if chosen not in FORMATS:
         raise AskedWrongly(f"there is no format {chosen!r} for ids", fix=did_you_mean(chosen, FORMATS))
     need_packages(chosen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,21 @@ class Record:
     sha256: str
 
 
-def record(tokenizer: Tokenizer, recipe: Recipe, corpus: CorpusFacts) -> Record:
+@dataclass(frozen=True)
+class CountsFacts:
+    """The counts that a tokenizer was trained from.
+
+    fingerprint: of the pipeline and all words; words: different ones; min_count: rarer ones were left out.
+    """
+
+    fingerprint: str
+    words: int
+    min_count: int
+
+
+def record(
+    tokenizer: Tokenizer, recipe: Recipe, corpus: CorpusFacts, counts: CountsFacts | None = None
+) -> Record:
     """The same tokenizer, recipe and corpus give the same text, on every day and in every folder."""
     sha256 = hashlib.sha256(tokenizer_text(tokenizer).encode()).hexdigest()
     facts = {
@@ -35,6 +49,7 @@ def record(tokenizer: Tokenizer, recipe: Recipe, corpus: CorpusFacts) -> Record:
         "algorithm": recipe.algorithm,
         "vocab_size": {"asked": recipe.vocab_size, "reached": tokenizer.get_vocab_size()},
         "corpus": _corpus(corpus),
+        **({"counts": asdict(counts)} if counts else {}),
         "tokenizer_json_sha256": sha256,
         "versions": {"tokbench": __version__, "tokenizers": version("tokenizers")},
     }
@@ -42,11 +57,11 @@ def record(tokenizer: Tokenizer, recipe: Recipe, corpus: CorpusFacts) -> Record:
 
 
 def _corpus(corpus: CorpusFacts) -> Mapping[str, Any]:
-    """Names without their folders: the same corpus may lie elsewhere."""
-    return {
+    """Names without their folders: the same corpus may lie elsewhere. Counts tell no sha256 of the texts."""
+    facts = {
         "sources": [source.rpartition("/")[2] for source in corpus.sources],
         "texts": corpus.texts,
         "blank": corpus.blank,
         "utf8_bytes": corpus.utf8_bytes,
-        "sha256": corpus.sha256,
     }
+    return facts | {"sha256": corpus.sha256} if corpus.sha256 else facts

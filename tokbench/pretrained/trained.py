@@ -8,11 +8,12 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from tokbench.blocks.build import build, way
+from tokbench.blocks.build import prepare, prepare_counted, train, train_counted
 from tokbench.blocks.recipe import Recipe, to_toml
 from tokbench.corpus.reading import CorpusFacts, open_corpus
+from tokbench.errors import AskedWrongly
 from tokbench.pretrained.folder import ensure_free, replacing, save
-from tokbench.pretrained.record import record
+from tokbench.pretrained.record import CountsFacts, record
 from tokbench.pretrained.special_tokens import special_tokens_of
 from tokbench.pretrained.wrap import wrapper_config
 from tokbench.progress import Progress, silent
@@ -26,6 +27,7 @@ class Trained:
     `asked` and `reached` are vocabulary sizes, special tokens included; a corpus can be too small to
     reach what was asked. `sha256` is that of tokenizer.json: the same corpus and recipe give the same.
     `engine` trained it, `why` says why that is not the compiled one; the result is the same.
+    `counts`: the counted words it was trained from instead of texts; then `corpus.sha256` is not known, "".
     """
 
     path: Path
@@ -37,6 +39,7 @@ class Trained:
     sha256: str
     engine: str
     why: str
+    counts: CountsFacts | None = None
 
 
 def train_folder(
@@ -45,32 +48,73 @@ def train_folder(
     output: Path | None = None,
     *,
     column: str | None = None,
+    counts: Path | None = None,
     engine: str = "auto",
     force: bool = False,
     progress: Progress = silent,
 ) -> Trained:
     """Train on the corpus and save what AutoTokenizer loads, with the recipe and a record beside it.
 
-    Without `output` the folder is named after the first file and the algorithm. Raises FileProblem
-    before any work when the folder is taken, DataProblem for a corpus without texts, RecipeProblem for
-    choices that do not fit.
+    `counts`, a file of counted words, stands in for the corpus: the same tokenizer.json, unless rare words
+    were left out when they were counted. Without `output` the folder is named after the first file and the
+    algorithm. Raises FileProblem before any work when the folder is taken, DataProblem for a corpus without
+    texts, RecipeProblem for choices that do not fit, with each other or with the counts.
     """
-    out = output or Path(f"{_stem(corpus[0])}-{recipe.algorithm}")
+    _refuse_both(corpus, column, counts)
+    out = output or Path(f"{_stem(str(counts or corpus[0]))}-{recipe.algorithm}")
     ensure_free(out, force=force)
+    if counts is not None:
+        return _from_counts(recipe, counts, out, engine=engine, force=force, progress=progress)
     texts = open_corpus(corpus, column=column, progress=progress)
-    road = way(recipe, engine, size=WORTH if texts.size is None else texts.size)
-    tokenizer = build(recipe, texts, engine=road.engine, progress=progress)
-    return save_trained(tokenizer, recipe, texts.facts, out, road=road, force=force)
+    size = WORTH if texts.size is None else texts.size
+    prepared = prepare(recipe, engine, size=size, progress=progress)
+    tokenizer = train(prepared, texts, progress=progress)
+    return save_trained(tokenizer, recipe, texts.facts, out, road=prepared.road, force=force)
+
+
+def _refuse_both(corpus: Sequence[str], column: str | None, counts: Path | None) -> None:
+    """AskedWrongly unless there is one thing to train on."""
+    if not corpus and counts is None:
+        raise AskedWrongly(
+            "there is nothing to train on", fix="name a corpus, or counted words with --counts"
+        )
+    if corpus and counts is not None:
+        raise AskedWrongly(
+            f"{corpus[0]} and the counts in {counts} are two things to train on", fix="leave out one of them"
+        )
+    if column is not None and counts is not None:
+        raise AskedWrongly("counts have no columns of texts", fix="leave out --column")
+
+
+def _from_counts(
+    recipe: Recipe, file: Path, out: Path, *, engine: str, force: bool, progress: Progress
+) -> Trained:
+    from tokbench.training import stored  # a training from texts need not wait for it
+
+    counts = stored.load(file)
+    prepared = prepare_counted(recipe, counts, engine, progress=progress)
+    tokenizer = train_counted(prepared, counts, progress=progress)
+    told = counts.corpus
+    corpus = CorpusFacts(told.sources, told.texts, told.blank, told.utf8_bytes, sha256="")
+    facts = CountsFacts(counts.fingerprint, len(counts.words), counts.min_count)
+    return save_trained(tokenizer, recipe, corpus, out, road=prepared.road, counts=facts, force=force)
 
 
 def save_trained(
-    tokenizer: Tokenizer, recipe: Recipe, corpus: CorpusFacts, out: Path, *, road: Road, force: bool = False
+    tokenizer: Tokenizer,
+    recipe: Recipe,
+    corpus: CorpusFacts,
+    out: Path,
+    *,
+    road: Road,
+    counts: CountsFacts | None = None,
+    force: bool = False,
 ) -> Trained:
     """Save a trained tokenizer with its wrapper, recipe and record."""
     config = wrapper_config(
         tokenizer, recipe.special_tokens, extra=recipe.extra_special_tokens, **dict(recipe.wrapper)
     )
-    facts = record(tokenizer, recipe, corpus)
+    facts = record(tokenizer, recipe, corpus, counts)
     with replacing(out, force=force) as folder:
         save(tokenizer, config, folder, more={"tokbench.toml": to_toml(recipe), "tokbench.json": facts.text})
     return Trained(
@@ -83,6 +127,7 @@ def save_trained(
         sha256=facts.sha256,
         engine=road.engine,
         why=road.why,
+        counts=counts,
     )
 
 

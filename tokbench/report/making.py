@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from tokbench.blocks.catalog import Catalog, Entry
 from tokbench.blocks.presets import ABOUT
 from tokbench.blocks.recipe import Recipe, to_toml
-from tokbench.pretrained.trained import Trained
+from tokbench.report.corpora import engine, left_out
 from tokbench.report.parts import Facts, Grid, Headline, Paragraph, Part
+
+if TYPE_CHECKING:
+    from tokbench.blocks.catalog import Catalog, Entry
+    from tokbench.pretrained.trained import Trained
 
 
 def trained(result: Trained) -> Iterator[Part]:
@@ -24,11 +28,20 @@ def trained(result: Trained) -> Iterator[Part]:
                 "corpus",
                 f"{corpus.texts:,} texts, {corpus.utf8_bytes:,} bytes, {corpus.blank:,} blank left out",
             ),
-            ("corpus sha256", corpus.sha256),
+            _source(result),
             ("tokenizer.json sha256", result.sha256),
-            ("engine", f"{result.engine}: {result.why}" if result.why else result.engine),
+            ("engine", engine(result.engine, result.why)),
         ]
     )
+    if result.counts and result.counts.min_count > 1:
+        yield Paragraph(left_out(result.counts.min_count))
+
+
+def _source(result: Trained) -> tuple[str, str]:
+    """What identifies the texts, or the counts that were read instead of them."""
+    if result.counts is None:
+        return "corpus sha256", result.corpus.sha256
+    return "counts", f"{result.counts.words:,} different words, fingerprint {result.counts.fingerprint}"
 
 
 def _sizes(result: Trained) -> str:

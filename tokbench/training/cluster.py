@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
-import os
+import multiprocessing
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from multiprocessing import resource_tracker
 from typing import Any
 
 from tokbench.errors import AskedWrongly, MissingExtra, OutOfRoom
 
 ANSWER = 10  # seconds that a scheduler may take
+LEFT: list[ExitStack] = []  # clusters that Ctrl-C ended, never closed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,21 +29,19 @@ class Cluster:
 
 
 def results(client: Any, calls: Sequence[Callable[[], Any]]) -> Iterator[Any]:  # noqa: ANN401
-    """What the workers return, as it comes; what is not done by then is given up when this is left."""
+    """What the workers return, as it comes; what is not done by then is given up with the client."""
     import distributed
 
     library: Any = distributed
     futures = [client.submit(call, pure=False) for call in calls]
     try:
-        for future in library.as_completed(futures):
+        for future in library.as_completed(futures, loop=client.loop):
             yield future.result()
     except library.KilledWorker as error:
         raise OutOfRoom(
             "workers were killed at the same work again and again, most likely for want of memory",
             fix="use fewer workers; what is counted is kept, so the same command goes on from there",
         ) from error
-    finally:
-        client.cancel(futures)
 
 
 @contextmanager
@@ -62,16 +63,49 @@ def client_of(cluster: Cluster) -> Iterator[Any]:
         with client:
             yield client
         return
-    with (
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        _started(library, cluster.workers, folder) as local,
-        library.Client(local) as client,
-        _ended_at_once(local),
-    ):
+    with _local(library, cluster.workers) as client:
         yield client
 
 
-def _started(library: Any, workers: int, folder: str) -> Any:  # noqa: ANN401
+@contextmanager
+def _local(library: Any, workers: int) -> Iterator[Any]:  # noqa: ANN401
+    """A client of a cluster on this machine, which is gone when this is left."""
+    others = set(multiprocessing.active_children())
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, ExitStack() as stack:
+        loop = stack.enter_context(_deaf_loop())
+        try:
+            local = stack.enter_context(_started(library, workers, folder, loop))
+            yield stack.enter_context(library.Client(local, set_as_default=False))
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                loop.add_callback(threading.Event().wait)  # forever: nothing is restarted or closed any more
+                LEFT.append(stack.pop_all())
+            _end_workers(library, set(multiprocessing.active_children()) - others)
+            raise
+
+
+@contextmanager
+def _deaf_loop() -> Iterator[Any]:
+    """The thread in which dask works and starts workers: they inherit that Ctrl-C is not for them."""
+    from distributed import utils
+
+    resource_tracker.ensure_running()  # it would make the thread that starts it hear Ctrl-C again
+    runner: Any = utils.LoopRunner()
+    mask = getattr(signal, "pthread_sigmask", None)  # Windows has none
+    if mask:
+        mask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        runner.start()
+    finally:
+        if mask:
+            mask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    try:
+        yield runner.loop
+    finally:
+        runner.stop()
+
+
+def _started(library: Any, workers: int, folder: str, loop: Any) -> Any:  # noqa: ANN401
     """A cluster on this machine, which listens to nobody else."""
     try:
         return library.LocalCluster(
@@ -81,19 +115,17 @@ def _started(library: Any, workers: int, folder: str) -> Any:  # noqa: ANN401
             dashboard_address="127.0.0.1:0",  # any free port: the usual one may be taken
             local_directory=folder,
             silence_logs=logging.CRITICAL,
+            loop=loop,
         )
     except AssertionError as error:  # what dask makes of Ctrl-C while it starts
         raise KeyboardInterrupt from error
 
 
-@contextmanager
-def _ended_at_once(local: Any) -> Iterator[None]:  # noqa: ANN401
-    """On an error or Ctrl-C, end the workers: asked to close, they would finish their shards first."""
-    try:
-        yield
-    except BaseException:
-        for nanny in local.workers.values():
+def _end_workers(library: Any, processes: set[Any]) -> None:  # noqa: ANN401
+    """End the workers: asked to close, they would finish their shards first."""
+    for cluster in list(library.SpecCluster._instances):
+        for nanny in cluster.workers.values():
             nanny.auto_restart = False
-            with suppress(ProcessLookupError):
-                os.kill(nanny.pid, signal.SIGKILL)
-        raise
+        cluster.shutdown_on_close = False  # nor closed when Python ends
+    for process in processes:
+        process.kill()

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
-from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tokbench.progress import Progress, silent
-from tokbench.training.counting import Block, Counter, blocks
+from tokbench.training.counting import Counter, blocks
 from tokbench.training.learner_words import byte_characters
 from tokbench.training.machine import loops
 from tokbench.training.ordering import ordered
 from tokbench.training.pipelines import Scanner
+from tokbench.training.spreading import spread
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def count(
     compiled = loops(progress=progress)
     counters = [Counter(scanner, compiled) for _ in range(threads)]
     done = 0
-    for size in _spread(counters, blocks(batches)):
+    for size in spread(counters, Counter.count, blocks(batches)):
         done += size
         progress("count", done, None)
     first, *others = (counter.table for counter in counters)
@@ -82,29 +80,3 @@ def count(
         order = ordered(first.arena, places, counts)
         places, counts = places[order], counts[order]
     return CompiledCounts(first.arena, places, counts, scanner.split.bytewise, scanner.split.blank)
-
-
-def _spread(counters: list[Counter], every: Iterable[Block]) -> Iterator[int]:
-    """The sizes of these blocks, counted by whichever counter is free; few wait, so little is held.
-
-    One counter, too, has a thread of its own, so that the next block is read meanwhile.
-    """
-    free: SimpleQueue[Counter] = SimpleQueue()
-    for counter in counters:
-        free.put(counter)
-
-    def work(block: Block) -> int:
-        counter = free.get()
-        try:
-            return counter.count(block)
-        finally:
-            free.put(counter)
-
-    with ThreadPoolExecutor(len(counters)) as pool:
-        waiting: deque[Future[int]] = deque()
-        for block in every:
-            waiting.append(pool.submit(work, block))
-            if len(waiting) > len(counters):
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from tokbench.training.spilling import BUDGET, Counting, counted
 from tokbench.training.stored import CountedCorpus, Pipeline
 
 ENGINES = (*roads.ENGINES, "dask")
+WORKERS = 2
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,25 @@ class Counted:
 class Ways:
     """How to count: which engine, within how many bytes of memory, and for dask which cluster.
 
-    scheduler: the address of an existing one; without it, so many workers are started on this machine.
+    workers: threads, and for dask processes on this machine; scheduler: the address of an existing cluster,
+    which brings its own. AskedWrongly for what does not go together.
     """
 
     engine: str = "auto"
     memory: int = BUDGET
-    threads: int = 2
+    workers: int | None = None
     scheduler: str | None = None
-    workers: int = 2
+
+    def __post_init__(self) -> None:
+        """Refuse what would be left unused."""
+        if self.engine not in ENGINES:
+            raise AskedWrongly(f"there is no engine {self.engine}", fix=did_you_mean(self.engine, ENGINES))
+        if self.scheduler is not None and self.engine != "dask":
+            raise AskedWrongly(f"{self.engine} asks no scheduler", fix="add --engine dask")
+        if self.scheduler is not None and self.workers is not None:
+            raise AskedWrongly(
+                "a cluster that is there has its workers already", fix="leave out --workers or --scheduler"
+            )
 
 
 @dataclass(frozen=True)
@@ -108,14 +120,13 @@ def count_corpus(
 @contextmanager
 def _here(texts: Texts, ways: Ways, output: Path, min_count: int, progress: Progress) -> Iterator[Tallied]:
     """Counted on this machine."""
-    if ways.engine not in ENGINES:
-        raise AskedWrongly(f"there is no engine {ways.engine}", fix=did_you_mean(ways.engine, ENGINES))
     corpus = open_corpus(texts.paths, column=texts.column, progress=progress)
-    road = roads.road(texts.tokenizer, ways.engine, size=corpus.size or 0)
+    size = roads.WORTH if corpus.size is None else corpus.size
+    road = roads.road(texts.tokenizer, ways.engine, size=size, learning=False, progress=progress)
     scanner = served(texts.tokenizer) if road.compiled else None
     assert not isinstance(scanner, str)
-    how = Counting(texts.tokenizer, scanner, ways.memory, ways.threads, _existing(output))
-    batches = corpus.blocks() if road.compiled else corpus
+    how = Counting(texts.tokenizer, scanner, ways.memory, ways.workers or WORKERS, _existing(output))
+    batches = roads.in_bytes(corpus, progress=progress) if road.compiled else corpus
     with counted(batches, how, min_count=min_count, progress=progress) as blocks:
         yield blocks, corpus_of(corpus.facts), road
 
@@ -124,18 +135,31 @@ def _here(texts: Texts, ways: Ways, output: Path, min_count: int, progress: Prog
 def _by_dask(texts: Texts, ways: Ways, output: Path, min_count: int, progress: Progress) -> Iterator[Tallied]:
     """Counted by the workers of a cluster; what they finish is kept beside the output until that is there."""
     work = output.with_name(f".{output.name}.shards")
-    with count_distributed(
-        texts.paths,
-        texts.tokenizer,
-        work,
-        cluster=Cluster(scheduler=ways.scheduler, workers=ways.workers),
-        column=texts.column,
-        min_count=min_count,
-        memory=ways.memory,
-        progress=progress,
-    ) as tallied:
+    with (
+        _gone_if_empty(work),
+        count_distributed(
+            texts.paths,
+            texts.tokenizer,
+            work,
+            cluster=Cluster(scheduler=ways.scheduler, workers=ways.workers or WORKERS),
+            column=texts.column,
+            min_count=min_count,
+            memory=ways.memory,
+            progress=progress,
+        ) as tallied,
+    ):
         yield *tallied, Road("dask", "it was asked for")
     shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _gone_if_empty(folder: Path) -> Iterator[None]:
+    """A folder in which nothing was finished is not left behind."""
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def corpus_of(facts: CorpusFacts) -> CountedCorpus:

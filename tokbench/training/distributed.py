@@ -35,10 +35,9 @@ from tokbench.progress import Progress, silent
 from tokbench.training import runs, shards
 from tokbench.training.cluster import Cluster, client_of, results
 from tokbench.training.compiled import count
-from tokbench.training.machine import loops
 from tokbench.training.pipelines import served
 from tokbench.training.placing import written_whole
-from tokbench.training.roads import road
+from tokbench.training.roads import WORTH, road
 from tokbench.training.runs import Chain, Run
 from tokbench.training.shards import Shard
 from tokbench.training.spelled import Spelled, of_arena, of_counts
@@ -90,9 +89,9 @@ def count_distributed(
     """
     Pipeline.of(tokenizer)  # refuses what no other process could be told
     every = shards.plan(paths, size=shard_bytes)
-    way = road(tokenizer, size=sum(shard.end - shard.start for shard in every))
-    if way.compiled:
-        loops(progress=progress)  # compiled here, once, and not by each worker of this machine
+    size = sum(shard.end - shard.start for shard in every)
+    # Compiled here, once, and not by each worker of this machine.
+    way = road(tokenizer, size=size, learning=False, progress=progress)
     with client_of(cluster or Cluster()) as client:
         task = Task(_blank(tokenizer), column, work.absolute(), memory, way.compiled)
         work.mkdir(parents=True, exist_ok=True)
@@ -155,7 +154,7 @@ class Scan:
 def _scan(tokenizer: str, *, compiled: bool) -> Scan:
     """Compiled when that was chosen and can be done here, else through the library."""
     made = Tokenizer.from_str(tokenizer)
-    scanner = served(made) if compiled else ""
+    scanner = served(made) if compiled and road(made, size=WORTH, learning=False).compiled else ""
     if isinstance(scanner, str):
         return Scan(lambda texts: of_counts(count_words(made, texts)), raw=False)
     split = scanner.split

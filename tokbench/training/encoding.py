@@ -6,27 +6,26 @@ a token which is matched whole, or that no loop can normalize, goes through the 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.util import find_spec
-from queue import SimpleQueue
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, models
 
-from tokbench.errors import AskedWrongly, did_you_mean
+from tokbench.errors import AskedWrongly
 from tokbench.progress import Progress, silent
 from tokbench.training.encoder import Batch, CompiledEncoder, Part, Pipeline, by_library, joined
-from tokbench.training.machine import are_compiled, loops
+from tokbench.training.machine import COUNTING, are_compiled, loops, trouble
 from tokbench.training.needles import needles_of
 from tokbench.training.numbering import LOOKUP
 from tokbench.training.pipelines import served
-from tokbench.training.roads import ENGINES, WORTH, Road
+from tokbench.training.roads import NOT_YET, SMALL, WORTH, Road, unavailable
+from tokbench.training.spreading import spread
 from tokbench.training.wordids import around
+
+NEEDED = (COUNTING, LOOKUP)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,16 +108,16 @@ def stream(
 
     A batch is a list of texts, or UTF-8 with a line feed after each text, which spares the list.
 
-    `auto` takes the compiled loops where they serve the tokenizer and are compiled already, or where texts of
-    `size` bytes are worth compiling them. AskedWrongly when `compiled` is asked for and cannot be had.
+    `auto` takes the compiled loops where they serve the tokenizer and texts of `size` bytes are worth it:
+    that is more where they are not compiled yet. AskedWrongly when `compiled` is asked for and cannot be had.
     A second thread has a table of its own to fill: it saves time, not work.
     """
     tokenizer = _whole(tokenizer)
-    pipeline = _pipeline(tokenizer, engine, special=special, size=size)
+    pipeline = _pipeline(tokenizer, engine, special=special, size=size, progress=progress)
     encoders: list[Encoder] = [LibraryEncoder(tokenizer, special)]
     road = Road("library", pipeline) if isinstance(pipeline, str) else Road("compiled")
     if isinstance(pipeline, Pipeline):
-        lookup = loops(LOOKUP, progress=progress)
+        lookup = loops(LOOKUP)
         encoders = [CompiledEncoder(pipeline, lookup) for _ in range(threads)]
     done = 0
     for part in _in_order(encoders, batches):
@@ -127,20 +126,26 @@ def stream(
         yield _encoded(part, road)
 
 
-def _pipeline(tokenizer: Tokenizer, engine: str, *, special: bool, size: int) -> Pipeline | str:
+def _pipeline(
+    tokenizer: Tokenizer, engine: str, *, special: bool, size: int, progress: Progress
+) -> Pipeline | str:
     """What the asked engine needs, or why it is the library."""
-    if engine not in ENGINES:
-        raise AskedWrongly(f"there is no engine {engine}", fix=did_you_mean(engine, ENGINES))
-    if engine == "library":
-        return "it was asked for"
-    found = served_encoding(tokenizer, special=special)
-    if engine == "compiled":
-        if isinstance(found, str):
-            raise AskedWrongly(f"the compiled engine cannot encode this: {found}", fix="--engine library")
-        return found
-    if isinstance(found, str) or size >= WORTH or (are_compiled() and are_compiled(LOOKUP)):
-        return found
-    return "the loops are not compiled yet, which a small corpus is not worth"
+    why = unavailable(engine) or _not_worth(engine, size)
+    found: Pipeline | str = why or served_encoding(tokenizer, special=special)
+    if isinstance(found, Pipeline):
+        found = trouble(NEEDED, progress=progress) or found
+    if isinstance(found, str) and engine == "compiled":
+        raise AskedWrongly(f"the compiled engine cannot encode this: {found}", fix="--engine library")
+    return found
+
+
+def _not_worth(engine: str, size: int) -> str:
+    """Why texts of this size are left to the library."""
+    if engine != "auto" or size >= WORTH:
+        return ""
+    if size < SMALL:
+        return "the corpus is small"
+    return "" if all(map(are_compiled, NEEDED)) else f"{NOT_YET} a small corpus is not worth"
 
 
 def served_encoding(tokenizer: Tokenizer, *, special: bool = True) -> Pipeline | str:
@@ -151,8 +156,6 @@ def served_encoding(tokenizer: Tokenizer, *, special: bool = True) -> Pipeline |
     scanner, sought, ids = served(tokenizer), needles_of(tokenizer), around(tokenizer, special=special)
     if isinstance(scanner, str):
         return scanner
-    if find_spec("numba") is None and not are_compiled(LOOKUP):
-        return "numba is not installed"
     if isinstance(sought, str):
         return sought
     if isinstance(ids, str):
@@ -192,22 +195,4 @@ def _in_order(encoders: Sequence[Encoder], batches: Iterable[Batch]) -> Iterator
     if len(encoders) == 1:
         yield from map(encoders[0].encode, batches)
         return
-    free: SimpleQueue[Encoder] = SimpleQueue()
-    for encoder in encoders:
-        free.put(encoder)
-
-    def work(batch: Batch) -> Part:
-        encoder = free.get()
-        try:
-            return encoder.encode(batch)
-        finally:
-            free.put(encoder)
-
-    with ThreadPoolExecutor(len(encoders)) as pool:
-        waiting: deque[Future[Part]] = deque()
-        for batch in batches:
-            waiting.append(pool.submit(work, batch))
-            if len(waiting) > len(encoders):
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    yield from spread(encoders, lambda encoder, batch: encoder.encode(batch), batches)

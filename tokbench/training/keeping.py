@@ -15,18 +15,27 @@ DIGEST_BYTES = 32
 
 def kept(name: str, make: Callable[[], bytes]) -> bytes:
     """The bytes of this name, or those that `make` makes, then kept if the folder can be written to."""
-    path = cache_folder() / name
-    found = _read(path)
+    found = read(name)
     if found is None:
         found = make()
-        with suppress(OSError):  # a cache that cannot be written costs time and nothing else
-            _write(path, found)
+        keep(name, found)
     return found
+
+
+def read(name: str) -> bytes | None:
+    """The bytes of this name, or None when there are none or they are damaged."""
+    return _read(cache_folder() / name)
+
+
+def keep(name: str, content: bytes) -> None:
+    """Keep these bytes under this name, if the folder can be written to."""
+    with suppress(OSError):  # a cache that cannot be written costs time and nothing else
+        _write(cache_folder() / name, content)
 
 
 def is_kept(name: str) -> bool:
     """Whether there are whole bytes of this name."""
-    return _read(cache_folder() / name) is not None
+    return read(name) is not None
 
 
 def cache_folder() -> Path:

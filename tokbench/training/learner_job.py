@@ -18,7 +18,7 @@ from tokbench.training.symbols import Affixes
 MERGING = Kernels(
     "tokbench.training.merging.entries",
     ("write_words", "scan_pairs", "place_pairs", "move_scanned", "move_pairs", "merge_pairs"),
-    ("merging/*.py", "kernels/memory.py", "machine.py"),
+    ("merging/*.py", "kernels/memory.py", "compiling.py"),
 )
 BUDGET = 1 << 20  # symbols, or places of merged pairs, that a call works at: some 50 ms
 SMALLEST = 1 << 10

@@ -1,27 +1,26 @@
 """Machine code of loops: compiled by numba once, kept in the user's cache, then loaded without numba.
 
 numba's own cache would cost its import (half a CPU second) in every run, and does not notice a change in what
-the cached file imports. Here the key is all sources, the compiler's version and the processor.
+the cached file imports. Here the key is all sources, the compiler's version and the processor. What is kept
+and cannot be loaded all the same is compiled anew.
 """
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
-import importlib
 import platform
-import re
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from tokbench.progress import Progress, silent
-from tokbench.training.keeping import is_kept, kept
+from tokbench.training.compiling import LLVM, NotCompiled, compiled, ready
+from tokbench.training.keeping import is_kept, keep, read
 
 Loop = Callable[[int], int]  # takes the address of a job; runs without Python's lock
-LLVM = Any  # llvmlite.binding, which tells no types
 
 
 @dataclass(frozen=True)
@@ -34,34 +33,63 @@ class Kernels:
 
 
 COUNTING = Kernels(
-    "tokbench.training.kernels.entries", ("count", "add", "grow", "rewrite"), ("kernels/*.py", "machine.py")
+    "tokbench.training.kernels.entries",
+    ("count", "add", "grow", "rewrite", "sieve"),
+    ("kernels/*.py", "compiling.py"),
 )
+HEAD = 2 if sys.platform == "win32" else 16  # bytes that all object files of a kind of machine begin with
+_LOADED: dict[Kernels, Mapping[str, Loop]] = {}
 
 
 def loops(kernels: Kernels = COUNTING, *, progress: Progress = silent) -> Mapping[str, Loop]:
-    """The functions by name, loaded, or compiled first: told as the stage "compile"."""
-    llvm = _llvm()
-    return _loaded(kernels.names, kept(_name(llvm, kernels), lambda: _compiled(llvm, kernels, progress)))
+    """The functions by name, loaded, or compiled first: told as the stage "compile".
+
+    NotCompiled when that cannot be done here.
+    """
+    load([kernels], progress=progress)
+    return _LOADED[kernels]
+
+
+def load(several: Sequence[Kernels], *, progress: Progress = silent) -> None:
+    """Have these ready; those that are not kept are compiled, all at the same time."""
+    missing = [each for each in several if each not in _LOADED and not _is_loaded(each, read(_name(each)))]
+    if not missing:
+        return
+    progress("compile", 0, None)
+    for kernels, code in zip(missing, compiled([(each.module, each.names) for each in missing]), strict=True):
+        if not _is_loaded(kernels, code):
+            raise NotCompiled("what was compiled cannot be loaded")
+        keep(_name(kernels), code)
+    progress("compile", 1, 1)
+
+
+def trouble(several: Sequence[Kernels], *, progress: Progress = silent) -> str:
+    """Why these cannot be had here, or "" when they are ready."""
+    try:
+        load(several, progress=progress)
+    except NotCompiled as error:
+        return f"the loops cannot be compiled here: {error}"
+    return ""
 
 
 def are_compiled(kernels: Kernels = COUNTING) -> bool:
     """Whether the machine code is there, so that nothing needs numba."""
-    return is_kept(_name(_llvm(), kernels))
+    return kernels in _LOADED or is_kept(_name(kernels))
 
 
 @cache
 def _llvm() -> LLVM:
-    """The compiler's second half, ready for this machine."""
-    llvm = importlib.import_module("llvmlite.binding")
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    return llvm
+    """The compiler's second half; NotCompiled when it cannot be loaded."""
+    try:
+        return ready()
+    except (ImportError, OSError, RuntimeError) as error:
+        raise NotCompiled(f"llvmlite cannot be loaded: {error}") from error
 
 
 @cache
-def _name(llvm: LLVM, kernels: Kernels) -> str:
+def _name(kernels: Kernels) -> str:
     """What the machine code is kept as; it tells all that it depends on."""
-    here = Path(__file__).parent
+    llvm, here = _llvm(), Path(__file__).parent
     digest = hashlib.sha256(repr(kernels).encode())
     for path in sorted(path for source in kernels.sources for path in here.glob(source)):
         digest.update(path.read_bytes())
@@ -70,16 +98,22 @@ def _name(llvm: LLVM, kernels: Kernels) -> str:
     return f"kernels-{digest.hexdigest()[:20]}.o"
 
 
-@cache
-def _loaded(names: tuple[str, ...], code: bytes) -> Mapping[str, Loop]:
-    """The functions in this object file."""
+def _is_loaded(kernels: Kernels, code: bytes | None) -> bool:
+    """Load the functions in this object file, if it is one and has them."""
+    if code is None:
+        return False
     llvm = _llvm()
     target = llvm.Target.from_default_triple().create_target_machine(opt=3, jit=True)
     empty = llvm.parse_assembly(f'target triple = "{llvm.get_process_triple()}"')
+    if code[:HEAD] != target.emit_object(empty)[:HEAD]:  # LLVM would crash on what is no object file
+        return False
     engine = llvm.create_mcjit_compiler(empty, target)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    return {name: _loop(engine, name) for name in names}
+    if not all(engine.get_function_address(name) for name in kernels.names):
+        return False
+    _LOADED[kernels] = {name: _loop(engine, name) for name in kernels.names}
+    return True
 
 
 def _loop(engine: LLVM, name: str) -> Loop:
@@ -96,29 +130,3 @@ def _loop(engine: LLVM, name: str) -> Loop:
         return result.value
 
     return loop
-
-
-def _compiled(llvm: LLVM, kernels: Kernels, progress: Progress) -> bytes:
-    """One object file with all of the functions."""
-    progress("compile", 0, None)
-    from numba import cfunc, types
-
-    functions = importlib.import_module(kernels.module)
-    pointer: Callable[[LLVM], LLVM] = types.CPointer
-    whole = llvm.parse_assembly("")
-    for name in kernels.names:
-        entry = cfunc(types.int64(pointer(types.int64)), error_model="numpy")(getattr(functions, name))
-        module = llvm.parse_assembly(_without_wrapper(entry.inspect_llvm()))
-        module.get_function(entry.native_name.removeprefix("cfunc.")).name = name
-        whole.link_in(module)
-    target = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
-    )
-    code: bytes = target.emit_object(whole)
-    progress("compile", 1, 1)
-    return code
-
-
-def _without_wrapper(code: str) -> str:
-    """The LLVM code without the function that makes Python exceptions, which needs numba to be loaded."""
-    return re.sub(r"^define [^\n]*@cfunc\..*?^}\n", "", code, flags=re.MULTILINE | re.DOTALL)

@@ -23,7 +23,7 @@ Kind = TypeVar("Kind", bound=np.generic)
 LOOKUP = Kernels(
     "tokbench.training.lookup.entries",
     ("part", "search", "rewrite", "number", "write", "enter", "plant", "merge", "cut"),
-    ("lookup/*.py", "kernels/*.py", "merging/cells.py", "merging/layout.py", "machine.py"),
+    ("lookup/*.py", "kernels/*.py", "merging/cells.py", "merging/layout.py", "compiling.py"),
 )
 
 

@@ -141,18 +141,23 @@ def _has(table: c.Table, flag: int) -> NDArray[np.bool_]:
     return has
 
 
+def _where(table: c.Table, flag: int, ours: int) -> Flags:
+    """This flag of ours for the characters with that flag; in bytes, since wider numbers took 20 ms more."""
+    return np.multiply(_has(table, flag), ours, dtype=np.uint8)
+
+
 def _gpt2_flags(table: c.Table) -> Flags:
-    flags = at.LETTER * _has(table, c.LETTER) | at.NUMBER * _has(table, c.NUMBER)
-    flags |= at.SPACE * _has(table, c.SPACE)
+    flags = _where(table, c.LETTER, at.LETTER) | _where(table, c.NUMBER, at.NUMBER)
+    flags |= _where(table, c.SPACE, at.SPACE)
     flags[ord(" ")] |= at.BLANK
-    return flags.astype(np.uint8)
+    return flags
 
 
 def _cl100k_flags(table: c.Table) -> Flags:
-    flags = (at.UPPERISH | at.LOWERISH) * _has(table, c.LETTER) | at.DIGIT * _has(table, c.NUMBER)
-    flags |= at.SPACE * _has(table, c.SPACE)
+    flags = _where(table, c.LETTER, at.UPPERISH | at.LOWERISH) | _where(table, c.NUMBER, at.DIGIT)
+    flags |= _where(table, c.SPACE, at.SPACE)
     flags[[ord("\r"), ord("\n")]] |= at.NEWLINE
-    return flags.astype(np.uint8)
+    return flags
 
 
 def _o200k_flags(table: c.Table) -> Flags:

@@ -68,6 +68,16 @@ class StoredCounts:
     min_count: int = 1
     fingerprint: str = ""
 
+    def ensure_made_by(self, tokenizer: Tokenizer, *, fix: str) -> None:
+        """RecipeProblem when the normalizer or the pre_tokenizer of this tokenizer makes other words."""
+        wanted = Pipeline.of(tokenizer)
+        for name in ("normalizer", "pre_tokenizer"):
+            here, there = getattr(self.pipeline, name), getattr(wanted, name)
+            if here != there:
+                raise RecipeProblem(
+                    f"these words were counted with the {name} {here}, and the recipe has {there}", fix=fix
+                )
+
     def word_counts(self) -> WordCounts:
         """For the learner in Python."""
         return self.words.word_counts()

@@ -88,13 +88,14 @@ def read(path: Path, schema: str) -> tuple[Mapping[str, Any], Spelled]:
 
 
 def _words(table: Any) -> Spelled:  # noqa: ANN401
-    import pyarrow
-
-    table = table.combine_chunks()
-    words = table.column("word").combine_chunks()
-    if isinstance(words, pyarrow.ChunkedArray):
-        words = words.chunk(0)
+    words, counts = (_whole(table.column(name)) for name in ("word", "count"))
     _, offsets, utf8 = words.buffers()
     ends = np.frombuffer(offsets, "<i4")[words.offset : words.offset + len(words) + 1].astype(np.int64)
     letters = np.frombuffer(utf8 or b"", np.uint8)[ends[0] : ends[-1]]
-    return Spelled(letters, np.diff(ends), table.column("count").to_numpy())
+    numbers = np.frombuffer(counts.buffers()[1], "<i8")[counts.offset : counts.offset + len(counts)]
+    return Spelled(letters, np.diff(ends), numbers)
+
+
+def _whole(column: Any) -> Any:  # noqa: ANN401
+    """A column as one array; pyarrow's own way to numpy would import pandas."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

@@ -7,6 +7,7 @@ from tokbench.training.kernels.layout import (
     ARENA,
     ARENA_SIZE,
     ARENA_USED,
+    BLANKS,
     CLASSES,
     END,
     FLAGS,
@@ -15,6 +16,7 @@ from tokbench.training.kernels.layout import (
     KIND,
     LOW,
     LOW_MAP,
+    MOST,
     NEED_BYTES,
     NEED_WORDS,
     OLD_BITS,
@@ -33,6 +35,7 @@ from tokbench.training.kernels.layout import (
     START,
     STRIP,
     TEXT,
+    TEXTS,
     USED,
     WEIGHT_STEP,
     WEIGHTS,
@@ -43,6 +46,7 @@ from tokbench.training.kernels.marking import Page, mark, mark_gpt2
 from tokbench.training.kernels.memory import Pointer, Whole, as_bytes, as_places, as_words, inner
 from tokbench.training.kernels.patterns import BLANK_BYTE, split_pattern
 from tokbench.training.kernels.rewriting import Rewriting, rewrite_text, text_end
+from tokbench.training.kernels.sieving import is_utf8, sieve_lines
 from tokbench.training.kernels.splitting import split_gpt2, split_runs
 from tokbench.training.kernels.tallying import Spans, Table, move, tally
 
@@ -112,6 +116,15 @@ def _split(page: Page, spans: Pointer, job: Pointer, end: int) -> int:
     if job[KIND] == RUNS:
         return split_runs(page, spans, job[START], end)
     return split_pattern(page, spans, job, end)
+
+
+def sieve(job: Pointer) -> int:
+    """Write the lines of a block that are not blank; 1 when it is no UTF-8 or a line is too long, else 0."""
+    text, end = as_bytes(job[TEXT]), job[END]
+    if not is_utf8(text, end):
+        return 1
+    job[TEXTS], job[BLANKS], job[WRITTEN] = sieve_lines(text, end, as_bytes(job[OUT]), job[MOST])
+    return 1 if job[TEXTS] < 0 else 0
 
 
 def rewrite(job: Pointer) -> int:

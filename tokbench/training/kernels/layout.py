@@ -25,7 +25,8 @@ WEIGHTS, WEIGHT_STEP = 20, 21  # what a span counts; from one to the next, 0 whe
 OLD_SLOTS, OLD_BITS = 22, 23  # the table before it grew
 OUT, LOW_MAP, ACTIONS, PLACES, SPELLINGS = 24, 25, 26, 27, 28  # how characters are rewritten (rewriting.py)
 PREFIX, REFUSED, REFUSALS, WRITTEN = 29, 30, 31, 32
-FIELDS = 33
+TEXTS, BLANKS, MOST = 33, 34, 35  # of a block of lines: texts, blank lines; bytes that a line may have
+FIELDS = 36
 
 GPT2, RUNS, CL100K, O200K = 0, 1, 2, 3
 

@@ -47,14 +47,14 @@ def tally(table: Table, text: Pointer, spans: Spans) -> None:
         last = min(first + BATCH, spans.number)
         for word in range(first, last):
             start = spans.places[2 * word]
-            _write_key(table, text, start, spans.places[2 * word + 1] - start, SLOT * (word - first))
+            write_key(table, text, start, spans.places[2 * word + 1] - start, SLOT * (word - first))
         for word in range(first, last):
             weight = spans.weights[word * spans.step]
             _add(table, text, spans.places[2 * word], weight, SLOT * (word - first))
 
 
 @inner
-def _write_key(table: Table, text: Pointer, start: int, length: int, key: int) -> None:
+def write_key(table: Table, text: Pointer, start: int, length: int, key: int) -> None:
     """Work out what identifies a word and where its slot should be, and ask for that slot."""
     if length <= 16:
         low = load64(text, start) & _first(min(length, 8))
@@ -103,19 +103,19 @@ def _add(table: Table, text: Pointer, start: int, weight: Word, key: int) -> Non
         slot = SLOT * np.int64(at)
         place = table.slots[slot + 2]
         if place == NONE:
-            _insert(table, text, start, slot, key)
+            insert(table, text, start, slot, key)
             table.slots[slot + 3] = weight
             return
         if table.slots[slot] == low and table.slots[slot + 1] == high and place & LENGTH == length:
             arena = np.int64(place >> np.uint64(LENGTH_BITS))
-            if length <= SHORT or _same(table, text, start, arena, np.int64(length)):
+            if length <= SHORT or same(table, text, start, arena, np.int64(length)):
                 table.slots[slot + 3] += weight
                 return
         at = (at + ONE) & last
 
 
 @apart
-def _insert(table: Table, text: Pointer, start: int, slot: Whole, key: int) -> None:
+def insert(table: Table, text: Pointer, start: int, slot: Whole, key: int) -> None:
     """Write a new word into the arena and its slot, the count excepted."""
     arena, length = table.job[ARENA_USED], np.int64(table.keys[key + 2])
     for k in range(length):
@@ -127,14 +127,14 @@ def _insert(table: Table, text: Pointer, start: int, slot: Whole, key: int) -> N
 
 
 @apart
-def _same(table: Table, text: Pointer, start: int, place: Whole, length: Whole) -> bool:
+def same(table: Table, text: Pointer, start: int, place: Whole, length: Whole) -> bool:
     """Whether a word in the arena is this one of more than 16 bytes."""
     last = length - 8
     for k in range(0, last, 8):
         if load64(table.arena, place + k) != load64(text, start + k):
             return False
-    same: bool = load64(table.arena, place + last) == load64(text, start + last)
-    return same
+    equal: bool = load64(table.arena, place + last) == load64(text, start + last)
+    return equal
 
 
 @apart

@@ -10,16 +10,7 @@ from tokbench.training.kernels.memory import Pointer, Whole, as_bytes, as_places
 from tokbench.training.kernels.patterns import split_pattern
 from tokbench.training.kernels.rewriting import text_end
 from tokbench.training.kernels.splitting import split_gpt2, split_runs
-from tokbench.training.kernels.tallying import (
-    LENGTH,
-    NONE,
-    ONE,
-    SHORT,
-    Table,
-    _insert,
-    _same,
-    _write_key,
-)
+from tokbench.training.kernels.tallying import LENGTH, NONE, ONE, SHORT, Table, insert, same, write_key
 from tokbench.training.lookup.layout import ENDS, NEW, NEW_LENGTHS, NUMBERS, TEXT_AT, TEXTS, WORD_ENDS, WORDS
 from tokbench.training.lookup.trie import whole
 
@@ -78,7 +69,7 @@ def _look_up(job: Pointer, fields: Pointer, text: Pointer, found: int) -> None:
         last = min(first + at.BATCH, found)
         for word in range(first, last):
             start = spans[2 * word]
-            _write_key(table, text, start, spans[2 * word + 1] - start, at.SLOT * (word - first))
+            write_key(table, text, start, spans[2 * word + 1] - start, at.SLOT * (word - first))
         for word in range(first, last):
             numbers[to + word] = _number(job, table, text, spans[2 * word], at.SLOT * (word - first))
 
@@ -94,14 +85,14 @@ def _number(job: Pointer, table: Table, text: Pointer, start: int, key: int) -> 
         packed = table.slots[slot + 2]
         if packed == NONE:
             number = table.job[at.USED]
-            _insert(table, text, start, slot, key)
+            insert(table, text, start, slot, key)
             table.slots[slot + 3] = np.uint64(number)
             as_places(job[NEW_LENGTHS])[job[NEW]] = whole(length)
             job[NEW] += 1
             return number
         if table.slots[slot] == low and table.slots[slot + 1] == high and packed & LENGTH == length:
             arena = whole(packed >> np.uint64(at.LENGTH_BITS))
-            if length <= SHORT or _same(table, text, start, arena, whole(length)):
+            if length <= SHORT or same(table, text, start, arena, whole(length)):
                 return whole(table.slots[slot + 3])
         place = (place + ONE) & last
 

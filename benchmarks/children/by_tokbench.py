@@ -1,0 +1,14 @@
+"""The same training by tokbench's Python functions, without a command line: CORPUS VOCAB_SIZE OUTPUT."""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from tokbench.blocks.starting import start
+from tokbench.pretrained.trained import train_folder
+
+corpus, vocab_size, output = sys.argv[1:]
+recipe = start("bpe", None, {"vocab_size": vocab_size})
+train_folder(recipe, [corpus], Path(output), engine="compiled", force=True)

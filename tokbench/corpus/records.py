@@ -1,0 +1,60 @@
+"""Whole rows of a table, all columns of each, as they are written: for data with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tokbench.corpus.json_items import array_items, line_items
+from tokbench.corpus.parquet import rows_of
+from tokbench.corpus.sources import Source
+from tokbench.corpus.tables import Row, csv_rows, ragged, tsv_rows
+from tokbench.errors import DataProblem
+
+TABLES = ("csv", "tsv", "json", "jsonl", "parquet")
+Record = tuple[str, dict[str, object]]  # where it is, and its values by column
+
+
+def records(source: Source) -> Iterator[Record]:
+    """Every row with its place, such as "line 7"; empty lines are passed over.
+
+    Fields of CSV and TSV are strings exactly as they stand there; those of JSON and parquet keep their kind.
+    """
+    match source.format:
+        case "csv":
+            return _rows(csv_rows(source, _nothing), source)
+        case "tsv":
+            return _rows(tsv_rows(source, _nothing), source)
+        case "json":
+            return _objects(array_items(source, _nothing), source)
+        case "jsonl":
+            return _objects(line_items(source, _nothing), source)
+        case "parquet":
+            return ((f"row {number}", row) for number, row in enumerate(rows_of(source, _nothing), 1))
+    raise DataProblem(
+        f"{source.name} is no table", fix=f"give one of {', '.join(TABLES)}, with columns that have names"
+    )
+
+
+def _nothing(_bytes: int) -> None:
+    """Nobody waits for these: they are small beside a corpus."""
+
+
+def _rows(rows: Iterator[Row], source: Source) -> Iterator[Record]:
+    header = next((fields for _, fields in rows if fields), [])
+    for line, fields in rows:
+        if not fields:
+            continue
+        if len(fields) != len(header):
+            raise ragged(source, line, len(fields), len(header))
+        yield f"line {line}", dict(zip(header, fields, strict=True))
+
+
+def _objects(items: Iterator[tuple[str, object]], source: Source) -> Iterator[Record]:
+    for place, item in items:
+        if item is None:
+            continue
+        if not isinstance(item, dict):
+            raise DataProblem(
+                f"{source.name}, {place} is no object with columns", fix='{"text": …, "label": …}'
+            )
+        yield place, item
