@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
+from tokbench.blocks.tracing.spelling import Speller, shown_tokens
 from tokbench.errors import AskedWrongly
 from tokbench.pretrained.folder import TokenizerFolder
 
@@ -16,13 +17,17 @@ class Encoded:
     """Tokens of a text in order; every sequence has the same length T.
 
     `pieces` are the parts of the text that the tokens stand for ("" for special tokens), by `offsets`,
-    which count characters of the text (of the pair where `type_ids` says so).
+    which count characters of the text (of the pair where `type_ids` says so). `shown` is what a person typed,
+    with bytes that are no whole character as ‹EAB0› and special tokens by name; `partial` marks parts of a
+    character.
     """
 
     tokens: tuple[str, ...]
     ids: tuple[int, ...]
     offsets: tuple[tuple[int, int], ...]
     pieces: tuple[str, ...]
+    shown: tuple[str, ...]
+    partial: tuple[bool, ...]
     type_ids: tuple[int, ...]
     attention_mask: tuple[int, ...]
     special_tokens_mask: tuple[int, ...]
@@ -31,10 +36,13 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Decoded:
-    """The text that ids stand for, and their tokens."""
+    """The text that ids stand for, and their tokens; `shown` and `partial` as in Encoded."""
 
     text: str
     tokens: tuple[str, ...]
+    shown: tuple[str, ...]
+    partial: tuple[bool, ...]
+    special: tuple[bool, ...]
 
 
 def encode(folder: TokenizerFolder, text: str, pair: str | None = None, *, special: bool = True) -> Encoded:
@@ -53,19 +61,30 @@ def encode(folder: TokenizerFolder, text: str, pair: str | None = None, *, speci
         ) from error
     sources = (text, pair or "")
     which = (sequence or 0 for sequence in encoding.sequence_ids)
-    unknown = folder.raw.get("model", {}).get("unk_token") or folder.config.get("unk_token")
+    unknown = _unknown_id(folder)
+    pieces = tuple(sources[at][start:end] for at, (start, end) in zip(which, encoding.offsets, strict=True))
+    shown = list(shown_tokens(encoding.tokens, pieces, encoding.offsets, Speller(folder.raw)))
     return Encoded(
         tokens=tuple(encoding.tokens),
         ids=tuple(encoding.ids),
         offsets=tuple(encoding.offsets),
-        pieces=tuple(
-            sources[at][start:end] for at, (start, end) in zip(which, encoding.offsets, strict=True)
-        ),
+        pieces=pieces,
+        shown=tuple(words for words, _ in shown),
+        partial=tuple(partial for _, partial in shown),
         type_ids=tuple(encoding.type_ids),
         attention_mask=tuple(encoding.attention_mask),
         special_tokens_mask=tuple(encoding.special_tokens_mask),
-        unknown=tuple(token == unknown for token in encoding.tokens),
+        unknown=tuple(each == unknown for each in encoding.ids),
     )
+
+
+def _unknown_id(folder: TokenizerFolder) -> int | None:
+    """The id of the unknown token; Unigram names it by id, and gives the text itself as the token."""
+    model = folder.raw["model"]
+    if model.get("unk_id") is not None:
+        return int(model["unk_id"])
+    token = model.get("unk_token") or folder.config.get("unk_token")
+    return folder.tokenizer.token_to_id(token) if isinstance(token, str) else None
 
 
 def decode(folder: TokenizerFolder, ids: Sequence[int], *, skip_special_tokens: bool = False) -> Decoded:
@@ -77,4 +96,13 @@ def decode(folder: TokenizerFolder, ids: Sequence[int], *, skip_special_tokens: 
             f"{folder.name} has no token with the id {wrong}", fix=f"tokbench info {folder.name}"
         )
     text = folder.tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)
-    return Decoded(text, tuple(token for token in tokens if token is not None))
+    named = tuple(token for token in tokens if token is not None)
+    spelled = [Speller(folder.raw).spell(token) for token in named]
+    added = {each.content for each in folder.tokenizer.get_added_tokens_decoder().values() if each.special}
+    return Decoded(
+        text=text,
+        tokens=named,
+        shown=tuple(words for words, _ in spelled),
+        partial=tuple(partial for _, partial in spelled),
+        special=tuple(token in added for token in named),
+    )

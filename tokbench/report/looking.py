@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tokbench.pretrained.describe import TokenizerInfo
 from tokbench.pretrained.encode import Decoded, Encoded
 from tokbench.report.parts import Chips, Facts, Grid, Paragraph, Part
+from tokbench.report.tokens import seen, visible
 
 
 def info(result: TokenizerInfo) -> Iterator[Part]:
@@ -55,10 +56,21 @@ def encoded(result: Encoded) -> Iterator[Part]:
         "special" if special else "unknown" if unknown else ""
         for special, unknown in zip(result.special_tokens_mask, result.unknown, strict=True)
     ]
-    shown = [piece or token for piece, token in zip(result.pieces, result.tokens, strict=True)]
-    yield Chips(list(zip(shown, kinds, strict=True)))
+    kinds = [
+        kind or ("partial" if partial else "") for kind, partial in zip(kinds, result.partial, strict=True)
+    ]
+    details = [
+        f"{token} · id {number} · characters {_span(offsets)}"
+        for token, number, offsets in zip(result.tokens, result.ids, result.offsets, strict=True)
+    ]
+    yield Chips(list(zip(map(seen, result.shown), kinds, strict=True)), ids=result.ids, details=details)
     rows = zip(
-        result.ids, result.tokens, result.pieces, map(_span, result.offsets), result.type_ids, strict=True
+        result.ids,
+        result.tokens,
+        map(visible, result.shown),
+        map(_span, result.offsets),
+        result.type_ids,
+        strict=True,
     )
     yield Grid(("id", "token", "text", "characters", "type"), list(rows), right=("id", "characters", "type"))
 
@@ -69,4 +81,14 @@ def _span(offsets: tuple[int, int]) -> str:
 
 def decoded(result: Decoded) -> Iterator[Part]:
     """The text alone, so that it can be piped on."""
+    yield Paragraph(result.text, verbatim=True)
+
+
+def decoded_chips(result: Decoded) -> Iterator[Part]:
+    """For eyes: the tokens as chips above the text."""
+    kinds = (
+        "special" if special else "partial" if partial else ""
+        for special, partial in zip(result.special, result.partial, strict=True)
+    )
+    yield Chips(list(zip(map(seen, result.shown), kinds, strict=True)))
     yield Paragraph(result.text, verbatim=True)

@@ -1,0 +1,96 @@
+"""One text through a tokenizer, block by block, as data that can be shown and replayed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from tokenizers import Encoding, Tokenizer
+
+from tokbench.blocks.tracing.cuts import cuts_of, why_span
+from tokbench.blocks.tracing.frame import decoder_steps, steps_after
+from tokbench.blocks.tracing.pieces import steps_of
+from tokbench.blocks.tracing.probe import stages
+from tokbench.blocks.tracing.spelling import Speller
+from tokbench.blocks.tracing.steps import Step, Token, Trace
+from tokbench.blocks.tracing.words import model_of, model_step
+from tokbench.errors import AskedWrongly
+
+DIFFERS = "the steps give other ids than the tokenizer: please report the text and the tokenizer"
+LONGEST = 20_000  # characters; a trace of more is nothing anyone reads
+
+
+def follow(
+    tokenizer: Tokenizer, text: str, *, name: str = "tokenizer", span: tuple[int, int] | None = None
+) -> Trace:
+    """Every step of this text, and the tokenizer's own ids; `span` asks why those characters are cut.
+
+    Where the tokenizer encodes at random (dropout, sampling), the trace is of its way without chance, and
+    says so. Raises AskedWrongly for a text that is too long or that the library cannot encode.
+    """
+    if len(text) > LONGEST:
+        raise AskedWrongly(
+            f"the text has {len(text):,} characters, and a trace shows up to {LONGEST:,}",
+            fix="trace a sentence of it, or see all of it with tokbench encode",
+        )
+    raw = json.loads(tokenizer.to_str())
+    tokenizer, raw, notes = _without_chance(tokenizer, raw)
+    encoding = _encoded(tokenizer, text, name)
+    seen = tuple(stages(tokenizer, raw, text))
+    before = tuple(steps_of(tokenizer, seen, text))
+    model = model_of(raw)
+    speller = Speller(raw)
+    modelled = model_step(model, raw, seen[-1].pieces, before[-1].pieces, text)
+    after = tuple(steps_after(tokenizer, raw, modelled.tokens, encoding))
+    steps = (*before, modelled, *after, *decoder_steps(tokenizer, raw, encoding.ids))
+    decoded = tokenizer.decode(encoding.ids, skip_special_tokens=True)
+    trace = Trace(
+        tokenizer=name,
+        text=text,
+        steps=steps,
+        cuts=tuple(cuts_of((*before, modelled), model, speller)),
+        ids=tuple(encoding.ids),
+        tokens=_final(steps),
+        decoded=decoded,
+        same=decoded == text,
+        notes=notes,
+    )
+    if modelled_ids(steps) != trace.ids:
+        trace = replace(trace, notes=(*notes, DIFFERS))
+    return replace(trace, why=why_span(trace, model, *span, speller)) if span else trace
+
+
+def modelled_ids(steps: tuple[Step, ...]) -> tuple[int, ...]:
+    """The ids that the steps end with."""
+    return tuple(token.id for token in _final(steps))
+
+
+def _final(steps: tuple[Step, ...]) -> tuple[Token, ...]:
+    return next(step.tokens for step in reversed(steps) if step.kind != "decoder")
+
+
+def _encoded(tokenizer: Tokenizer, text: str, name: str) -> Encoding:
+    try:
+        return tokenizer.encode(text)
+    except Exception as error:  # the library's errors have no class of their own
+        raise AskedWrongly(
+            f"{name} cannot encode this text: {error}", fix=f"tokbench check {name}"
+        ) from error
+
+
+def _without_chance(
+    tokenizer: Tokenizer, raw: Mapping[str, Any]
+) -> tuple[Tokenizer, Mapping[str, Any], tuple[str, ...]]:
+    """The same tokenizer where nothing is drawn at random, and a note where something was."""
+    drawn = {
+        name: raw["model"][name] for name in ("dropout", "alpha", "nbest_size") if raw["model"].get(name)
+    }
+    if not drawn:
+        return tokenizer, raw, ()
+    model = {name: each for name, each in raw["model"].items() if name not in drawn}
+    steady = {**raw, "model": model}
+    options = ", ".join(f"{name}={value:g}" for name, value in drawn.items())
+    note = f"{options}: this tokenizer encodes at random; shown is its way without chance"
+    return Tokenizer.from_str(json.dumps(steady)), steady, (note,)

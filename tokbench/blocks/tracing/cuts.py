@@ -1,0 +1,131 @@
+"""Every boundary between two tokens: which block cut there first, and why; and what holds a span apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tokbench.blocks.tracing.bpe import Bpe, Merging
+from tokbench.blocks.tracing.reasons import Model, why_between
+from tokbench.blocks.tracing.spelling import Speller
+from tokbench.blocks.tracing.steps import Cut, Step, Token, Trace, Why, Word
+from tokbench.errors import AskedWrongly
+
+SHORT = 40  # characters of a pattern that are still read in a sentence
+
+
+def cuts_of(steps: Sequence[Step], model: Model, speller: Speller) -> Iterator[Cut]:
+    """The boundaries between the model's tokens, in order. The model's step is the last of `steps`."""
+    last = steps[-1]
+    words = {word.piece: word for word in last.words}
+    lines = [_line(steps[:-1], at) for at in range(len(steps[-2].pieces))]
+    for left, (one, two) in enumerate(zip(last.tokens, last.tokens[1:], strict=False)):
+        if one.piece is None or two.piece is None:
+            continue
+        if one.piece == two.piece:
+            word = words[one.piece]
+            why = why_between(model, word.how, word.text, left=left - word.first, say=speller.quoted)
+            number, block = len(steps) - 1, last
+        else:
+            number = _parted(lines[one.piece], lines[two.piece])
+            block = steps[number]
+            why = _why(block, one, two)
+        yield Cut(at=two.start, left=left, kind=block.kind, block=block.name, step=number, why=why)
+
+
+def _line(steps: Sequence[Step], at: int) -> list[int]:
+    """The piece and those it was cut from, first step first."""
+    line = []
+    for step in reversed(steps):
+        line.append(at)
+        at = step.pieces[at].parent
+    return line[::-1]
+
+
+def _parted(one: Sequence[int], two: Sequence[int]) -> int:
+    """The first step at which the two are different pieces."""
+    return next(number for number, (a, b) in enumerate(zip(one, two, strict=True)) if a != b)
+
+
+def _why(block: Step, one: Token, two: Token) -> str:
+    if block.kind == "added_tokens":
+        found = one if one.kind == "added" or two.kind != "added" else two
+        return f"{found.token} is an added token, matched whole before the other blocks"
+    pattern = block.options.get("pattern")
+    if isinstance(pattern, dict):
+        [shown] = pattern.values()
+        words = f"'{shown}'" if len(str(shown)) <= SHORT else "its pattern"
+        return f"{block.name} cuts at {words} ({str(block.options.get('behavior')).lower()})"
+    options = ", ".join(f"{name}={each}" for name, each in block.options.items())
+    return f"{block.name} begins a piece here" + (f" ({options})" if options else "")
+
+
+def why_span(trace: Trace, model: Model, start: int, end: int, speller: Speller) -> Why:
+    """Why characters start..end are not one token, or that they are; raises AskedWrongly for no such span."""
+    if not 0 <= start < end <= len(trace.text):
+        raise AskedWrongly(
+            f"there are no characters {start}:{end} in a text of {len(trace.text)}",
+            fix=f"--why 0:{len(trace.text)}",
+        )
+    step = trace.step("model")
+    inside = [at for at, token in enumerate(step.tokens) if token.start < end and start < token.end]
+    tokens = tuple(step.tokens[at] for at in inside)
+    cuts = tuple(cut for cut in trace.cuts if cut.left in inside and cut.left + 1 in inside)
+    missing, words = _answer(step, model, tokens, cuts, span=(start, end), speller=speller)
+    return Why(
+        start=start,
+        end=end,
+        text=trace.text[start:end],
+        tokens=tokens,
+        cuts=cuts,
+        missing=missing,
+        verdict=words,
+    )
+
+
+def _answer(
+    step: Step,
+    model: Model,
+    tokens: Sequence[Token],
+    cuts: Sequence[Cut],
+    *,
+    span: tuple[int, int],
+    speller: Speller,
+) -> tuple[tuple[tuple[str, str], ...], str]:
+    start, end = span
+    if not tokens:
+        return (), "no token comes from these characters: a block before the model took them away"
+    before = [cut for cut in cuts if cut.kind != "model"]
+    if before:
+        return (), f"no vocabulary can join them: {before[0].kind} {before[0].block} cuts before the model"
+    over = [token for token in tokens if _reaches_out(token, start, end)]
+    if over:
+        reach = ", ".join(f"{token.shown!r} ({token.start}:{token.end})" for token in over)
+        return (), f"the tokens do not end where the span does: {reach}"
+    if len(tokens) == 1:
+        return (), "they are one token"
+    word = next(word for word in step.words if word.piece == tokens[0].piece)
+    if len(tokens) == word.last - word.first + 1:
+        return word.missing, word.verdict
+    return _part(model, word, tokens, speller)
+
+
+def _reaches_out(token: Token, start: int, end: int) -> bool:
+    """Whether more of the token than spaces lies outside start..end."""
+    words = token.shown if token.kind != "partial" else ""
+    spaces = len(words) - len(words.lstrip())
+    return token.start + spaces < start or token.end > end
+
+
+def _part(
+    model: Model, word: Word, tokens: Sequence[Token], speller: Speller
+) -> tuple[tuple[tuple[str, str], ...], str]:
+    """What would join some of the tokens of a word, but not all."""
+    if not (isinstance(model, Bpe) and isinstance(word.how, Merging)):
+        return (), "they are one token only where the model's way through the whole word says so"
+    row = [symbol.token for symbol in word.how.result()]
+    inside = [token.token for token in tokens]
+    at = next(at for at in range(len(row)) if row[at : at + len(inside)] == inside)
+    symbols = word.how.result()[at : at + len(inside)]
+    missing = model.missing(Merging(symbols=symbols))
+    pairs = ", ".join(f"{speller.quoted(left)} + {speller.quoted(right)}" for left, right in missing)
+    return missing, f"one token needs more merges: {pairs}" if missing else "they hold unknown characters"

@@ -1,0 +1,114 @@
+"""The steps after the model: what truncation takes away, what the post_processor and padding put in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tokenizers import Encoding, Tokenizer
+
+from tokbench.blocks.tracing.spelling import blocks_of
+from tokbench.blocks.tracing.steps import Step, Token
+
+
+def steps_after(
+    tokenizer: Tokenizer, raw: Mapping[str, Any], tokens: Sequence[Token], encoding: Encoding
+) -> Iterator[Step]:
+    """Truncation and padding where they are set, and the post_processor where there is one."""
+    real = [at for at, mask in enumerate(encoding.attention_mask) if mask]
+    kept = [at for at in real if not encoding.special_tokens_mask[at]]
+    known: Sequence[int] = range(len(tokens))
+    if limit := raw.get("truncation"):
+        count = len(kept) // _copies(raw)
+        known = known[len(known) - count :] if limit.get("direction") == "Left" else known[:count]
+        dropped = len(tokens) - count
+        note = f"{dropped} tokens are cut off" if dropped else "short enough: nothing is cut off"
+        cut = tuple(replace(tokens[at], origin=at) for at in known)
+        yield Step(kind="truncation", name="truncation", options=limit, tokens=cut, notes=(note,))
+        tokens = cut
+    framed = tuple(_framed(encoding, real, tokens))
+    if raw.get("post_processor"):
+        yield _post_processed(raw, framed)
+    if padding := raw.get("padding"):
+        put_in = len(encoding.ids) - len(real)
+        note = f"{put_in} times {padding.get('pad_token')}" if put_in else "long enough: nothing is put in"
+        origins = {at: number for number, at in enumerate(real)}
+        padded = tuple(
+            replace(framed[origins[at]], origin=origins[at]) if at in origins else _put_in(encoding, at)
+            for at in range(len(encoding.ids))
+        )
+        yield Step(kind="padding", name="padding", options=padding, tokens=padded, notes=(note,))
+
+
+def _copies(raw: Mapping[str, Any]) -> int:
+    """How often the post_processor writes the text; a template may do so twice."""
+    templates = [block for block in blocks_of(raw, "post_processor") if block["type"] == "TemplateProcessing"]
+    return max([sum("Sequence" in part for part in block["single"]) for block in templates] or [1]) or 1
+
+
+def _framed(encoding: Encoding, real: Sequence[int], tokens: Sequence[Token]) -> Iterator[Token]:
+    """The tokens between those that were put in, with their offsets of after the post_processor."""
+    count = 0
+    for at in real:
+        if encoding.special_tokens_mask[at] or not tokens:
+            yield _put_in(encoding, at)
+            continue
+        origin = count % len(tokens)
+        start, end = encoding.offsets[at]
+        type_id = encoding.type_ids[at]
+        yield replace(tokens[origin], start=start, end=end, type_id=type_id, origin=origin)
+        count += 1
+
+
+def _put_in(encoding: Encoding, at: int) -> Token:
+    token = encoding.tokens[at]
+    start, end = encoding.offsets[at]
+    return Token(
+        token=token,
+        id=encoding.ids[at],
+        start=start,
+        end=end,
+        shown=token,
+        kind="special",
+        type_id=encoding.type_ids[at],
+    )
+
+
+def _post_processed(raw: Mapping[str, Any], framed: tuple[Token, ...]) -> Step:
+    blocks = blocks_of(raw, "post_processor")
+    names = " then ".join(block["type"] for block in blocks)
+    added = [token.token for token in framed if token.origin is None]
+    notes = [f"puts in {', '.join(added)}" if added else "puts no token in"]
+    if any(block.get("trim_offsets") for block in blocks):
+        notes.append("takes the spaces out of the offsets (trim_offsets)")
+    options = {"blocks": [dict(block) for block in blocks]}
+    return Step(kind="post_processor", name=names, options=options, tokens=framed, notes=tuple(notes))
+
+
+def decoder_steps(tokenizer: Tokenizer, raw: Mapping[str, Any], ids: Sequence[int]) -> Iterator[Step]:
+    """The text after each decoder, without special tokens, as decode gives it by default."""
+    special = {
+        token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special
+    }  # by content, as the library does it
+    named = [token for token in map(tokenizer.id_to_token, ids) if token is not None]
+    tokens = [token for token in named if token not in special]
+    decoders = blocks_of(raw, "decoder")
+    if not decoders:
+        yield Step(kind="decoder", name="none", text=" ".join(tokens), notes=("joined by spaces",))
+    for count, block in enumerate(decoders, 1):
+        text = _decoder(decoders[:count]).decode(tokens)
+        options = {name: each for name, each in block.items() if name != "type"}
+        yield Step(kind="decoder", name=block["type"], options=options, text=text)
+
+
+def _decoder(blocks: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401 - the library's class has no stub
+    import json
+
+    description = {
+        "version": "1.0",
+        "added_tokens": [],
+        "decoder": {"type": "Sequence", "decoders": list(blocks)},
+        "model": {"type": "BPE", "vocab": {}, "merges": []},
+    }
+    return Tokenizer.from_str(json.dumps(description)).decoder
