@@ -1,0 +1,1 @@
+"""Tests of what tokenizers do to a corpus, in numbers."""
