@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import AnswerIsNo, AskedWrongly
 from tokbench.model.resize import apply, head_kind, rows_of
 from tokbench.model.rows import plan_added
 
@@ -94,3 +94,81 @@ def test_half_precision_stays_half(build):
 def test_a_plan_for_another_model_is_refused(build):
     with pytest.raises(AskedWrongly, match="the plan is for 10 rows"):
         apply(build(), plan_added(10, 10, [10]))
+
+
+def new_head(model, size, *, bias=True):
+    head = torch.nn.Linear(16, size, bias=bias)
+    model.set_output_embeddings(head)
+
+
+def embedding(model):
+    return model.get_input_embeddings()
+
+
+def bigger(model, size, **choices):
+    """An embedding of that size with the old rows in it."""
+    made = torch.nn.Embedding(size, 16, **choices)
+    made.weight.data[: rows_of(model)] = embedding(model).weight.data
+    return made
+
+
+def forget_padding(model, size, resize):
+    resize(size)
+    embedding(model).padding_idx = None
+
+
+def write_over_padding(model, size, resize):
+    resize(size)
+    embedding(model).weight.data[0] = 1.0
+
+
+def shuffle(model, size, resize):
+    resize(size)
+    embedding(model).weight.data[:5] = embedding(model).weight.data[:5].flip(0).clone()
+
+
+def halve(model, size, resize):
+    resize(size)
+    model.half()
+
+
+def forget_config(model, size, resize):
+    resize(size)
+    model.config.vocab_size = size - 1
+
+
+# What resizers were seen to do wrong, or could.
+BROKEN = {
+    "does nothing": lambda model, size, resize: None,
+    "one row short": lambda model, size, resize: resize(size - 1),
+    "rounds up by itself": lambda model, size, resize: resize(size + 8),
+    "grows the input only": lambda model, size, resize: model.set_input_embeddings(
+        bigger(model, size, padding_idx=0)
+    ),
+    "unties the head": lambda model, size, resize: (resize(size), new_head(model, size)),
+    "loses the bias": lambda model, size, resize: (resize(size), new_head(model, size, bias=False)),
+    "forgets the padding row": forget_padding,
+    "writes over the padding row": write_over_padding,
+    "moves old rows": shuffle,
+    "changes the number type": halve,
+    "leaves the config": forget_config,
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_resizer_that_is_broken_is_found_out(build, monkeypatch, fault):
+    model = build("BertForMaskedLM")
+    rows, resize = rows_of(model), model.resize_token_embeddings
+    monkeypatch.setattr(
+        model, "resize_token_embeddings", lambda size, **choices: BROKEN[fault](model, size, resize)
+    )
+    with pytest.raises(AnswerIsNo):
+        apply(model, plan_added(rows, rows, [rows, rows + 1]))
+
+
+def test_rows_that_start_from_other_pieces_are_not_one_row(build):
+    model = build()
+    rows = rows_of(model)
+    apply(model, plan_added(rows, rows, [rows, rows + 1]), pieces={rows: (7, 9), rows + 1: (8,)})
+    new = embedding(model).weight.detach()[rows:]
+    assert not torch.allclose(new[0], new[1], atol=1e-3)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokbench.errors import AskedWrongly
-from tokbench.model.rows import Unmoved, plan_added
+from tokbench.model.rows import Unmoved, plan_added, plan_fitted
 
 ROWS = st.integers(0, 300)
 MULTIPLE = st.none() | st.integers(1, 128)
@@ -39,6 +39,27 @@ def test_new_ids_may_lie_anywhere(rows, new):
     plan = plan_added(rows, 0, new)
     assert sorted([*plan.kept, *plan.started]) == list(range(plan.size))
     assert plan.spare_used == tuple(sorted(row for row in new if row < rows))
+
+
+@given(ROWS, st.integers(0, 40), ROWS, MULTIPLE)
+def test_what_shrinks_drops_spare_rows_only_and_never_grows(tokens_before, count, spare, multiple):
+    rows = tokens_before + spare
+    plan = plan_added(rows, tokens_before, range(tokens_before, tokens_before + count), multiple, shrink=True)
+    assert sorted([*plan.kept, *plan.started]) == list(range(plan.size))
+    assert plan.size >= plan.tokens
+    assert plan.dropped == max(rows - plan.size, 0)
+    assert plan.size <= max(rows, -(-plan.tokens // (multiple or 1)) * (multiple or 1))
+    if multiple is None:
+        assert plan.size == plan.tokens
+
+
+@given(ROWS, st.integers(1, 300), MULTIPLE, st.booleans())
+def test_a_fitted_plan_has_a_row_for_every_id(rows, tokens, multiple, shrink):
+    plan = plan_fitted(rows, tokens, multiple, shrink=shrink)
+    assert plan.size >= tokens
+    assert set(range(rows, tokens)) <= set(plan.started)
+    assert plan.resize_needed == (plan.size != rows)
+    assert shrink or plan.size >= rows
 
 
 def test_spare_rows_are_used_first():

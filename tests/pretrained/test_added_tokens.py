@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from tokbench.errors import AskedWrongly, FileProblem
-from tokbench.pretrained.added_tokens import add_tokens, highest_id, read_tokens
+from tokbench.pretrained.added_tokens import add_tokens, highest_id
 from tokbench.pretrained.folder import load, tokenizer_text
+from tokbench.pretrained.matching import Matching, read_token_list
 from tokbench.pretrained.special_tokens import special_tokens_of
 
 
@@ -56,8 +57,12 @@ def test_words_of_scripts_without_spaces_are_met_before_their_particles(folder):
 
 
 def test_whole_words_can_be_asked_for_or_not_at_all(folder):
-    assert "cat" in tokens_of(add_tokens(folder, regular=["cat"], single_word=False), "concatenate")
-    assert "코로나" not in tokens_of(add_tokens(folder, regular=["코로나"], single_word=True), "코로나는")
+    assert "cat" in tokens_of(
+        add_tokens(folder, regular=["cat"], otherwise=Matching(single_word=False)), "concatenate"
+    )
+    assert "코로나" not in tokens_of(
+        add_tokens(folder, regular=["코로나"], otherwise=Matching(single_word=True)), "코로나는"
+    )
 
 
 def test_a_lowercasing_tokenizer_meets_a_word_in_any_case(folder):
@@ -212,10 +217,10 @@ def test_many_tokens_are_one_call(folder):
 
 def test_tokens_are_read_one_a_line(tmp_path):
     (tmp_path / "tokens.txt").write_bytes("\ufeffCOVID\r\n\r\n  한국 \nhot dog\n".encode())
-    assert read_tokens(tmp_path / "tokens.txt") == ["COVID", "한국", "hot dog"]
+    assert read_token_list(tmp_path / "tokens.txt", special=False).regular == ("COVID", "한국", "hot dog")
     (tmp_path / "empty.txt").write_text("\n \n")
     with pytest.raises(FileProblem, match="has no tokens"):
-        read_tokens(tmp_path / "empty.txt")
+        read_token_list(tmp_path / "empty.txt", special=True)
 
 
 WORD = st.text(alphabet="abxyzABÄé가한漢.-+<>[]▁Ġ# 1_😀\u0301", min_size=1, max_size=6)

@@ -5,15 +5,34 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from typer import Option
+from typer import Argument, Option
 
 from tokbench.cli import options as o
 from tokbench.cli.show import hint, put
+from tokbench.errors import AskedWrongly
+
+Out = Annotated[
+    Path | None,
+    Option("--output", "-o", help="The folder to write; not needed with --dry-run.", show_default=False),
+]
+DryRun = Annotated[bool, Option("--dry-run", help="Show the plan of rows; load and write nothing.")]
+Pad = Annotated[
+    int | None, Option(min=1, help="Round the rows up to a multiple of this.", show_default=False)
+]
+Shrink = Annotated[bool, Option("--shrink", help="Let spare rows go; they stay otherwise.")]
+Start = Annotated[
+    str,
+    Option(help="How a new row starts: pieces (mean of its old pieces), mean, normal, zero, copy=TOKEN."),
+]
+Seed = Annotated[int, Option(help="Of the numbers that normal draws.")]
+Trust = Annotated[
+    bool, Option("--trust-remote-code", help="Run the code in the model's folder; only where you trust it.")
+]
 
 
 def add_tokens(
     tokenizer: o.Tokenizer,
-    output: o.Folder,
+    output: Out = None,
     special: Annotated[
         list[str] | None,
         Option(help="A special token: never split, left out by decode; repeat for more.", metavar="TOKEN"),
@@ -23,18 +42,48 @@ def add_tokens(
         Option(help="A regular token: a whole word kept in one piece; repeat for more.", metavar="TOKEN"),
     ] = None,
     special_file: Annotated[
-        Path | None, Option(help="Special tokens, one a line.", show_default=False)
+        Path | None, Option(help="Special tokens: one a line, or a JSON list.", show_default=False)
     ] = None,
-    token_file: Annotated[Path | None, Option(help="Regular tokens, one a line.", show_default=False)] = None,
+    token_file: Annotated[
+        Path | None, Option(help="Regular tokens: one a line, or a JSON list.", show_default=False)
+    ] = None,
+    role: Annotated[
+        list[str] | None, Option(help="Give a role to a token: cls=[CLS2].", metavar="ROLE=TOKEN")
+    ] = None,
+    single_word: Annotated[
+        bool | None,
+        Option(
+            "--single-word/--inside-words",
+            help="Never (or also) inside a longer word.",
+            show_default="by its look",
+        ),
+    ] = None,
+    lstrip: Annotated[bool, Option("--lstrip", help="The spaces before a token belong to it.")] = False,
+    rstrip: Annotated[bool, Option("--rstrip", help="The spaces behind a token belong to it.")] = False,
+    normalized: Annotated[
+        bool | None,
+        Option(
+            "--normalized/--raw",
+            help="Look in the normalized text (any case, for a tokenizer without case), or as written.",
+            show_default="words: normalized",
+        ),
+    ] = None,
     model: Annotated[
         str | None, Option(help="Grow this model too: a folder or hub name.", show_default=False)
     ] = None,
-    start: Annotated[
-        str, Option(help="How a new row starts: pieces (mean of its old pieces), mean, zero.")
-    ] = "pieces",
-    pad_to_multiple_of: Annotated[
-        int | None, Option(min=1, help="Round the rows up to a multiple of this.", show_default=False)
+    start: Start = "pieces",
+    description: Annotated[
+        list[str] | None,
+        Option(help="Start a row as the mean of these words.", metavar="TOKEN=WORDS"),
     ] = None,
+    seed: Seed = 0,
+    pad_to_multiple_of: Pad = None,
+    shrink: Shrink = False,
+    sample: Annotated[
+        Path | None, Option(help="Texts: list their words that now split differently.", show_default=False)
+    ] = None,
+    trust_remote_code: Trust = False,
+    dry_run: DryRun = False,
     force: o.Force = False,
     json: o.AsJson = False,
 ) -> None:
@@ -44,21 +93,79 @@ def add_tokens(
     skip it. A regular token is a word of the language, such as hospitalization: it is text like any
     other, only kept in one piece, and never matches inside a longer word.
 
+    An entry of a JSON list is a string or `{"content": "COVID", "special": false, "single_word": true,
+    "lstrip": false, "rstrip": false, "normalized": true}`; what it does not say, the options say.
+
     Example: `tokbench add-tokens my-tok --special "[E1]" --token COVID --model my-model -o grown`
     """
     from tokbench.model.grow import add_and_save
-    from tokbench.pretrained.added_tokens import read_tokens
+    from tokbench.pretrained.matching import Matching, token_list
     from tokbench.report import growing
 
+    wanted = token_list(special or (), token or (), special_file, token_file)
     growth = add_and_save(
         tokenizer,
-        output,
-        special=[*(special or ()), *(read_tokens(special_file) if special_file else ())],
-        regular=[*(token or ()), *(read_tokens(token_file) if token_file else ())],
+        _place(output, dry_run=dry_run),
+        special=wanted.special,
+        regular=wanted.regular,
+        matching=wanted.matching,
+        otherwise=Matching(single_word=single_word, lstrip=lstrip, rstrip=rstrip, normalized=normalized),
+        roles=o.pairs(role, "cls=[CLS2]"),
         model=model,
-        start=start,
-        pad_to_multiple_of=pad_to_multiple_of,
+        sample=sample,
         force=force,
+        start=start,
+        descriptions=o.pairs(description, '"COVID=a viral disease"'),
+        seed=seed,
+        pad_to_multiple_of=pad_to_multiple_of,
+        shrink=shrink,
+        trust_remote_code=trust_remote_code,
     )
     put(growth, growing.growth, "growth", json=json)
-    hint(f"check: tokbench check {output}")
+    hint("write it: the same with -o FOLDER" if dry_run else f"check: tokbench check {output}")
+
+
+def resize(
+    model: Annotated[str, Argument(help="The model: a folder or hub name.", show_default=False)],
+    tokenizer: Annotated[
+        str, Option(help="The tokenizer that is already right: a folder or hub name.", show_default=False)
+    ],
+    output: Out = None,
+    start: Start = "pieces",
+    seed: Seed = 0,
+    pad_to_multiple_of: Pad = None,
+    shrink: Shrink = False,
+    trust_remote_code: Trust = False,
+    dry_run: DryRun = False,
+    force: o.Force = False,
+    json: o.AsJson = False,
+) -> None:
+    """Give a model the rows for a tokenizer that is already right.
+
+    Spare rows are used first, and stay unless `--shrink` is said; old rows keep every bit. A model that has
+    room is left as it is, and both are saved together.
+
+    Example: `tokbench resize my-model --tokenizer my-tok -o fitted`
+    """
+    from tokbench.model.grow import resize_and_save
+    from tokbench.report import growing
+
+    growth = resize_and_save(
+        model,
+        tokenizer,
+        _place(output, dry_run=dry_run),
+        force=force,
+        start=start,
+        seed=seed,
+        pad_to_multiple_of=pad_to_multiple_of,
+        shrink=shrink,
+        trust_remote_code=trust_remote_code,
+    )
+    put(growth, growing.growth, "growth", json=json)
+    hint("write it: the same with -o FOLDER" if dry_run else f"check: tokbench check {output}")
+
+
+def _place(output: Path | None, *, dry_run: bool) -> Path | None:
+    if output is None and not dry_run:
+        raise AskedWrongly("no folder to write was named", fix="-o FOLDER, or --dry-run to see the plan")
+    return None if dry_run else output

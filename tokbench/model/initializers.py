@@ -9,6 +9,7 @@ from torch import Tensor
 
 from tokbench.errors import AskedWrongly, did_you_mean
 
+AT_ONCE = 16_384
 Pieces = Sequence[Sequence[int]]  # for each new row the old rows it is made of; none for a spare row
 
 
@@ -31,9 +32,29 @@ def zero(old: Tensor, pieces: Pieces) -> Tensor:
     return torch.zeros(len(pieces), old.shape[1])
 
 
+def normal(old: Tensor, pieces: Pieces) -> Tensor:
+    """Drawn from N(mu, Sigma), where mu and Sigma are the mean and the covariance of the old rows.
+
+    mu = sum(e) / V and Sigma = sum((e - mu)(e - mu)^T) / V, unscaled, so that new rows are as long and as far
+    apart as old ones. Source: Hewitt, Initializing New Word Embeddings for Pretrained Language Models, 2021;
+    transformers scales Sigma by 1e-9, which makes all new rows one. Draws follow torch's seed.
+    """
+    center = old.mean(0, dtype=torch.float64)
+    spread = torch.zeros(old.shape[1], old.shape[1], dtype=torch.float64)
+    for rows in torch.split(old, AT_ONCE):  # a large vocabulary in double precision would be gigabytes
+        apart = rows.double() - center
+        spread += apart.T @ apart
+    values, directions = torch.linalg.eigh(spread / max(len(old), 1))
+    drawn = torch.randn(len(pieces), old.shape[1], dtype=torch.float64)
+    # V < H leaves directions without spread, whose eigenvalues come out as tiny negative numbers
+    new: Tensor = (drawn * values.clamp(min=0).sqrt()) @ directions.T + center
+    return new.float()
+
+
 INITIALIZERS: dict[str, Callable[[Tensor, Pieces], Tensor]] = {
     "pieces": pieces_mean,
     "mean": mean,
+    "normal": normal,
     "zero": zero,
 }
 

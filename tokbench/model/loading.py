@@ -15,7 +15,8 @@ from transformers.models.auto import modeling_auto
 
 from tokbench.errors import FileProblem
 from tokbench.model.quiet import quiet
-from tokbench.model.source import architecture, find_model
+from tokbench.model.source import CONFIG, architecture, find_model
+from tokbench.pretrained.json_files import read_object
 
 # What a damaged config or weight file was seen to raise inside transformers.
 BROKEN = (
@@ -34,36 +35,47 @@ class Loaded:
     dropped: tuple[str, ...]
 
 
-def load_model(name: str | Path, *, seed: int = 0) -> Loaded:
-    """The model of a folder or hub name, of the class its config names; never runs code from there."""
+def load_model(name: str | Path, *, seed: int = 0, trust_remote_code: bool = False) -> Loaded:
+    """The model of a folder or hub name, of the class its config names.
+
+    Code in the model's folder runs only with `trust_remote_code`, which nobody sets but a person.
+    """
     path = find_model(name)
-    kind = _class_of(path)
+    kind = remote_class(path) if trust_remote_code else class_of(path)
     try:
         with quiet(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)  # for weights the file lacks
             model, info = kind.from_pretrained(
                 path,
                 dtype="auto",
-                trust_remote_code=False,
+                trust_remote_code=trust_remote_code,
                 use_safetensors=True,
                 local_files_only=True,
                 output_loading_info=True,
             )
     except BROKEN as error:
         raise FileProblem(
-            f"{name} cannot be loaded: {_first_line(error)}", fix=f"tokbench check {name}"
+            f"{name} cannot be loaded: {first_line(error)}", fix=f"tokbench check {name}"
         ) from error
     missing = tuple(sorted(info["missing_keys"]))
     _refuse_hollow(name, model, missing)
     return Loaded(model=model, path=path, fresh=missing, dropped=tuple(sorted(info["unexpected_keys"])))
 
 
-def _class_of(folder: Path) -> Any:  # noqa: ANN401  the classes of transformers are made on demand
+def class_of(folder: Path) -> Any:  # noqa: ANN401  the classes of transformers are made on demand
     """The class in config.json if transformers' own tables have it, so the head stays; else AutoModel."""
     name = architecture(folder)
     tables = (table for key, table in vars(modeling_auto).items() if key.endswith("_MAPPING_NAMES"))
     known = {entry for table in tables for value in table.values() for entry in _names(value)}
     return getattr(transformers, name) if name in known else transformers.AutoModel
+
+
+def remote_class(folder: Path) -> Any:  # noqa: ANN401
+    """The Auto class for which the config names code of the folder; the known class when it names none."""
+    named = read_object(folder / CONFIG).get("auto_map")
+    autos = [name for name in (named if isinstance(named, dict) else {}) if name.startswith("AutoModel")]
+    wanted = next((name for name in autos if name != "AutoModel"), autos[0] if autos else "")
+    return getattr(transformers, wanted) if hasattr(transformers, wanted or "-") else class_of(folder)
 
 
 def _names(value: object) -> tuple[str, ...]:
@@ -86,6 +98,7 @@ def _is_body(model: PreTrainedModel, key: str) -> bool:
     return (whole or key.startswith(prefix)) and "pooler" not in key
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What the library said, without the pages that follow."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:300]

@@ -35,9 +35,14 @@ class Proof:
 
 
 def old_inputs(old: Tokenizer, new: Tokenizer, texts: Sequence[str] = PROBES) -> list[list[int]]:
-    """The ids of the texts that both tokenizers split alike: those are the texts nothing may change for."""
-    pairs = ((old.encode(text).ids, new.encode(text).ids) for text in texts)
-    return [ids[:LONGEST] for ids, again in pairs if ids == again and ids]
+    """The ids of the texts that both tokenizers split alike: those are the texts nothing may change for.
+
+    What a template puts around them is left out of the comparison, for a role may have moved.
+    """
+    inside = [[each.encode(text, add_special_tokens=False).ids for text in texts] for each in (old, new)]
+    alike = [text for text, before, after in zip(texts, *inside, strict=True) if before == after]
+    inputs = (old.encode(text).ids[:LONGEST] for text in alike)
+    return [ids for ids in inputs if ids]
 
 
 def hidden_states(model: PreTrainedModel, inputs: Sequence[Sequence[int]]) -> list[Tensor]:

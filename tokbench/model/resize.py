@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokbench.errors import AnswerIsNo, AskedWrongly
-from tokbench.model.initializers import initializer
+from tokbench.model.initializers import initializer, pieces_mean
 from tokbench.model.quiet import quiet
 from tokbench.model.rows import RowPlan
 
@@ -39,31 +39,40 @@ def apply(
     *,
     start: str = "pieces",
     pieces: Mapping[int, Sequence[int]] | None = None,
+    described: Mapping[int, Sequence[int]] | None = None,
     seed: int = 0,
 ) -> Resized:
     """Change the model in place as the plan says; `pieces` is new id → old ids for the rows made of them.
+
+    Rows in `described` are the mean of these old rows, whatever the others start with.
 
     AnswerIsNo when an old row, a tie or the config is not what it should be afterwards.
     """
     make = initializer(start)
     _refuse_another_model(model, plan)
-    head, before = head_kind(model), _vocabulary_weights(model)
-    old = {name: weight.detach().clone() for name, weight in before.items()}
+    head, padding = head_kind(model), _padding(model)
+    old = {name: weight.detach().clone() for name, weight in vocabulary_weights(model).items()}
     if plan.resize_needed:
         with quiet(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model.resize_token_embeddings(plan.size, mean_resizing=False)
+    _prove_shape(model, plan, old, head=head, padding=padding)
     origins = [(pieces or {}).get(row, ()) for row in plan.started]
-    for name, weight in _vocabulary_weights(model).items():
-        _start_rows(weight, plan, make(_matrix(old[name])[: plan.tokens_before], origins))
-    _prove(model, plan, old, head)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for name, weight in vocabulary_weights(model).items():
+            trained = _matrix(old[name])[: plan.tokens_before]
+            rows = make(trained, origins).clone()
+            _describe(rows, plan, trained, described or {})
+            _start_rows(weight, plan, rows)
+    _prove_rows(model, plan, old)
     return Resized(
         rows_before=plan.rows_before,
         rows=plan.size,
         started=len(plan.started),
         head=head,
         bias="bias" in old,
-        padding_idx=getattr(_embedding(model), "padding_idx", None),
+        padding_idx=padding,
         initializer=start,
     )
 
@@ -78,10 +87,12 @@ def head_kind(model: PreTrainedModel) -> str:
     head = _head(model)
     if head is None:
         return "none"
-    return "tied" if head.weight.data_ptr() == _embedding(model).weight.data_ptr() else "own"
+    own, shared = head.weight, _embedding(model).weight
+    same = own is shared or (not own.is_meta and own.data_ptr() == shared.data_ptr())
+    return "tied" if same else "own"
 
 
-def _vocabulary_weights(model: PreTrainedModel) -> dict[str, Tensor]:
+def vocabulary_weights(model: PreTrainedModel) -> dict[str, Tensor]:
     """The tensors with a row (or one value) a token, each storage once."""
     head, found = _head(model), {"input": _embedding(model).weight}
     if head is not None and head_kind(model) == "own":
@@ -103,6 +114,12 @@ def _matrix(weight: Tensor) -> Tensor:
     return weight if weight.dim() == 2 else weight[:, None]
 
 
+def _describe(rows: Tensor, plan: RowPlan, trained: Tensor, described: Mapping[int, Sequence[int]]) -> None:
+    if described:
+        place = {row: at for at, row in enumerate(plan.started)}
+        rows[[place[row] for row in described]] = pieces_mean(trained, list(described.values()))
+
+
 def _start_rows(weight: Tensor, plan: RowPlan, rows: Tensor) -> None:
     with torch.no_grad():
         _matrix(weight)[list(plan.started)] = rows.to(weight.dtype)
@@ -116,17 +133,37 @@ def _refuse_another_model(model: PreTrainedModel, plan: RowPlan) -> None:
         )
 
 
-def _prove(model: PreTrainedModel, plan: RowPlan, old: Mapping[str, Tensor], head: str) -> None:
-    new = _vocabulary_weights(model)
-    kept, origin = (torch.tensor(list(side)) for side in (plan.kept.keys(), plan.kept.values()))
+def _padding(model: PreTrainedModel) -> int | None:
+    found: int | None = getattr(_embedding(model), "padding_idx", None)
+    return found
+
+
+def _prove_shape(
+    model: PreTrainedModel, plan: RowPlan, old: Mapping[str, Tensor], *, head: str, padding: int | None
+) -> None:
+    """Whatever resized the matrices: they have the plan's rows, and all that hangs on them is as it was."""
+    new, now = vocabulary_weights(model), head_kind(model)
+    if now != head or new.keys() != old.keys():
+        raise AnswerIsNo(f"the head was {head} and is {now}, of {', '.join(new)} instead of {', '.join(old)}")
     for name, weight in new.items():
-        if weight.shape[0] != plan.size:
-            raise AnswerIsNo(f"the {name} has {weight.shape[0]:,} rows, not {plan.size:,}")
+        if weight.shape != (plan.size, *old[name].shape[1:]) or weight.dtype != old[name].dtype:
+            raise AnswerIsNo(f"the {name} is {_shape(weight)}, not {plan.size:,} rows of {_shape(old[name])}")
+    if _padding(model) != padding:
+        raise AnswerIsNo(f"the row that is never trained was {padding} and is {_padding(model)}")
+    stated = model.config.get_text_config().vocab_size
+    if stated != plan.size:
+        raise AnswerIsNo(f"config.vocab_size is {stated:,}, not {plan.size:,}")
+
+
+def _prove_rows(model: PreTrainedModel, plan: RowPlan, old: Mapping[str, Tensor]) -> None:
+    """Every kept row has the bits of its ancestor."""
+    kept, origin = (
+        torch.tensor(list(side), dtype=torch.long) for side in (plan.kept.keys(), plan.kept.values())
+    )
+    for name, weight in vocabulary_weights(model).items():
         if not torch.equal(weight.detach()[kept], old[name][origin]):
             raise AnswerIsNo(f"old rows of the {name} changed")
-    if new.keys() != old.keys() or head_kind(model) != head:
-        raise AnswerIsNo(f"the head was {head} and is {head_kind(model)}")
-    if model.config.get_text_config().vocab_size != plan.size:
-        raise AnswerIsNo(
-            f"config.vocab_size is {model.config.get_text_config().vocab_size:,}, not {plan.size:,}"
-        )
+
+
+def _shape(weight: Tensor) -> str:
+    return f"{weight.dtype} {' x '.join(map(str, weight.shape))}"

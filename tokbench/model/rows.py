@@ -62,17 +62,28 @@ class RowPlan:
         return tuple(row for row in self.started if row < self.rows_before)
 
     @property
+    def dropped(self) -> int:
+        """How many old rows go; only spare ones can, and only when that was asked for."""
+        return max(self.rows_before - self.size, 0)
+
+    @property
     def spare_left(self) -> int:
         """How many rows are still without a token."""
         return self.size - self.tokens
 
 
 def plan_added(
-    rows: int, tokens_before: int, new_ids: Iterable[int], pad_to_multiple_of: int | None = None
+    rows: int,
+    tokens_before: int,
+    new_ids: Iterable[int],
+    pad_to_multiple_of: int | None = None,
+    *,
+    shrink: bool = False,
 ) -> RowPlan:
     """The plan for tokens added to a vocabulary: spare rows first, then as many more as are needed.
 
-    Never shrinks. A matrix that has to grow is rounded up to the multiple; one that has room stays.
+    A matrix that has to grow is rounded up to the multiple; one that has room stays, unless `shrink` asks
+    for its spare rows to go as far as the multiple allows.
     """
     if pad_to_multiple_of is not None and pad_to_multiple_of < 1:
         raise AskedWrongly(
@@ -82,16 +93,28 @@ def plan_added(
     if new and new[0] < 0:
         raise AskedWrongly(f"{new[0]} is no id", fix="ids start at 0")
     tokens = max([tokens_before, *(number + 1 for number in new)])
-    size = rows if tokens <= rows else _rounded_up(tokens, pad_to_multiple_of or 1)
+    rounded = _rounded_up(tokens, pad_to_multiple_of or 1)
+    size = rounded if tokens > rows or (shrink and rounded < rows) else rows
     started = tuple(sorted({*new, *range(rows, size)}))
     return RowPlan(
-        kept=Unmoved(tuple(_gaps(new, rows))),
+        kept=Unmoved(tuple(_gaps(new, min(rows, size)))),
         started=started,
         size=size,
         rows_before=rows,
         tokens_before=tokens_before,
         tokens=tokens,
     )
+
+
+def plan_fitted(
+    rows: int, tokens: int, pad_to_multiple_of: int | None = None, *, shrink: bool = False
+) -> RowPlan:
+    """The plan for a model whose tokenizer has `tokens` ids (the highest + 1): every id gets a row.
+
+    >>> plan_fitted(100, 90).size, plan_fitted(100, 102, 8).size, plan_fitted(100, 90, shrink=True).size
+    (100, 104, 90)
+    """
+    return plan_added(rows, min(rows, tokens), range(rows, tokens), pad_to_multiple_of, shrink=shrink)
 
 
 def _rounded_up(number: int, multiple: int) -> int:

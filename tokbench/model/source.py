@@ -32,6 +32,20 @@ def find_model(name: str | Path) -> Path:
     return path
 
 
+def find_config(name: str | Path) -> Path:
+    """A folder with the config.json of a model, its weights there or not; nothing else is fetched."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if (path / CONFIG).exists():
+            return path
+        raise FileProblem(f"{name} has no {CONFIG}", fix="name a model's folder")
+    if path.exists() or not isinstance(name, str) or not hub.may_be_on_hub(name):
+        raise FileProblem(
+            f"there is no model folder at {name}", fix="name a folder with a config.json, or a hub name"
+        )
+    return hub.fetch(name, [CONFIG])
+
+
 def ensure_whole(folder: Path) -> None:
     """Refuse a folder without config or weights, with pickled weights only, or with weights outside it."""
     if not (folder / CONFIG).exists():

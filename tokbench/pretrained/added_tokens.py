@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
@@ -13,11 +12,13 @@ from tokenizers import AddedToken, Tokenizer
 from tokbench.errors import AskedWrongly, FileProblem
 from tokbench.pretrained.edge import parse, translated
 from tokbench.pretrained.folder import TokenizerFolder
-from tokbench.pretrained.json_files import MIB, read_text
+from tokbench.pretrained.matching import Matching
 from tokbench.pretrained.portable import portable_config
 from tokbench.pretrained.reach import unreached, why_unreached
+from tokbench.pretrained.roles import Move, moved_roles, refuse_unknown_roles, with_moves
 from tokbench.pretrained.wanted import Wanted, is_whole_word, sorted_out
 
+ANYHOW = Matching()
 MANY_HOLES = 10_000
 FILLER = "<no token {}>"  # spaces inside: no word of a text is equal to it
 
@@ -29,7 +30,7 @@ class Added:
     `special` and `regular` are what is new, token → id; `existing` was asked for and had an id already, and
     `declared` are those of them that texts could not reach whole before and now can. `before` and `after`
     are the highest id + 1; holes among the old ids get filler tokens. `pieces` are each new token's ids
-    under the OLD tokenizer, without the unknown token's.
+    under the OLD tokenizer, without the unknown token's. `roles` are those that moved to another token.
     """
 
     tokenizer: Tokenizer = field(repr=False, metadata={"json": False})
@@ -42,6 +43,7 @@ class Added:
     after: int
     holes_filled: int
     pieces: dict[str, tuple[int, ...]]
+    roles: tuple[Move, ...] = ()
 
 
 def add_tokens(
@@ -49,23 +51,31 @@ def add_tokens(
     *,
     special: Sequence[str] = (),
     regular: Sequence[str] = (),
-    single_word: bool | None = None,
+    matching: Mapping[str, Matching] | None = None,
+    otherwise: Matching = ANYHOW,
+    roles: Mapping[str, str] | None = None,
 ) -> Added:
     """Add special tokens (markup: never split, skipped by decode) and regular ones (words kept whole).
 
-    A regular token that is a word matches only as a whole word; `single_word` says so for all of them, or
-    for none. Ids go on after the highest id. AskedWrongly names a token that no text could reach.
+    A regular token that is a word matches only as a whole word; `matching` says for single tokens, and
+    `otherwise` for all the rest, what shall be else. `roles` are role → token, added as special where it
+    is new. Ids go on after the highest id. AskedWrongly names a token that no text could reach.
     """
+    refuse_unknown_roles(roles or {})
     old = bare(folder)
     before = highest_id(old) + 1
     whole = _without_holes(old, before, name=folder.name)
+    special = [*special, *(token for token in dict.fromkeys((roles or {}).values()) if token not in special)]
     with translated(folder.name, fix=f"tokbench check {folder.name}"):
-        wanted = sorted_out(old, special, regular, unknown=unknown_id(folder))
-        new = _grown(whole, wanted, before, single_word=single_word)
+        wish = Wishes(matching or {}, otherwise)
+        raw = {token for token in regular if wish.of(token).normalized is False}
+        wanted = sorted_out(old, special, regular, unknown=unknown_id(folder), raw=raw)
+        new, moves = moved_roles(_grown(whole, wanted, before, wish), folder.roles, roles or {})
     ids = {token: before + place for place, token in enumerate(wanted.new)}
+    config = portable_config(folder, new, extra=[*wanted.special, *wanted.declared_special])
     return Added(
         tokenizer=new,
-        config=portable_config(folder, new, extra=[*wanted.special, *wanted.declared_special]),
+        config=with_moves(config, moves) if moves else config,
         special={token: ids[token] for token in wanted.special},
         regular={token: ids[token] for token in wanted.regular},
         existing=wanted.existing,
@@ -74,16 +84,8 @@ def add_tokens(
         after=before + len(ids),
         holes_filled=whole.get_vocab_size() - old.get_vocab_size(),
         pieces=_pieces(old, wanted.new, unknown_id(folder)),
+        roles=moves,
     )
-
-
-def read_tokens(path: Path) -> list[str]:
-    """The tokens of a text file, one a line; empty lines are left out."""
-    lines = read_text(Path(path), limit=64 * MIB).splitlines()
-    tokens = [line.strip() for line in lines if line.strip()]
-    if not tokens:
-        raise FileProblem(f"{path} has no tokens", fix="write one token a line")
-    return tokens
 
 
 def highest_id(tokenizer: Tokenizer) -> int:
@@ -115,34 +117,52 @@ def bare(folder: TokenizerFolder) -> Tokenizer:
     return copy
 
 
-def _grown(old: Tokenizer, wanted: Wanted, before: int, *, single_word: bool | None) -> Tokenizer:
+@dataclass(frozen=True)
+class Wishes:
+    """How each token shall be met: `own` by token, `otherwise` for those not named there."""
+
+    own: Mapping[str, Matching]
+    otherwise: Matching
+
+    def of(self, token: str) -> Matching:
+        """The wish for a token."""
+        return self.own.get(token, self.otherwise)
+
+    def made(self, token: str, *, special: bool, raw: bool) -> AddedToken:
+        """The library's token; `raw` is to look for it in the text as it is written."""
+        wish = self.of(token)
+        alone = is_whole_word(token) and not special
+        return AddedToken(
+            token,
+            single_word=alone if wish.single_word is None else wish.single_word,
+            lstrip=wish.lstrip,
+            rstrip=wish.rstrip,
+            normalized=not (special or raw) if wish.normalized is None else wish.normalized,
+            special=special,
+        )
+
+    def alone(self, tokens: Sequence[str]) -> set[str]:
+        """Those that were asked to be met only as words of their own."""
+        return {token for token in tokens if self.of(token).single_word}
+
+
+def _grown(old: Tokenizer, wanted: Wanted, before: int, wishes: Wishes) -> Tokenizer:
     """Matched after the normalizer where that works, so that case follows the tokenizer; else as written."""
     raw_only: set[str] = set()
     for _ in range(2):
-        new = _added(old, wanted, before, raw_only, single_word=single_word)
-        missed = unreached(new, wanted)
+        new = _added(old, wanted, before, raw_only, wishes)
+        missed = unreached(new, wanted, wishes.alone(wanted.all_special))
         if not missed:
             return new
         raw_only |= set(missed)
     raise AskedWrongly(why_unreached(new, missed), fix="leave it out, or write it as texts have it")
 
 
-def _added(
-    old: Tokenizer, wanted: Wanted, before: int, raw_only: set[str], *, single_word: bool | None
-) -> Tokenizer:
+def _added(old: Tokenizer, wanted: Wanted, before: int, raw_only: set[str], wishes: Wishes) -> Tokenizer:
     """A new tokenizer, read back from its own text: what a file keeps is what counts."""
-    special = [AddedToken(token, special=True, normalized=False) for token in wanted.all_special]
-    regular = [
-        AddedToken(
-            token,
-            single_word=is_whole_word(token) if single_word is None else single_word,
-            normalized=token not in raw_only,
-        )
-        for token in wanted.all_regular
-    ]
     new = Tokenizer.from_str(old.to_str())
-    new.add_special_tokens(special)
-    new.add_tokens(regular)
+    new.add_special_tokens([wishes.made(token, special=True, raw=True) for token in wanted.all_special])
+    new.add_tokens([wishes.made(token, special=False, raw=token in raw_only) for token in wanted.all_regular])
     again = Tokenizer.from_str(new.to_str())
     for place, token in enumerate(wanted.new):
         if again.token_to_id(token) != before + place:

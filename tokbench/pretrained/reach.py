@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from tokenizers import Tokenizer
 
@@ -12,10 +12,11 @@ PLACES_OF_WORDS = ("{}", "see {} here", "({})")
 PLACES_OF_MARKUP = ("{}", "see {} here", "x{}x")  # markup stands inside words as well
 
 
-def unreached(tokenizer: Tokenizer, wanted: Wanted) -> list[str]:
-    """The tokens whose id some place does not give."""
+def unreached(tokenizer: Tokenizer, wanted: Wanted, alone: Collection[str] = ()) -> list[str]:
+    """The tokens whose id some place does not give; markup in `alone` is not looked for inside words."""
     missed = [
-        *_missed(tokenizer, wanted.all_special, PLACES_OF_MARKUP),
+        *_missed(tokenizer, [token for token in wanted.all_special if token not in alone], PLACES_OF_MARKUP),
+        *_missed(tokenizer, [token for token in wanted.all_special if token in alone], PLACES_OF_WORDS),
         *_missed(tokenizer, wanted.all_regular, PLACES_OF_WORDS),
     ]
     return list(dict.fromkeys(missed))

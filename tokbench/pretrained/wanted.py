@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from tokenizers import Tokenizer
@@ -42,16 +42,24 @@ class Wanted:
 
 
 def sorted_out(
-    old: Tokenizer, special: Sequence[str], regular: Sequence[str], *, unknown: int | None
+    old: Tokenizer,
+    special: Sequence[str],
+    regular: Sequence[str],
+    *,
+    unknown: int | None,
+    raw: Collection[str] = (),
 ) -> Wanted:
-    """Sort the tokens asked for; AskedWrongly for those that nobody can have meant."""
+    """Sort the tokens asked for; AskedWrongly for those that nobody can have meant.
+
+    Tokens in `raw` are looked for before the normalizer, so it makes none of them equal to another.
+    """
     _refuse_nonsense([*special, *regular])
     known = {token: old.token_to_id(token) for token in (*special, *regular)}
     exist = {token: number for token, number in known.items() if number is not None}
-    whole = _already_whole(old, regular, unknown)
+    whole = _already_whole(old, [token for token in regular if token not in raw], unknown)
     already_special = special_tokens_of(old)
     new = [token for token in regular if token not in exist and token not in whole]
-    _refuse_equals(old, new)
+    _refuse_equals(old, [token for token in new if token not in raw])
     return Wanted(
         special=tuple(token for token in special if token not in exist),
         regular=tuple(new),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tokbench.model.growth import Growth
 from tokbench.pretrained.added_tokens import Added
+from tokbench.pretrained.changed import Changed
 from tokbench.report.parts import Facts, Grid, Headline, Part
 
 if TYPE_CHECKING:
@@ -19,18 +20,19 @@ REGULAR = "a word: kept in one piece, text like any other"
 
 
 def growth(result: Growth) -> Iterator[Part]:
-    """What is new and what it starts from, then the model's rows and the proof."""
+    """What is new and what it starts from, then the model's rows, the proof, and what texts become."""
     added = result.added
     new = len(added.special) + len(added.regular)
-    yield Headline(
-        f"{result.path}: {_count(new, 'new token')}, {added.before:,} → {added.after:,} ids", "good"
-    )
+    place = "a dry run, nothing was written" if result.dry else result.path
+    yield Headline(f"{place}: {_count(new, 'new token')}, {added.before:,} → {added.after:,} ids", "good")
     rows = list(_rows(added))
     if rows:
         yield Grid(("id", "token", "kind", "was"), rows[:MOST_SHOWN], right=("id",))
     if len(rows) > MOST_SHOWN:
         yield Facts([("and", f"{len(rows) - MOST_SHOWN:,} more")])
-    yield Facts([*_existing(added), *_model(result)])
+    yield Facts([*_existing(added), *_roles(result), *_model(result)])
+    if result.changed is not None:
+        yield from _sample(result.changed)
 
 
 def _rows(added: Added) -> Iterator[tuple[int, str, str, str]]:
@@ -42,9 +44,18 @@ def _rows(added: Added) -> Iterator[tuple[int, str, str, str]]:
 
 def _existing(added: Added) -> Iterator[tuple[str, object]]:
     if added.existing:
-        yield "already there", ", ".join(f"{token} {number}" for token, number in added.existing.items())
+        yield "already there", _listed([f"{token} {number}" for token, number in added.existing.items()])
     if added.declared:
-        yield "now reachable", ", ".join(added.declared)
+        yield "now reachable", _listed(added.declared)
+
+
+def _roles(result: Growth) -> Iterator[tuple[str, object]]:
+    for move in result.added.roles:
+        before = f"was {move.before}" if move.before else "had none"
+        template = ", and the template follows" if move.template else ""
+        yield f"role {move.role}", f"{move.token} {move.id} ({before}){template}"
+    for key, (old, new) in result.followed.items():
+        yield key, f"{'none' if old < 0 else old} → {new}"
 
 
 def _model(result: Growth) -> Iterator[tuple[str, object]]:
@@ -54,7 +65,12 @@ def _model(result: Growth) -> Iterator[tuple[str, object]]:
     plan = result.plan
     yield "model", result.model
     yield "rows", _resize(plan.rows_before, plan.size)
-    yield "spare rows", f"{len(plan.spare_used):,} used, {plan.spare_left:,} left"
+    gone = f", {plan.dropped:,} dropped" if plan.dropped else ""
+    yield "spare rows", f"{len(plan.spare_used):,} used, {plan.spare_left:,} left{gone}"
+    yield "kept", f"{plan.kept!r} as they are"
+    yield "started", _listed([*map(_span, _stretches(plan.started))]) or "none"
+    if result.memory is not None:
+        yield "weights", f"{_bytes(result.memory.before)} → {_bytes(result.memory.after)}"
     if result.resized is not None:
         yield from _resized(result.resized)
     if result.proof is not None:
@@ -71,13 +87,56 @@ HEADS = {"tied": "tied to the input rows, and still is", "own": "its own rows, g
 
 
 def _resized(resized: Resized) -> Iterator[tuple[str, object]]:
-    yield "new rows", f"{resized.started:,}, started as {resized.initializer}"
+    yield "new rows", f"{resized.started:,}, started as {resized.initializer}" if resized.started else "none"
     bias = ", with a bias a row" if resized.bias else ""
     yield "output head", HEADS[resized.head] + bias
 
 
 def _resize(before: int, after: int) -> str:
     return f"{before:,}: no resize was needed" if before == after else f"{before:,} → {after:,}"
+
+
+def _sample(changed: Changed) -> Iterator[Part]:
+    more = " (the first of them)" if changed.stopped else ""
+    sentence = f"{changed.changed:,} of {_count(changed.texts, 'text')}{more} are split differently"
+    rows = [(each.count, each.word, " ".join(each.before), " ".join(each.after)) for each in changed.words]
+    yield Facts([("sample", sentence)])
+    if rows:
+        yield Grid(("times", "word", "before", "after"), rows[:MOST_SHOWN], right=("times",))
+    if len(rows) > MOST_SHOWN:
+        yield Facts([("and", f"{len(rows) - MOST_SHOWN:,} more words")])
+
+
+def _listed(words: Sequence[str]) -> str:
+    more = f" and {len(words) - MOST_SHOWN:,} more" if len(words) > MOST_SHOWN else ""
+    return ", ".join(words[:MOST_SHOWN]) + more
+
+
+def _stretches(rows: Sequence[int]) -> list[range]:
+    """Numbers in order as ranges without gaps."""
+    found: list[range] = []
+    for row in rows:
+        if found and found[-1].stop == row:
+            found[-1] = range(found[-1].start, row + 1)
+        else:
+            found.append(range(row, row + 1))
+    return found
+
+
+def _span(rows: range) -> str:
+    return str(rows[0]) if len(rows) == 1 else f"{rows[0]}-{rows[-1]}"
+
+
+def _bytes(number: int) -> str:
+    """Bytes as people read them.
+
+    >>> _bytes(90_868_376), _bytes(512)
+    ('86.7 MiB', '0.5 KiB')
+    """
+    for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20)):
+        if number >= size:
+            return f"{number / size:,.1f} {unit}"
+    return f"{number / 1024:,.1f} KiB"
 
 
 def _count(number: int, noun: str) -> str:
