@@ -11,6 +11,7 @@ from tokbench.errors import ChecksFailed, DataProblem
 from tokbench.finetune.batches import Batches, Feed, by_length, grouped, padded
 from tokbench.finetune.encoding import Limits, encode, must_fit
 from tokbench.finetune.rows import Rows
+from tokbench.finetune.tasks import TASKS
 
 FEED = Feed(inputs=("input_ids", "token_type_ids", "attention_mask"), pad_id=0, max_length=64)
 TEXTS = ["it rained", "a", "the old mill stands by the river", "no"]
@@ -41,7 +42,9 @@ def test_rows_of_like_length_stand_together():
 
 def test_epochs_differ_and_batches_do_not_come_sorted(tokenizer):
     rows = Rows([f"a {'b ' * (number % 17)}" for number in range(80)], None, [0] * 80)
-    batches = Batches(encoded=encode(tokenizer, rows, max_length=64), feed=FEED, size=4, seed=1)
+    batches = Batches(
+        encoded=encode(tokenizer, rows, max_length=64, task=TASKS["sst2"]), feed=FEED, size=4, seed=1
+    )
     widths = [[batch["input_ids"].shape[1] for batch in batches.epoch(number)] for number in (0, 1)]
     assert len(batches) == len(widths[0])
     assert widths[0] != widths[1]
@@ -62,7 +65,9 @@ def tokenizer_of_session(tokenizer_folder):
 def test_ids_are_those_of_the_wrapper(tokenizer_of_session, pairs, max_length):
     texts, others = map(list, zip(*pairs, strict=True))
     wanted = tokenizer_of_session(texts, others, truncation=True, max_length=max_length)
-    found = encode(tokenizer_of_session, Rows(texts, others, [0] * len(texts)), max_length=max_length)
+    found = encode(
+        tokenizer_of_session, Rows(texts, others, [0] * len(texts)), max_length=max_length, task=TASKS["sst2"]
+    )
     assert found.ids.tolist() == list(chain.from_iterable(wanted["input_ids"]))
     assert found.type_ids.tolist() == list(chain.from_iterable(wanted["token_type_ids"]))
     assert found.lengths.tolist() == list(map(len, wanted["input_ids"]))
@@ -74,7 +79,7 @@ def test_ids_are_those_of_the_wrapper(tokenizer_of_session, pairs, max_length):
 def test_batches_are_padded_as_the_wrapper_pads(side, tokenizer):
     tokenizer.padding_side = side
     wanted = tokenizer(TEXTS, PAIRS, padding=True, return_tensors="pt")
-    encoded = encode(tokenizer, Rows(TEXTS, PAIRS, [0, 1, 0, 1]), max_length=64)
+    encoded = encode(tokenizer, Rows(TEXTS, PAIRS, [0, 1, 0, 1]), max_length=64, task=TASKS["sst2"])
     feed = Feed(inputs=FEED.inputs, pad_id=tokenizer.pad_token_id, max_length=64, left=side == "left")
     batch = padded(encoded, np.arange(4), feed)
     assert all(torch.equal(batch[name], wanted[name]) for name in FEED.inputs)
@@ -84,12 +89,12 @@ def test_batches_are_padded_as_the_wrapper_pads(side, tokenizer):
 def test_a_text_without_any_token_is_named(tokenizer):
     tokenizer.backend_tokenizer.post_processor = None
     with pytest.raises(DataProblem, match=r"1 rows have no token at all.*' '") as caught:
-        encode(tokenizer, Rows(["a", " "], None, [0, 1]), max_length=8)
+        encode(tokenizer, Rows(["a", " "], None, [0, 1]), max_length=8, task=TASKS["sst2"])
     assert caught.value.fix
 
 
 def test_an_id_without_a_row_is_named_before_the_first_step(tokenizer):
-    encoded = encode(tokenizer, Rows(["good"], None, [0]), max_length=8)
+    encoded = encode(tokenizer, Rows(["good"], None, [0]), max_length=8, task=TASKS["sst2"])
     must_fit(encoded, Limits(len(tokenizer), 2, 64), tokenizer.convert_ids_to_tokens)
     number = tokenizer.convert_tokens_to_ids("good")
     with pytest.raises(
@@ -99,6 +104,6 @@ def test_an_id_without_a_row_is_named_before_the_first_step(tokenizer):
 
 
 def test_a_segment_the_model_does_not_know_is_named(tokenizer):
-    encoded = encode(tokenizer, Rows(TEXTS, PAIRS, [0] * 4), max_length=64)
+    encoded = encode(tokenizer, Rows(TEXTS, PAIRS, [0] * 4), max_length=64, task=TASKS["sst2"])
     with pytest.raises(ChecksFailed, match="numbers its segments up to 1, and the model knows 1"):
         must_fit(encoded, Limits(999, 1, 64), tokenizer.convert_ids_to_tokens)

@@ -6,13 +6,14 @@ from tokbench.errors import AskedWrongly, DataProblem
 from tokbench.finetune.data import read_data
 from tokbench.finetune.glue import read_hub, rows_of
 from tokbench.finetune.plan import Plan
+from tokbench.finetune.reading import Reading
 from tokbench.finetune.tasks import TASKS
 
 
 def test_rows_are_drawn_by_the_seed(official):
     folder = str(official("stsb", rows=None, times=10))
     draws = [
-        read_data(Plan(task="stsb", data=folder, max_train_rows=7, seed=seed)).train.texts
+        read_data(Plan(task="stsb", data=folder, reading=Reading(max_train_rows=7), seed=seed)).train.texts
         for seed in (1, 1, 2)
     ]
     assert len(draws[0]) == 7

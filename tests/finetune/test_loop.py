@@ -8,9 +8,11 @@ from tokbench.errors import AnswerIsNo
 from tokbench.finetune.batches import Batches
 from tokbench.finetune.encoding import Encoded, encode
 from tokbench.finetune.fitting import feed_of
-from tokbench.finetune.loop import _groups, _Losses, fit, predict, share_of_rate
-from tokbench.finetune.machine import Machine, machine_of
+from tokbench.finetune.loop import fit, predict
+from tokbench.finetune.losses import Losses
+from tokbench.finetune.machine import machine_of
 from tokbench.finetune.models import load_model
+from tokbench.finetune.optimizer import grouped_weights, share_of_rate
 from tokbench.finetune.rows import Rows
 from tokbench.finetune.tasks import TASKS
 
@@ -26,7 +28,7 @@ def trained(model_folder, tokenizer, plan):
         chosen = plan(**changes)
         model = load_model(model_folder, TASKS["sst2"], seed=chosen.seed).model
         feed = feed_of(model, tokenizer, chosen.max_length)
-        encoded = encode(tokenizer, ROWS, max_length=feed.max_length)
+        encoded = encode(tokenizer, ROWS, max_length=feed.max_length, task=TASKS["sst2"])
         batches = Batches(encoded=encoded, feed=feed, size=chosen.batch_size, seed=chosen.seed)
         machine = machine_of(chosen)
         return (
@@ -108,7 +110,9 @@ def test_a_row_that_padding_holds_back_gets_no_gradient(model_folder, tokenizer,
     model = load_model(model_folder, TASKS["sst2"], seed=0).model
     model.get_input_embeddings().padding_idx = good
     feed = feed_of(model, tokenizer, 64)
-    batches = Batches(encoded=encode(tokenizer, ROWS, max_length=64), feed=feed, size=4, seed=0)
+    batches = Batches(
+        encoded=encode(tokenizer, ROWS, max_length=64, task=TASKS["sst2"]), feed=feed, size=4, seed=0
+    )
     gradient = fit(model, batches, plan(), rate=1e-3, machine=machine_of(plan())).gradient
     assert not gradient[good]
     assert gradient[tokenizer.convert_tokens_to_ids("bad")]
@@ -116,7 +120,7 @@ def test_a_row_that_padding_holds_back_gets_no_gradient(model_folder, tokenizer,
 
 def test_biases_and_norms_do_not_decay(model_folder):
     model = load_model(model_folder, TASKS["sst2"], seed=0).model
-    decaying, others = _groups(model, 0.1)
+    decaying, others = grouped_weights(model, 0.1)
     names = {id(each): name for name, each in model.named_parameters()}
     assert all(
         "bias" not in names[id(each)] and "LayerNorm" not in names[id(each)] for each in decaying["params"]
@@ -132,7 +136,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_its_step(trained):
 
 
 def test_on_a_gpu_losses_are_read_now_and_then_and_the_first_bad_one_is_named():
-    losses = _Losses(Machine(torch.device("cuda"), False), 3)
+    losses = Losses(every=50, steps=3)
     for value in (0.5, float("nan"), 0.25):
         losses.add(torch.tensor(value))  # not read yet: that would make a GPU wait
     with pytest.raises(AnswerIsNo, match="the loss is nan at step 2 of 3"):

@@ -3,8 +3,12 @@ import math
 import numpy as np
 import pytest
 
+from tokbench.finetune.encoding import Encoded
 from tokbench.finetune.metrics import METRICS, answers_of, constant_notes, majority, score
 from tokbench.finetune.tasks import TASKS
+
+NONE = np.zeros(0, np.int64)
+ROWS = Encoded(NONE, NONE, NONE, NONE, 0)  # rows with one label each
 
 
 @pytest.mark.parametrize(
@@ -45,5 +49,5 @@ def test_mnli_has_a_score_for_each_split():
 
 
 def test_logits_become_classes_or_scores():
-    assert answers_of(np.array([[0.1, 0.9], [2.0, -1.0]]), TASKS["sst2"]).tolist() == [1, 0]
-    assert answers_of(np.array([[3.5], [0.5]]), TASKS["stsb"]).tolist() == [3.5, 0.5]
+    assert answers_of(np.array([[0.1, 0.9], [2.0, -1.0]]), ROWS, TASKS["sst2"]).tolist() == [1, 0]
+    assert answers_of(np.array([[3.5], [0.5]]), ROWS, TASKS["stsb"]).tolist() == [3.5, 0.5]

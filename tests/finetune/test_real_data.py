@@ -9,6 +9,7 @@ import pytest
 from tokbench.finetune.finetune import finetune
 from tokbench.finetune.official import read_official
 from tokbench.finetune.plan import Plan
+from tokbench.finetune.reading import Reading
 from tokbench.finetune.tasks import TASKS
 
 GLUE = Path(__file__).parents[3] / "shared" / "data" / "glue"
@@ -40,7 +41,7 @@ def test_minilm_on_4000_rows_of_sst2_gets_above_0_80(tmp_path):
             output=str(tmp_path / "run"),
             epochs=1,
             learning_rate=1e-4,
-            max_train_rows=4_000,
+            reading=Reading(max_train_rows=4_000),
         )
     )
     assert run.metrics["accuracy"] > 0.80

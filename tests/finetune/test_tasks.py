@@ -68,13 +68,17 @@ def test_an_unknown_task_names_the_nearest():
         {"batch_size": 0},
         {"max_length": 3},
         {"seed": -1},
-        {"max_train_rows": 0},
+        {"settings": {"pooling": "sum"}},
         {"learning_rate": 0.0},
         {"learning_rate": float("nan")},
-        {"warmup": 1.0},
-        {"weight_decay": -0.1},
+        {"engine": "keras"},
+        {"settings": {"warmup": "1.0"}},
+        {"settings": {"weight_decay": "-0.1"}},
+        {"settings": {"patience": "two"}},
+        {"settings": {"patients": "2"}},
+        {"settings": {"mode": "up"}},
     ],
-    ids=lambda choices: next(iter(choices)),
+    ids=str,
 )
 def test_a_plan_that_cannot_be_carried_out_is_refused_when_it_is_made(choices):
     with pytest.raises(AskedWrongly) as caught:

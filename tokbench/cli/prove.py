@@ -6,15 +6,42 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer import Option
+from typer import Argument, Option
 
 from tokbench.cli import options as o
 from tokbench.cli.show import hint, put
-from tokbench.finetune.plan import DEVICES, PRECISIONS, Plan
+from tokbench.finetune.plan import DEVICES, ENGINES, PRECISIONS, Plan
+from tokbench.finetune.presets import PRESETS
+from tokbench.finetune.reading import Reading
+from tokbench.finetune.settings import POOLINGS
 
 Maybe = Annotated[
     float | None, Option("--learning-rate", min=0, help="The highest.", show_default="by model")
 ]
+
+Settings = Annotated[
+    list[str] | None,
+    Option(
+        "--set", help="Any other choice, of the engine's too: patience=3, warmup=0.1.", metavar="KEY=VALUE"
+    ),
+]
+FewBatches = Annotated[
+    int, Option("--fast-dev-run", min=0, help="Go through N batches only, keep nothing.", metavar="N")
+]
+ReportTo = Annotated[str, Option(help="tensorboard: its event files go into the output.", show_default=False)]
+Resume = Annotated[bool, Option("--resume", help="Go on where a stopped run was.")]
+Notify = Annotated[
+    str | None,
+    Option(
+        help="Send word there at the end: an address that apprise knows.", metavar="URL", show_default=False
+    ),
+]
+
+
+TextColumn = Annotated[
+    str | None, Option(help="Of your own csv, tsv, json, jsonl or parquet file.", show_default=False)
+]
+PairColumn = Annotated[str | None, Option(help="Its second text, if a row has two.", show_default=False)]
 
 
 def tasks(json: o.AsJson = False) -> None:
@@ -29,16 +56,19 @@ def tasks(json: o.AsJson = False) -> None:
 
 
 def finetune(
-    task: Annotated[str, Option("--task", "-t", help="A GLUE task; see tokbench tasks.")] = Plan.task,
+    task: Annotated[
+        str, Option("--task", "-t", help="See tokbench tasks; or all, own (--text-column …), ner (CoNLL).")
+    ] = Plan.task,
     tokenizer: Annotated[
         str | None, Option(help="A tokenizer's folder or hub name.", show_default="the model's")
     ] = Plan.tokenizer,
     model: Annotated[
         str,
-        Option(help="A folder, a hub name, or fresh weights: bert-tiny, bert-mini, bert-small, bert-base."),
+        Option(help=f"A folder, a hub name, or fresh weights: {', '.join(PRESETS)}."),
     ] = Plan.model,
     data: Annotated[
-        str | None, Option(help="A folder of GLUE's TSV files, sample, or hub.", show_default="hub")
+        str | None,
+        Option(help="GLUE's TSV folder, your own file or folder, sample, or hub.", show_default="hub"),
     ] = Plan.data,
     output: Annotated[Path, Option("--output", "-o", help="The folder to write.")] = Path(Plan.output),
     epochs: Annotated[int, Option(min=1, help="Times through the train rows.")] = Plan.epochs,
@@ -47,10 +77,38 @@ def finetune(
     max_length: Annotated[int, Option(min=4, help="Tokens a row is cut to.")] = Plan.max_length,
     max_train_rows: Annotated[
         int | None, Option(min=1, help="Train on so many rows, drawn by the seed.", show_default="all")
-    ] = Plan.max_train_rows,
+    ] = None,
+    text_column: TextColumn = None,
+    pair_column: PairColumn = None,
+    label_column: Annotated[str | None, Option(help="Its column of labels.", show_default=False)] = None,
+    dev: Annotated[
+        str | None, Option(help="A file to evaluate on.", show_default="beside train, or 10 % cut off")
+    ] = None,
+    skip_incomplete: Annotated[
+        bool, Option("--skip-incomplete", help="Leave out rows without text or label.")
+    ] = False,
+    label_all_pieces: Annotated[
+        bool, Option("--label-all-pieces", help="ner: a word's later pieces are labelled too.")
+    ] = False,
+    pooling: Annotated[str, Option(help=f"A row's vector: {', '.join(POOLINGS)}.")] = "own",
+    compare_pooling: Annotated[
+        bool, Option("--compare-pooling", help="A run with each pooling, in a table.")
+    ] = False,
+    baseline: Annotated[
+        str | None, Option(help="Another tokenizer to do the same with.", show_default=False)
+    ] = None,
+    predict: Annotated[
+        bool, Option("--predict", help="Answer the test rows, in GLUE's submission files.")
+    ] = False,
     seed: Annotated[int, Option(min=0, help="Same seed, same numbers (on CPU to the bit).")] = Plan.seed,
     device: Annotated[str, Option(help=f"{', '.join(DEVICES)}.")] = Plan.device,
     precision: Annotated[str, Option(help=f"{', '.join(PRECISIONS)}.")] = Plan.precision,
+    engine: Annotated[str, Option(help=f"{', '.join(ENGINES)}; the results agree.")] = Plan.engine,
+    settings: Settings = None,
+    fast_dev_run: FewBatches = 0,
+    report_to: ReportTo = "",
+    resume: Resume = False,
+    notify: Notify = None,
     force: o.Force = False,
     json: o.AsJson = False,
     quiet: o.Quiet = False,
@@ -62,8 +120,10 @@ def finetune(
 
     Example: `tokbench finetune --task sst2 --tokenizer my-tok --data sample -o run`
     """
-    from tokbench.finetune.finetune import finetune as prove
-    from tokbench.report import proving
+    from tokbench.finetune.beside import Beside, carry, in_words
+    from tokbench.finetune.notify import notified
+    from tokbench.finetune.places import leading
+    from tokbench.report import beside, proving
     from tokbench.report.progress import drawn
 
     plan = Plan(
@@ -78,13 +138,65 @@ def finetune(
         max_length=max_length,
         seed=seed,
         device=device,
-        max_train_rows=max_train_rows,
         precision=precision,
+        engine=engine,
+        settings=_settings(settings, fast_dev_run=fast_dev_run, report_to=report_to, pooling=pooling),
+        reading=Reading(
+            max_train_rows=max_train_rows,
+            text_column=text_column,
+            pair_column=pair_column,
+            label_column=label_column,
+            dev=dev,
+            skip_incomplete=skip_incomplete,
+            label_all_pieces=label_all_pieces,
+        ),
     )
-    with drawn(quiet=quiet) as progress:
-        run = prove(plan, force=force, progress=progress)
-    put(run, proving.run, "run", json=json)
+    wanted = Beside(predict=predict, compare_pooling=compare_pooling, baseline=baseline)
+    with notified(notify, f"finetune {task}") as tell, drawn(quiet=quiet or not leading()) as progress:
+        run = carry(plan, wanted, force=force, resume=resume, drawings=proving.DRAWINGS, progress=progress)
+        tell(in_words(run))
+    if leading():
+        put(run, beside.done, "run", json=json)
     raise typer.Exit(0 if run.proved else 1)
+
+
+def _settings(words: list[str] | None, *, fast_dev_run: int, report_to: str, pooling: str) -> dict[str, str]:
+    """What was said by --set, and by options that are short for it."""
+    own = "" if pooling == "own" else pooling
+    short = {"fast_dev_run": str(fast_dev_run or ""), "report_to": report_to, "pooling": own}
+    return {**o.pairs(words, "patience=3"), **{name: word for name, word in short.items() if word}}
+
+
+def predict(
+    run: Annotated[Path, Argument(help="The folder of a fine-tuned model.", show_default=False)],
+    task: Annotated[
+        str, Option("--task", "-t", help="A GLUE task; ax takes a model of mnli.", show_default="the run's")
+    ] = "",
+    data: Annotated[
+        str | None, Option(help="A folder of GLUE's TSV files, your own file, or hub.", show_default="hub")
+    ] = Plan.data,
+    output: Annotated[Path, Option("--output", "-o", help="The folder to write into.")] = Path("predictions"),
+    text_column: TextColumn = None,
+    pair_column: PairColumn = None,
+    batch_size: Annotated[int, Option(min=1, help="Rows at a time.")] = Plan.batch_size,
+    max_length: Annotated[int, Option(min=4, help="Tokens a row is cut to.")] = Plan.max_length,
+    device: Annotated[str, Option(help=f"{', '.join(DEVICES)}.")] = Plan.device,
+    json: o.AsJson = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Answer test rows with a fine-tuned model, in GLUE's own files.
+
+    Example: `tokbench predict run --task ax --data glue -o predictions`
+    """
+    from tokbench.finetune.predicting import predict_with
+    from tokbench.report import beside
+    from tokbench.report.progress import drawn
+
+    reading = Reading(text_column=text_column, pair_column=pair_column)
+    plan = Plan(data=data, batch_size=batch_size, max_length=max_length, device=device, reading=reading)
+    with drawn(quiet=quiet) as progress:
+        answers = predict_with(run, plan, task, into=output, progress=progress)
+    put(answers, beside.predicted, "predictions", json=json)
 
 
 def demo(

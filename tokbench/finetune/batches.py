@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from tokbench.finetune.encoding import Encoded, Ids
+from tokbench.finetune.units import UNLABELLED
 
 # Rows are shuffled, sorted by length within this many batches, and the batches shuffled again. On SST-2
 # at 32 rows a batch: 1.05 computed tokens for each real one, 3.0 without the sorting.
@@ -89,4 +90,6 @@ def padded(encoded: Encoded, rows: Ids, feed: Feed) -> Batch:
         "attention_mask": real.astype(np.int64),
     }
     batch = {name: torch.from_numpy(arrays[name]) for name in feed.inputs}
-    return {**batch, "labels": torch.from_numpy(encoded.labels[rows])}
+    tagged = encoded.units is not None  # a label a piece instead of one a row
+    labels = np.where(real, encoded.labels[place], UNLABELLED) if tagged else encoded.labels[rows]
+    return {**batch, "labels": torch.from_numpy(labels)}

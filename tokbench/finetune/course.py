@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,19 +14,28 @@ import torch
 import transformers
 
 import tokbench
-from tokbench.finetune import metrics
+from tokbench.errors import AnswerIsNo, Interrupted
 from tokbench.finetune.batches import Batches
+from tokbench.finetune.board import board_of, keep_board
+from tokbench.finetune.card import card
+from tokbench.finetune.checkpoints import Keeper
 from tokbench.finetune.data import Dataset
 from tokbench.finetune.encoding import Encoded, encode, must_fit
+from tokbench.finetune.engines import engine_named
+from tokbench.finetune.environment import environment
 from tokbench.finetune.fitting import feed_of, limits_of
 from tokbench.finetune.folders import copy_tokenizer, must_have_room, save_model, write_json
-from tokbench.finetune.loop import Fit, fit, predict
+from tokbench.finetune.judging import Judge
+from tokbench.finetune.loop import Fit
 from tokbench.finetune.machine import Machine, machine_of
 from tokbench.finetune.parts import Parts, parts_of
+from tokbench.finetune.places import leading
 from tokbench.finetune.plan import Plan
 from tokbench.finetune.proof import Reload, fates, reload
 from tokbench.finetune.run import Run
-from tokbench.finetune.tasks import Task, task_named
+from tokbench.finetune.tagged import OUTSIDE
+from tokbench.finetune.tasks import Task
+from tokbench.finetune.watching import Watch
 from tokbench.pretrained.folder import replacing
 from tokbench.progress import Progress, silent
 
@@ -49,33 +60,66 @@ class Outcome:
     fit: Fit
     metrics: Mapping[str, float]
     majority: Mapping[str, float]
+    kept_step: int  # the step whose weights are kept
     notes: tuple[str, ...]
     peak_memory_mb: float
 
 
-def carry_out(plan: Plan, data: Dataset, *, force: bool = False, progress: Progress = silent) -> Run:
-    """Do what the plan says with these rows, and return what came of it."""
+def carry_out(
+    plan: Plan,
+    data: Dataset,
+    *,
+    force: bool = False,
+    resume: bool = False,
+    drawings: Mapping[str, Callable[[Run], str]] | None = None,
+    progress: Progress = silent,
+) -> Run:
+    """Do what the plan says with these rows, and return what came of it.
+
+    `drawings` are file names, and what makes their content of the finished run.
+    """
     setting = settle(plan, data, progress=progress)
-    outcome = train_and_score(setting, progress=progress)
+    keeper = Keeper(plan.output, fingerprint(setting), plan.chosen, resume)
+    try:
+        outcome = train_and_score(setting, keeper=keeper, progress=progress)
+    except Interrupted:
+        raise
+    except AnswerIsNo:  # a loss that is no number, a full memory: going on would end in the same
+        keeper.forget()
+        raise
+    if not leading():  # another process writes
+        return _run(setting, outcome, Reload(0.0, True))
     with replacing(Path(plan.output), force=force) as folder:
-        save_model(setting.parts.model, folder)
-        copy_tokenizer(setting.parts.files.path, folder)
-        split, batches = next(iter(setting.evaluation.items()))
-        rows = setting.data.evaluation[split]
-        proved = reload(
-            setting.parts.model, folder, rows, task=setting.task, batches=batches, machine=setting.machine
-        )
-        run = _run(setting, outcome, proved)
-        measured = {name: each for name, each in asdict(run).items() if name != "output"}
-        write_json(folder / "metrics.json", {**measured, "beats_majority": run.beats_majority})
-        write_json(folder / "hyperparameters.json", choices(setting))
+        run = _write(setting, outcome, folder)
+        for name, draw in (drawings or {}).items():
+            (folder / name).write_text(draw(run), encoding="utf-8")
+        keep_board(keeper.place, folder)
+    keeper.forget()
+    return run
+
+
+def _write(setting: Setting, outcome: Outcome, folder: Path) -> Run:
+    """Save everything, and prove it."""
+    save_model(setting.parts.model, folder)
+    copy_tokenizer(setting.parts.files.path, folder)
+    split, batches = next(iter(setting.evaluation.items()))
+    rows = setting.data.evaluation[split]
+    proved = reload(
+        setting.parts.model, folder, rows, task=setting.task, batches=batches, machine=setting.machine
+    )
+    run = _run(setting, outcome, proved)
+    measured = {name: each for name, each in asdict(run).items() if name != "output"}
+    write_json(folder / "metrics.json", {**measured, "beats_majority": run.beats_majority})
+    write_json(folder / "hyperparameters.json", choices(setting))
+    write_json(folder / "environment.json", asdict(environment()))
+    (folder / "README.md").write_text(card(run, choices(setting)), encoding="utf-8")
     return run
 
 
 def settle(plan: Plan, data: Dataset, *, progress: Progress = silent) -> Setting:
     """Load, check and encode; the last moment at which nothing has been trained."""
-    machine, task = machine_of(plan), task_named(plan.task)
-    parts = parts_of(plan)
+    machine, task = machine_of(plan), data.task
+    parts = parts_of(plan, task)
     must_have_room(parts.model, Path(plan.output))
     limits = limits_of(parts.model)
     feed = feed_of(parts.model, parts.tokenizer, plan.max_length)
@@ -85,7 +129,7 @@ def settle(plan: Plan, data: Dataset, *, progress: Progress = silent) -> Setting
             parts.tokenizer,
             rows,
             max_length=feed.max_length,
-            regression=task.regression,
+            task=task,
             progress=progress,
         )
         must_fit(encoded, limits, parts.tokenizer.convert_ids_to_tokens)
@@ -95,25 +139,56 @@ def settle(plan: Plan, data: Dataset, *, progress: Progress = silent) -> Setting
     return replace(setting, parts=replace(parts, notes=(*parts.notes, *_input_notes(setting))))
 
 
-def train_and_score(setting: Setting, *, progress: Progress = silent) -> Outcome:
+def train_and_score(
+    setting: Setting, *, keeper: Keeper | None = None, progress: Progress = silent
+) -> Outcome:
     """Train the model in place and hold it against the dev rows."""
-    model, machine, task = setting.parts.model, setting.machine, setting.task
+    model, machine, plan = setting.parts.model, setting.machine, setting.plan
     machine.forget_peak()
     machine.hold(model)
-    trained = fit(
-        model, setting.train, setting.plan, rate=setting.parts.rate, machine=machine, progress=progress
+    judge = Judge(model, setting.task, setting.evaluation, machine, progress)
+    watch = Watch(
+        judge,
+        plan.chosen,
+        plan.chosen.metric or main_metrics(setting.task)[0],
+        len(setting.train),
+        board=board_of(plan.chosen, keeper.place if keeper else None),
     )
-    answers, truth = {}, {}
-    for name, batches in setting.evaluation.items():
-        logits = predict(model, batches, machine=machine, progress=progress)
-        answers[name], truth[name] = metrics.answers_of(logits, task), batches.encoded.labels
+    trained = engine_named(plan.engine)(
+        model,
+        setting.train,
+        plan,
+        rate=setting.parts.rate,
+        machine=machine,
+        watch=watch,
+        keeper=keeper,
+        progress=progress,
+    )
+    if watch.kept is not watch.done[-1] or not judge.answers:
+        judge()
     return Outcome(
-        trained,
-        metrics.score(task, truth, answers),
-        metrics.majority(task, truth),
-        metrics.constant_notes(task, answers),
-        machine.peak_memory_mb(),
+        fit=trained,
+        metrics=judge.metrics,
+        majority=judge.majority,
+        kept_step=watch.kept.step,
+        notes=(*trained.notes, *judge.notes),
+        peak_memory_mb=machine.peak_memory_mb(),
     )
+
+
+def fingerprint(setting: Setting) -> str:
+    """A hash of all that makes a run what it is: choices, ids and labels, but neither versions nor places."""
+    made = {name: each for name, each in choices(setting).items() if name != "versions"}
+    found = hashlib.blake2b(json.dumps(made, sort_keys=True, default=str).encode(), digest_size=16)
+    encoded = setting.train.encoded
+    for array in (encoded.ids, encoded.starts, encoded.labels):
+        found.update(array.tobytes())
+    return found.hexdigest()
+
+
+def main_metrics(task: Task) -> tuple[str, ...]:
+    """The metrics that are held against the majority, one a dev split."""
+    return tuple(task.key(split, task.metrics[0]) for split in task.evaluation)
 
 
 def choices(setting: Setting) -> dict[str, Any]:
@@ -144,18 +219,25 @@ def _input_notes(setting: Setting) -> tuple[str, ...]:
         notes.append(
             "the tokenizer gives no segment ids: the model tells a row's two texts apart by separators"
         )
+    parts_of_words = {"train": setting.train, **setting.evaluation}
+    notes += [
+        f"on {name} {each.encoded.units.lost:,} {setting.task.unit}s have no piece: they count as {OUTSIDE}"
+        for name, each in parts_of_words.items()
+        if each.encoded.units is not None and each.encoded.units.lost
+    ]
     return tuple(notes)
 
 
 def _run(setting: Setting, outcome: Outcome, proved: Reload) -> Run:
     plan, task, train = setting.plan, setting.task, setting.train.encoded
     new_tokens, no_gradient = fates(setting.parts, train, outcome.fit)
-    rows = len(train) * plan.epochs
+    rows = len(train) * outcome.fit.steps / len(setting.train)
     return Run(
         task=task.name,
+        classes=setting.data.classes,
         metrics=outcome.metrics,
         majority=outcome.majority,
-        main=tuple(task.key(split, task.metrics[0]) for split in task.evaluation),
+        main=main_metrics(task),
         train_rows=len(train),
         dev_rows=sum(len(each.encoded) for each in setting.evaluation.values()),
         tokens=len(train.ids),
@@ -176,6 +258,10 @@ def _run(setting: Setting, outcome: Outcome, proved: Reload) -> Run:
         new_tokens=new_tokens,
         no_gradient=no_gradient,
         notes=(*setting.data.notes, *setting.parts.notes, *outcome.notes),
+        engine=plan.engine,
+        kept_step=outcome.kept_step,
+        losses=outcome.fit.losses,
+        evaluations=outcome.fit.evaluations,
         output=plan.output,
     )
 

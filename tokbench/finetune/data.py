@@ -1,55 +1,96 @@
-"""The rows of a plan: the hub's, an official folder's, or the sample that ships."""
+"""The rows of a plan: the hub's, an official folder's, someone's own files, or the sample that ships."""
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tokbench.errors import AskedWrongly
 from tokbench.finetune.plan import Plan
-from tokbench.finetune.rows import Rows
-from tokbench.finetune.tasks import Task, task_named
+from tokbench.finetune.rows import Rows, listed
+from tokbench.finetune.tagged import Tagged, read_tagged
+from tokbench.finetune.tasks import NER, OWN, TASKS, Task
 from tokbench.progress import Progress, silent
 
 SAMPLE, HUB = "sample", "hub"
 SAMPLES = {"sst2": "sst2-sample"}  # task → name among the shipped corpora
+FEW = 20  # a class with fewer train rows is worth a word
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The rows to train on, those to evaluate on by split, and what a reader should know of them."""
+    """The rows to train on, those to evaluate on by split, what is asked, what a reader should know.
 
-    train: Rows
-    evaluation: Mapping[str, Rows]
+    `classes` is how many train rows each class has; for words with tags, how many words.
+    """
+
+    train: Rows | Tagged
+    evaluation: Mapping[str, Rows | Tagged]
     notes: tuple[str, ...]
+    task: Task
+    classes: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_data(plan: Plan, *, progress: Progress = silent) -> Dataset:
     """The rows a plan names, the train rows cut to a seeded sample when it says so."""
-    task = task_named(plan.task)
     progress("read", 0)
-    rows = _read(plan.data or HUB, task)
+    task, rows = _read(plan)
     train = rows.pop("train")
-    notes = _notes(task, train, rows) if plan.data != SAMPLE else (_sample_note(train, rows),)
-    if plan.max_train_rows is not None and plan.max_train_rows < len(train):
-        order = random.Random(plan.seed).sample(range(len(train)), plan.max_train_rows)
-        notes += (f"{plan.max_train_rows:,} of {len(train):,} train rows were drawn by the seed",)
+    official = plan.task in TASKS and not plan.reading.columns
+    notes = _sample_note(train, rows) if plan.data == SAMPLE else _gaps(train, rows)
+    if official and plan.data != SAMPLE:
+        notes = (*_counts(task, train, rows), *notes)
+    if not official:
+        notes += _leaks(train, rows)
+    most = plan.reading.max_train_rows
+    if most is not None and most < len(train):
+        order = random.Random(plan.seed).sample(range(len(train)), most)
+        notes += (f"{most:,} of {len(train):,} train rows were drawn by the seed",)
         train = train.pick(order)
-    if not task.regression and len(set(train.labels)) == 1:
-        notes += (f"all train rows are {task.labels[int(train.labels[0])]}: there is nothing to learn",)
-    return Dataset(train, rows, notes)
+    classes = balance(train, task)
+    return Dataset(train, rows, (*notes, *_balance_notes(classes)), task, classes)
 
 
-def _read(data: str, task: Task) -> dict[str, Rows]:
-    if data == HUB:
+def _read(plan: Plan) -> tuple[Task, dict[str, Rows | Tagged]]:
+    known = TASKS.get(plan.task)
+    if plan.task == NER:
+        return _read_tags(plan)
+    if plan.task == OWN or plan.reading.columns:
+        from tokbench.finetune.own import read_own
+
+        task, own = read_own(_folder(plan), plan.reading, known, seed=plan.seed)
+        return task, {**own}
+    assert known is not None
+    return known, {**_official(plan, known)}
+
+
+def _read_tags(plan: Plan) -> tuple[Task, dict[str, Rows | Tagged]]:
+    dev = None if plan.reading.dev is None else Path(plan.reading.dev).expanduser()
+    task, rows = read_tagged(_folder(plan), dev=dev, all_pieces=plan.reading.label_all_pieces)
+    if "dev" in rows:
+        return task, {**rows}
+    order = random.Random(plan.seed).sample(range(len(rows["train"])), len(rows["train"]))
+    held = max(1, round(len(order) * plan.reading.dev_share))
+    return task, {"train": rows["train"].pick(order[held:]), "dev": rows["train"].pick(order[:held])}
+
+
+def _official(plan: Plan, task: Task) -> dict[str, Rows]:
+    if plan.data in (None, HUB):
         from tokbench.finetune.glue import read_hub
 
         return read_hub(task)
     from tokbench.finetune.official import read_official
 
-    return read_official(_sample_folder(task) if data == SAMPLE else Path(data).expanduser(), task)
+    return read_official(_sample_folder(task) if plan.data == SAMPLE else _folder(plan), task)
+
+
+def _folder(plan: Plan) -> Path:
+    if plan.data in (None, HUB, SAMPLE):
+        raise AskedWrongly(f"--task {plan.task} reads files of your own", fix="--data FILE or FOLDER")
+    return Path(str(plan.data)).expanduser()
 
 
 def _sample_folder(task: Task) -> Path:
@@ -63,17 +104,61 @@ def _sample_folder(task: Task) -> Path:
     return shipped(SAMPLES[task.name])
 
 
-def _sample_note(train: Rows, rows: Mapping[str, Rows]) -> str:
+def _sample_note(train: Rows | Tagged, rows: Mapping[str, Rows | Tagged]) -> tuple[str, ...]:
     dev = sum(map(len, rows.values()))
-    return f"the sample that ships: {len(train)} train and {dev} dev rows, too few for a claim"
+    return (f"the sample that ships: {len(train)} train and {dev} dev rows, too few for a claim",)
 
 
-def _notes(task: Task, train: Rows, rows: Mapping[str, Rows]) -> tuple[str, ...]:
+def _counts(task: Task, train: Rows | Tagged, rows: Mapping[str, Rows | Tagged]) -> tuple[str, ...]:
     official = {"train": task.train_rows, **{split.name: split.rows for split in task.evaluation}}
-    notes = []
-    for name, split in {"train": train, **rows}.items():
-        if len(split) != official[name]:
-            notes.append(f"{name} has {len(split):,} rows, the official {task.name} has {official[name]:,}")
-        if split.left_out:
-            notes.append(f"{len(split.left_out)} incomplete rows were left out: {', '.join(split.left_out)}")
-    return tuple(notes)
+    return tuple(
+        f"{name} has {len(split):,} rows, the official {task.name} has {official[name]:,}"
+        for name, split in {"train": train, **rows}.items()
+        if len(split) != official[name]
+    )
+
+
+def _gaps(train: Rows | Tagged, rows: Mapping[str, Rows | Tagged]) -> tuple[str, ...]:
+    return tuple(
+        f"{len(split.left_out):,} incomplete rows were left out: {listed(split.left_out)}"
+        for split in (train, *rows.values())
+        if split.left_out
+    )
+
+
+def _leaks(train: Rows | Tagged, rows: Mapping[str, Rows | Tagged]) -> tuple[str, ...]:
+    """Dev rows that were trained on measure memory."""
+    known = set(_whole(train))
+    found = {name: sum(text in known for text in _whole(split)) for name, split in rows.items()}
+    return tuple(
+        f"{count:,} of {len(rows[name]):,} {name} rows stand word for word in train"
+        for name, count in found.items()
+        if count
+    )
+
+
+def _whole(rows: Rows | Tagged) -> list[tuple[str, str]]:
+    pairs = rows.pairs if isinstance(rows, Rows) and rows.pairs is not None else [""] * len(rows)
+    return list(zip(rows.texts, pairs, strict=True))
+
+
+def balance(rows: Rows | Tagged, task: Task) -> dict[str, int]:
+    """How many rows (words, where they are tagged) each class has, by class id; nothing for a score."""
+    if task.regression:
+        return {}
+    if isinstance(rows, Tagged):
+        found = Counter(number for labels in rows.labels for number in labels)
+    else:
+        found = Counter(int(label) for label in rows.labels)
+    return {label: found[number] for number, label in enumerate(task.labels)}
+
+
+def _balance_notes(classes: Mapping[str, int]) -> tuple[str, ...]:
+    there = [label for label, count in classes.items() if count]
+    if classes and len(there) == 1:
+        return (f"all train rows are {there[0]}: there is nothing to learn",)
+    few = [f"{label} {count}" for label, count in classes.items() if count < FEW]
+    total = sum(classes.values())
+    if few and total > FEW * len(classes) * 2:
+        return (f"classes with fewer than {FEW} train rows: {', '.join(few)}",)
+    return ()

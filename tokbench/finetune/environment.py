@@ -11,7 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from tokbench import __version__
 
 PACKAGES = ("tokenizers", "transformers", "typer", "rich", "numpy", "torch", "accelerate", "datasets",
-            "scikit-learn", "scipy", "numba", "zstandard", "pyarrow")  # fmt: skip
+            "scikit-learn", "scipy", "lightning", "tensorboard", "apprise",
+            "numba", "zstandard", "pyarrow")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

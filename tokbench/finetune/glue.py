@@ -18,17 +18,21 @@ SECONDS = 3.0  # one question, no retries: the libraries' own five take 23 s
 
 def read_hub(task: Task) -> dict[str, Rows]:
     """The train rows under "train", and those of each dev split under its name; the local cache first."""
+    return rows_of(load_glue(task), task)
+
+
+def load_glue(task: Task) -> Mapping[str, Any]:
+    """All splits of a task by their names on the hub, test rows among them; the local cache first."""
     try:
         with _offline():
-            found = _load(task)
+            return _load(task)
     except (OSError, ValueError) as absent:
         if not reachable():
             raise DataProblem(
                 f"{GLUE} is not in the local cache and the hub cannot be reached",
                 fix=_remedy(task),
             ) from absent
-        found = _load_online(task)
-    return rows_of(found, task)
+    return _load_online(task)
 
 
 def reachable() -> bool:

@@ -22,6 +22,18 @@ def label_of(written: object, task: Task) -> int | float | None:
     return next((known.index(written) for known in names if written in known), None)
 
 
+def as_written(label: object) -> str | None:
+    """A label of someone's own file as the one word that stands for it; None where there is none.
+
+    >>> [as_written(each) for each in (1, "1", " 1 ", 1.0, True, 2.5, "", None)]
+    ['1', '1', '1', '1.0', 'true', '2.5', None, None]
+    """
+    if isinstance(label, bool):
+        return str(label).lower()
+    word = "" if label is None else str(label).strip()
+    return word or None
+
+
 def known_labels(task: Task) -> str:
     """The labels a file of this task may hold, in words.
 
@@ -31,7 +43,7 @@ def known_labels(task: Task) -> str:
     """
     if task.scores is not None:
         low, high = task.scores
-        return f"a number from {low:g} to {high:g}"
+        return f"a number from {low:g} to {high:g}" if math.isfinite(low) else "a number"
     return ", ".join(task.tsv_labels or task.labels)
 
 

@@ -1,25 +1,43 @@
-"""One training loop and one prediction loop, on a CPU or a GPU."""
+"""One training loop and one prediction loop, on a CPU or a GPU, in one process or several."""
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tokbench.errors import AnswerIsNo
-from tokbench.finetune.batches import Batch, Batches, by_length, padded
+from tokbench.finetune.batches import Batches, by_length
+from tokbench.finetune.checkpoints import Checkpoint, Keeper
+from tokbench.finetune.encoding import Ids, in_order
+from tokbench.finetune.feeding import Feeder
+from tokbench.finetune.graphs import GraphStepper, replayable
+from tokbench.finetune.losses import STEPS_BETWEEN_LOOKS, Losses
 from tokbench.finetune.machine import Machine
+from tokbench.finetune.optimizer import (
+    optimizer_of,
+    remembered,
+    remind,
+    rows_with_gradient,
+    set_rate,
+    share_of_rate,
+)
 from tokbench.finetune.plan import Plan
-from tokbench.progress import Progress, silent
+from tokbench.finetune.run import Evaluation
+from tokbench.finetune.stepping import Stepper
+from tokbench.finetune.team import Team, team_of
+from tokbench.finetune.watching import Watch, restore, weights_of
+from tokbench.progress import Progress, note, silent
 
-CLIP = 1.0
-STEPS_BETWEEN_LOOKS = 50  # on a GPU: reading a loss makes it wait
+SECONDS_BETWEEN_NOTES = 0.2
+ROWS_PREDICTED = 256  # at once on a GPU, whatever a training step has
 
 
 @dataclass(frozen=True)
@@ -28,8 +46,11 @@ class Fit:
 
     steps: int
     loss: float  # mean over the last epoch
-    seconds: float
+    seconds: float  # without evaluations and checkpoints
     gradient: NDArray[np.bool_]  # for each row of the input embedding, whether it ever got a gradient
+    losses: tuple[float, ...] = ()  # one a step
+    evaluations: tuple[Evaluation, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def fit(
@@ -39,32 +60,173 @@ def fit(
     *,
     rate: float,
     machine: Machine,
+    watch: Watch | None = None,
+    keeper: Keeper | None = None,
     progress: Progress = silent,
 ) -> Fit:
-    """Train `model` on `batches` for the plan's epochs; the same plan on the same CPU gives the same bits."""
-    torch.manual_seed(plan.seed)
-    optimizer = torch.optim.AdamW(_groups(model, plan.weight_decay), lr=rate, fused=True)
-    steps = plan.epochs * len(batches)
-    losses = _Losses(machine, steps)
-    model.train()
-    start = time.perf_counter()
-    for step, batch in enumerate(_all(batches, plan.epochs), 1):
-        for group in optimizer.param_groups:
-            group["lr"] = rate * share_of_rate(step - 1, steps, plan.warmup)
-        losses.add(_step(model, optimizer, _to(batch, machine), machine))
-        progress("train", step, steps)
-    mean = losses.mean(len(batches))  # reads from the GPU, so the time after it is true
-    return Fit(steps, mean, time.perf_counter() - start, _gradient(model, optimizer))
+    """Train `model` on `batches` for the plan's epochs; the same plan on the same CPU gives the same bits.
 
-
-def share_of_rate(step: int, steps: int, warmup: float) -> float:
-    """The share of the highest learning rate at a step counted from 0: up in a line, then down to near 0.
-
-    >>> [round(share_of_rate(step, 10, 0.2), 2) for step in range(10)]
-    [0.5, 1.0, 1.0, 0.88, 0.75, 0.62, 0.5, 0.38, 0.25, 0.12]
+    With a watch it evaluates on the way, may stop early, and leaves the weights that are to be kept; with a
+    keeper it goes on from a checkpoint and leaves some. Interrupted on Ctrl-C, after the last one.
     """
-    rising = round(warmup * steps)
-    return (step + 1) / rising if step < rising else (steps - step) / (steps - rising)
+    team = team_of(gpu=machine.gpu)
+    torch.manual_seed(plan.seed + team.rank)
+    run = _Run(model, batches, plan, rate=rate, machine=machine, team=team)
+    found = keeper.newest() if keeper else None
+    if found:
+        run.take_up(found, watch)
+    model.train()
+    with interruptible() as asked:
+        for step, rows in _remaining(batches, plan.epochs, run.step):
+            run.go(step, rows, progress)
+            if watch and watch.due(step):
+                run.look(watch, progress)
+            stopping = bool(asked) and step < run.steps
+            if keeper and team.leads and (keeper.due(step) or stopping):
+                keeper.save(run.checkpoint(watch))
+            if stopping:
+                raise keeper.interrupted(step, run.steps) if keeper else KeyboardInterrupt
+            if watch and watch.enough:
+                break
+    return run.finished(watch)
+
+
+class _Run:
+    """A training under way: everything a checkpoint must hold."""
+
+    def __init__(
+        self, model: nn.Module, batches: Batches, plan: Plan, *, rate: float, machine: Machine, team: Team
+    ) -> None:
+        self.model, self.batches, self.plan, self.rate, self.machine = model, batches, plan, rate, machine
+        self.settings = plan.chosen
+        self.steps = plan.epochs * len(batches)
+        graphs = replayable(self.settings, machine, team)
+        self.optimizer = optimizer_of(model, rate, self.settings, capturable=graphs)
+        kind = GraphStepper if graphs else Stepper
+        self.stepper = kind(model, self.optimizer, batches, self.settings, machine, team)
+        self.losses = Losses(every=STEPS_BETWEEN_LOOKS if machine.gpu else 1, steps=self.steps)
+        self.step = self.last_look = 0
+        self.clock = Clock()
+        self.words = ""
+
+    def go(self, step: int, rows: Ids, progress: Progress) -> None:
+        """One step."""
+        share = share_of_rate(step - 1, self.steps, self.settings.warmup)
+        set_rate(self.optimizer, self.rate * share)
+        read = self.losses.add(self.stepper(rows))
+        self.step = step
+        if read and self.clock.noted():
+            speed = f"{step * self.batches.size / self.clock.seconds:,.0f} rows/s"
+            note(progress, "train", f"loss {self.losses.mean(20):.3f} {self.words}{speed}")
+        progress("train", step, self.steps)
+
+    def look(self, watch: Watch, progress: Progress) -> None:
+        """Evaluate, with the clock stopped."""
+        loss = self.losses.mean(self.step - self.last_look)
+        with self.clock.stopped():
+            found = watch.look(self.model, self.step, loss)
+        self.last_look = self.step
+        self.words = f"{watch.metric} {found.metrics[watch.metric]:.4f} "
+
+    def checkpoint(self, watch: Watch | None) -> Checkpoint:
+        """All of it, as tensors and facts."""
+        self.losses.look()
+        tensors = {
+            "model": weights_of(self.model),
+            "optimizer": remembered(self.optimizer),
+            "random": self.machine.random_state(),
+            **({"best": watch.weights} if watch and watch.weights else {}),
+        }
+        facts = {
+            "losses": self.losses.seen,
+            "last_look": self.last_look,
+            "parts": self.stepper.parts,
+            "notes": self.stepper.notes,
+            "seconds": self.clock.seconds,
+            "watch": watch.facts() if watch else None,
+        }
+        return Checkpoint(self.step, tensors, facts)
+
+    def take_up(self, found: Checkpoint, watch: Watch | None) -> None:
+        """Go on where a checkpoint stopped."""
+        facts = found.facts
+        restore(self.model, dict(found.tensors["model"]))
+        remind(self.optimizer, dict(found.tensors["optimizer"]))
+        self.machine.set_random_state(found.tensors["random"])
+        self.step, self.last_look, self.losses.seen = found.step, facts["last_look"], list(facts["losses"])
+        self.stepper.parts = facts["parts"]
+        self.stepper.notes = [*facts["notes"], f"resumed after step {found.step:,} of {self.steps:,}"]
+        self.clock.before = facts["seconds"]
+        if watch and facts["watch"]:
+            watch.remember(facts["watch"], dict(found.tensors.get("best", {})))
+
+    def finished(self, watch: Watch | None) -> Fit:
+        """What came of it, after the last look."""
+        mean = self.losses.mean(len(self.batches))  # reads from the GPU, so the time after it is true
+        seconds = self.clock.seconds
+        gradient = rows_with_gradient(self.model, self.optimizer)
+        if watch:
+            watch.finish(self.model, self.step, self.losses.mean(max(1, self.step - self.last_look)))
+        if self.step < self.steps:
+            self.stepper.notes.append(f"stopped early, after step {self.step:,} of {self.steps:,}")
+        return Fit(
+            steps=self.step,
+            loss=mean,
+            seconds=seconds,
+            gradient=gradient,
+            losses=tuple(self.losses.seen),
+            evaluations=tuple(watch.done) if watch else (),
+            notes=tuple(self.stepper.notes),
+        )
+
+
+@dataclass
+class Clock:
+    """Counts seconds, and can be stopped for a while."""
+
+    before: float = 0.0
+    began: float = field(default_factory=time.perf_counter)
+    told: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds counted so far."""
+        return self.before + time.perf_counter() - self.began
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Do not count what happens inside."""
+        start = time.perf_counter()
+        yield
+        self.began += time.perf_counter() - start
+
+    def noted(self) -> bool:
+        """Whether it is time to say something again."""
+        now = time.perf_counter()
+        if now - self.told < SECONDS_BETWEEN_NOTES:
+            return False
+        self.told = now
+        return True
+
+
+@contextmanager
+def interruptible() -> Iterator[list[int]]:
+    """A list that Ctrl-C puts something into, so that a step can be finished; a second one ends at once."""
+    asked: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def ask(number: int, _: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    old = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, old)
 
 
 def predict(
@@ -73,86 +235,29 @@ def predict(
     """Logits (rows, labels) in the order of the rows, whatever order they were computed in."""
     model.eval()
     encoded = batches.encoded
+    feeder = Feeder(encoded, batches.feed, machine)
     parts, rows_done = [], 0
-    orders = by_length(encoded.lengths, batches.size)
+    size = max(batches.size, ROWS_PREDICTED) if machine.gpu else batches.size
+    orders = by_length(encoded.lengths, size)
     with torch.inference_mode(), machine.autocast():
         for rows in orders:
-            batch = _to(padded(encoded, rows, batches.feed), machine)
+            batch = feeder(rows)
             batch.pop("labels")
-            parts.append(model(**batch).logits.float())
+            parts.append(of_pieces(model(**batch).logits.float(), batch["attention_mask"]))
             rows_done += len(rows)
             progress("evaluate", rows_done, len(encoded))
-    logits = torch.cat(parts).cpu().numpy()
-    result = np.empty_like(logits)
-    result[np.concatenate(orders)] = logits
-    return result
+    return in_order(torch.cat(parts).cpu().numpy(), np.concatenate(orders), encoded)
 
 
-def _all(batches: Batches, epochs: int) -> Iterator[Batch]:
-    for epoch in range(epochs):
-        yield from batches.epoch(epoch)
+def of_pieces(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Logits (B, T, labels) of a tagging model as (pieces, labels), padding left out; others as they are."""
+    return logits[mask.bool()] if logits.ndim == 3 else logits
 
 
-def _to(batch: Batch, machine: Machine) -> Batch:
-    if not machine.gpu:
-        return batch
-    return {name: each.pin_memory().to(machine.device, non_blocking=True) for name, each in batch.items()}
-
-
-def _step(model: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch, machine: Machine) -> torch.Tensor:
-    with machine.autocast():
-        loss: torch.Tensor = model(**batch).loss
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(model.parameters(), CLIP)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return loss.detach()
-
-
-def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Weights that decay (matrices), and biases and norms, which do not."""
-    learned = [each for each in model.parameters() if each.requires_grad]
-    return [
-        {"params": [each for each in learned if each.ndim > 1], "weight_decay": decay},
-        {"params": [each for each in learned if each.ndim <= 1], "weight_decay": 0.0},
-    ]
-
-
-def _gradient(model: nn.Module, optimizer: torch.optim.Optimizer) -> NDArray[np.bool_]:
-    weight = model.get_input_embeddings().weight  # type: ignore[operator]
-    squares = optimizer.state.get(weight, {}).get("exp_avg_sq")  # AdamW's memory of every gradient's square
-    if squares is None:
-        return np.zeros(len(weight), np.bool_)
-    return np.asarray((squares.amax(dim=1) > 0).cpu().numpy())
-
-
-class _Losses:
-    """The losses so far, looked at now and then: one that is no number ends the run."""
-
-    def __init__(self, machine: Machine, steps: int) -> None:
-        self.every = STEPS_BETWEEN_LOOKS if machine.gpu else 1
-        self.steps = steps
-        self.waiting: list[torch.Tensor] = []
-        self.seen: list[float] = []
-
-    def add(self, loss: torch.Tensor) -> None:
-        self.waiting.append(loss)
-        if len(self.waiting) >= self.every:
-            self._look()
-
-    def mean(self, last: int) -> float:
-        self._look()
-        return float(np.mean(self.seen[-last:]))
-
-    def _look(self) -> None:
-        if not self.waiting:
-            return
-        new = torch.stack(self.waiting).tolist()
-        self.waiting.clear()
-        bad = next((index for index, loss in enumerate(new, 1) if not np.isfinite(loss)), None)
-        if bad is not None:
-            raise AnswerIsNo(
-                f"the loss is {new[bad - 1]} at step {len(self.seen) + bad} of {self.steps}",
-                fix="a lower --learning-rate; at step 1 the model's own weights are not finite",
-            )
-        self.seen += new
+def _remaining(batches: Batches, epochs: int, done: int) -> Iterator[tuple[int, Ids]]:
+    """Step numbers from 1 and their rows, after the steps that are done."""
+    for epoch in range(done // len(batches), epochs):
+        for place, rows in enumerate(batches.orders(epoch)):
+            step = epoch * len(batches) + place + 1
+            if step > done:
+                yield step, rows

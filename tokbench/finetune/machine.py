@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from torch import nn
 
 from tokbench.errors import AskedWrongly
 from tokbench.finetune.plan import Plan
+
+CACHE_LINE = 64  # bytes; torch's own memory starts at multiples of it
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,33 @@ class Machine:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16)
 
     def hold(self, model: nn.Module) -> None:
-        """Move the model here."""
+        """Move the model here, every weight to the start of a cache line.
+
+        Weights read from a file lie where the file has them, and a product of matrices adds up in another
+        order, and so rounds otherwise, where they start elsewhere.
+        """
         model.to(self.device)
+        for weight in model.parameters():
+            if weight.data_ptr() % CACHE_LINE:
+                weight.data = weight.data.clone()
+
+    def random_state(self) -> dict[str, torch.Tensor]:
+        """Where the random numbers stand that dropout draws."""
+        state = {"cpu": torch.get_rng_state()}
+        if self.gpu:
+            state["gpu"] = torch.cuda.get_rng_state(self.device)
+        return state
+
+    def set_random_state(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Go on drawing from there."""
+        torch.set_rng_state(state["cpu"])
+        if self.gpu and "gpu" in state:
+            torch.cuda.set_rng_state(state["gpu"], self.device)
+
+    def let_go(self) -> None:
+        """Give memory that nothing uses back to the GPU."""
+        if self.gpu:
+            torch.cuda.empty_cache()
 
     def forget_peak(self) -> None:
         """Count the GPU's most memory from now on; a process cannot forget its own."""
@@ -62,6 +90,8 @@ def machine_of(plan: Plan) -> Machine:
     if plan.device == "cuda" and not torch.cuda.is_available():
         raise AskedWrongly("device is cuda, and torch sees no GPU here", fix="--device cpu, or auto")
     gpu = plan.device == "cuda" or (plan.device == "auto" and torch.cuda.is_available())
+    if gpu and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # a GPU for each process
     fast = torch.cuda.is_bf16_supported() if gpu else _cpu_multiplies_bf16()
     return Machine(
         torch.device("cuda" if gpu else "cpu"), {"fp32": False, "bf16": True}.get(plan.precision, fast)

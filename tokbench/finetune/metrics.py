@@ -1,16 +1,20 @@
-"""GLUE's metrics by scikit-learn and scipy, and what a constant answer would score."""
+"""GLUE's metrics by scikit-learn and scipy, those of tags, and what a constant answer would score."""
 
 from __future__ import annotations
 
 import math
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tokbench.finetune.encoding import Encoded
+from tokbench.finetune.tagging_metrics import TAG_METRICS
 from tokbench.finetune.tasks import Task
+from tokbench.finetune.units import BETWEEN
 
 Numbers = NDArray[Any]
 
@@ -25,6 +29,12 @@ def _f1(truth: Numbers, answers: Numbers) -> float:
     from sklearn.metrics import f1_score
 
     return float(f1_score(truth, answers, zero_division=0.0))
+
+
+def _macro_f1(truth: Numbers, answers: Numbers) -> float:
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(truth, answers, average="macro", zero_division=0.0))
 
 
 def _matthews(truth: Numbers, answers: Numbers) -> float:
@@ -58,24 +68,41 @@ def _correlation(measure: Callable[..., Any], truth: Numbers, answers: Numbers) 
 METRICS: dict[str, Callable[[Numbers, Numbers], float]] = {
     "accuracy": _accuracy,
     "f1": _f1,
+    "macro_f1": _macro_f1,
     "matthews": _matthews,
     "pearson": _pearson,
     "spearman": _spearman,
 }
 
 
-def answers_of(logits: Numbers, task: Task) -> Numbers:
-    """The class with the highest logit, or the score itself; logits are (rows, labels or 1)."""
+def answers_of(logits: Numbers, encoded: Encoded, task: Task) -> Numbers:
+    """The class with the highest logit, or the score itself; logits are (rows, labels or 1).
+
+    Where words are tagged, logits are (pieces, labels), and the answer is one label a unit, -1 after a row.
+    """
+    if encoded.units is not None:
+        return encoded.units.answers(logits.argmax(axis=1), task.labels)
     return np.asarray(logits[:, 0].astype(np.float64) if task.regression else logits.argmax(axis=1))
+
+
+def truth_of(encoded: Encoded) -> Numbers:
+    """What the answers are held against: the same shape, from the data."""
+    return encoded.labels if encoded.units is None else encoded.units.truth()
 
 
 def score(task: Task, truth: Mapping[str, Numbers], answers: Mapping[str, Numbers]) -> dict[str, float]:
     """Every metric of the task on every dev split."""
     return {
-        task.key(split, name): METRICS[name](truth[split.name], answers[split.name])
+        task.key(split, name): _measure(name, task)(truth[split.name], answers[split.name])
         for split in task.evaluation
         for name in task.metrics
     }
+
+
+def _measure(name: str, task: Task) -> Callable[[Numbers, Numbers], float]:
+    if task.tagging:
+        return partial(TAG_METRICS[name], labels=task.labels)
+    return METRICS[name]
 
 
 def majority(task: Task, truth: Mapping[str, Numbers]) -> dict[str, float]:
@@ -91,9 +118,9 @@ def constant_notes(task: Task, answers: Mapping[str, Numbers]) -> tuple[str, ...
 
 
 def _most_frequent(labels: Numbers) -> Numbers:
-    values, counts = np.unique(labels, return_counts=True)
-    return np.full(len(labels), values[counts.argmax()])
+    values, counts = np.unique(labels[labels != BETWEEN], return_counts=True)
+    return np.where(labels == BETWEEN, BETWEEN, values[counts.argmax()])
 
 
 def _constant(numbers: Numbers) -> bool:
-    return len(np.unique(numbers)) < 2
+    return len(np.unique(numbers[numbers != BETWEEN])) < 2

@@ -1,4 +1,4 @@
-"""A classifier for a task: weights from a folder or fresh ones sized to the tokenizer."""
+"""A model with a head for a task: weights from a folder, or fresh ones sized to the tokenizer."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from typing import Any
 import torch
 from transformers import (
     AutoModelForSequenceClassification,
-    BertConfig,
-    BertForSequenceClassification,
+    AutoModelForTokenClassification,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 from transformers.utils import logging
 
 from tokbench.errors import FileProblem
+from tokbench.finetune.families import config_of
+from tokbench.finetune.pooling import MODEL_TYPE, NATIVE, PooledClassifier, PooledConfig
 from tokbench.finetune.presets import Preset
 from tokbench.finetune.tasks import Task
 
@@ -34,20 +35,35 @@ class Loaded:
 
 
 def fresh(preset: Preset, tokenizer: PreTrainedTokenizerBase, task: Task, *, seed: int) -> Loaded:
-    """A BERT with random weights and a row for every id of the tokenizer."""
-    config = BertConfig(
-        vocab_size=max(tokenizer.get_vocab().values()) + 1,
-        hidden_size=preset.hidden,
-        num_hidden_layers=preset.layers,
-        num_attention_heads=preset.hidden // 64,
-        intermediate_size=preset.hidden * 4,
-        max_position_embeddings=512,
-        type_vocab_size=2,
-        pad_token_id=tokenizer.pad_token_id,
-        **_head(task),
-    )
+    """A model with random weights and a row for every id of the tokenizer."""
+    config = config_of(preset, tokenizer, **_head(task))
     torch.manual_seed(seed)
-    return Loaded(BertForSequenceClassification(config))
+    return Loaded(_kind(task).from_config(config))
+
+
+def pooled_as(loaded: Loaded, way: str) -> Loaded:
+    """The same model under a head that pools this way; where its own config can say so, it does.
+
+    "own" changes nothing: BERT takes its first token through a pooler, a decoder takes its last token.
+    """
+    model, config = loaded.model, loaded.model.config
+    if way == "own" or (way == "last" and hasattr(model, "score")):
+        return loaded
+    if config.model_type == MODEL_TYPE:
+        config.pooling = way
+    elif way in NATIVE.get(config.model_type, {}):
+        config.classifier_pooling = NATIVE[config.model_type][way]
+    else:
+        kept = {name: getattr(config, name) for name in ("id2label", "label2id", "problem_type")}
+        body: PreTrainedModel = model.base_model  # type: ignore[assignment]
+        wrapped = PooledClassifier(PooledConfig(body.config, way, pad_token_id=config.pad_token_id, **kept))
+        wrapped.backbone = body
+        return Loaded(wrapped, [*loaded.notes, f"{way} pooling: import {PooledConfig.__module__} to load it"])
+    return loaded
+
+
+def _kind(task: Task) -> Any:  # noqa: ANN401  (an Auto class)
+    return AutoModelForTokenClassification if task.tagging else AutoModelForSequenceClassification
 
 
 def load_model(folder: Path, task: Task, *, seed: int) -> Loaded:
@@ -55,7 +71,7 @@ def load_model(folder: Path, task: Task, *, seed: int) -> Loaded:
     torch.manual_seed(seed)
     try:
         with quiet():
-            model, info = AutoModelForSequenceClassification.from_pretrained(
+            model, info = _kind(task).from_pretrained(
                 folder,
                 **_head(task),
                 dtype=torch.float32,
@@ -93,11 +109,11 @@ def quiet() -> Iterator[None]:
 def _head(task: Task) -> dict[str, Any]:
     if task.regression:
         return {"num_labels": 1, "problem_type": "regression"}
-    return {
+    ids = {
         "id2label": dict(enumerate(task.labels)),
         "label2id": {label: number for number, label in enumerate(task.labels)},
-        "problem_type": "single_label_classification",
     }
+    return ids if task.tagging else {**ids, "problem_type": "single_label_classification"}
 
 
 def _notes(folder: Path, model: PreTrainedModel, info: dict[str, Any]) -> list[str]:

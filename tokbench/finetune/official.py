@@ -41,7 +41,7 @@ def _must_be_there(folder: Path, file: str, task: Task) -> None:
 
 
 def _raws(path: Path, task: Task) -> Iterator[Raw]:
-    lines = _lines(path)
+    lines = lines_of(path)
     header = list(task.tsv_header) or next(lines, (0, []))[1]
     wanted = (*task.tsv_texts, task.tsv_label)
     missing = [column for column in wanted if column not in header]
@@ -56,7 +56,7 @@ def _raws(path: Path, task: Task) -> Iterator[Raw]:
         yield Raw(f"{path} line {number}", tuple(texts), label)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+def lines_of(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Line number and fields of every line that is not blank."""
     # utf-8-sig because mrpc's files begin with a BOM; QUOTE_NONE because a " in them is a letter
     with path.open(encoding="utf-8-sig", newline="") as file:

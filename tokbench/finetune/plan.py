@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from tokbench.errors import AskedWrongly, did_you_mean
-from tokbench.finetune.tasks import task_named
+from tokbench.finetune.reading import Reading
+from tokbench.finetune.settings import Settings, settings_of
+from tokbench.finetune.tasks import must_be_trainable
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "bf16")
+ENGINES = ("loop", "trainer", "lightning")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,30 +31,29 @@ class Plan:
     max_length: int = 128
     seed: int = 42
     device: str = "auto"
-    max_train_rows: int | None = None
-    warmup: float = 0.06  # share of the steps
-    weight_decay: float = 0.01  # not on biases and norms
     precision: str = "auto"  # bf16 means autocast: the weights stay fp32
+    engine: str = "loop"  # what trains: our own loop, transformers' Trainer, or Lightning
+    settings: Mapping[str, str] = field(default_factory=dict)  # name → value; see settings.py
+    reading: Reading = field(default_factory=Reading)  # how many rows, and how someone's own files are read
 
     def __post_init__(self) -> None:
-        task = task_named(self.task)
-        if not task.trainable:
-            raise AskedWrongly(
-                f"{task.name} has no rows to train on; it is for predictions of a model trained on mnli",
-                fix="tokbench finetune --task mnli",
-            )
+        must_be_trainable(self.task)
         _one_of("device", self.device, DEVICES)
         _one_of("precision", self.precision, PRECISIONS)
+        _one_of("engine", self.engine, ENGINES)
         _whole("epochs", self.epochs, 1)
         _whole("batch_size", self.batch_size, 1)
         _whole("max_length", self.max_length, 4)
         _whole("seed", self.seed, 0)
-        _whole("max_train_rows", 1 if self.max_train_rows is None else self.max_train_rows, 1)
         rate = 1.0 if self.learning_rate is None else self.learning_rate
         _require("learning_rate", rate, math.isfinite(rate) and rate > 0, "a number above 0")
-        _require("warmup", self.warmup, 0 <= self.warmup < 1, "a share, from 0 to below 1")
-        decay = self.weight_decay
-        _require("weight_decay", decay, math.isfinite(decay) and decay >= 0, "0 or more")
+        if self.engine == "loop":
+            settings_of(self.settings)  # the other engines have fields of their own, known when they load
+
+    @property
+    def chosen(self) -> Settings:
+        """The settings with their values; names that only the engine knows are not looked at."""
+        return settings_of(self.settings, others=() if self.engine == "loop" else tuple(self.settings))
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

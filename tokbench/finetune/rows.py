@@ -9,6 +9,8 @@ from tokbench.errors import DataProblem
 from tokbench.finetune.labels import known_labels, label_of
 from tokbench.finetune.tasks import Task
 
+LISTED = 10
+
 
 @dataclass(frozen=True)
 class Raw:
@@ -47,10 +49,10 @@ def collect(found: Iterable[Raw], task: Task, *, name: str) -> Rows:
     for raw in found:
         if _complete(raw):
             _append(rows, raw, task)
-            continue
-        rows.left_out.append(raw.place)
-        if len(rows.left_out) > task.incomplete:
-            raise DataProblem(f"{raw.place}: the row has no text or no label", fix=_row_fix(task))
+        else:
+            rows.left_out.append(raw.place)
+    if len(rows.left_out) > task.incomplete:
+        raise DataProblem(_incomplete(rows.left_out), fix=_row_fix(task))
     if not rows.labels:
         raise DataProblem(f"{name} has no rows", fix="give the official files, or --data sample for sst2")
     return rows
@@ -61,8 +63,31 @@ def _complete(raw: Raw) -> bool:
     return texts_there and raw.label is not None and raw.label != ""
 
 
+def listed(places: Sequence[str]) -> str:
+    """The first ten places, and how many more there are; only the first says the file's name.
+
+    >>> listed(["a.csv line 3", "a.csv line 7"])
+    'a.csv line 3, line 7'
+    """
+    file = places[0].partition(" line ")[0]
+    shown = [places[0], *(place.removeprefix(f"{file} ") for place in places[1:LISTED])]
+    more = f" and {len(places) - LISTED:,} more" if len(places) > LISTED else ""
+    return ", ".join(shown) + more
+
+
+def _incomplete(places: Sequence[str]) -> str:
+    if len(places) == 1:
+        return f"{places[0]}: the row has no text or no label"
+    return f"{len(places):,} rows have no text or no label: {listed(places)}"
+
+
 def _append(rows: Rows, raw: Raw, task: Task) -> None:
     label = label_of(raw.label, task)
+    if label is None and str(raw.label) == "-1":
+        raise DataProblem(
+            f"{raw.place}: -1 hides the label, so these rows are for prediction only",
+            fix="tokbench predict RUN --data FILE predicts them; train on rows whose labels are known",
+        )
     if label is None:
         wanted = known_labels(task)
         raise DataProblem(
@@ -76,4 +101,4 @@ def _append(rows: Rows, raw: Raw, task: Task) -> None:
 
 def _row_fix(task: Task) -> str:
     columns = ", ".join((*task.tsv_texts, task.tsv_label))
-    return f"fill in {columns} of that row, or take the row out"
+    return f"fill in {columns}, take the rows out, or leave them out with --skip-incomplete"

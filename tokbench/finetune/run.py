@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 ROUNDING = 1e-4  # a GPU may add in another order; on a CPU in fp32 the difference is 0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One look at the dev rows: after which step, in which epoch, at which train loss since the last look."""
+
+    step: int
+    epoch: float
+    loss: float
+    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +47,11 @@ class Run:
     no_gradient: tuple[str, ...]  # tokens of the train rows whose embedding never got a gradient
     notes: tuple[str, ...]
     output: str
+    classes: Mapping[str, int] = field(default_factory=dict)  # train rows (tagged: words) of each label
+    engine: str = "loop"
+    kept_step: int = 0  # the step whose weights were saved
+    losses: tuple[float, ...] = ()  # of the train batches, one a step
+    evaluations: tuple[Evaluation, ...] = ()
 
     @property
     def beats_majority(self) -> bool:

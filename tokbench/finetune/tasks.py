@@ -1,6 +1,7 @@
 """The GLUE tasks as rows of data: what stands where in their files, their labels, metrics and sizes.
 
-Nothing else in the house knows a task by its name, so all of them run through the same path.
+Nothing else in the house knows a task by its name, so all of them run through the same path; a task on
+someone's own rows, or on words with tags, is one more Task, made from what stands in the files.
 Sizes are those of the official release; qqp's train file holds three rows with missing fields besides.
 """
 
@@ -21,9 +22,19 @@ class Split:
     rows: int
 
 
+@dataclass(frozen=True)
+class Hidden:
+    """Rows whose labels only gluebenchmark.com knows: their file, split and number, the file it takes."""
+
+    file: str
+    hub: str
+    rows: int
+    submission: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One GLUE task."""
+    """What a model is asked: one of GLUE, or one made from someone's own files."""
 
     name: str  # also the name of its configuration on the hub
     folder: str  # as the official archive calls it
@@ -37,14 +48,22 @@ class Task:
     metrics: tuple[str, ...] = ("accuracy",)  # the first is compared with the majority class
     train_rows: int = 0
     evaluation: tuple[Split, ...] = ()
+    tests: tuple[Hidden, ...] = ()  # rows to predict
     incomplete: int = 0  # rows with missing fields known to be in the official train file
-    example: tuple[str, ...]  # text, or two texts, then the label
-    about: str
+    unit: str = ""  # what carries a label of its own: "word" or "character"; empty: the whole row
+    all_pieces: bool = False  # whether a word's later pieces are labelled too, as its continuation
+    example: tuple[str, ...] = ()  # text, or two texts, then the label
+    about: str = ""
 
     @property
     def regression(self) -> bool:
         """Whether a row has a score instead of a class."""
         return self.scores is not None
+
+    @property
+    def tagging(self) -> bool:
+        """Whether each word or character has a label of its own."""
+        return self.unit != ""
 
     @property
     def trainable(self) -> bool:
@@ -58,6 +77,10 @@ class Task:
 
 def _dev(rows: int) -> tuple[Split, ...]:
     return (Split("dev", "dev.tsv", "validation", rows),)
+
+
+def _test(rows: int, name: str) -> tuple[Hidden, ...]:
+    return (Hidden("test.tsv", "test", rows, f"{name}.tsv"),)
 
 
 _NUMBERS = ("0", "1")
@@ -75,6 +98,7 @@ _ROWS = (
         metrics=("matthews",),
         train_rows=8_551,
         evaluation=_dev(1_043),
+        tests=_test(1_063, "CoLA"),
         example=("The kettle has been boiling since noon.", "acceptable"),
         about="Is the sentence good English grammar?",
     ),
@@ -87,6 +111,7 @@ _ROWS = (
         tsv_labels=_NUMBERS,
         train_rows=67_349,
         evaluation=_dev(872),
+        tests=_test(1_821, "SST-2"),
         example=("a warm and quietly funny film", "positive"),
         about="Does the film critic like it?",
     ),
@@ -101,6 +126,7 @@ _ROWS = (
         metrics=("accuracy", "f1"),
         train_rows=3_668,
         evaluation=_dev(408),
+        tests=_test(1_725, "MRPC"),
         example=("The ferry left at nine.", "It was nine when the ferry sailed.", "equivalent"),
         about="Do two sentences from the news say the same?",
     ),
@@ -115,6 +141,7 @@ _ROWS = (
         metrics=("accuracy", "f1"),
         train_rows=363_846,
         evaluation=_dev(40_430),
+        tests=_test(390_965, "QQP"),
         incomplete=3,
         example=("How do I clean a wool rug?", "What is wool made of?", "not_duplicate"),
         about="Do two questions ask the same?",
@@ -129,6 +156,7 @@ _ROWS = (
         metrics=("pearson", "spearman"),
         train_rows=5_749,
         evaluation=_dev(1_500),
+        tests=_test(1_379, "STS-B"),
         example=("A child is feeding ducks.", "A girl feeds some birds.", "3.6"),
         about="How alike are two sentences, from 0 to 5?",
     ),
@@ -144,6 +172,10 @@ _ROWS = (
             Split("matched", "dev_matched.tsv", "validation_matched", 9_815),
             Split("mismatched", "dev_mismatched.tsv", "validation_mismatched", 9_832),
         ),
+        tests=(
+            Hidden("test_matched.tsv", "test_matched", 9_796, "MNLI-m.tsv"),
+            Hidden("test_mismatched.tsv", "test_mismatched", 9_847, "MNLI-mm.tsv"),
+        ),
         example=("The shop shuts at six.", "You can buy bread there at eight.", "contradiction"),
         about="Does the second sentence follow from the first?",
     ),
@@ -155,6 +187,7 @@ _ROWS = (
         labels=("entailment", "not_entailment"),
         train_rows=104_743,
         evaluation=_dev(5_463),
+        tests=_test(5_463, "QNLI"),
         example=("Where is the old mill?", "The old mill stands by the river.", "entailment"),
         about="Does the sentence hold the answer to the question?",
     ),
@@ -166,6 +199,7 @@ _ROWS = (
         labels=("entailment", "not_entailment"),
         train_rows=2_490,
         evaluation=_dev(277),
+        tests=_test(3_000, "RTE"),
         example=("The bridge opened in May.", "The bridge has never opened.", "not_entailment"),
         about="Does the second text follow from the first?",
     ),
@@ -178,6 +212,7 @@ _ROWS = (
         tsv_labels=_NUMBERS,
         train_rows=635,
         evaluation=_dev(71),
+        tests=_test(146, "WNLI"),
         example=("The box missed the shelf because it was low.", "The shelf was low.", "entailment"),
         about="Is the pronoun read right? Dev is built to mislead.",
     ),
@@ -188,12 +223,28 @@ _ROWS = (
         tsv_texts=("sentence1", "sentence2"),
         labels=_NLI,
         metrics=("matthews",),
+        tests=(Hidden("diagnostic.tsv", "test", 1_104, "AX.tsv"),),
         example=("The dog did not bark.", "The dog barked.", "contradiction"),
         about="1,104 hard rows to predict with a model trained on mnli.",
     ),
 )
 
 TASKS: dict[str, Task] = {task.name: task for task in _ROWS}
+OWN, NER = "own", "ner"  # made from someone's files: rows with a class or a score; words with tags
+ALL = "all"  # the nine that can be trained
+
+
+def must_be_trainable(name: str) -> None:
+    """Nothing, or an error when no task has that name or there is nothing to train it on."""
+    if name in (OWN, NER, ALL):
+        return
+    if name not in TASKS:
+        raise AskedWrongly(f"no task is called {name!r}", fix=did_you_mean(name, (*TASKS, OWN, NER, ALL)))
+    if not TASKS[name].trainable:
+        raise AskedWrongly(
+            f"{name} has no rows to train on; it is for predictions of a model trained on mnli",
+            fix=f"tokbench finetune --task mnli -o run, then tokbench predict run --task {name}",
+        )
 
 
 def task_named(name: str) -> Task:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tokbench.finetune.demo import Demo
 from tokbench.finetune.environment import Environment
 from tokbench.finetune.run import Run
 from tokbench.finetune.tasks import Task
 from tokbench.report import checking, growing, making
-from tokbench.report.parts import Facts, Grid, Headline, Part
+from tokbench.report.parts import Curve, Facts, Grid, Headline, Part
+from tokbench.report.svg import picture
+
+MOST_CLASSES = 8
 
 
 def tasks(result: Mapping[str, Task]) -> Iterator[Part]:
@@ -38,14 +41,22 @@ def run(result: Run) -> Iterator[Part]:
     ]
     yield Grid(("metric", "this run", "constant answer"), rows, right=("this run", "constant answer"))
     yield Facts([*_fed(result), *_proved(result)])
+    if len(result.evaluations) > 1:
+        yield curve(result)
     if result.notes:
         yield Grid(("worth knowing",), [(note,) for note in result.notes])
 
 
 def _fed(result: Run) -> Iterator[tuple[str, object]]:
     yield "train rows", f"{result.train_rows:,} ({result.tokens:,} tokens, {result.truncated:,} rows cut)"
+    if result.classes:
+        yield "classes", _shares(result.classes)
     yield "steps", f"{result.steps:,} at learning rate {result.learning_rate:g}, last loss {result.loss:.4f}"
     yield "speed", f"{result.rows_per_second:,.0f} rows a second on {result.device} in {result.precision}"
+    yield (
+        "weights",
+        f"of step {result.kept_step:,}, after {len(result.evaluations)} evaluations, by {result.engine}",
+    )
     yield "padding", f"{result.padding:.1%} of the real tokens"
     yield "peak memory", f"{result.peak_memory_mb:,.0f} MB"
 
@@ -54,6 +65,15 @@ def _proved(result: Run) -> Iterator[tuple[str, object]]:
     yield "loaded again", f"logits differ by {result.reload_difference:g}; same ids: {_yes(result.same_ids)}"
     for token, fate in result.new_tokens.items():
         yield f"row of {token}", fate
+
+
+def _shares(classes: Mapping[str, int]) -> str:
+    """Each class and its share of the train rows, the most frequent first."""
+    total = sum(classes.values())
+    ranked = sorted(classes.items(), key=lambda each: -each[1])
+    shown = [f"{label} {count / total:.1%}" for label, count in ranked[:MOST_CLASSES]]
+    more = f" and {len(ranked) - MOST_CLASSES} more" if len(ranked) > MOST_CLASSES else ""
+    return ", ".join(shown) + more
 
 
 def _yes(fact: bool) -> str:
@@ -88,3 +108,25 @@ def environment(result: Environment) -> Iterator[Part]:
             *((name, installed or "not installed") for name, installed in result.packages.items()),
         ]
     )
+
+
+def curve(result: Run) -> Curve:
+    """The loss on the train rows and every metric on the dev rows, step by step."""
+    looks = result.evaluations
+    series = [("train loss", _thinned(result.losses))]
+    for name in result.metrics:
+        series.append((name, [(each.step, each.metrics[name]) for each in looks]))
+    mark = [
+        (look.step, look.metrics[result.main[0]], "kept") for look in looks if look.step == result.kept_step
+    ]
+    return Curve(f"{result.task}: loss and metrics", "step", "value", series, marks=mark)
+
+
+def _thinned(losses: Sequence[float]) -> list[tuple[float, float]]:
+    """Some two hundred points of a long line, each the mean of the steps it stands for."""
+    size = max(1, len(losses) // 200)
+    cut = (losses[start : start + size] for start in range(0, len(losses), size))
+    return [(min((at + 1) * size, len(losses)), sum(some) / len(some)) for at, some in enumerate(cut)]
+
+
+DRAWINGS: Mapping[str, Callable[[Run], str]] = {"curve.svg": lambda result: picture(curve(result))}

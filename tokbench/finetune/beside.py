@@ -1,0 +1,102 @@
+"""What a run may bring besides itself: all tasks, every pooling, another tokenizer, answers to test rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from tokbench.errors import AskedWrongly
+from tokbench.finetune.finetune import finetune
+from tokbench.finetune.plan import Plan
+from tokbench.finetune.predicting import predict_with, questions_of
+from tokbench.finetune.run import Run
+from tokbench.finetune.several import Comparison, Glue, against, all_tasks, compare_poolings
+from tokbench.finetune.tasks import ALL, TASKS
+from tokbench.progress import Progress, silent
+
+ANSWERS = "predictions"
+Done = Run | Glue | Comparison
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What is asked beside one run; at most one of the comparisons."""
+
+    predict: bool = False  # answer the test rows, in the files that gluebenchmark.com takes
+    compare_pooling: bool = False
+    baseline: str | None = None  # another tokenizer
+
+    def __post_init__(self) -> None:
+        if self.compare_pooling and self.baseline is not None:
+            raise AskedWrongly(
+                "--compare-pooling and --baseline are two comparisons", fix="make one after the other"
+            )
+
+
+def carry(
+    plan: Plan,
+    beside: Beside,
+    *,
+    force: bool = False,
+    resume: bool = False,
+    drawings: Mapping[str, Callable[[Run], str]] | None = None,
+    progress: Progress = silent,
+) -> Done:
+    """One run, or several where all tasks, all poolings or another tokenizer are asked for.
+
+    Test rows are looked for before anything is trained; their answers lie in the output, below predictions.
+    """
+    train = partial(finetune, force=force, resume=resume, drawings=drawings, progress=progress)
+    if beside.predict:
+        train = partial(_and_predict, train=train, strict=plan.task != ALL, progress=progress)
+    if plan.task == ALL:
+        if beside.compare_pooling or beside.baseline is not None:
+            raise AskedWrongly("a comparison is made on one task", fix="--task sst2, say")
+        return all_tasks(plan, train, force=force)
+    if beside.compare_pooling:
+        return compare_poolings(plan, train, force=force)
+    if beside.baseline is not None:
+        return against(plan, beside.baseline, train, force=force)
+    return train(plan)
+
+
+def in_words(done: Done) -> str:
+    """The result in one line."""
+    match done:
+        case Run(metrics=metrics):
+            return ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        case Glue(runs=runs, average=average):
+            return f"GLUE {average:.1f} over {', '.join(runs)}"
+        case Comparison(runs=runs):
+            return "; ".join(f"{name}: {in_words(run)}" for name, run in runs.items())
+
+
+def _and_predict(plan: Plan, *, train: Callable[[Plan], Run], strict: bool, progress: Progress) -> Run:
+    """Train, and answer the test rows; where there are none, an error before or a note afterwards."""
+    names = [plan.task] + (["ax"] if plan.task == "mnli" else [])
+    found = {name: _why_not(plan, name) for name in names}
+    if strict and found[plan.task]:
+        raise AskedWrongly(
+            f"nothing was trained, there is nothing to predict: {found[plan.task]}", fix="leave out --predict"
+        )
+    run = train(plan)
+    notes = [f"{name} was not predicted: {why}" for name, why in found.items() if why]
+    for name in (name for name in names if not found[name]):
+        folder = Path(plan.output)
+        written = predict_with(folder, plan, name, into=folder / ANSWERS, progress=progress)
+        notes += [f"{rows:,} answers are in {path}" for path, rows in written.rows.items()]
+        notes += written.notes
+    return replace(run, notes=(*run.notes, *notes))
+
+
+def _why_not(plan: Plan, name: str) -> str:
+    """Why the test rows of a task cannot be had; nothing when they can."""
+    if name not in TASKS or plan.reading.columns:
+        return "files of your own have no test rows; afterwards: tokbench predict RUN --data FILE"
+    try:
+        questions_of(plan, TASKS[name])
+    except AskedWrongly as problem:
+        return str(problem)
+    return ""

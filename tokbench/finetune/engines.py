@@ -1,0 +1,46 @@
+"""What can train a model: each engine is a function like the loop's, loaded when it is asked for."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import nn
+
+from tokbench.finetune.batches import Batches
+from tokbench.finetune.checkpoints import Keeper
+from tokbench.finetune.loop import Fit, fit
+from tokbench.finetune.machine import Machine
+from tokbench.finetune.plan import Plan
+from tokbench.finetune.watching import Watch
+from tokbench.progress import Progress
+
+
+class Engine(Protocol):
+    """Trains a model in place: the plan's seed, batches, rates and clipping, so that results agree."""
+
+    def __call__(
+        self,
+        model: nn.Module,
+        batches: Batches,
+        plan: Plan,
+        *,
+        rate: float,
+        machine: Machine,
+        watch: Watch,
+        keeper: Keeper | None,
+        progress: Progress,
+    ) -> Fit:
+        """Train, and say what came of it."""
+
+
+def engine_named(name: str) -> Engine:
+    """The engine of one of the names in plan.ENGINES."""
+    if name == "trainer":
+        from tokbench.finetune.trainer import fit as trainer
+
+        return trainer
+    if name == "lightning":
+        from tokbench.finetune.lightning import fit as lightning
+
+        return lightning
+    return fit

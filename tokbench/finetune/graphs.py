@@ -1,0 +1,101 @@
+"""Whole training steps as CUDA graphs: one launch instead of a thousand, where rows are short.
+
+A step of a BERT on short rows computes for less time than Python needs to launch it. Rows are padded to a
+multiple of 8, so a task has a dozen shapes; each is run once as it is, then captured, then replayed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+from tokbench.finetune.encoding import Ids
+from tokbench.finetune.machine import Machine
+from tokbench.finetune.settings import Settings
+from tokbench.finetune.stepping import Stepper
+from tokbench.finetune.team import Team
+
+MULTIPLE = 8  # widths: bf16 matrix units want it, and a dozen graphs are enough
+LONGEST = 8_192  # tokens in a batch: above it a step computes long enough to hide its launches
+
+
+def replayable(settings: Settings, machine: Machine, team: Team) -> bool:
+    """Whether steps are to be captured: on one GPU, with whole batches."""
+    return machine.gpu and settings.graphs != "off" and settings.accumulate == 1 and team.size == 1
+
+
+def bucket(width: int, most: int) -> int:
+    """The width a batch is padded to.
+
+    >>> [bucket(width, 64) for width in (1, 8, 9, 63)]
+    [8, 8, 16, 64]
+    """
+    return min(-(-width // MULTIPLE) * MULTIPLE, most)
+
+
+@dataclass
+class Captured:
+    """A graph, the row numbers it reads and the loss it leaves."""
+
+    graph: torch.cuda.CUDAGraph
+    rows: torch.Tensor
+    loss: torch.Tensor
+
+
+@dataclass
+class GraphStepper(Stepper):
+    """A stepper that replays steps of a shape it has met before; others it computes like its parent."""
+
+    captured: dict[int, Captured] = field(default_factory=dict)
+    met: set[int] = field(default_factory=set)
+    capturing: bool = True
+
+    def __call__(self, rows: Ids) -> torch.Tensor:
+        """Learn from these rows; their mean loss."""
+        width = bucket(int(self.feeder.lengths[rows].max()), self.batches.feed.max_length)
+        whole = len(rows) == self.batches.size and self.parts == 1
+        if not self.capturing or not whole or width * len(rows) > LONGEST:
+            return super().__call__(rows)
+        if width not in self.met:  # the first time makes what a capture may not make: workspaces, states
+            self.met.add(width)
+            return self._beside(rows)
+        if width not in self.captured and not self._capture(rows, width):
+            return super().__call__(rows)
+        found = self.captured[width]
+        assert self.feeder.flat is not None
+        found.rows.copy_(self.feeder.flat.numbers(rows), non_blocking=True)
+        found.graph.replay()
+        return found.loss.clone()
+
+    def _beside(self, rows: Ids) -> torch.Tensor:
+        """A plain step on a stream of its own, as captures want the one before them."""
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            loss = super().__call__(rows)
+        torch.cuda.current_stream().wait_stream(stream)
+        return loss
+
+    def _capture(self, rows: Ids, width: int) -> bool:
+        """Record a step of this width; False where the model does something that cannot be recorded."""
+        flat = self.feeder.flat
+        assert flat is not None
+        numbers = flat.numbers(rows)
+        graph = torch.cuda.CUDAGraph()
+        pool = next(iter(self.captured.values())).graph.pool() if self.captured else None
+        torch.cuda.synchronize()
+        try:
+            with torch.cuda.graph(graph, pool=pool):
+                with self.machine.autocast():
+                    loss = self.model(**flat.cut(numbers, width)).loss
+                loss.backward()
+                self.finish()
+                kept = loss.detach()
+        except RuntimeError as problem:
+            self.capturing = False
+            self.optimizer.zero_grad(set_to_none=True)
+            self.notes.append(f"steps are not replayed as graphs: {str(problem).splitlines()[0][:120]}")
+            return False
+        self.captured[width] = Captured(graph, numbers, kept)
+        return True

@@ -1,0 +1,95 @@
+"""What `--set` can change beside the plan: how a run warms up, cuts its batches, stops, keeps and tells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from tokbench.errors import AskedWrongly, did_you_mean
+
+MODES = ("max", "min")
+KEPT = ("best", "last")
+REPORTS = ("", "tensorboard")
+POOLINGS = ("own", "cls", "mean", "max", "last")
+WORDS = {
+    "mode": MODES,
+    "keep": KEPT,
+    "report_to": REPORTS,
+    "graphs": ("auto", "on", "off"),
+    "pooling": POOLINGS,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The choices that most runs leave alone; the same names mean the same to every engine."""
+
+    warmup: float = 0.06  # share of the steps in which the learning rate rises
+    weight_decay: float = 0.01  # not on biases and norms
+    clip: float = 1.0  # the length a gradient is cut to; 0 cuts nothing
+    accumulate: int = 1  # parts a batch is computed in; one step of the optimizer follows them all
+    evaluate_every: int = 0  # steps; 0: at the end of every epoch
+    patience: int = 0  # evaluations without a better metric that end the run; 0: none do
+    metric: str = ""  # what better is measured by: a metric of the task, or loss; "": the task's first
+    mode: str = "max"  # whether more of it is better, or less
+    keep: str = "best"  # whose weights are saved: those of the best evaluation, or the last ones
+    save_every: int = 0  # steps between checkpoints; 0: one every two minutes
+    fast_dev_run: int = 0  # batches of each split to go through, to see that all works; 0: all of them
+    report_to: str = ""  # tensorboard: its event files are written into the output
+    pooling: str = "own"  # how a row's vectors become one; own: as the model's kind does
+    graphs: str = "auto"  # on a GPU: replay whole steps as CUDA graphs; auto does where the engine can
+
+    def __post_init__(self) -> None:
+        for name, known in WORDS.items():
+            value = getattr(self, name)
+            if value not in known:
+                raise AskedWrongly(
+                    f"{name} cannot be {value!r}", fix=did_you_mean(value, filter(None, known))
+                )
+        _require("warmup", self.warmup, 0 <= self.warmup < 1, "a share, from 0 to below 1")
+        for name in ("weight_decay", "clip"):
+            value = getattr(self, name)
+            _require(name, value, math.isfinite(value) and value >= 0, "0 or more")
+        for name, lowest in LOWEST.items():
+            value = getattr(self, name)
+            _require(name, value, lowest <= value < 2**32, f"{lowest} or more")
+
+
+LOWEST = {
+    "accumulate": 1,
+    "evaluate_every": 0,
+    "patience": 0,
+    "save_every": 0,
+    "fast_dev_run": 0,
+}
+NAMES = tuple(each.name for each in fields(Settings))
+
+
+def settings_of(given: Mapping[str, str], *, others: tuple[str, ...] = ()) -> Settings:
+    """The settings that words name; AskedWrongly for a name nobody knows or a value of another kind.
+
+    `others` are names that the plan's engine knows besides, and that are left to it.
+    """
+    unknown = [name for name in given if name not in NAMES and name not in others]
+    if unknown:
+        raise AskedWrongly(
+            f"there is no setting {unknown[0]!r}", fix=did_you_mean(unknown[0], NAMES + others)
+        )
+    return Settings(**{name: _read(name, word) for name, word in given.items() if name in NAMES})
+
+
+def _read(name: str, word: str) -> Any:  # noqa: ANN401  int, float or str, as the field is
+    """A word as the kind of value that the setting has."""
+    kind = type(getattr(Settings, name))
+    try:
+        return kind(word)
+    except ValueError as problem:
+        wanted = "a whole number" if kind is int else "a number"
+        raise AskedWrongly(f"{name} is {word!r}", fix=f"give {name} {wanted}") from problem
+
+
+def _require(name: str, value: float, fits: bool, wanted: str) -> None:
+    if not fits:
+        raise AskedWrongly(f"{name} is {value}", fix=f"give {name} {wanted}")
