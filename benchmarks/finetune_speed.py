@@ -69,7 +69,7 @@ def main() -> None:
 
 def _table(said: dict[str, list[dict[str, Any]]], *, gpu: bool, title: str) -> Table:
     unit = "rows/s" if gpu else "rows per CPU s"
-    header = ("way", unit, "loop is", "real tokens/s", "of peak", "wall s", "peak MB", "accuracy")
+    header = ("way", unit, "loop is", "real tokens/s", "padding", "of peak", "wall s", "peak MB", "accuracy")
     table = Table(title, header, notes=[here(), f"medians of {len(next(iter(said.values())))} seeds"])
     clock = "wall" if gpu else "cpu"
     speeds = {way: median(each["rows"] / each[clock] for each in runs) for way, runs in said.items()}
@@ -82,6 +82,7 @@ def _table(said: dict[str, list[dict[str, Any]]], *, gpu: bool, title: str) -> T
                 speeds[way],
                 faster,
                 middle["tokens"] / middle[clock],
+                f"{middle['padding']:.1%}",
                 f"{middle['share_of_peak']:.1%}",
                 middle["wall"],
                 middle["memory_mb"],

@@ -67,7 +67,7 @@ class Texts:
         assert self.data
         yield from self.data.glob(f"{language}*.txt")
         for packed in self.data.glob(f"{language}*.txt.xz"):
-            path = self.work / packed.stem
+            path = self.work / f"whole-{packed.stem}"
             if not path.exists():
                 with lzma.open(packed) as source, path.open("wb") as target:
                     shutil.copyfileobj(source, target, MB)

@@ -133,8 +133,8 @@ def equality(texts: Texts, size: str, rounds: int) -> Table:
             if corpus is None:
                 continue
             for vocab_size in sizes:
-                equal = _equal(preset, corpus, vocab_size)
-                table.rows.append([preset, language, megabytes, f"{vocab_size:,}", "yes" if equal else "NO"])
+                said = _equal(preset, corpus, vocab_size)
+                table.rows.append([preset, language, megabytes, f"{vocab_size:,}", said])
     table.notes += [
         "compared to the byte: --engine compiled and --engine library",
         "BPE: the library's trainer; WordPiece: the library's words and the reference learner, since the "
@@ -143,16 +143,28 @@ def equality(texts: Texts, size: str, rounds: int) -> Table:
     return table
 
 
-def _equal(preset: str, corpus: Path, vocab_size: int) -> bool:
+def _equal(preset: str, corpus: Path, vocab_size: int) -> str:
+    """Whether both engines write the same bytes, or refuse in the same words."""
     recipe = corpus.with_name(f"{preset}.toml")
     recipe.write_text(run(tokbench("presets", preset)).said, encoding="utf-8")
-    folders = [corpus.with_name(f"{preset}-{engine}") for engine in ("compiled", "library")]
-    for folder in folders:
-        engine = folder.name.rpartition("-")[2]
-        words = ("build", recipe, corpus, "-o", folder, "--set", f"vocab_size={vocab_size}")
+    made = [_made(recipe, corpus, vocab_size, engine) for engine in ("compiled", "library")]
+    if made[0] != made[1]:
+        return "NO"
+    return "yes" if isinstance(made[0], bytes) else "yes: both refuse, there are more characters than that"
+
+
+def _made(recipe: Path, corpus: Path, vocab_size: int, engine: str) -> bytes | str:
+    """The tokenizer.json an engine writes, or its words where the size is too small for the characters."""
+    folder = corpus.with_name(f"{recipe.stem}-{engine}")
+    words = ("build", recipe, corpus, "-o", folder, "--set", f"vocab_size={vocab_size}")
+    try:
         run(tokbench(*words, "--engine", engine, "--force", "--quiet"))
-    first, second = ((folder / "tokenizer.json").read_bytes() for folder in folders)
-    return first == second
+    except SystemExit as refused:
+        _, _, error = str(refused).partition("Error: ")
+        if "too small" in error:
+            return error
+        raise
+    return (folder / "tokenizer.json").read_bytes()
 
 
 Part = Callable[[Texts, str, int], Table]

@@ -124,6 +124,18 @@ def by_loop(model: Any, batches: Batches, plan: Plan, asked: argparse.Namespace)
     return list(fit(model, batches, plan, rate=asked.rate, machine=machine_of(plan)).notes)
 
 
+def computed(asked: argparse.Namespace, rows: list[list[int]], batches: Batches) -> int:
+    """Tokens that are computed, padding included; for the Trainer in an order like that which it draws."""
+    real = asked.epochs * sum(map(len, rows))
+    if asked.way == "loop":
+        return round((1 + batches.padding(asked.epochs)) * real)
+    if asked.way == "padded":
+        return WIDTH * len(rows) * asked.epochs
+    lengths = np.random.default_rng(asked.seed).permutation([len(row) for row in rows])
+    cut = [lengths[start : start + asked.batch] for start in range(0, len(rows), asked.batch)]
+    return asked.epochs * sum(int(each.max()) * len(each) for each in cut)
+
+
 def peak_flops(precision: str) -> float:
     """Multiplications and additions a second, and on a CPU a CPU second, of a large product of matrices."""
     gpu = torch.cuda.is_available()
@@ -191,6 +203,7 @@ def main() -> None:
         "accuracy": float((logits.argmax(axis=1) == held.labels).mean()),
         "share_of_peak": 6 * inner * tokens / clock / peak_flops(asked.precision),
         "memory_mb": memory,
+        "padding": computed(asked, train[0], batches) / tokens - 1,
         "whole_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "notes": notes,
     }

@@ -36,6 +36,20 @@ def test_a_uniform_model_needs_log2_of_its_rows_a_token(saved, corpora, trained)
     assert [each.model for each in result.tokenizers] == ["uniform", None]
 
 
+def test_progress_is_told_up_to_the_last_token(saved, corpora, trained):
+    told = []
+    compare(
+        [saved["bpe"]],
+        [str(corpora["en"])],
+        scorers=[Uniform(1024)],
+        progress=lambda *words: told.append(words),
+    )
+    tokens = sum(len(trained["bpe"].encode(text, add_special_tokens=False).ids) for text in ENGLISH)
+    steps = [words for words in told if words[0] == "uniform on en"]
+    assert steps[0] == ("uniform on en", 0, tokens)
+    assert steps[-1] == ("uniform on en", tokens, tokens)
+
+
 def test_a_model_of_another_tokenizer_is_refused_before_anything_is_read(saved):
-    with pytest.raises(AskedWrongly, match="has 99 rows and .* has ids up to .*: it is not the model"):
+    with pytest.raises(AskedWrongly, match=r"has 99 rows and .* has ids up to .*: it is not the model"):
         compare([saved["bpe"]], ["no-such-file"], scorers=[Uniform(99)])

@@ -204,3 +204,36 @@ def test_decode_shows_chips_to_eyes_and_the_text_alone_to_a_pipe(tokbench, bpe, 
     assert chips.replace("|", "").startswith("told ")
     assert "‹" in chips
     assert text == "told 바"
+
+
+def test_a_pair_is_traced_to_the_ids_of_one_input(tokbench, wordpiece):
+    said = tokbench("trace", wordpiece, "the clock", "--pair", "a lighthouse", "--json")
+    assert said.code == 0, said.err
+    trace = json.loads(said.out)
+    assert trace["schema"] == "tokbench/pair_trace/1"
+    encoded = tokbench("encode", wordpiece, "the clock", "--json")
+    ids = json.loads(encoded.out)["ids"]
+    assert trace["ids"][: len(ids)] == ids
+    kinds = {token["type_id"] for token in trace["tokens"]}
+    assert kinds == {0, 1}
+    said = tokbench("trace", wordpiece, "the clock", "--pair", "a lighthouse")
+    assert "second text · 0 text" in said.out
+    assert "3 put in" in said.out.splitlines()[0]
+
+
+@pytest.mark.parametrize("option", [("--why", "the"), ("--against", "wp")])
+def test_what_is_asked_of_one_text_is_refused_for_two(tokbench, wordpiece, option):
+    said = tokbench("trace", wordpiece, "the clock", "--pair", "a lighthouse", *option)
+    assert said.code == 2
+    assert f"{option[0]} is asked of one text, and --pair of two" in said.err
+
+
+def test_a_chip_of_a_page_says_where_its_token_is_from(tokbench, bpe):
+    said = tokbench("trace", bpe, "The 바", "--html", "t.html")
+    assert said.code == 0
+    page = Path("t.html").read_text(encoding="utf-8")
+    chips = re.findall(r'data-details="([^"]*)"', page)
+    [whole] = {chip for chip in chips if chip.startswith("The · ")}
+    assert re.fullmatch(r"The · id \d+ · characters 0–3 · bytes 54 68 65 · made by merge \d+", whole)
+    parts = [chip for chip in chips if "characters 4–5" in chip]
+    assert {re.search("bytes ([0-9A-F ]+)", chip)[1] for chip in parts} == {"EB", "B0", "94"}

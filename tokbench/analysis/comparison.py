@@ -159,7 +159,15 @@ def measure(name: str, corpus: Corpus, work: Work, ways: Ways) -> tuple[Ground, 
             ground,
             probe(tally.contender, closer),
             max_length=ways.max_length,
-            bits_per_byte=None if scorer is None else surprise(scorer, tally.contender, closer),
+            bits_per_byte=None
+            if scorer is None
+            else surprise(
+                scorer,
+                tally.contender,
+                closer,
+                stage=f"{scorer.name} on {name}",
+                progress=work.progress,
+            ),
         )
         for tally, scorer in zip(tallies, work.scorers, strict=True)
     ]

@@ -9,6 +9,9 @@ from typing import Protocol
 from tokbench.analysis.contender import Contender
 from tokbench.analysis.ratios import bits_per_byte
 from tokbench.errors import AskedWrongly
+from tokbench.progress import Progress, silent
+
+AT_ONCE = 32  # texts between two words of progress
 
 
 class Scorer(Protocol):
@@ -35,9 +38,20 @@ def ensure_pairs(contenders: Sequence[Contender], scorers: Sequence[Scorer | Non
             )
 
 
-def surprise(scorer: Scorer, contender: Contender, texts: Sequence[str]) -> float:
-    """Bits per byte of these texts: the tokenizer writes their ids, the model says how likely they are."""
+def surprise(
+    scorer: Scorer, contender: Contender, texts: Sequence[str], *, stage: str, progress: Progress = silent
+) -> float:
+    """Bits per byte of these texts: the tokenizer writes their ids, the model says how likely they are.
+
+    A model takes long, so progress is told in tokens, under the name of this stage.
+    """
     [encoded] = contender.stream([list(texts)])
     ids = [encoded.ids[start:end].tolist() for start, end in pairwise(encoded.starts.tolist())]
-    utf8_bytes = sum(len(text.encode()) for text in texts)
-    return bits_per_byte(bits=scorer.bits(ids), utf8_bytes=utf8_bytes)
+    bits, done, whole = 0.0, 0, len(encoded.ids)
+    for begin in range(0, len(ids), AT_ONCE):
+        several = ids[begin : begin + AT_ONCE]
+        progress(stage, done, whole)
+        bits += scorer.bits(several)
+        done += sum(map(len, several))
+    progress(stage, done, whole)
+    return bits_per_byte(bits=bits, utf8_bytes=sum(len(text.encode()) for text in texts))

@@ -13,6 +13,7 @@ from tokbench.blocks.tracing.cuts import cuts_of, why_span
 from tokbench.blocks.tracing.frame import decoder_steps, steps_after
 from tokbench.blocks.tracing.pieces import steps_of
 from tokbench.blocks.tracing.probe import stages
+from tokbench.blocks.tracing.reasons import Model
 from tokbench.blocks.tracing.spelling import Speller
 from tokbench.blocks.tracing.steps import Step, Token, Trace
 from tokbench.blocks.tracing.words import model_of, model_step
@@ -30,27 +31,20 @@ def follow(
     Where the tokenizer encodes at random (dropout, sampling), the trace is of its way without chance, and
     says so. Raises AskedWrongly for a text that is too long or that the library cannot encode.
     """
-    if len(text) > LONGEST:
-        raise AskedWrongly(
-            f"the text has {len(text):,} characters, and a trace shows up to {LONGEST:,}",
-            fix="trace a sentence of it, or see all of it with tokbench encode",
-        )
+    ensure_short(text)
     raw = json.loads(tokenizer.to_str())
-    tokenizer, raw, notes = _without_chance(tokenizer, raw)
-    encoding = _encoded(tokenizer, text, name)
-    seen = tuple(stages(tokenizer, raw, text))
-    before = tuple(steps_of(tokenizer, seen, text))
-    model = model_of(raw)
-    speller = Speller(raw)
-    modelled = model_step(model, raw, seen[-1].pieces, before[-1].pieces, text)
-    after = tuple(steps_after(tokenizer, raw, modelled.tokens, encoding))
-    steps = (*before, modelled, *after, *decoder_steps(tokenizer, raw, encoding.ids))
+    tokenizer, raw, notes = without_chance(tokenizer, raw)
+    encoding = encoded(tokenizer, name, text)
+    model, speller = model_of(raw), Speller(raw)
+    begun = up_to_the_model(tokenizer, raw, model, text)
+    after = tuple(steps_after(tokenizer, raw, begun[-1].tokens, encoding))
+    steps = (*begun, *after, *decoder_steps(tokenizer, raw, encoding.ids))
     decoded = tokenizer.decode(encoding.ids, skip_special_tokens=True)
     trace = Trace(
         tokenizer=name,
         text=text,
         steps=steps,
-        cuts=tuple(cuts_of((*before, modelled), model, speller)),
+        cuts=tuple(cuts_of(begun, model, speller)),
         ids=tuple(encoding.ids),
         tokens=_final(steps),
         decoded=decoded,
@@ -62,6 +56,24 @@ def follow(
     return replace(trace, why=why_span(trace, model, *span, speller)) if span else trace
 
 
+def ensure_short(text: str) -> None:
+    """Raise AskedWrongly for a text of which nobody would read a trace."""
+    if len(text) > LONGEST:
+        raise AskedWrongly(
+            f"the text has {len(text):,} characters, and a trace shows up to {LONGEST:,}",
+            fix="trace a sentence of it, or see all of it with tokbench encode",
+        )
+
+
+def up_to_the_model(
+    tokenizer: Tokenizer, raw: Mapping[str, Any], model: Model, text: str
+) -> tuple[Step, ...]:
+    """The steps of a text from the text itself to its tokens, before anything is put around them."""
+    seen = tuple(stages(tokenizer, raw, text))
+    before = tuple(steps_of(tokenizer, seen, text))
+    return (*before, model_step(model, raw, seen[-1].pieces, before[-1].pieces, text))
+
+
 def modelled_ids(steps: tuple[Step, ...]) -> tuple[int, ...]:
     """The ids that the steps end with."""
     return tuple(token.id for token in _final(steps))
@@ -71,16 +83,17 @@ def _final(steps: tuple[Step, ...]) -> tuple[Token, ...]:
     return next(step.tokens for step in reversed(steps) if step.kind != "decoder")
 
 
-def _encoded(tokenizer: Tokenizer, text: str, name: str) -> Encoding:
+def encoded(tokenizer: Tokenizer, name: str, text: str, second: str | None = None) -> Encoding:
+    """What the library makes of a text, or of two; AskedWrongly for one that it cannot encode."""
     try:
-        return tokenizer.encode(text)
+        return tokenizer.encode(text, second)
     except Exception as error:  # the library's errors have no class of their own
         raise AskedWrongly(
             f"{name} cannot encode this text: {error}", fix=f"tokbench check {name}"
         ) from error
 
 
-def _without_chance(
+def without_chance(
     tokenizer: Tokenizer, raw: Mapping[str, Any]
 ) -> tuple[Tokenizer, Mapping[str, Any], tuple[str, ...]]:
     """The same tokenizer where nothing is drawn at random, and a note where something was."""

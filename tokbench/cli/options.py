@@ -10,13 +10,17 @@ from typer import Argument, Option
 
 from tokbench.errors import AskedWrongly
 
-Corpus = Annotated[
-    list[str],
-    Argument(
-        help="Files, folders, globs, or - for stdin: txt csv tsv json jsonl parquet .gz .zst .xz .bz2.",
-        show_default=False,
-    ),
+CORPUS = "Files, folders, globs, or - for stdin: txt csv tsv json jsonl parquet .gz .zst .xz .bz2."
+Corpus = Annotated[list[str], Argument(help=CORPUS, show_default=False)]
+CorpusOrCounts = Annotated[
+    list[str] | None,
+    Argument(help=f"{CORPUS} None with --counts.", show_default=False),
 ]
+Counts = Annotated[
+    Path | None,
+    Option("--counts", help="Train on counted words, from tokbench count, instead.", show_default=False),
+]
+Cased = Annotated[bool, Option("--cased", help="Keep upper and lower case apart.")]
 Tokenizer = Annotated[
     str,
     Argument(help="A tokenizer's folder, a tokenizer.json, or a name on the hub.", show_default=False),
@@ -28,6 +32,12 @@ Output = Annotated[
 Folder = Annotated[Path, Option("--output", "-o", help="The folder to write.", show_default=False)]
 Force = Annotated[bool, Option("--force", "-f", help="Replace what is there, once the new is complete.")]
 AsJson = Annotated[bool, Option("--json", help="Print the result as JSON.")]
+Html = Annotated[
+    Path | None, Option("--html", help="Write the result as a page for a browser, too.", metavar="FILE")
+]
+Plot = Annotated[
+    Path | None, Option("--plot", help="Write its curves as pictures, .svg or .png.", metavar="FILE")
+]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="No progress, no hints.")]
 Column = Annotated[
     str | None,

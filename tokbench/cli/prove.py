@@ -109,6 +109,7 @@ def finetune(
     report_to: ReportTo = "",
     resume: Resume = False,
     notify: Notify = None,
+    html: o.Html = None,
     force: o.Force = False,
     json: o.AsJson = False,
     quiet: o.Quiet = False,
@@ -156,7 +157,7 @@ def finetune(
         run = carry(plan, wanted, force=force, resume=resume, drawings=proving.DRAWINGS, progress=progress)
         tell(in_words(run))
     if leading():
-        put(run, beside.done, "run", json=json)
+        put(run, beside.done, "run", json=json, html=html)
     raise typer.Exit(0 if run.proved else 1)
 
 

@@ -1,6 +1,11 @@
-"""Share: what others need to know about this machine."""
+"""Share: pages of results for others, and what they need to know about this machine."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
 
 from tokbench.cli import options as o
 from tokbench.cli.show import put
@@ -15,3 +20,22 @@ def env(json: o.AsJson = False) -> None:
     from tokbench.report import proving
 
     put(environment(), proving.environment, "environment", json=json)
+
+
+def report(
+    results: Annotated[
+        list[Path], Argument(help="Files that --json wrote: any command > result.json.", show_default=False)
+    ],
+    output: Annotated[Path, Option("--output", "-o", help="The page to write.")] = Path("report.html"),
+    title: Annotated[str, Option(help="The heading of the page.")] = "tokbench report",
+    force: o.Force = False,
+    json: o.AsJson = False,
+) -> None:
+    """Make one web page of saved results; it opens without a network.
+
+    Example: `tokbench check my-tok --json > check.json; tokbench report check.json -o report.html`
+    """
+    from tokbench.report import sharing
+    from tokbench.report.pages import gather
+
+    put(gather(results, output, title=title, force=force), sharing.page, "page", json=json)

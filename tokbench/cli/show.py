@@ -4,17 +4,65 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 import typer
 
+from tokbench.cli.streams import stdout_for_a_reader
+from tokbench.errors import TokbenchError
 from tokbench.report.parts import Part
 
 Result = TypeVar("Result")
 
 
-def put(result: Result, window: Callable[[Result], Iterable[Part]], kind: str, *, json: bool) -> None:
-    """Print a result on stdout through its window, or as JSON of this kind."""
+def put(
+    result: Result,
+    window: Callable[[Result], Iterable[Part]],
+    kind: str,
+    *,
+    json: bool,
+    html: Path | None = None,
+    plot: Path | None = None,
+    box: str = "",
+) -> None:
+    """Print a result on stdout through its window, or as JSON of this kind; also as a page or a picture.
+
+    A page or a picture of the same name is replaced: it is drawn from the result, which is the thing kept.
+    `box` is what `boxed` gives: a page in which a reader encodes a text of theirs.
+    """
+    if html:
+        from tokbench.report.html import Section
+        from tokbench.report.pages import in_words, write_page
+
+        words = in_words(kind)
+        write_page(html, f"tokbench {words}", [Section(words, list(window(result)))], live=box, force=True)
+        hint(f"the page: {html}")
+    if plot:
+        from tokbench.report.plots import save_plots
+
+        save_plots(window(result), plot, force=True)
+        hint(f"the picture: {plot}")
+    with stdout_for_a_reader():
+        _print(result, window, kind, json=json)
+
+
+def boxed(html: Path | None, tokenizers: Iterable[str], text: str = "") -> str:
+    """The box of a page for these tokenizers, when there is a page; only tokenizer.json can be carried."""
+    if html is None:
+        return ""
+    from tokbench.pretrained.folder import load
+    from tokbench.report.live import live
+
+    carried = {}
+    for name in tokenizers:
+        with suppress(TokbenchError):
+            carried[name] = load(name).raw
+    return live(carried, text) if carried else ""
+
+
+def _print(result: Result, window: Callable[[Result], Iterable[Part]], kind: str, *, json: bool) -> None:
     if json:
         from tokbench.report.machine import as_json
 

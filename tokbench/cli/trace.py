@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Option
@@ -13,6 +14,9 @@ from tokbench.cli.show import boxed, put
 from tokbench.cli.streams import text_of
 from tokbench.errors import AskedWrongly
 
+if TYPE_CHECKING:
+    from tokbench.pretrained.folder import TokenizerFolder
+
 
 def trace(
     tokenizer: o.Tokenizer,
@@ -20,6 +24,10 @@ def trace(
     against: Annotated[
         str | None,
         Option(help="A second tokenizer: show where the two cut differently.", show_default=False),
+    ] = None,
+    pair: Annotated[
+        str | None,
+        Option(help="A second text: show how the two become one input.", metavar="TEXT", show_default=False),
     ] = None,
     why: Annotated[
         str | None,
@@ -34,7 +42,8 @@ def trace(
 ) -> None:
     """Follow a text through every block, and say why it is cut where.
 
-    Example: `tokbench trace my-tok "Tokenizers break in silence." --why silence`
+    Example: `tokbench trace my-tok "Tokenizers break in silence." --why silence` ·
+    `tokbench trace my-tok "Who broke?" --pair "The tokenizer did."`
     """
     from tokbench.blocks.trace import follow
     from tokbench.blocks.tracing.side_by_side import side_by_side
@@ -44,6 +53,9 @@ def trace(
     words = text_of(text)
     span = _span(words, why)
     first = load(tokenizer)
+    if pair is not None:
+        _refuse_beside_a_pair(against, why)
+        return _of_a_pair(first, words, pair, html=html, json=json)
     traced = follow(first.tokenizer, words, name=first.name, span=span)
     if against is None:
         put(traced, tracing.trace, "trace", json=json, html=html, box=boxed(html, [tokenizer], words))
@@ -52,6 +64,22 @@ def trace(
         both = side_by_side(traced, follow(second.tokenizer, words, name=second.name, span=span))
         box = boxed(html, [tokenizer, against], words)
         put(both, tracing.side_by_side, "side_by_side", json=json, html=html, box=box)
+    return None
+
+
+def _of_a_pair(folder: TokenizerFolder, text: str, second: str, *, html: Path | None, json: bool) -> None:
+    from tokbench.blocks.trace_pair import follow_pair
+    from tokbench.report import pair_tracing
+
+    traced = follow_pair(folder.tokenizer, text, second, name=folder.name)
+    put(traced, pair_tracing.pair, "pair_trace", json=json, html=html)
+
+
+def _refuse_beside_a_pair(against: str | None, why: str | None) -> None:
+    """Say what is asked of one text alone."""
+    for option, value in (("--against", against), ("--why", why)):
+        if value is not None:
+            raise AskedWrongly(f"{option} is asked of one text, and --pair of two", fix="ask one at a time")
 
 
 def _span(text: str, why: str | None) -> tuple[int, int] | None:

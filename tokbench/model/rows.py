@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tokbench.errors import AskedWrongly
 
@@ -39,17 +39,21 @@ class Unmoved(Mapping[int, int]):
 class RowPlan:
     """Where every row of the new matrix comes from: each is kept or started, never both.
 
-    `kept` is new id → old id, `started` are the rows without an ancestor, in order; `size` is V_new, spare
-    rows included, and `rows_before` V_old. `tokens_before` and `tokens` are the tokenizer's highest id + 1
-    before and after; rows beyond it are spare.
+    `started` are the rows without an ancestor, in order; `size` is V_new, spare rows included, and
+    `rows_before` V_old. `tokens_before` and `tokens` are the tokenizer's highest id + 1 before and after;
+    rows beyond it are spare.
     """
 
-    kept: Mapping[int, int] = field(metadata={"json": False})
     started: tuple[int, ...]
     size: int
     rows_before: int
     tokens_before: int
     tokens: int
+
+    @property
+    def kept(self) -> Mapping[int, int]:
+        """New id → old id of every row that has an ancestor: all that are not started."""
+        return Unmoved(tuple(_gaps(self.started, min(self.rows_before, self.size))))
 
     @property
     def resize_needed(self) -> bool:
@@ -97,7 +101,6 @@ def plan_added(
     size = rounded if tokens > rows or (shrink and rounded < rows) else rows
     started = tuple(sorted({*new, *range(rows, size)}))
     return RowPlan(
-        kept=Unmoved(tuple(_gaps(new, min(rows, size)))),
         started=started,
         size=size,
         rows_before=rows,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from tokbench.check.finding import Checkup, Explanation, Finding
+from tokbench.report import surveying
 from tokbench.report.parts import Facts, Grid, Headline, Part
 
 ORDER = ("error", "warning", "note")
@@ -13,7 +14,8 @@ ORDER = ("error", "warning", "note")
 
 def checkup(result: Checkup) -> Iterator[Part]:
     """The verdict, then the findings, errors first."""
-    subject = result.tokenizer + (f" with {result.model}" if result.model else "")
+    others = [result.model, result.adapter and f"adapter {result.adapter}"]
+    subject = " with ".join([result.tokenizer, *(each for each in others if each)])
     counts = Counter(finding.severity for finding in result.findings)
     found = ", ".join(_count(counts[severity], severity) for severity in ORDER if counts[severity])
     verdict = "nothing will break" if result.passed else "this will break"
@@ -23,6 +25,8 @@ def checkup(result: Checkup) -> Iterator[Part]:
     )
     if result.findings:
         yield _findings(result.findings)
+    if result.survey is not None:
+        yield from surveying.survey(result.survey)
     for reason, codes in _by_reason(result.skipped).items():
         yield Facts([(_count(len(codes), "rule") + " did not look", reason)])
 

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Headline:
-    """One sentence that says how it went; mood is good, bad or plain."""
+    """One sentence that says how it went; mood is good, bad or plain.
+
+    `opens` one that what follows belongs to, up to the next: a page makes it a heading.
+    """
 
     text: str
     mood: str = "plain"
+    opens: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,14 @@ class Grid:
 
 @dataclass(frozen=True)
 class Chips:
-    """Tokens in order; each is a piece of text and whether it is special or unknown."""
+    """Tokens in order; each is a piece of text and its kind: special, unknown, partial or empty.
+
+    `ids` and `details` (what a page shows of a token pointed at) are as long as `tokens`, or empty.
+    """
 
     tokens: Sequence[tuple[str, str]]
+    ids: Sequence[int] = ()
+    details: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -52,4 +61,29 @@ class Paragraph:
     verbatim: bool = False
 
 
-Part = Headline | Facts | Grid | Chips | Paragraph
+@dataclass(frozen=True)
+class Curve:
+    """Lines over one axis: a series is its name and its points (x, y).
+
+    `marks` are single points (x, y, words), such as a knee; `log_x` spaces x by powers.
+    """
+
+    title: str
+    x: str
+    y: str
+    series: Sequence[tuple[str, Sequence[tuple[float, float]]]]
+    marks: Sequence[tuple[float, float, str]] = ()
+    log_x: bool = False
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A table whose cells are shaded by their value: one row of `values` for each of `rows`."""
+
+    title: str
+    rows: Sequence[str]
+    columns: Sequence[str]
+    values: Sequence[Sequence[float | None]]
+
+
+Part = Headline | Facts | Grid | Chips | Paragraph | Curve | Heat

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tokbench.report.parts import Chips, Facts, Grid, Headline, Paragraph, Part
+from collections.abc import Iterable, Iterator
+
+from tokbench.report.parts import Chips, Curve, Facts, Grid, Headline, Heat, Paragraph, Part
 
 
 def safe(value: object) -> str:
@@ -20,11 +22,34 @@ def plain(part: Part) -> str:
     match part:
         case Headline(text=text):
             return safe(text)
-        case Facts(rows=rows):
-            return "\n".join(f"{name}\t{safe(value)}" for name, value in rows)
-        case Grid(header=header, rows=rows):
-            return "\n".join("\t".join(safe(cell) for cell in row) for row in (header, *rows))
+        case Facts(rows=rows, title=title):
+            return _lines(title, (f"{name}\t{safe(value)}" for name, value in rows))
+        case Grid(header=header, rows=rows, title=title):
+            return _lines(title, ("\t".join(safe(cell) for cell in row) for row in (header, *rows)))
         case Chips(tokens=tokens):
             return "|".join(safe(text) for text, _ in tokens)
         case Paragraph(text=text):
             return text
+        case Curve():
+            return "\n".join(_points(part))
+        case Heat():
+            return "\n".join("\t".join(row) for row in cells(part))
+
+
+def _lines(title: str, lines: Iterable[str]) -> str:
+    """The lines, below a title if there is one."""
+    return "\n".join([safe(title), *lines] if title else lines)
+
+
+def _points(part: Curve) -> Iterator[str]:
+    yield f"series\t{safe(part.x)}\t{safe(part.y)}"
+    for name, points in part.series:
+        for x, y in points:
+            yield f"{safe(name)}\t{x:g}\t{y:g}"
+
+
+def cells(part: Heat) -> Iterator[list[str]]:
+    """The header and the rows of a Heat as words; a value that is missing is a dash."""
+    yield [safe(part.title), *map(safe, part.columns)]
+    for name, row in zip(part.rows, part.values, strict=True):
+        yield [safe(name), *("–" if value is None else f"{value:.4g}" for value in row)]

@@ -19,9 +19,11 @@ SECONDS_BETWEEN_LINES = 10.0
 STAGES = {
     "read": "Reading",
     "count": "Counting words",
+    "merge": "Adding counts up",
     "pairs": "Counting pairs",
     "merges": "Learning merges",
     "compile": "Compiling, once",
+    "encode": "Encoding",
     "train": "Training",
     "evaluate": "Evaluating",
     "tokenize": "Tokenizing",
@@ -69,18 +71,30 @@ class _Drawing:
             self.tasks[stage] = self.bars.add_task(STAGES.get(stage, stage), total=total)
         self.bars.update(self.tasks[stage], completed=done, total=total)
 
+    def note(self, stage: str, words: str) -> None:
+        """Show words beside the stage's name."""
+        if stage in self.tasks:
+            self.bars.update(self.tasks[stage], description=f"{STAGES.get(stage, stage)} {words}")
+
 
 class _Lines:
     """A line when a stage has run for a while, so that a log shows that it lives."""
 
     def __init__(self) -> None:
         self.last = time.monotonic()
+        self.words: dict[str, str] = {}
 
     def __call__(self, stage: str, done: int, total: int | None = None) -> None:
         now = time.monotonic()
-        if now - self.last < SECONDS_BETWEEN_LINES:
+        begun = stage == "compile" and not done  # told at once: no word more until it is done
+        if not begun and now - self.last < SECONDS_BETWEEN_LINES:
             return
         self.last = now
-        share = f" {done / total:.0%}" if total else f" {done:,}"
-        sys.stderr.write(f"{STAGES.get(stage, stage)}:{share}\n")
+        share = "" if begun else f" {done / total:.0%}" if total else f" {done:,}"
+        words = f" {self.words[stage]}" if stage in self.words else ""
+        sys.stderr.write(f"{STAGES.get(stage, stage)}:{share}{words}\n")
         sys.stderr.flush()
+
+    def note(self, stage: str, words: str) -> None:
+        """Remember words for the stage's next line."""
+        self.words[stage] = words

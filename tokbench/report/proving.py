@@ -82,13 +82,13 @@ def _yes(fact: bool) -> str:
 
 def demo(result: Demo) -> Iterator[Part]:
     """Step by step, then the verdict."""
-    yield Headline("1. A tokenizer is trained on the texts that ship")
+    yield Headline("1. A tokenizer is trained on the texts that ship", opens=True)
     yield from making.trained(result.trained)
-    yield Headline("2. Tokens are added, and a model grows with them")
+    yield Headline("2. Tokens are added, and a model grows with them", opens=True)
     yield from growing.growth(result.growth)
-    yield Headline("3. Tokenizer and model are checked against each other")
+    yield Headline("3. Tokenizer and model are checked against each other", opens=True)
     yield from checking.checkup(result.checkup)
-    yield Headline("4. The model is fine-tuned on film reviews, and the result is proved")
+    yield Headline("4. The model is fine-tuned on film reviews, and the result is proved", opens=True)
     yield from run(result.run)
     verdict = "everything fits" if result.passed else "something does not fit: see above"
     mood = "good" if result.passed else "bad"

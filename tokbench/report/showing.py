@@ -14,7 +14,7 @@ from tokbench.report.plain import plain
 def show(parts: Iterable[Part], stream: TextIO | None = None) -> None:
     """Print the parts: drawn when the stream is a terminal, tab-separated text otherwise."""
     stream = stream or sys.stdout
-    if _for_eyes(stream):
+    if for_eyes(stream):
         from tokbench.report.terminal import draw  # with rich, which a pipe need not wait for
 
         draw(parts, stream)
@@ -23,7 +23,8 @@ def show(parts: Iterable[Part], stream: TextIO | None = None) -> None:
             stream.write(plain(part) + "\n")
 
 
-def _for_eyes(stream: TextIO) -> bool:
+def for_eyes(stream: TextIO | None = None) -> bool:
     """Whether someone looks: a terminal, or one is asked for as rich lets one ask."""
+    stream = stream or sys.stdout
     asked = os.environ.get("TTY_COMPATIBLE") or ("1" if os.environ.get("FORCE_COLOR") else "")
     return asked == "1" or (asked != "0" and stream.isatty())

@@ -11,8 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tokbench.report.parts import Chips, Facts, Grid, Headline, Paragraph, Part
-from tokbench.report.plain import safe
+from tokbench.report.dots import plotted
+from tokbench.report.parts import Chips, Curve, Facts, Grid, Headline, Heat, Paragraph, Part
+from tokbench.report.plain import cells, safe
 
 MOODS = {"good": "bold green", "bad": "bold red", "plain": "bold"}
 MARKS = {"good": "✓ ", "bad": "✗ ", "plain": ""}
@@ -20,15 +21,22 @@ MARKS = {"good": "✓ ", "bad": "✗ ", "plain": ""}
 # Neighbours always differ, also for colour-blind readers (blue, orange, teal, magenta, olive, grey).
 CHIP_STYLES = ("black on #9ecbff", "black on #ffcf99", "black on #9fe0d0", "black on #f5b8d8",
                "black on #dbe08a", "black on #d0d0d0")  # fmt: skip
+# A terminal of 16 colours would round those to two or three; these four stay apart there.
+FEW_STYLES = ("black on bright_cyan", "black on bright_yellow", "black on white", "black on bright_magenta")
 SEVERITIES = {"error": "bold red", "warning": "bold yellow", "note": "bold blue"}
 KIND_STYLES = {"special": "bold reverse", "unknown": "bold white on #b00020"}
+PLAIN_STYLES = {"special": "bold", "unknown": "bold underline", "partial": "underline"}  # under NO_COLOR
 
 
 def draw(parts: Iterable[Part], stream: TextIO) -> None:
     """Print the parts, drawn."""
     console = Console(file=stream, force_terminal=True, markup=False, emoji=False, highlight=False)
+    before: Part | None = None
     for part in parts:
+        if isinstance(part, Headline) and before is not None and not isinstance(before, Headline):
+            console.print()  # a headline begins something new
         console.print(_drawn(part, console))
+        before = part
 
 
 def _drawn(part: Part, console: Console) -> RenderableType:
@@ -40,9 +48,14 @@ def _drawn(part: Part, console: Console) -> RenderableType:
         case Grid():
             return _grid(part)
         case Chips():
-            return _chips(part, coloured=console.color_system is not None and not console.no_color)
+            return _chips(part, _palette(console))
         case Paragraph(text=text, verbatim=verbatim):
             return Text(text if verbatim else safe(text), no_wrap=verbatim, overflow="fold")
+        case Curve():
+            return _titled(safe(part.title), Text("\n".join(plotted(part, console.width - 4)), no_wrap=True))
+        case Heat():
+            header, *rows = cells(part)
+            return _grid(Grid(("", *header[1:]), rows, title=header[0], right=header[1:]))
 
 
 def _facts(part: Facts) -> RenderableType:
@@ -90,11 +103,21 @@ def _titled(title: str, body: RenderableType) -> RenderableType:
     return whole
 
 
-def _chips(part: Chips, *, coloured: bool) -> Text:
+def _palette(console: Console) -> Sequence[str]:
+    """The colours of chips that this terminal tells apart; none where it has or wants none."""
+    if console.color_system is None or console.no_color:
+        return ()
+    return CHIP_STYLES if console.color_system in ("256", "truecolor") else FEW_STYLES
+
+
+def _chips(part: Chips, palette: Sequence[str]) -> Text:
+    """Tokens side by side on their colours, or with | between them; a part of a character is underlined."""
     line = Text(overflow="fold")
     for place, (text, kind) in enumerate(part.tokens):
-        if not coloured and place:
-            line.append("|")
-        style = KIND_STYLES.get(kind, CHIP_STYLES[place % len(CHIP_STYLES)])
-        line.append(safe(text), style=style if coloured else "")
+        if not palette:
+            line.append("|" if place else "").append(safe(text), style=PLAIN_STYLES.get(kind, ""))
+            continue
+        under = " underline" if kind == "partial" else ""
+        style = KIND_STYLES.get(kind, palette[place % len(palette)] + under)
+        line.append(safe(text), style=style)
     return line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from unicodedata import normalize
 
@@ -16,6 +17,7 @@ from tokbench.report.parts import Chips, Facts, Grid, Headline, Part
 from tokbench.report.tokens import seen, visible
 
 Row = tuple[object, ...]
+BYTES = re.compile("‹((?:[0-9A-F]{2})+)›")
 NEVER_SHOWN = ("precompiled_charsmap",)
 
 
@@ -24,16 +26,17 @@ def trace(result: Trace) -> Iterator[Part]:
     for note in result.notes:
         yield Headline(note, mood="bad")
     if result.why:
-        yield from _why(result.why, _ranks(result))
+        yield from _why(result.why, ranks_of(result))
     for number, step in enumerate(result.steps):
-        yield from _step(number, step, result)
+        yield from step_parts(number, step, result)
     yield Headline("the ids", opens=True)
     yield from _ids(result)
     back = "the same text" if result.same else f"another text: {result.decoded!r}"
     yield Headline(f"the ids decode to {back}", mood="good" if result.same else "bad")
 
 
-def _step(number: int, step: Step, result: Trace) -> Iterator[Part]:
+def step_parts(number: int, step: Step, result: Trace) -> Iterator[Part]:
+    """One step of a trace: what its block left, and what it did."""
     if step.kind == "decoder":
         yield Facts([(f"{number} decoder {step.name}", step.text)])
         return
@@ -41,7 +44,7 @@ def _step(number: int, step: Step, result: Trace) -> Iterator[Part]:
     if step.notes and step.notes[0] in ("changes nothing here", "no added token is in the text"):
         return
     if step.tokens:
-        yield chips(step.tokens, _ranks(result))
+        yield chips(step.tokens, ranks_of(result))
     else:
         yield Chips([(seen(piece.shown), "special" if piece.token else "") for piece in step.pieces])
     if step.edits:
@@ -103,19 +106,20 @@ def _details(token: Token, ranks: Mapping[str, int]) -> Iterator[str]:
         yield "put in by the tokenizer"
         return
     yield f"characters {token.start}–{token.end}"
-    if hexes := _bytes(token.shown):
+    if hexes := _bytes(token):
         yield f"bytes {hexes}"
     if token.token in ranks:
         yield f"made by merge {ranks[token.token]:,}"
 
 
-def _bytes(shown: str) -> str:
-    """The bytes of what a token stands for, two digits each; ‹EAB0› already is bytes."""
-    inside = shown.startswith("‹") and shown.endswith("›")
-    return bytes.fromhex(shown[1:-1]).hex(" ").upper() if inside else shown.encode().hex(" ").upper()
+def _bytes(token: Token) -> str:
+    """The bytes of what a token stands for, two digits each; ‹EAB0› in a part of a character is bytes."""
+    runs = BYTES.split(token.shown) if token.kind == "partial" else [token.shown]
+    raw = [bytes.fromhex(run) if at % 2 else run.encode() for at, run in enumerate(runs)]
+    return b"".join(raw).hex(" ").upper()
 
 
-def _ranks(result: Trace) -> Mapping[str, int]:
+def ranks_of(result: Trace) -> Mapping[str, int]:
     """Of every token that a merge made here, the merge's rank."""
     ways = [word.how for word in result.step("model").words]
     return {merge.token: merge.rank for how in ways if isinstance(how, Merging) for merge in how.merges}
@@ -229,7 +233,7 @@ def side_by_side(result: SideBySide) -> Iterator[Part]:
     yield Headline(_summary(result, differing), mood="plain")
     for each in (result.left, result.right):
         yield Headline(f"{each.tokenizer} · {len(each.ids)} tokens", opens=True)
-        yield chips(each.tokens, _ranks(each))
+        yield chips(each.tokens, ranks_of(each))
     if not differing:
         return
     header = ("characters", "text", result.left.tokenizer, result.right.tokenizer)

@@ -29,16 +29,24 @@ def steps_after(
         tokens = cut
     framed = tuple(_framed(encoding, real, tokens))
     if raw.get("post_processor"):
-        yield _post_processed(raw, framed)
-    if padding := raw.get("padding"):
-        put_in = len(encoding.ids) - len(real)
-        note = f"{put_in} times {padding.get('pad_token')}" if put_in else "long enough: nothing is put in"
-        origins = {at: number for number, at in enumerate(real)}
-        padded = tuple(
-            replace(framed[origins[at]], origin=origins[at]) if at in origins else _put_in(encoding, at)
-            for at in range(len(encoding.ids))
-        )
-        yield Step(kind="padding", name="padding", options=padding, tokens=padded, notes=(note,))
+        yield post_processed(raw, framed)
+    yield from padded(raw, encoding, framed)
+
+
+def padded(raw: Mapping[str, Any], encoding: Encoding, framed: Sequence[Token]) -> Iterator[Step]:
+    """The step of padding, where it is set; `framed` are the tokens that are no padding."""
+    padding = raw.get("padding")
+    if not padding:
+        return
+    real = [at for at, mask in enumerate(encoding.attention_mask) if mask]
+    more = len(encoding.ids) - len(real)
+    note = f"{more} times {padding.get('pad_token')}" if more else "long enough: nothing is put in"
+    origins = {at: number for number, at in enumerate(real)}
+    tokens = tuple(
+        replace(framed[origins[at]], origin=origins[at]) if at in origins else put_in(encoding, at)
+        for at in range(len(encoding.ids))
+    )
+    yield Step(kind="padding", name="padding", options=padding, tokens=tokens, notes=(note,))
 
 
 def _copies(raw: Mapping[str, Any]) -> int:
@@ -52,7 +60,7 @@ def _framed(encoding: Encoding, real: Sequence[int], tokens: Sequence[Token]) ->
     count = 0
     for at in real:
         if encoding.special_tokens_mask[at] or not tokens:
-            yield _put_in(encoding, at)
+            yield put_in(encoding, at)
             continue
         origin = count % len(tokens)
         start, end = encoding.offsets[at]
@@ -61,7 +69,8 @@ def _framed(encoding: Encoding, real: Sequence[int], tokens: Sequence[Token]) ->
         count += 1
 
 
-def _put_in(encoding: Encoding, at: int) -> Token:
+def put_in(encoding: Encoding, at: int) -> Token:
+    """The token at this place of the encoding, as one that a block put there."""
     token = encoding.tokens[at]
     start, end = encoding.offsets[at]
     return Token(
@@ -75,7 +84,8 @@ def _put_in(encoding: Encoding, at: int) -> Token:
     )
 
 
-def _post_processed(raw: Mapping[str, Any], framed: tuple[Token, ...]) -> Step:
+def post_processed(raw: Mapping[str, Any], framed: tuple[Token, ...]) -> Step:
+    """The post_processor's step, whose tokens without an origin it put in."""
     blocks = blocks_of(raw, "post_processor")
     names = " then ".join(block["type"] for block in blocks)
     added = [token.token for token in framed if token.origin is None]

@@ -92,9 +92,14 @@ def replay(trace: Trace) -> tuple[int, ...]:
                 _must(list(_modelled(pieces, step)) == [token.id for token in step.tokens], step)
                 tokens = step.tokens
             case "truncation" | "post_processor" | "padding":
-                _must(all(_same(tokens, token) for token in step.tokens), step)
+                follows(tokens, step)
                 tokens = step.tokens
     return tuple(token.id for token in tokens)
+
+
+def follows(before: Sequence[Token], step: Step) -> None:
+    """Raise TraceBroken unless every token of the step is one of those before it, or was put in."""
+    _must(all(_same(before, token) for token in step.tokens), step)
 
 
 def _must(holds: bool, step: Step) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from tokenizers.pre_tokenizers import ByteLevel
+from tokbench.training.learner_words import byte_characters
 
 BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
 SPACE = "▁"
@@ -16,16 +16,12 @@ INNER = {"normalizer": "normalizers", "pre_tokenizer": "pretokenizers", "decoder
 
 @cache
 def byte_values() -> Mapping[str, int]:
-    """The letters of byte-level tokenizers and their bytes, from the library's own alphabet.
+    """The letters of byte-level tokenizers and their bytes.
 
     >>> byte_values()["Ġ"], byte_values()["a"]
     (32, 97)
     """
-    letters = sorted(ByteLevel.alphabet())
-    itself = {letter: ord(letter) for letter in letters if ord(letter) < 0x100}
-    moved = [letter for letter in letters if letter not in itself]
-    unseen = [byte for byte in range(0x100) if chr(byte) not in itself]
-    return itself | dict(zip(moved, unseen, strict=True))
+    return {letter: byte for byte, letter in enumerate(byte_characters())}
 
 
 def blocks_of(raw: Mapping[str, Any], place: str) -> list[Mapping[str, Any]]:

@@ -1,0 +1,145 @@
+"""A result read back from its JSON, so that yesterday's results make today's page."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import dataclasses
+import json
+import sys
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from inspect import getsource
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from tokbench.errors import DataProblem, FileProblem
+from tokbench.report.kinds import type_of
+
+SCHEMA = "tokbench"
+VERSION = "1"
+
+
+def read(path: Path) -> tuple[str, object]:
+    """The kind and the result in a file that `--json` wrote.
+
+    Fields that JSON leaves out (library objects) are None. Raises FileProblem for a file that cannot be
+    read and DataProblem for one that holds something else.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileProblem(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise DataProblem(f"{path} is not JSON: {error}", fix="write it with --json > file") from error
+    if not isinstance(data, dict) or not isinstance(data.get("schema"), str):
+        raise DataProblem(f"{path} is not a result of tokbench: it has no schema", fix="write it with --json")
+    kind = _kind(path, data.pop("schema"))
+    try:
+        return kind, as_result(type_of(kind), data)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataProblem(
+            f"{path} does not hold what a result of kind {kind!r} holds: {error}",
+            fix="write it again with --json of this version",
+        ) from error
+
+
+def _kind(path: Path, schema: str) -> str:
+    match schema.split("/"):
+        case [name, kind, version] if (name, version) == (SCHEMA, VERSION):
+            return kind
+    raise DataProblem(
+        f"{path} has the schema {schema!r}, not {SCHEMA}/…/{VERSION}", fix="write it again with --json"
+    )
+
+
+def as_result(hint: Any, data: Any) -> Any:  # noqa: ANN401
+    """Data as the type says: dataclasses, mappings, sequences and paths are built, plain values kept."""
+    if data is None or hint in (Any, object) or get_origin(hint) is Literal:
+        return data
+    if dataclasses.is_dataclass(hint):
+        return _dataclass(hint, data)  # type: ignore[arg-type]
+    kind, inside = get_origin(hint) or hint, get_args(hint)
+    if kind in (Union, types.UnionType):
+        return _first(inside, data)
+    if issubclass(kind, Mapping):
+        key, value = inside or (object, object)
+        return {int(name) if key is int else name: as_result(value, each) for name, each in data.items()}
+    if issubclass(kind, Sequence | set | frozenset) and not issubclass(kind, str):
+        return _several(kind, inside, data)
+    return _plain(kind, data)
+
+
+def _several(kind: type, inside: Sequence[Any], data: Any) -> Sequence[Any] | frozenset[Any]:  # noqa: ANN401
+    if not isinstance(data, list):
+        raise TypeError(f"{data!r:.40} is not a list")
+    if issubclass(kind, tuple) and inside and inside[-1] is not Ellipsis:
+        return tuple(as_result(each, value) for each, value in zip(inside, data, strict=True))
+    made = [as_result(inside[0] if inside else object, each) for each in data]
+    return frozenset(made) if issubclass(kind, set | frozenset) else tuple(made)
+
+
+def _plain(kind: type, data: Any) -> Any:  # noqa: ANN401
+    if issubclass(kind, Path):
+        return kind(data)
+    wanted = (int, float) if kind is float else kind
+    if not isinstance(data, wanted):
+        raise TypeError(f"{data!r:.40} is not of type {kind.__name__}")
+    return data
+
+
+def _first(hints: Iterable[Any], data: Any) -> Any:  # noqa: ANN401
+    """Data as the first of the types that it fits."""
+    for hint in hints:
+        if hint is not type(None):
+            try:
+                return as_result(hint, data)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                continue
+    raise TypeError(f"{data!r:.40} is none of the types expected")
+
+
+def _dataclass(wanted: type, data: Mapping[str, Any]) -> object:
+    hints = get_type_hints(wanted, localns=_Names(wanted))
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(wanted):
+        if field.name in data:
+            values[field.name] = as_result(hints[field.name], data[field.name])
+        elif not field.metadata.get("json", True):
+            values[field.name] = None
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise KeyError(field.name)
+    return wanted(**values)
+
+
+class _Names(dict[str, object]):
+    """The names a type's module knows, those of ours among them that it imports only for type checks.
+
+    A name of another library is any object, and so is one of ours that needs a package which is not there.
+    """
+
+    def __init__(self, wanted: type) -> None:
+        super().__init__()
+        self._module = sys.modules[wanted.__module__]
+
+    def __missing__(self, name: str) -> object:
+        for place in (self._module, builtins):
+            if hasattr(place, name):
+                return getattr(place, name)
+        module = _ours(self._module).get(name)
+        try:
+            return getattr(import_module(module), name) if module else object
+        except ImportError:
+            return object
+
+
+def _ours(module: types.ModuleType) -> Mapping[str, str]:
+    """Each name that the module's source imports from tokbench, and from which file."""
+    imports = (node for node in ast.walk(ast.parse(getsource(module))) if isinstance(node, ast.ImportFrom))
+    return {
+        each.name: node.module
+        for node in imports
+        for each in node.names
+        if node.module and node.module.startswith("tokbench.")
+    }
