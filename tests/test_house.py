@@ -27,8 +27,14 @@ HELP_CPU_SECONDS = 0.150
 LONG_FUNCTIONS: dict[str, str] = {}
 LONG_FILES: dict[str, str] = {}
 MANY_PARAMETERS = {
+    "cli/check.py:check": "one word for looking, explaining and mending, as other checkers have it",
+    "cli/grow.py:add_tokens": "one act on tokenizer and model: what is added, how it is met, how rows start",
+    "cli/compare.py:sweep": "it trains, measures, draws and saves: what each of these commands takes",
+    "cli/look.py:encode": "a text to look at, and files to write, by one name",
     "cli/prove.py:finetune": "who comes from run_glue.py looks for these by name",
-    "cli/make.py:train_wordpiece": "--cased on top of what every trainer takes",
+    "cli/count.py:count": "a cluster on top of what every reader of a corpus takes",
+    "cli/make.py:train_bpe": "--counts in the place of a corpus, on top of what every trainer takes",
+    "cli/make.py:train_wordpiece": "--counts and --cased on top of what every trainer takes",
 }
 
 

@@ -1,10 +1,12 @@
 """For every rule a folder that violates it: what was done to clean files, and what must be found."""
 
 import json
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from .folders import Files, clean, clean_pair, vocabulary
+from .real_models import adapter, config, huge, prefixed, saved, without
 
 
 @dataclass(frozen=True)
@@ -212,6 +214,126 @@ def cased(files):
 def renamed_class(name):
     return lambda files: put(files, "config", tokenizer_class=name)
 
+
+def never(files):
+    """Tokens that no text leads to: capitals behind a lowercasing normalizer."""
+    for number in range(files.rows(), files.rows() + 40):
+        files.raw["model"]["vocab"][f"Word{number}"] = number
+
+
+def merged_never(files):
+    files.raw["model"]["vocab"]["zqxj"] = files.rows()
+
+
+def normalized_special(files):
+    files.raw["added_tokens"].append(added("[E1]", files.rows(), normalized=True))
+
+
+def learned_specials(files):
+    for piece in ("MASK", "SEP", "##[MAS"):
+        files.raw["model"]["vocab"][piece] = files.rows()
+
+
+def labelling(kind):
+    def damage(files):
+        files.model["architectures"] = ["AForTokenClassification"]
+        if kind == "silent":
+            files.raw["pre_tokenizer"]["add_prefix_space"] = True
+            clean_up = {"type": "Replace", "pattern": {"String": "\u200b"}, "content": ""}
+            files.raw["normalizer"] = clean_up
+
+    return damage
+
+
+def layers(count, *names):
+    """A BERT whose config says `count` layers, and whose weights have these tensors of layers."""
+
+    def damage(files):
+        files.model["num_hidden_layers"] = count
+        files.tensors |= {f"bert.encoder.layer.{name}": (8, 8) for name in names}
+
+    return damage
+
+
+def renamed_tensors(files):
+    files.tensors = {"mine.a": (8, 8), "mine.b": (8, 8)}
+
+
+def headless_llama(files):
+    small_llama(files)
+    del files.tensors["lm_head.weight"]
+    files.model["architectures"] = ["LlamaForCausalLM"]
+
+
+def numbers(at, content):
+    """Bytes written into the weights, counted from the first number."""
+
+    def overwrite(folder):
+        path = folder / "model.safetensors"
+        data = bytearray(path.read_bytes())
+        start = 8 + int.from_bytes(data[:8], "little") + at
+        data[start : start + len(content)] = content
+        path.write_bytes(data)
+
+    return lambda files: setattr(files, "after", overwrite)
+
+
+def pasted_row(files):
+    """The row of the last token is the one before it."""
+
+    def overwrite(folder):
+        path = folder / "model.safetensors"
+        data = bytearray(path.read_bytes())
+        last = 8 + int.from_bytes(data[:8], "little") + (files.rows() - 1) * 32
+        data[last : last + 32] = data[last - 32 : last]
+        path.write_bytes(data)
+
+    files.after = overwrite
+
+
+def jamo_letters(files):
+    files.raw["normalizer"] = {"type": "NFKC"}
+
+
+def growing(files):
+    files.raw["normalizer"] = {"type": "Replace", "pattern": {"String": "o"}, "content": "o" * 30 * 30}
+
+
+def data(text):
+    return lambda files: setattr(files, "data", text)
+
+
+def long_texts(files):
+    files.config["model_max_length"] = 8
+    files.data = "the fox\n" + "the fox jumps over the dog " * 3
+
+
+def deleting(files):
+    files.raw["normalizer"] = {"type": "Replace", "pattern": {"String": "\u200b"}, "content": ""}
+    files.data = "the \u200b fox"
+
+
+def decomposed(text):
+    return data(unicodedata.normalize("NFD", text))
+
+
+def labelled(table, name="texts.csv", names=("b", "a"), architecture="BertForSequenceClassification"):
+    """A classifier with these labels, and a table with others."""
+
+    def damage(files):
+        forth = {str(at): label for at, label in enumerate(names)}
+        put(files, "model", id2label=forth, label2id=dict(zip(names, range(len(names)), strict=True)))
+        files.model["architectures"] = [architecture]
+        files.data, files.data_name = table, name
+
+    return damage
+
+
+BERT_CLASSIFIER = "BertForSequenceClassification"
+GPT2_CLASSIFIER = "GPT2ForSequenceClassification"
+DENSE = "bert.encoder.layer.1.output.dense.weight"
+LORA = "base_model.model.transformer.h.0.attn.c_attn.lora_A.weight"
+WTE = "base_model.model.transformer.wte.weight"
 
 CASES = [
     Case("TB101", "warning", "bert", gap, ("highest id 700", "first gap at")),
@@ -515,5 +637,169 @@ CASES = [
         "bert",
         lambda files: files.sides.update({"tokbench.json": {"tokenizer_json_sha256": "ab"}}),
         ("ab",),
+    ),
+    Case("TB105", "warning", "bert", never, ("'Word104' = 104",), "capitals"),
+    Case("TB105", "note", "gpt2", merged_never, ("'zqxj' = ",), "no merge leads there"),
+    Case("TB208", "warning", "bert", normalized_special, ("'[e1]' is taken for '[E1]'",)),
+    Case("TB209", "note", "bert", learned_specials, ("'MASK' = ", "'SEP' = ")),
+    Case("TB305", "warning", "gpt2", labelling("other"), ("The, Ġ", "→ The, ")),
+    Case("TB305", "note", "gpt2", labelling("silent"), ("zero width space",), "without a token"),
+    Case(
+        "TB407", "error", "bert", layers(2, "0.q", "0.k"), ("config.json: 2 layers", "bert.encoder.layer: 1")
+    ),
+    Case("TB407", "error", "bert", layers(2, "0.q", "0.k", "1.k"), ("layer.1 has no q",), "a tensor less"),
+    Case("TB407", "error", "bert", layers(2), ("no tensor of a layer",), "none"),
+    Case("TB408", "error", "gpt2", headless_llama, ("LlamaForCausalLM",)),
+    Case("TB409", "error", "bert", renamed_tensors, ("mine.a, mine.b",)),
+    Case("TB441", "error", "bert", numbers(40, b"\0\0\xc0\x7f"), ("word_embeddings.weight",), "NaN"),
+    Case("TB441", "error", "bert", numbers(44, b"\0\0\x80\x7f"), ("word_embeddings.weight",), "infinity"),
+    Case("TB441", "warning", "bert", numbers(0, bytes(104 * 32)), ("word_embeddings.weight",), "all zero"),
+    Case("TB442", "warning", "bert", numbers(64, bytes(32)), ("'[CLS]' = 2",), "zeros"),
+    Case("TB442", "warning", "bert", pasted_row, ("'##ck' = 103",), "twins"),
+    Case(
+        "TB451",
+        "warning",
+        "bert",
+        lambda files: put(files, "model", auto_map={"AutoModel": "m.M"}),
+        ("auto_map", "m.M"),
+    ),
+    Case("TB510", "note", "t5", jamo_letters, ("U+314B → ", "U+110F")),
+    Case("TB511", "error", "gpt2", growing, ("English: 51 characters",)),
+    Case(
+        "TB611",
+        "note",
+        "bert",
+        lambda files: files.sides.update({"training_args.bin": "x"}),
+        ("training_args.bin",),
+    ),
+    Case("TB701", "warning", "bert", data("the fox 🙂 fox☕\n"), ("symbols and emoji",)),
+    Case("TB701", "note", "bert", data("the fox " * 200 + "☕\n"), ("symbols and emoji",), "a few"),
+    Case("TB702", "warning", "bert", data("the fox\n" * 20 + "빠른 여우 " * 20), ("Hangul 40 of 40",)),
+    Case("TB703", "warning", "gpt2", decomposed("한국어 문장\n" * 3), ("in NFC",)),
+    Case("TB704", "warning", "bert", data("빠른 여우\n"), ("1 of 1 texts",)),
+    Case("TB705", "note", "wordlevel", data("fox fox fox fox\n" * 500), ("tokens in 2,000 of text",)),
+    Case("TB706", "note", "gpt2", deleting, ("'\\u200b'",)),
+    Case("TB707", "note", "bert", long_texts, ("longest ", "model_max_length 8")),
+    Case(
+        "TB410",
+        "error",
+        "bert",
+        saved(BERT_CLASSIFIER, prefixed("mine.")),
+        ("41 missing", "41 not taken: mine.bert"),
+        "all renamed",
+    ),
+    Case("TB410", "error", "bert", saved(BERT_CLASSIFIER, without(DENSE)), (f"1 missing: {DENSE}",), "one"),
+    Case(
+        "TB410",
+        "error",
+        "bert",
+        saved(BERT_CLASSIFIER, without("classifier.weight")),
+        ("1 missing: classifier.weight",),
+        "the head",
+    ),
+    Case(
+        "TB410",
+        "error",
+        "bert",
+        saved(BERT_CLASSIFIER, config(type_vocab_size=3)),
+        ("1 of another size: bert.embeddings.token_type",),
+        "a size",
+    ),
+    Case("TB453", "error", "gpt2", adapter({}), ("there is no adapter_model.safetensors",), "no weights"),
+    Case(
+        "TB453",
+        "error",
+        "gpt2",
+        adapter({LORA: (4, 8)}, modules_to_save=["score"]),
+        ("names score; 1 tensors",),
+        "a module",
+    ),
+    Case("TB454", "error", "gpt2", adapter({LORA: (4, 8)}, base_rows=290), (" = 290", "base: 290 rows")),
+    Case(
+        "TB454",
+        "error",
+        "gpt2",
+        adapter({LORA: (4, 8), WTE: (295, 8)}, base_rows=290),
+        (f"{WTE} 295",),
+        "too few of its own",
+    ),
+    Case(
+        "TB454",
+        "note",
+        "gpt2",
+        adapter({LORA: (4, 8), WTE: (300, 8)}, base_rows=290),
+        ("290 rows, the adapter for",),
+        "a resized base",
+    ),
+    Case(
+        "TB454",
+        "note",
+        "gpt2",
+        adapter({LORA: (4, 8)}, base_rows=290, trainable_token_indices=[295]),
+        ("290 rows, the adapter for",),
+        "single rows",
+    ),
+    Case(
+        "TB455",
+        "warning",
+        "gpt2",
+        adapter({LORA: (4, 8)}, base_model_name_or_path="/home/me/run-7"),
+        ("'/home/me/run-7'",),
+    ),
+    Case(
+        "TB462",
+        "error",
+        "bert",
+        saved("RobertaForMaskedLM", type_vocab_size=1, pad_token_id=0),
+        ("IndexError",),
+        "a pair",
+    ),
+    Case("TB461", "error", "bert", saved(BERT_CLASSIFIER, config(num_attention_heads=3)), ("multiple",)),
+    Case(
+        "TB462",
+        "error",
+        "roberta",
+        saved("RobertaForMaskedLM", max_position_embeddings=40),
+        ("index 40 is out of bounds",),
+        "long texts",
+    ),
+    Case(
+        "TB463",
+        "error",
+        "bert",
+        saved(BERT_CLASSIFIER, huge("bert.encoder.layer.0.output.LayerNorm.weight")),
+        ("100% of the numbers",),
+    ),
+    Case("TB464", "error", "gpt2", saved(GPT2_CLASSIFIER, pad_token_id=5), ("off by ", "padding id 1")),
+    Case(
+        "TB464", "error", "gpt2", saved(GPT2_CLASSIFIER, pad_token_id=None), ("Cannot handle batch",), "none"
+    ),
+    Case("TB708", "error", "bert", labelled("text,label\nfox,a\nthe,zz\n"), ("column label: zz",), "a name"),
+    Case(
+        "TB708",
+        "error",
+        "bert",
+        labelled('{"text":"fox","label":2}\n', "texts.jsonl"),
+        ("label: 2",),
+        "an id",
+    ),
+    Case(
+        "TB708",
+        "warning",
+        "bert",
+        labelled("text\tgold_label\nfox\t-1\n", "texts.tsv"),
+        ("column gold_label: -1",),
+        "no answers",
+    ),
+    Case(
+        "TB708", "note", "bert", labelled("text,label\nfox,a\nthe,b\n"), ("a, b; id2label: b, a",), "by name"
+    ),
+    Case(
+        "TB708",
+        "error",
+        "bert",
+        labelled("text,label\nfox,a\nthe,b\nit,c\n", names=("LABEL_0", "LABEL_1")),
+        ("a, b, c",),
+        "too many",
     ),
 ]

@@ -3,7 +3,9 @@
 import copy
 import functools
 import json
+import random
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +42,11 @@ GPT2 = {"bos": "<|endoftext|>", "eos": "<|endoftext|>", "pad": "<|pad|>"}
 WORDS = {"pad": "[PAD]", "unk": "[UNK]"}
 
 
+# Numbers between 1 and 2, none like its neighbours: two of the four bytes are random.
+CHANCE = random.Random(0)
+NUMBERS = b"".join(CHANCE.randbytes(2) + b"\x8f\x3f" for _ in range(1 << 18))
+
+
 @dataclass
 class Files:
     """The files of a folder before they are written: change any of them."""
@@ -48,7 +55,11 @@ class Files:
     config: dict | None
     sides: dict = field(default_factory=dict)  # file name → text or JSON value
     model: dict | None = None  # config.json
-    tensors: dict | None = None  # name → shape; written as an empty safetensors file
+    tensors: dict | None = None  # name → shape; written as a safetensors file
+    after: Callable[[Path], None] | None = None  # what is done to the folder once it is written
+    data: str | None = None  # texts to check it with; written beside the folder
+    data_name: str = "texts.txt"
+    runs: bool = False  # whether config.json and weights are those of a real model
 
     def rows(self):
         return max([*vocabulary(self.raw).values(), *(each["id"] for each in self.raw["added_tokens"])]) + 1
@@ -67,11 +78,19 @@ class Files:
                 (path / name).write_text(text, encoding="utf-8", newline="")
         if self.tensors is not None:
             write_header(path / "model.safetensors", self.tensors)
+        if self.after is not None:
+            self.after(path)
         return path
+
+    def texts(self, path: Path) -> str | None:
+        if self.data is None:
+            return None
+        (path / self.data_name).write_text(self.data, encoding="utf-8")
+        return str(path / self.data_name)
 
 
 def write_header(path: Path, shapes: dict) -> Path:
-    """A safetensors file of float32 zeros that takes no room: behind the header it is a hole."""
+    """A safetensors file of float32 numbers; beyond the first megabyte a hole of zeros that takes no room."""
     header, at = {}, 0
     for name, shape in shapes.items():
         size = 4
@@ -82,6 +101,7 @@ def write_header(path: Path, shapes: dict) -> Path:
     text = json.dumps(header).encode()
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
+        file.write(NUMBERS[: min(at, len(NUMBERS))])
         file.truncate(8 + len(text) + at)
     return path
 

@@ -14,11 +14,14 @@ from .cases import CASES
 from .folders import KINDS, MODELS, clean, clean_pair
 
 NEEDS_TRANSFORMERS = {code for code, rule in RULES.items() if rule.needs == "transformers"}
+SLOW = ("transformers", "values", "skeleton", "forward")
+NEEDS_TIME = {code for code, rule in RULES.items() if rule.needs in SLOW}
+TWO_FOLDERS, OWN_PROCESS = "TB452", "TB500"  # violated in test_origin.py and test_hazards.py
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code} {case.kind} {case.label}".strip())
 def test_a_violation_is_found_with_its_evidence(case, checked):
-    checkup = checked(case.files, quick=case.code not in NEEDS_TRANSFORMERS)
+    checkup = checked(case.files, quick=case.code not in NEEDS_TIME)
     found = [finding for finding in checkup.findings if finding.code == case.code]
     assert [finding.severity for finding in found if finding.severity == case.severity], checkup
     text = " ".join(finding.evidence for finding in found)
@@ -27,7 +30,7 @@ def test_a_violation_is_found_with_its_evidence(case, checked):
 
 
 def test_every_rule_has_a_folder_that_violates_it():
-    assert RULES.keys() - {case.code for case in CASES} == set()
+    assert RULES.keys() - {case.code for case in CASES} == {TWO_FOLDERS, OWN_PROCESS}
 
 
 def test_every_rule_reaches_the_worst_severity_it_declares():
@@ -35,7 +38,8 @@ def test_every_rule_reaches_the_worst_severity_it_declares():
     worst = {}
     for case in CASES:
         worst[case.code] = min(worst.get(case.code, case.severity), case.severity, key=order)
-    assert worst == {code: rule.severity for code, rule in RULES.items()}
+    declared = {code: rule.severity for code, rule in RULES.items() if code not in (TWO_FOLDERS, OWN_PROCESS)}
+    assert worst == declared
 
 
 @pytest.mark.parametrize(

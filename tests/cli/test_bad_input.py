@@ -63,6 +63,11 @@ CASES = {
     "an unknown command": (["trian-bpe", "good.txt"], "train-bpe"),
     "an unknown rule": (["check", "--explain", "TB1"], "check --list"),
     "no tokenizer to check": (["check"], "tokenizer"),
+    "an engine nobody has": (["finetune", "--engine", "kears"], "loop, trainer, lightning"),
+    "a setting nobody knows": (["finetune", "--set", "patients=3"], "patience"),
+    "a setting of a run without a value": (["finetune", "--set", "patience"], "key=value"),
+    "nothing to resume": (["finetune", "--resume"], "without --resume"),
+    "an interval of one seed": (["prove", "one", "other", "--seeds", "1"], "seeds"),
     "an unknown task": (["finetune", "--task", "sst"], "sst2"),
     "a fresh model without a tokenizer": (["finetune", "--task", "sst2", "--data", "sample"], "tokenizer"),
     "an unknown role": (["wrap", "good", "-o", "made", "--role", "pda=[PAD]"], "good"),
@@ -117,3 +122,14 @@ def test_our_own_bugs_have_an_exit_code_of_their_own_and_no_traceback(monkeypatc
     assert "ZeroDivisionError" in said
     assert "TOKBENCH_DEBUG=1" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("words", [["--help"], ["check", "--list"], ["check", "--list", "--json"]])
+def test_a_reader_who_leaves_a_pipe_is_no_error(words):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "tokbench", *words], stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")

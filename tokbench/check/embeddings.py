@@ -20,7 +20,7 @@ def ids_have_rows(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
     Source: transformers #27053, tokenizers #1609
     """
     rows = model.rows
-    if rows is None or subject.size <= rows:
+    if rows is None or subject.size <= rows or subject.adapter is not None:  # TB454 looks at adapters
         return
     beyond = sorted((number, token) for token, number in subject.vocabulary.items() if number >= rows)
     yield Finding(
@@ -28,8 +28,7 @@ def ids_have_rows(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
         "error",
         f"{len(beyond):,} ids are beyond the {rows:,} rows of the model's embedding",
         listed([f"{quoted(token)} = {number}" for number, token in beyond]),
-        f"model.resize_token_embeddings({subject.size}) and save the model;"
-        f" tokbench add-tokens does it in the same act with --model {shlex.quote(model.name)}",
+        f"tokbench resize {shlex.quote(model.name)} --tokenizer {subject.word} -o resized",
     )
 
 
@@ -48,7 +47,7 @@ def vocab_size_is_the_rows(subject: Subject, model: ModelFiles) -> Iterator[Find
             "error",
             f"config.json says {stated:,} rows, the weights have {rows:,}",
             f"{next(iter(model.embeddings))}: {rows:,} rows; tokenizer: highest id {subject.size - 1:,}",
-            f'write "vocab_size": {rows} into config.json of {model.name}',
+            f"tokbench check {subject.word} {shlex.quote(model.name)} --fix --in-place",
         )
 
 

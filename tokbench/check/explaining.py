@@ -13,6 +13,12 @@ NEEDS = {
     "folder": "a folder, not a bare tokenizer.json",
     "model": "the model's config.json",
     "weights": "the model's safetensors, of which it reads the header",
+    "skeleton": "torch and transformers, and the header of the safetensors (left out by --quick)",
+    "values": "the numbers of the weights: read where the files are small, or with --weights",
+    "forward": "a forward pass, with torch: where the files are small, or with --weights",
+    "data": "texts: --data FILE",
+    "adapter": "an adapter_config.json",
+    "labels": "a classifier, and texts with a column of labels: --data FILE",
     "transformers": "transformers, which it imports (left out by --quick)",
 }
 

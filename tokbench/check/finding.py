@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tokbench.check.surveyed import Survey
+
 SEVERITIES = ("error", "warning", "note")
 
 
@@ -28,7 +30,8 @@ class Checkup:
     """All findings about a tokenizer and its model, in the order of their codes.
 
     `model` is "" when there was none; `checked` are the codes of the rules that looked; `skipped` says of
-    the others why they did not.
+    the others why they did not. `survey` is what a file of texts showed, if one was given. `adapter` is the
+    adapter that was found, and `model` then its base.
     """
 
     tokenizer: str
@@ -36,11 +39,18 @@ class Checkup:
     findings: tuple[Finding, ...]
     checked: tuple[str, ...]
     skipped: Mapping[str, str]
+    survey: Survey | None = None
+    adapter: str = ""
 
     @property
     def passed(self) -> bool:
         """Whether nothing found is an error."""
-        return not any(finding.severity == "error" for finding in self.findings)
+        return not self.fails("error")
+
+    def fails(self, severity: str) -> bool:
+        """Whether something found is as bad as this, or worse."""
+        bad = SEVERITIES[: SEVERITIES.index(severity) + 1]
+        return any(finding.severity in bad for finding in self.findings)
 
 
 @dataclass(frozen=True, kw_only=True)

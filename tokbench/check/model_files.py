@@ -57,6 +57,7 @@ LABELS = (
     "logits_proj.weight",
     "classification_head.out_proj.weight",
 )
+LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 EXACT = ("decoder.weight", "decoder.bias")
 
 
@@ -99,6 +100,11 @@ class ModelFiles:
             if whole(level.get(key)) is not None:
                 return whole(level.get(key))
         return None
+
+    @property
+    def layers(self) -> int | None:
+        """How many layers config.json says there are; None when it does not."""
+        return next((found for key in LAYERS if (found := self.number(key)) is not None), None)
 
     @property
     def rows(self) -> int | None:

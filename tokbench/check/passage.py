@@ -33,3 +33,21 @@ def normalized(subject: Subject, text: str) -> str:
         return text
     after = normalizer.normalize_str(text)
     return decoders.ByteLevel().decode([after]) if subject.has("normalizer", "ByteLevel") else after
+
+
+def plain_decoder(subject: Subject) -> dict[str, object] | None:
+    """The decoder that undoes pre-tokenizer and model, as tokenizer.json writes it; None if unsure."""
+    model = subject.raw.get("model", {})
+    if subject.has("pre_tokenizer", "ByteLevel") or subject.has("normalizer", "ByteLevel"):
+        return {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
+    if subject.kind == "WordPiece":
+        prefix = model.get("continuing_subword_prefix") or "##"
+        return {"type": "WordPiece", "prefix": prefix, "cleanup": False}
+    spaces = [block for block in subject.blocks("pre_tokenizer") if block.get("type") == "Metaspace"]
+    if spaces:
+        metaspace = {key: spaces[-1].get(key) for key in ("type", "replacement", "prepend_scheme", "split")}
+        bytewise = [{"type": "ByteFallback"}, metaspace, {"type": "Fuse"}]
+        return {"type": "Sequence", "decoders": bytewise} if model.get("byte_fallback") else metaspace
+    if model.get("end_of_word_suffix"):
+        return {"type": "BPEDecoder", "suffix": model["end_of_word_suffix"]}
+    return None

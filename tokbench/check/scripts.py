@@ -12,6 +12,7 @@ from tokbench.check.samples import SAMPLES
 from tokbench.check.subject import Subject
 
 TWO_FORMS = "한국어 café"
+ALONE = "ㅋㅠ"
 
 
 def scripts_are_known(subject: Subject) -> Iterator[Finding]:
@@ -74,4 +75,26 @@ def syllables_stay_whole(subject: Subject) -> Iterator[Finding]:
             "the normalizer takes Korean syllables apart",
             f"{len(text)} characters become {len(after)}",
             "for Korean train with strip_accents=False: tokbench presets korean",
+        )
+
+
+def letters_keep_their_kind(subject: Subject) -> Iterator[Finding]:
+    """The normalizer leaves single Korean letters, as in ㅋㅋㅋ and ㅠㅠ, what they are.
+
+    Cause: NFKC, which SentencePiece's nmt_nfkc contains, turns a letter that stands alone into one that
+    begins a syllable.
+    Example: ㅋ, U+314B, becomes U+110F: it looks much the same, is another character, and decode gives that.
+    Source: Unicode, compatibility decomposition of U+3131 to U+318E
+    """
+    after = [normalized(subject, letter) for letter in ALONE]  # together they would make a syllable
+    changed = [
+        (before, now) for before, now in zip(ALONE, after, strict=True) if len(now) == 1 and now != before
+    ]
+    if changed:
+        yield Finding(
+            "TB510",
+            "note",
+            "the normalizer turns Korean letters that stand alone into parts of syllables",
+            listed([f"{before} U+{ord(before):04X} → U+{ord(now):04X}" for before, now in changed]),
+            "for Korean train with the normalizer NFC instead of NFKC: tokbench presets korean",
         )

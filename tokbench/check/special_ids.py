@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from tokbench.check.evidence import listed, quoted
@@ -34,7 +35,7 @@ def padding_ids_agree(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
             severity,
             f"the model takes another token for padding: {harm}" if stated is not None else harm,
             f"tokenizer: {quoted(subject.roles['pad'])} = {padding}, {CONFIG}: {_shown(subject, stated)}",
-            f'write "pad_token_id": {padding} into {CONFIG} of {model.name}, and load the model again',
+            _set(model, "pad_token_id", padding),
         )
 
 
@@ -55,7 +56,9 @@ def special_ids_agree(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
                     f"{place} has another {role} token than the tokenizer",
                     f"{quoted(subject.roles[role])} = {own}, {role}_token_id: "
                     + listed([_shown(subject, value) for value in values]),
-                    f'write "{role}_token_id": {own} into {place} of {model.name}',
+                    f'write "{role}_token_id": {own} into {place} of {model.name}'
+                    if place == GENERATION
+                    else _set(model, f"{role}_token_id", own),
                 )
 
 
@@ -102,8 +105,13 @@ def decoders_know_their_start(subject: Subject, model: ModelFiles) -> Iterator[F
             "error",
             f"no {START} is given",
             f"{CONFIG} of a {model.model_type} model",
-            f'write "{START}": {0 if padding is None else padding} into {CONFIG} of {model.name}',
+            _set(model, START, 0 if padding is None else padding),
         )
+
+
+def _set(model: ModelFiles, key: str, value: int) -> str:
+    """The command that writes an id into config.json."""
+    return f"tokbench config set {shlex.quote(model.name)} {key}={value} --in-place"
 
 
 def _stated(model: ModelFiles, role: str) -> int | None:

@@ -7,15 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import AddedToken, Tokenizer
 
+from tokbench.check.adapters import ADAPTER, Adapter, read_adapter
 from tokbench.check.model_files import CONFIG, ModelFiles, read_model
 from tokbench.check.reloaded import Reloaded, reload
 from tokbench.pretrained.folder import load
 from tokbench.pretrained.json_files import read_object
 from tokbench.pretrained.special_tokens import extra_of, roles_of, special_tokens_of
+
+if TYPE_CHECKING:
+    from tokbench.check.running import Running
 
 GENERIC = ("PreTrainedTokenizerFast", "TokenizersBackend")  # one class under two names
 LISTS = {"normalizer": "normalizers", "pre_tokenizer": "pretokenizers"}
@@ -38,6 +42,7 @@ class Subject:
         str, Mapping[str, Any]
     ]  # special_tokens_map.json and added_tokens.json, as far as there
     model: ModelFiles | None = None
+    adapter: Adapter | None = None  # then `model` is its base, if that is on this disk
 
     @property
     def word(self) -> str:
@@ -108,6 +113,15 @@ class Subject:
         assert self.folder is not None
         return reload(self.folder)
 
+    @cached_property
+    def running(self) -> Running:
+        """The model, loaded; imports torch."""
+        from tokbench.check.running import run
+
+        assert self.model is not None
+        assert self.model.folder is not None
+        return run(self.model.folder, self.config, self.id_of("pad"))
+
 
 def look_at(tokenizer: str | Path, model: str | Path | None = None) -> Subject:
     """Read the files of a tokenizer, and of its model: the one named, or the one in the same folder."""
@@ -117,10 +131,24 @@ def look_at(tokenizer: str | Path, model: str | Path | None = None) -> Subject:
     folder = loaded.path if loaded.path.is_dir() else None
     if model is None and folder is not None and (folder / CONFIG).exists():
         model = folder
+    adapter = _adapter(model if model is not None else folder)
+    if adapter is not None and not (adapter.folder / CONFIG).exists():
+        model = _on_this_disk(adapter.base)
     found = None if model is None else read_model(model)
     names = ("special_tokens_map.json", "added_tokens.json")
     sides = {name: dict(read_object(folder / name)) for name in names if folder and (folder / name).exists()}
-    return Subject(loaded.name, folder, loaded.tokenizer, loaded.raw, loaded.config, sides, found)
+    return Subject(loaded.name, folder, loaded.tokenizer, loaded.raw, loaded.config, sides, found, adapter)
+
+
+def _adapter(place: str | Path | None) -> Adapter | None:
+    """The adapter in a folder, if there is one."""
+    path = None if place is None else Path(place).expanduser()
+    return read_adapter(path, str(place)) if path is not None and (path / ADAPTER).is_file() else None
+
+
+def _on_this_disk(base: str) -> str | None:
+    """The folder of an adapter's base; None where it is a hub's name: a file does not send us there."""
+    return base if base and (Path(base).expanduser() / CONFIG).is_file() else None
 
 
 def _flat(block: object, inner: str) -> list[Mapping[str, Any]]:

@@ -1,15 +1,21 @@
-"""Check: what will break, before it does."""
+"""Check: what will break, before it does; and whether two tokenizers are one."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer import Option
 
 from tokbench.cli import options as o
-from tokbench.cli.show import put
+from tokbench.cli.show import hint, put
 from tokbench.errors import AskedWrongly
+
+FAILING = ("error", "warning", "note")
+Data = Annotated[
+    str | None, Option(help="Look at these texts too: unknown, by script, never used.", show_default=False)
+]
 
 
 def check(
@@ -19,29 +25,155 @@ def check(
     model: Annotated[
         str | None, typer.Argument(help="The model's folder, when it is another.", show_default=False)
     ] = None,
+    data: Data = None,
+    sample: Annotated[
+        int | None, Option(min=1, help="So many texts of --data, drawn by chance.", show_default="all")
+    ] = None,
+    fix: Annotated[
+        bool, Option("--fix", help="Mend what is safe to mend: with -o, --in-place or --dry-run.")
+    ] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="With --fix: only say what would be done.")] = False,
+    output: Annotated[
+        Path | None, Option("--output", "-o", help="With --fix: the new folder.", show_default=False)
+    ] = None,
+    in_place: Annotated[
+        bool, Option("--in-place", help="With --fix: change the folder; old files go to FOLDER.backup.")
+    ] = False,
+    force: o.Force = False,
+    ignore: Annotated[
+        list[str] | None, Option(help="Leave this rule out; repeat for more.", metavar="CODE")
+    ] = None,
+    fail_on: Annotated[str, Option(help=f"Exit 1 on this or worse: {', '.join(FAILING)}.")] = "error",
     explain: Annotated[
         str | None, Option(help="Explain this code: cause, example, source.", show_default=False)
     ] = None,
     listed: Annotated[bool, Option("--list", help="List all rules with their codes.")] = False,
+    weights: Annotated[
+        bool, Option("--weights", help="Load the weights too, however large: numbers, a forward pass.")
+    ] = False,
     quick: Annotated[bool, Option("--quick", help="Leave out what imports transformers.")] = False,
+    sarif: Annotated[bool, Option("--sarif", help="Print SARIF 2.1.0, for code hosts and editors.")] = False,
+    html: o.Html = None,
     json: o.AsJson = False,
 ) -> None:
     """Say what will break before it does; exit 1 if it will.
 
-    Reads the tokenizer's files, config.json and the header of the weights; loads no model.
+    Reads the tokenizer's files, config.json and the header of the weights; loads a model only if it is
+    small, or with --weights.
 
-    Example: `tokbench check my-tok` · `tokbench check my-tok my-model` · `tokbench check --explain TB101`
+    Example: `tokbench check my-tok` · `tokbench check my-tok my-model` · `tokbench check --explain TB101` ·
+    `tokbench check my-tok --data texts.txt` · `tokbench check my-tok --fix -o mended`
     """
     from tokbench.check import rules
     from tokbench.report import checking
+    from tokbench.report.progress import drawn
 
     if explain is not None:
-        put(rules.explain(explain), checking.explanation, "explanation", json=json)
-    elif listed:
-        put(rules.explain_all(), checking.explanations, "explanations", json=json)
-    elif tokenizer is None:
+        return put(rules.explain(explain), checking.explanation, "explanation", json=json, html=html)
+    if listed:
+        return put(rules.explain_all(), checking.explanations, "explanations", json=json, html=html)
+    if tokenizer is None:
         raise AskedWrongly("check needs a tokenizer", fix="tokbench check my-tok")
+    _refuse(fail_on, fix=fix, ways=(dry_run, output is not None, in_place))
+    _refuse_beside_sarif(sarif, fix=fix, json=json, html=html)
+    if fix:
+        return _mend(tokenizer, model, output, in_place=in_place, force=force, quick=quick,
+                     ignore=ignore or (), fail_on=fail_on, json=json, html=html)  # fmt: skip
+    with drawn(quiet=data is None) as progress:
+        checkup = rules.check(
+            tokenizer,
+            model,
+            quick=quick,
+            values=weights,
+            data=data,
+            sample=sample,
+            ignore=ignore or (),
+            progress=progress,
+        )
+    if sarif:
+        from tokbench.report.sarif import as_sarif
+
+        typer.echo(as_sarif(checkup, rules.explain_all()))
     else:
-        checkup = rules.check(tokenizer, model, quick=quick)
-        put(checkup, checking.checkup, "checkup", json=json)
-        raise typer.Exit(0 if checkup.passed else 1)
+        from tokbench.check.mending import mendable
+
+        put(checkup, checking.checkup, "checkup", json=json, html=html)
+        if number := mendable(checkup):
+            hint(f"mend {number} of these: tokbench check {tokenizer} --fix --dry-run")
+    raise typer.Exit(1 if checkup.fails(fail_on) else 0)
+
+
+def same(
+    one: o.Tokenizer,
+    other: Annotated[str, typer.Argument(help="The tokenizer to compare it with.", show_default=False)],
+    data: Annotated[
+        str | None, Option(help="Compare on these texts too.", metavar="FILE", show_default=False)
+    ] = None,
+    html: o.Html = None,
+    json: o.AsJson = False,
+) -> None:
+    """Say whether two tokenizers give the same ids; exit 1 if not.
+
+    Compares what they are made of, their vocabularies, and what they make of texts in many scripts; of the
+    texts that differ the shortest is shown.
+
+    Example: `tokbench same my-tok other-tok` · `tokbench same my-tok other-tok --data texts.txt`
+    """
+    from tokbench.check.sameness import same as compared
+    from tokbench.report import sameness
+    from tokbench.report.progress import drawn
+
+    with drawn(quiet=data is None) as progress:
+        found = compared(one, other, data, progress=progress)
+    put(found, sameness.sameness, "sameness", json=json, html=html)
+    raise typer.Exit(0 if found.passed else 1)
+
+
+def _refuse(fail_on: str, *, fix: bool, ways: tuple[bool, ...]) -> None:
+    """Say what does not go together."""
+    if fail_on not in FAILING:
+        raise AskedWrongly(
+            f"there is nothing called {fail_on} to fail on", fix=f"one of {', '.join(FAILING)}"
+        )
+    if fix and sum(ways) != 1:
+        raise AskedWrongly(
+            "--fix wants one of three: a look ahead, a new folder, or the folder itself",
+            fix="--dry-run, -o NEW or --in-place",
+        )
+    if any(ways) and not fix:
+        raise AskedWrongly("--dry-run, -o and --in-place belong to --fix", fix="add --fix")
+
+
+def _refuse_beside_sarif(sarif: bool, *, fix: bool, json: bool, html: Path | None) -> None:
+    """Say that SARIF is of findings, and the one form in which they are shown."""
+    if sarif and fix:
+        raise AskedWrongly(
+            "--sarif shows what was found, and --fix mends it",
+            fix="run check twice: with --fix, then with --sarif",
+        )
+    if sarif and (json or html):
+        other = "--json" if json else "--html"
+        raise AskedWrongly(f"--sarif and {other} are two forms of one result", fix="leave one of them out")
+
+
+def _mend(
+    tokenizer: str,
+    model: str | None,
+    output: Path | None,
+    *,
+    in_place: bool,
+    force: bool,
+    quick: bool,
+    ignore: list[str] | tuple[str, ...],
+    fail_on: str,
+    json: bool,
+    html: Path | None,
+) -> None:
+    from tokbench.check.mending import mend
+    from tokbench.report import mending
+
+    mended = mend(tokenizer, model, output=output, in_place=in_place, force=force, quick=quick, ignore=ignore)
+    put(mended, mending.mending, "mending", json=json, html=html)
+    if not mended.output:
+        hint(f"do it: tokbench check {tokenizer} --fix -o mended")
+    raise typer.Exit(1 if mended.after.fails(fail_on) else 0)

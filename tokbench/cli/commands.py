@@ -27,18 +27,37 @@ COMMANDS: dict[str, Entry] = {
     ),
     "train-wordlevel": Entry("Make", "make:train_wordlevel", "Train a vocabulary of whole words."),
     "train-char": Entry("Make", "make:train_char", "Train a vocabulary of single characters."),
+    "count": Entry("Make", "count:count", "Count the words of a corpus once, to train from them often."),
     "build": Entry("Make", "make:build", "Train what a recipe says, every block chosen by name."),
     "presets": Entry("Make", "make:presets", "List the recipes by name, or print one as TOML."),
     "blocks": Entry("Make", "make:blocks", "List the blocks a recipe can name, with their options."),
     "wrap": Entry("Make", "make:wrap", "Make a folder transformers loads from a tokenizer.json."),
     "info": Entry("Look", "look:info", "Show what a tokenizer is: blocks, size, special tokens."),
-    "encode": Entry("Look", "look:encode", "Show the tokens and ids of a text."),
+    "encode": Entry("Look", "look:encode", "Show the tokens and ids of a text, or write those of files."),
     "decode": Entry("Look", "look:decode", "Turn ids back into text."),
+    "trace": Entry("Look", "trace:trace", "Follow a text through every block, and say why it is cut where."),
+    "compare": Entry(
+        "Look", "compare:compare", "Compare tokenizers on corpora: length, loss, use, evenness, speed."
+    ),
+    "sweep": Entry("Look", "compare:sweep", "Show what each vocabulary size buys, and where the knee is."),
+    "playground": Entry(
+        "Look", "serve:playground", "Encode as you type, in a browser, with several tokenizers at once."
+    ),
     "add-tokens": Entry("Grow", "grow:add_tokens", "Add tokens, and grow the model in the same act."),
+    "resize": Entry("Grow", "grow:resize", "Give a model the rows for a tokenizer that is already right."),
+    "config": Entry("Grow", "config:config", "Show what may change in a model's config, or set it."),
     "check": Entry("Check", "check:check", "Say what will break before it does; exit 1 if it will."),
+    "same": Entry("Check", "check:same", "Say whether two tokenizers give the same ids; exit 1 if not."),
     "tasks": Entry("Prove", "prove:tasks", "List the GLUE tasks with metric, size and an example."),
     "finetune": Entry("Prove", "prove:finetune", "Fine-tune on a GLUE task; prove that everything fits."),
+    "predict": Entry(
+        "Prove", "prove:predict", "Answer test rows with a fine-tuned model, in GLUE's own files."
+    ),
+    "prove": Entry("Prove", "paired:prove", "Hold a new tokenizer against a base one, with an interval."),
     "demo": Entry("Prove", "prove:demo", "Do the whole job on the texts that ship, offline."),
+    "report": Entry(
+        "Share", "share:report", "Make one web page of saved results; it opens without a network."
+    ),
     "env": Entry("Share", "share:env", "Print versions and what is installed, for a report."),
 }
 

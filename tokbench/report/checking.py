@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from tokbench.check.finding import Checkup, Explanation, Finding
+from tokbench.check.needs import NO_ADAPTER
 from tokbench.report import surveying
 from tokbench.report.parts import Facts, Grid, Headline, Part
 
@@ -28,6 +29,8 @@ def checkup(result: Checkup) -> Iterator[Part]:
     if result.survey is not None:
         yield from surveying.survey(result.survey)
     for reason, codes in _by_reason(result.skipped).items():
+        if reason == NO_ADAPTER:  # few have one: that rules on adapters had nothing to do is no news
+            continue
         yield Facts([(_count(len(codes), "rule") + " did not look", reason)])
 
 
