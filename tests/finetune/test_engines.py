@@ -98,6 +98,22 @@ def test_a_field_nobody_knows_is_refused_before_training(engine, name, words, da
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("engine", ["trainer", "lightning"])
+def test_other_engines_refuse_several_processes(engine, data, plan, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(AskedWrongly, match=f"the {engine} engine trains in one process, and 2") as caught:
+        finetune(plan(data=data, engine=engine))
+    assert caught.value.fix == "--engine loop"
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_learning_rate_that_nobody_chose_is_said(data, plan, tmp_path):
+    said = finetune(plan(data=data, learning_rate=None)).notes
+    assert any("the learning rate 5e-05 is the default for trained weights" in note for note in said)
+    chosen = finetune(plan(data=data, output=str(tmp_path / "other"))).notes
+    assert not any("is the default" in note for note in chosen)
+
+
 def test_only_the_loop_resumes(plan):
     with pytest.raises(AskedWrongly, match="trainer engine does not resume"):
         finetune(plan(data="nowhere", engine="trainer"), resume=True)

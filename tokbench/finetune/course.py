@@ -31,6 +31,7 @@ from tokbench.finetune.machine import Machine, machine_of
 from tokbench.finetune.parts import Parts, parts_of
 from tokbench.finetune.places import leading
 from tokbench.finetune.plan import Plan
+from tokbench.finetune.presets import PRESETS
 from tokbench.finetune.proof import Reload, fates, reload
 from tokbench.finetune.run import Run
 from tokbench.finetune.tagged import OUTSIDE
@@ -118,6 +119,7 @@ def _write(setting: Setting, outcome: Outcome, folder: Path) -> Run:
 
 def settle(plan: Plan, data: Dataset, *, progress: Progress = silent) -> Setting:
     """Load, check and encode; the last moment at which nothing has been trained."""
+    engine_named(plan.engine)  # what is wrong with it is said before anything is loaded
     machine, task = machine_of(plan), data.task
     parts = parts_of(plan, task)
     must_have_room(parts.model, Path(plan.output))
@@ -214,6 +216,11 @@ def _input_notes(setting: Setting) -> tuple[str, ...]:
     feed, limits = setting.train.feed, limits_of(setting.parts.model)
     if feed.max_length < setting.plan.max_length:
         notes.append(f"rows are cut to {feed.max_length} tokens: more do not fit the tokenizer or the model")
+    if setting.plan.learning_rate is None:
+        whose = setting.plan.model if setting.plan.model in PRESETS else "trained weights"
+        notes.append(
+            f"the learning rate {setting.parts.rate:g} is the default for {whose}; --learning-rate changes it"
+        )
     segments = "token_type_ids" in feed.inputs and int(setting.train.encoded.type_ids.max()) > 0
     if len(setting.task.texts) == 2 and (limits.types or 0) > 1 and not segments:
         notes.append(

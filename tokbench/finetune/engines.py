@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Protocol
 
 from torch import nn
 
+from tokbench.errors import AskedWrongly
 from tokbench.finetune.batches import Batches
 from tokbench.finetune.checkpoints import Keeper
 from tokbench.finetune.loop import Fit, fit
@@ -34,7 +36,12 @@ class Engine(Protocol):
 
 
 def engine_named(name: str) -> Engine:
-    """The engine of one of the names in plan.ENGINES."""
+    """The engine of one of the names in plan.ENGINES; AskedWrongly where several processes were started."""
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if name != "loop" and started > 1:
+        raise AskedWrongly(
+            f"the {name} engine trains in one process, and {started} were started", fix="--engine loop"
+        )
     if name == "trainer":
         from tokbench.finetune.trainer import fit as trainer
 

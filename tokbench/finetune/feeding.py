@@ -56,13 +56,13 @@ class Flat:
         if self.feed.left:
             column = column - (width - length)
         real = (column >= 0) & (column < length)
-        place = torch.where(real, start + column, 0)
+        place = (start + column).masked_fill(~real, 0)
         tensors = {
-            "input_ids": torch.where(real, self.ids[place], self.feed.pad_id),
-            "token_type_ids": torch.where(real, self.type_ids[place], 0),
+            "input_ids": self.ids[place].masked_fill(~real, self.feed.pad_id),
+            "token_type_ids": self.type_ids[place].masked_fill(~real, 0),
             "attention_mask": real.long(),
         }
-        labels = torch.where(real, self.labels[place], UNLABELLED) if self.tagged else self.labels[rows]
+        labels = self.labels[place].masked_fill(~real, UNLABELLED) if self.tagged else self.labels[rows]
         return {**{name: tensors[name] for name in self.feed.inputs}, "labels": labels}
 
     def _put(self, array: Ids) -> torch.Tensor:

@@ -59,7 +59,7 @@ class GraphStepper(Stepper):
             return super().__call__(rows)
         if width not in self.met:  # the first time makes what a capture may not make: workspaces, states
             self.met.add(width)
-            return self._beside(rows)
+            return self._beside(rows, width)
         if width not in self.captured and not self._capture(rows, width):
             return super().__call__(rows)
         found = self.captured[width]
@@ -68,12 +68,16 @@ class GraphStepper(Stepper):
         found.graph.replay()
         return found.loss.clone()
 
-    def _beside(self, rows: Ids) -> torch.Tensor:
-        """A plain step on a stream of its own, as captures want the one before them."""
+    def _beside(self, rows: Ids, width: int) -> torch.Tensor:
+        """A plain step of this width on a stream of its own, as captures want the one before them."""
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            loss = super().__call__(rows)
+            self.width = width  # the kernels of this very shape are to be loaded
+            try:
+                loss = super().__call__(rows)
+            finally:
+                self.width = None
         torch.cuda.current_stream().wait_stream(stream)
         return loss
 
@@ -94,7 +98,7 @@ class GraphStepper(Stepper):
                 kept = loss.detach()
         except RuntimeError as problem:
             self.capturing = False
-            self.optimizer.zero_grad(set_to_none=True)
+            self.gradients.spent()
             self.notes.append(f"steps are not replayed as graphs: {str(problem).splitlines()[0][:120]}")
             return False
         self.captured[width] = Captured(graph, numbers, kept)

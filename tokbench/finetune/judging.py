@@ -16,6 +16,7 @@ from tokbench.finetune.encoding import Encoded
 from tokbench.finetune.loop import predict
 from tokbench.finetune.machine import Machine
 from tokbench.finetune.tasks import Task
+from tokbench.finetune.team import team_of
 from tokbench.finetune.units import UNLABELLED
 from tokbench.progress import Progress, silent
 
@@ -36,9 +37,10 @@ class Judge:
 
     def __call__(self) -> dict[str, float]:
         """The metrics of the model as it is now, and its mean loss over all dev rows."""
+        team = team_of(gpu=self.machine.gpu)
         return self.weigh(
             {
-                name: predict(self.model, batches, machine=self.machine, progress=self.progress)
+                name: predict(self.model, batches, machine=self.machine, team=team, progress=self.progress)
                 for name, batches in self.evaluation.items()
             }
         )

@@ -32,7 +32,7 @@ from tokbench.finetune.optimizer import (
 from tokbench.finetune.plan import Plan
 from tokbench.finetune.run import Evaluation
 from tokbench.finetune.stepping import Stepper
-from tokbench.finetune.team import Team, team_of
+from tokbench.finetune.team import ALONE, Team, team_of
 from tokbench.finetune.watching import Watch, restore, weights_of
 from tokbench.progress import Progress, note, silent
 
@@ -76,7 +76,7 @@ def fit(
     if found:
         run.take_up(found, watch)
     model.train()
-    with interruptible() as asked:
+    with interruptible() as asked, machine.keeping_memory():
         for step, rows in _remaining(batches, plan.epochs, run.step):
             run.go(step, rows, progress)
             if watch and watch.due(step):
@@ -230,23 +230,36 @@ def interruptible() -> Iterator[list[int]]:
 
 
 def predict(
-    model: nn.Module, batches: Batches, *, machine: Machine, progress: Progress = silent
+    model: nn.Module, batches: Batches, *, machine: Machine, team: Team = ALONE, progress: Progress = silent
 ) -> NDArray[np.float32]:
-    """Logits (rows, labels) in the order of the rows, whatever order they were computed in."""
+    """Logits (rows, labels) in the order of the rows, whatever order they were computed in.
+
+    With a team every process computes some batches, and gets the logits of all; each has to call it then.
+    """
     model.eval()
     encoded = batches.encoded
     feeder = Feeder(encoded, batches.feed, machine)
-    parts, rows_done = [], 0
+    rows_done = 0
     size = max(batches.size, ROWS_PREDICTED) if machine.gpu else batches.size
     orders = by_length(encoded.lengths, size)
+    team = team if team.size <= len(orders) else ALONE
+    parts: dict[int, torch.Tensor] = {}
     with torch.inference_mode(), machine.autocast():
-        for rows in orders:
-            batch = feeder(rows)
-            batch.pop("labels")
-            parts.append(of_pieces(model(**batch).logits.float(), batch["attention_mask"]))
+        for place, rows in enumerate(orders):
+            if place % team.size == team.rank:
+                batch = feeder(rows)
+                batch.pop("labels")
+                parts[place] = of_pieces(model(**batch).logits.float(), batch["attention_mask"])
             rows_done += len(rows)
             progress("evaluate", rows_done, len(encoded))
-    return in_order(torch.cat(parts).cpu().numpy(), np.concatenate(orders), encoded)
+    one = next(iter(parts.values()))
+    tagged = encoded.units is not None
+    counts = [int(encoded.lengths[rows].sum()) if tagged else len(rows) for rows in orders]
+    every = [
+        parts[place] if place in parts else one.new_zeros(count, *one.shape[1:])
+        for place, count in enumerate(counts)
+    ]
+    return in_order(team.whole(torch.cat(every)), np.concatenate(orders), encoded)
 
 
 def of_pieces(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

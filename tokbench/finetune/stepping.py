@@ -13,6 +13,7 @@ from tokbench.errors import OutOfRoom
 from tokbench.finetune.batches import Batches, in_batches
 from tokbench.finetune.encoding import Encoded, Ids
 from tokbench.finetune.feeding import Feeder
+from tokbench.finetune.gradients import Gradients
 from tokbench.finetune.machine import Machine
 from tokbench.finetune.settings import Settings
 from tokbench.finetune.team import Team
@@ -35,11 +36,14 @@ class Stepper:
     team: Team
     parts: int = 1
     notes: list[str] = field(default_factory=list)
+    width: int | None = None  # what rows are padded to on a GPU; None: the longest of them
 
     def __post_init__(self) -> None:
         self.parts = self.settings.accumulate
         self.feeder = Feeder(self.batches.encoded, self.batches.feed, self.machine)
         self.weight = weight_of_rows(self.batches.encoded)
+        # a GPU fills a matrix with zeros at once, and several processes exchange whole ones
+        self.gradients = Gradients(self.model, by_row=not self.machine.gpu and self.team.size == 1)
 
     def __call__(self, rows: Ids) -> torch.Tensor:
         """Learn from these rows; their mean loss, as a tensor that nobody has waited for."""
@@ -59,10 +63,9 @@ class Stepper:
 
     def finish(self) -> None:
         """Clip, step, and let go of the gradients."""
-        if self.settings.clip:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
+        self.gradients.ready(self.settings.clip)
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.gradients.spent()
 
     def _gradients(self, rows: Ids) -> torch.Tensor:
         mine = self.team.share(rows)
@@ -78,15 +81,15 @@ class Stepper:
 
     def backward(self, rows: Ids, share: float | None = None) -> torch.Tensor:
         """Add the gradients of these rows' mean loss, times their share in the batch."""
-        with self.machine.autocast():
-            loss: torch.Tensor = self.model(**self.feeder(rows)).loss
+        with self.machine.autocast(), self.gradients.recorded():
+            loss: torch.Tensor = self.model(**self.feeder(rows, self.width)).loss
         if share is not None:
             loss = loss * share
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
     def _halve(self, problem: BaseException) -> None:
-        self.optimizer.zero_grad(set_to_none=True)
+        self.gradients.spent()
         self.parts *= 2
         size = -(-self.batches.size // (self.parts * self.team.size))
         if self.parts >= 2 * self.batches.size:

@@ -54,18 +54,19 @@ class Team:
             dist.all_reduce(loss)
         return loss
 
-    def whole(self, part: NDArray[np.float32], device: torch.device) -> NDArray[np.float32]:
-        """An array of which every process has filled its rows, and the others are 0."""
-        if self.size == 1:
-            return part
-        tensor = torch.from_numpy(part).to(device)
-        dist.all_reduce(tensor)
-        return np.asarray(tensor.cpu().numpy())
+    def whole(self, part: torch.Tensor) -> NDArray[np.float32]:
+        """What all processes have made together: each has filled its rows, and the others are 0."""
+        if self.size > 1:
+            dist.all_reduce(part)
+        return np.asarray(part.cpu().numpy())
 
     def wait(self) -> None:
         """Return when every process has come here."""
         if self.size > 1:
             dist.barrier()
+
+
+ALONE = Team()
 
 
 def team_of(*, gpu: bool) -> Team:
