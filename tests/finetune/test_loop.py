@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokbench.errors import AnswerIsNo
+from tokbench.errors import AnswerIsNo, AskedWrongly
 from tokbench.finetune.batches import Batches
 from tokbench.finetune.encoding import Encoded, encode
 from tokbench.finetune.fitting import feed_of
@@ -141,3 +141,8 @@ def test_on_a_gpu_losses_are_read_now_and_then_and_the_first_bad_one_is_named():
         losses.add(torch.tensor(value))  # not read yet: that would make a GPU wait
     with pytest.raises(AnswerIsNo, match="the loss is nan at step 2 of 3"):
         losses.mean(3)
+
+
+def test_graphs_asked_for_where_there_can_be_none_are_refused(trained):
+    with pytest.raises(AskedWrongly, match="graphs=on needs one process on a GPU"):
+        trained(settings={"graphs": "on"}, device="cpu")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from tokbench.errors import AskedWrongly
 from tokbench.finetune.encoding import Ids
 from tokbench.finetune.machine import Machine
 from tokbench.finetune.settings import Settings
@@ -21,8 +22,16 @@ LONGEST = 8_192  # tokens in a batch: above it a step computes long enough to hi
 
 
 def replayable(settings: Settings, machine: Machine, team: Team) -> bool:
-    """Whether steps are to be captured: on one GPU, with whole batches."""
-    return machine.gpu and settings.graphs != "off" and settings.accumulate == 1 and team.size == 1
+    """Whether steps are to be captured: on one GPU, with whole batches.
+
+    Raises AskedWrongly where they were asked for and cannot be.
+    """
+    able = machine.gpu and settings.accumulate == 1 and team.size == 1
+    if settings.graphs == "on" and not able:
+        raise AskedWrongly(
+            "graphs=on needs one process on a GPU, and accumulate=1", fix="leave --set graphs=on out"
+        )
+    return able and settings.graphs != "off"
 
 
 def bucket(width: int, most: int) -> int:
