@@ -14,6 +14,8 @@ from tokbench.report.svg import picture
 
 MOST_CLASSES = 8
 
+POINTS = 30  # of a curve of losses
+
 
 def tasks(result: Mapping[str, Task]) -> Iterator[Part]:
     """A row a task."""
@@ -123,8 +125,8 @@ def curve(result: Run) -> Curve:
 
 
 def _thinned(losses: Sequence[float]) -> list[tuple[float, float]]:
-    """Some two hundred points of a long line, each the mean of the steps it stands for."""
-    size = max(1, len(losses) // 200)
+    """At most POINTS points, each the mean of the steps it stands for: single batches say little."""
+    size = max(1, -(-len(losses) // POINTS))
     cut = (losses[start : start + size] for start in range(0, len(losses), size))
     return [(min((at + 1) * size, len(losses)), sum(some) / len(some)) for at, some in enumerate(cut)]
 
