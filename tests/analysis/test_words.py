@@ -1,7 +1,7 @@
 """Words by UAX #29, its own examples among them, and which of them are split."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tokbench.analysis.words import continued, count_words, words
@@ -30,6 +30,7 @@ def test_counting_finds_as_many_as_listing(text):
     assert count_words(text) == len(words(text))
 
 
+@example(["", "\xad0"])
 @given(st.lists(st.text(max_size=20), max_size=5))
 def test_texts_joined_by_line_feeds_have_the_words_of_each(texts):
     assert count_words("\n".join(texts)) == sum(map(count_words, texts))

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 # Default word boundaries of UAX #29 (regex's WORD flag); of what lies between two of them a word is what
 # holds a letter or a number, possibly after connectors such as the underscore. The standard leaves Thai,
 # Chinese and Japanese to dictionaries; here each of their ideographs, and each of hiragana, is a word.
-_BEGIN = r"\b\p{WB=ExtendNumLet}*+[\p{Alphabetic}\p{N}]"
+# Where a text or a line begins with marks, the standard has them stand alone and regex does not everywhere:
+# they go with the word that follows.
+_BEGIN = r"\b[\p{WB=Extend}\p{WB=Format}\p{WB=ZWJ}]*+\p{WB=ExtendNumLet}*+[\p{Alphabetic}\p{N}]"
 BEGINS = regex.compile(_BEGIN, regex.WORD)
 WHOLE = regex.compile(_BEGIN + r".*?\b", regex.WORD | regex.DOTALL)
 

@@ -71,9 +71,10 @@ def train(
 ) -> Tokenizer:
     """The tokenizer with the merges of these texts: the library's own, whoever learns them.
 
-    With a prefix or suffix the library gives other ids in every run, so those merges are always learned here.
+    With a prefix or suffix the library gives other ids in every run, and with a limited alphabet other
+    characters where two are equally frequent, so those merges are always learned here.
     """
-    if not compiled and not _is_affixed(choose(recipe.trainer, TRAINER, "bpe trainer")):
+    if not compiled and not _is_unsettled(choose(recipe.trainer, TRAINER, "bpe trainer")):
         return _train_in_library(tokenizer, recipe, batches, progress)
     return learned(tokenizer, recipe, learning_from(tokenizer, batches, compiled=compiled, progress=progress))
 
@@ -113,6 +114,11 @@ def _model(recipe: Recipe, **learned: Any) -> Model:  # noqa: ANN401
     """BPE as the recipe says. Bytes need no unk, so a byte-level model has none."""
     unk = None if recipe.is_byte_level else recipe.special_tokens.get("unk")
     return BPE(unk_token=unk, **choose(recipe.model, MODEL, "bpe model"), **learned)
+
+
+def _is_unsettled(options: Mapping[str, Any]) -> bool:
+    """Whether the library's trainer gives other results in every run."""
+    return _is_affixed(options) or "limit_alphabet" in options
 
 
 def _is_affixed(options: Mapping[str, Any]) -> bool:
