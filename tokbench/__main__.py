@@ -27,7 +27,9 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         return _told(_run(words))
     except BrokenPipeError:  # the reader has enough and left, as head does
-        _write_no_more()
+        from tokbench.cli.streams import write_no_more
+
+        write_no_more()
         return 0
     except TokbenchError as error:
         if _debugging():
@@ -90,11 +92,6 @@ def _say(message: str, fix: str, words: list[str]) -> None:
     print(f"Error: {message}", file=sys.stderr)  # noqa: T201
     if fix:
         print(f"Hint:  {fix}", file=sys.stderr)  # noqa: T201
-
-
-def _write_no_more() -> None:
-    """What is still buffered for a reader who left goes nowhere; Python writes it at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_any_character() -> None:

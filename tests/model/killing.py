@@ -1,7 +1,7 @@
 """Kill -9 at random moments while a tokenizer and its model grow in place; run as a program.
 
 The parent grows once, which imports all and tells how long it takes; every child is a fork that grows the
-same folder again and again until it is killed, after up to three times as long. After each kill the folder
+same folder again and again until it is killed, after up to five times as long. After each kill the folder
 must hold one whole generation: tokenizer, weights and configs of one size.
 
 Usage: killing.py FOLDER KILLS SEED   (FOLDER holds a tokenizer and a sharded model)
@@ -70,7 +70,7 @@ def main(folder: Path, kills: int, chance: random.Random) -> None:
                 grow_for_ever(folder, rows)
             finally:
                 os._exit(1)
-        time.sleep(chance.uniform(0.0, 3 * once))
+        time.sleep(chance.uniform(0.0, 5 * once))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         assert os.WIFSIGNALED(status), "the child ended by itself"

@@ -37,5 +37,5 @@ def pair(build, tokenizer_folder, tmp_path):
 def test_killed_at_any_moment_of_growing_the_folder_is_whole(pair, kills):
     told = killed(pair, kills)
     assert told["kills"] == kills
-    assert told["generations"] > kills // 10  # growing went on between the kills, however busy the machine
+    assert told["generations"] > kills // 4  # growing went on between the kills
     assert told["after_sweep"] == 0

@@ -31,5 +31,9 @@ def stdout_for_a_reader() -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())  # for what is still buffered, which Python writes at its end
+        write_no_more()
+
+
+def write_no_more() -> None:
+    """What is still buffered for a reader who left goes nowhere; Python writes it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
