@@ -14,6 +14,8 @@ from tokbench.finetune.units import UNLABELLED
 # Rows are shuffled, sorted by length within this many batches, and the batches shuffled again. On SST-2
 # at 32 rows a batch: 1.05 computed tokens for each real one, 3.0 without the sorting.
 BATCHES_SORTED_TOGETHER = 50
+MULTIPLE = 8  # replayed widths: bf16 matrix units want it, and a dozen graphs are enough
+LONGEST = 8_192  # tokens in a replayed batch: above it a step computes long enough to hide its launches
 
 Batch = dict[str, torch.Tensor]
 
@@ -37,6 +39,15 @@ def by_length(lengths: Ids, size: int) -> list[Ids]:
 def in_batches(order: Ids, size: int) -> list[Ids]:
     """`order` cut into pieces of `size`; the last may be shorter."""
     return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def bucket(width: int, most: int) -> int:
+    """The width that a replayed batch is padded to.
+
+    >>> [bucket(width, 64) for width in (1, 8, 9, 63)]
+    [8, 8, 16, 64]
+    """
+    return min(-(-width // MULTIPLE) * MULTIPLE, most)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +80,21 @@ class Batches:
         """Which rows stand in which batch of one epoch."""
         return grouped(self.encoded.lengths, self.size, (self.seed, number))
 
-    def padding(self, epochs: int) -> float:
-        """Padding over real tokens in that many epochs."""
+    def replayed_width(self, rows: Ids) -> int | None:
+        """The width of the graph that these rows are replayed in; None where they are computed as is."""
+        starts = self.encoded.starts
+        width = bucket(int((starts[rows + 1] - starts[rows]).max()), self.feed.max_length)
+        return width if len(rows) == self.size and width * len(rows) <= LONGEST else None
+
+    def padding(self, epochs: int, *, replayed: bool = False) -> float:
+        """Padding over real tokens in that many epochs, computed as they are or in replayed graphs."""
         lengths = self.encoded.lengths
-        widths = (lengths[rows].max() * len(rows) for each in range(epochs) for rows in self.orders(each))
-        return float(sum(widths) / (lengths.sum() * epochs) - 1)
+        computed = 0
+        for epoch in range(epochs):
+            for rows in self.orders(epoch):
+                width = self.replayed_width(rows) if replayed else None
+                computed += (width or int(lengths[rows].max())) * len(rows)
+        return computed / (int(lengths.sum()) * epochs) - 1
 
 
 def padded(encoded: Encoded, rows: Ids, feed: Feed) -> Batch:

@@ -21,7 +21,7 @@ from tokbench.finetune.card import card
 from tokbench.finetune.checkpoints import Keeper
 from tokbench.finetune.data import Dataset
 from tokbench.finetune.encoding import Encoded, encode, must_fit
-from tokbench.finetune.engines import engine_named
+from tokbench.finetune.engines import engine_of
 from tokbench.finetune.environment import environment
 from tokbench.finetune.fitting import feed_of, limits_of
 from tokbench.finetune.folders import copy_tokenizer, must_have_room, save_model, write_json
@@ -119,7 +119,7 @@ def _write(setting: Setting, outcome: Outcome, folder: Path) -> Run:
 
 def settle(plan: Plan, data: Dataset, *, progress: Progress = silent) -> Setting:
     """Load, check and encode; the last moment at which nothing has been trained."""
-    engine_named(plan.engine)  # what is wrong with it is said before anything is loaded
+    engine_of(plan)  # what is wrong with it is said before anything is loaded
     machine, task = machine_of(plan), data.task
     parts = parts_of(plan, task)
     must_have_room(parts.model, Path(plan.output))
@@ -156,7 +156,7 @@ def train_and_score(
         len(setting.train),
         board=board_of(plan.chosen, keeper.place if keeper else None),
     )
-    trained = engine_named(plan.engine)(
+    trained = engine_of(plan)(
         model,
         setting.train,
         plan,
@@ -248,7 +248,7 @@ def _run(setting: Setting, outcome: Outcome, proved: Reload) -> Run:
         train_rows=len(train),
         dev_rows=sum(len(each.encoded) for each in setting.evaluation.values()),
         tokens=len(train.ids),
-        padding=setting.train.padding(plan.epochs),
+        padding=setting.train.padding(plan.epochs, replayed=outcome.fit.replayed > 0),
         truncated=_truncated(train, *(each.encoded for each in setting.evaluation.values())),
         steps=outcome.fit.steps,
         loss=outcome.fit.loss,

@@ -14,10 +14,12 @@ class Gradients:
 
     A batch has some hundred of an embedding's thirty thousand rows. Where `by_row` is set, the others are
     neither made, nor measured, nor scaled: they are zeros that stay from step to step. What the optimizer
-    is given is the same whole gradient.
+    is given is the same whole gradient. `asks` is whether a number may be read to spare the scaling, which on
+    a GPU means waiting.
     """
 
-    def __init__(self, model: nn.Module, *, by_row: bool) -> None:
+    def __init__(self, model: nn.Module, *, by_row: bool, asks: bool = True) -> None:
+        self.asks = asks
         self.learned = [each for each in model.parameters() if each.requires_grad]
         self.words = _embedding(model) if by_row else None
         self.whole: torch.Tensor | None = None  # zeros, but for the rows of the batch
@@ -45,7 +47,7 @@ class Gradients:
         given = [each.grad for each in self.learned if each.grad is not None]
         values = [] if found is None else [found.values()]
         if clip:
-            cut([*given, *values], clip)
+            cut([*given, *values], clip, asks=self.asks)
         if found is None or weight is None:
             return
         if self.whole is None:
@@ -63,10 +65,10 @@ class Gradients:
             each.grad = None
 
 
-def cut(gradients: list[torch.Tensor], longest: float) -> None:
+def cut(gradients: list[torch.Tensor], longest: float, *, asks: bool) -> None:
     """Scale gradients in place to this length together, as torch's clip_grad_norm_ does."""
     length = nn.utils.get_total_norm(gradients)
-    if length.device.type == "cpu" and float(length) <= longest:  # elsewhere asking would mean waiting
+    if asks and float(length) <= longest:
         return
     share = torch.clamp(longest / (length + 1e-6), max=1.0)
     torch._foreach_mul_(gradients, share)

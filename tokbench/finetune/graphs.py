@@ -12,13 +12,11 @@ import torch
 
 from tokbench.errors import AskedWrongly
 from tokbench.finetune.encoding import Ids
+from tokbench.finetune.feeding import Flat
 from tokbench.finetune.machine import Machine
 from tokbench.finetune.settings import Settings
 from tokbench.finetune.stepping import Stepper
 from tokbench.finetune.team import Team
-
-MULTIPLE = 8  # widths: bf16 matrix units want it, and a dozen graphs are enough
-LONGEST = 8_192  # tokens in a batch: above it a step computes long enough to hide its launches
 
 
 def replayable(settings: Settings, machine: Machine, team: Team) -> bool:
@@ -32,15 +30,6 @@ def replayable(settings: Settings, machine: Machine, team: Team) -> bool:
             "graphs=on needs one process on a GPU, and accumulate=1", fix="leave --set graphs=on out"
         )
     return able and settings.graphs != "off"
-
-
-def bucket(width: int, most: int) -> int:
-    """The width a batch is padded to.
-
-    >>> [bucket(width, 64) for width in (1, 8, 9, 63)]
-    [8, 8, 16, 64]
-    """
-    return min(-(-width // MULTIPLE) * MULTIPLE, most)
 
 
 @dataclass
@@ -62,9 +51,8 @@ class GraphStepper(Stepper):
 
     def __call__(self, rows: Ids) -> torch.Tensor:
         """Learn from these rows; their mean loss."""
-        width = bucket(int(self.feeder.lengths[rows].max()), self.batches.feed.max_length)
-        whole = len(rows) == self.batches.size and self.parts == 1
-        if not self.capturing or not whole or width * len(rows) > LONGEST:
+        width = self.batches.replayed_width(rows)
+        if not self.capturing or self.parts > 1 or width is None:
             return super().__call__(rows)
         if width not in self.met:  # the first time makes what a capture may not make: workspaces, states
             self.met.add(width)
@@ -75,6 +63,7 @@ class GraphStepper(Stepper):
         assert self.feeder.flat is not None
         found.rows.copy_(self.feeder.flat.numbers(rows), non_blocking=True)
         found.graph.replay()
+        self.replayed += 1
         return found.loss.clone()
 
     def _beside(self, rows: Ids, width: int) -> torch.Tensor:
@@ -100,11 +89,7 @@ class GraphStepper(Stepper):
         torch.cuda.synchronize()
         try:
             with torch.cuda.graph(graph, pool=pool):
-                with self.machine.autocast():
-                    loss = self.model(**flat.cut(numbers, width)).loss
-                loss.backward()
-                self.finish()
-                kept = loss.detach()
+                kept = self.recorded(flat, numbers, width)
         except RuntimeError as problem:
             self.capturing = False
             self.gradients.spent()
@@ -112,3 +97,11 @@ class GraphStepper(Stepper):
             return False
         self.captured[width] = Captured(graph, numbers, kept)
         return True
+
+    def recorded(self, flat: Flat, numbers: torch.Tensor, width: int) -> torch.Tensor:
+        """A whole step, from row numbers (B,) on the device to moved weights, that reads nothing back."""
+        with self.machine.autocast():
+            loss: torch.Tensor = self.model(**flat.cut(numbers, width)).loss
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.finish()
+        return loss.detach()

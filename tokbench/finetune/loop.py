@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -32,7 +32,7 @@ from tokbench.finetune.optimizer import (
 from tokbench.finetune.plan import Plan
 from tokbench.finetune.run import Evaluation
 from tokbench.finetune.stepping import Stepper
-from tokbench.finetune.team import ALONE, Team, team_of
+from tokbench.finetune.team import ALONE, Team, of_other_size, team_of
 from tokbench.finetune.watching import Watch, restore, weights_of
 from tokbench.progress import Progress, note, silent
 
@@ -51,6 +51,7 @@ class Fit:
     losses: tuple[float, ...] = ()  # one a step
     evaluations: tuple[Evaluation, ...] = ()
     notes: tuple[str, ...] = ()
+    replayed: int = 0  # steps that were replayed as CUDA graphs
 
 
 def fit(
@@ -81,9 +82,12 @@ def fit(
             run.go(step, rows, progress)
             if watch and watch.due(step):
                 run.look(watch, progress)
-            stopping = bool(asked) and step < run.steps
-            if keeper and team.leads and (keeper.due(step) or stopping):
-                keeper.save(run.checkpoint(watch))
+            due = keeper is not None and team.leads and keeper.due(step)
+            stopping, due = team.agree(bool(asked) and step < run.steps, due)
+            if keeper and (due or stopping):
+                random = team.gathered(machine.random_state())
+                if team.leads:
+                    keeper.save(run.checkpoint(watch, random))
             if stopping:
                 raise keeper.interrupted(step, run.steps) if keeper else KeyboardInterrupt
             if watch and watch.enough:
@@ -128,13 +132,13 @@ class _Run:
         self.last_look = self.step
         self.words = f"{watch.metric} {found.metrics[watch.metric]:.4f} "
 
-    def checkpoint(self, watch: Watch | None) -> Checkpoint:
-        """All of it, as tensors and facts."""
+    def checkpoint(self, watch: Watch | None, random: Mapping[str, torch.Tensor]) -> Checkpoint:
+        """All of it, as tensors and facts; `random` is where every process draws."""
         self.losses.look()
         tensors = {
             "model": weights_of(self.model),
             "optimizer": remembered(self.optimizer),
-            "random": self.machine.random_state(),
+            "random": random,
             **({"best": watch.weights} if watch and watch.weights else {}),
         }
         facts = {
@@ -143,6 +147,7 @@ class _Run:
             "parts": self.stepper.parts,
             "notes": self.stepper.notes,
             "seconds": self.clock.seconds,
+            "processes": self.stepper.team.size,
             "watch": watch.facts() if watch else None,
         }
         return Checkpoint(self.step, tensors, facts)
@@ -152,10 +157,12 @@ class _Run:
         facts = found.facts
         restore(self.model, dict(found.tensors["model"]))
         remind(self.optimizer, dict(found.tensors["optimizer"]))
-        self.machine.set_random_state(found.tensors["random"])
+        if drawn := self.stepper.team.own(found.tensors["random"]):
+            self.machine.set_random_state(drawn)
         self.step, self.last_look, self.losses.seen = found.step, facts["last_look"], list(facts["losses"])
         self.stepper.parts = facts["parts"]
         self.stepper.notes = [*facts["notes"], f"resumed after step {found.step:,} of {self.steps:,}"]
+        self.stepper.notes += of_other_size(facts.get("processes", 1), self.stepper.team)
         self.clock.before = facts["seconds"]
         if watch and facts["watch"]:
             watch.remember(facts["watch"], dict(found.tensors.get("best", {})))
@@ -177,6 +184,7 @@ class _Run:
             losses=tuple(self.losses.seen),
             evaluations=tuple(watch.done) if watch else (),
             notes=tuple(self.stepper.notes),
+            replayed=self.stepper.replayed,
         )
 
 

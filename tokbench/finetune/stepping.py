@@ -37,13 +37,17 @@ class Stepper:
     parts: int = 1
     notes: list[str] = field(default_factory=list)
     width: int | None = None  # what rows are padded to on a GPU; None: the longest of them
+    replayed: int = 0  # steps that were replayed as CUDA graphs
 
     def __post_init__(self) -> None:
         self.parts = self.settings.accumulate
         self.feeder = Feeder(self.batches.encoded, self.batches.feed, self.machine)
         self.weight = weight_of_rows(self.batches.encoded)
         # a GPU fills a matrix with zeros at once, and several processes exchange whole ones
-        self.gradients = Gradients(self.model, by_row=not self.machine.gpu and self.team.size == 1)
+        alone = self.team.size == 1
+        self.gradients = Gradients(
+            self.model, by_row=alone and not self.machine.gpu, asks=not self.machine.gpu
+        )
 
     def __call__(self, rows: Ids) -> torch.Tensor:
         """Learn from these rows; their mean loss, as a tensor that nobody has waited for."""
