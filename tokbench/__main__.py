@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 
 from tokbench.errors import TokbenchError
 
 OUR_BUG = 3
 STOPPED = 130
+SECONDS_FOR_THE_FIRST = 15.0  # on a busy machine it may come to the same error that much later
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -34,7 +36,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except TokbenchError as error:
         if _debugging():
             raise
-        _say(error.message, error.fix, words)
+        if error.exit_code != STOPPED or _leads():
+            _say(error.message, error.fix, words)
         return error.exit_code
     except KeyboardInterrupt:
         return _told(STOPPED)
@@ -60,7 +63,7 @@ def _run(words: list[str]) -> int:
 
 
 def _told(code: int) -> int:
-    if code == STOPPED:
+    if code == STOPPED and _leads():
         print("Stopped; nothing was written.", file=sys.stderr)  # noqa: T201
     return code
 
@@ -82,7 +85,15 @@ def _debugging() -> bool:
     return os.environ.get("TOKBENCH_DEBUG", "") not in ("", "0")
 
 
+def _leads() -> bool:
+    """Whether this is the only process of the command, or the first that torchrun or its like started."""
+    return os.environ.get("RANK", "0") == "0" or os.environ.get("WORLD_SIZE", "1") == "1"
+
+
 def _say(message: str, fix: str, words: list[str]) -> None:
+    if not _leads():  # what is wrong for all is said once: the first has time to, and the launcher ends us
+        time.sleep(SECONDS_FOR_THE_FIRST)
+        message = f"process {os.environ['RANK']} of the run: {message}"
     if "--json" in words:
         import json
 

@@ -91,3 +91,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean {' or '.join(lowered[each] for each in near)}?"
     return f"known: {', '.join(words)}"
+
+
+def plural(count: int, noun: str, several: str = "") -> str:
+    """A count with its noun, in the form that fits it; `several` where the plural is not noun + s.
+
+    >>> plural(1, "row"), plural(2_000, "row"), plural(2, "entity", "entities")
+    ('1 row', '2,000 rows', '2 entities')
+    """
+    return f"{count:,} {noun if count == 1 else several or noun + 's'}"

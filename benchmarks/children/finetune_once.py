@@ -1,163 +1,209 @@
-"""One training in this process, one way; what it took and what it reached, as a line of JSON."""
+"""One training in this process, one way; what it took and what it reached, as a line of JSON.
+
+    finetune_once.py loop|plain|trainer|padded [options]   # trains; plain is the loop without graphs
+    finetune_once.py machine                               # says what is here: versions, GPU, peak
+
+It needs torch, transformers, tokenizers, numpy and safetensors; the Trainer needs accelerate besides.
+"""
 
 # ruff: noqa: ANN401  models and tokenizers of any kind
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
+import platform
 import resource
+import sys
+import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from tokenizers import Tokenizer, models
-from transformers import (
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-    BertConfig,
-    BertForSequenceClassification,
-    DataCollatorWithPadding,
-    PreTrainedTokenizerFast,
-    Trainer,
-    TrainingArguments,
-)
-
-from tokbench.finetune.batches import Batches, Feed
-from tokbench.finetune.encoding import Encoded
-from tokbench.finetune.loop import fit, predict
-from tokbench.finetune.machine import machine_of
-from tokbench.finetune.plan import Plan
-
-SHAPES = {"tiny": (2, 128), "minilm": (6, 384), "base": (12, 768)}  # layers, width
-VOCABULARY = 30_522
-WIDTH = 128  # what run_glue.py pads to
-
-
-def shorts(count: int, seed: int) -> tuple[list[list[int]], list[int]]:
-    """Random ids in rows as long as SST-2's, 13.3 tokens in the mean; 3,000 and above stand for one class."""
-    random = np.random.default_rng(seed)
-    lengths = np.clip(random.lognormal(2.3, 0.65, count).round(), 3, 66).astype(int)
-    labels = random.integers(0, 2, count)
-    rows = [
-        [101, *random.integers(1000 + 2000 * label, 3000 + 2000 * label, length - 2), 102]
-        for length, label in zip(lengths, labels, strict=True)
-    ]
-    return [[int(each) for each in row] for row in rows], labels.tolist()
-
-
-def real(path: Path, tokenizer: Any, count: int | None, seed: int) -> tuple[list[list[int]], list[int]]:
-    """Rows of an SST-2 file, drawn by the seed."""
-    with path.open(encoding="utf-8") as lines:
-        found = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
-    order = np.random.default_rng(seed).permutation(len(found))[:count]
-    rows = [found[index] for index in order]
-    ids = tokenizer([row["sentence"] for row in rows], truncation=True, max_length=WIDTH)["input_ids"]
-    return ids, [int(row["label"]) for row in rows]
-
-
-def encoded(rows: list[list[int]], labels: list[int]) -> Encoded:
-    """Rows as flat arrays."""
-    ids = np.concatenate([np.array(row, np.int64) for row in rows])
-    starts = np.cumsum([0, *map(len, rows)], dtype=np.int64)
-    return Encoded(ids, np.zeros_like(ids), starts, np.array(labels, np.int64), 0)
-
-
-def parts(asked: argparse.Namespace) -> tuple[Any, Any]:
-    """Model and tokenizer: of a folder, or random weights of a known shape."""
-    torch.manual_seed(asked.seed)
-    if asked.model not in SHAPES:
-        tokenizer = AutoTokenizer.from_pretrained(asked.model, local_files_only=True)
-        return AutoModelForSequenceClassification.from_pretrained(
-            asked.model,
-            dtype=torch.float32,
-            local_files_only=True,
-            problem_type="single_label_classification",
-        ), tokenizer
-    layers, width = SHAPES[asked.model]
-    config = BertConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=width,
-        num_hidden_layers=layers,
-        num_attention_heads=width // 64 if width > 384 else 12 if width == 384 else 2,
-        intermediate_size=4 * width,
-        problem_type="single_label_classification",
-    )
-    backend = Tokenizer(models.WordLevel({"[PAD]": 0, "[UNK]": 1}, unk_token="[UNK]"))
-    return BertForSequenceClassification(config), PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token="[PAD]", unk_token="[UNK]"
+try:
+    import numpy as np
+    import torch
+    from finetune_counts import Counts, counted
+    from finetune_parts import (
+        WIDTH,
+        Lines,
+        batches_of,
+        finish,
+        model_of,
+        needed_flops,
+        peak_flops,
+        splits,
     )
 
+    from tokbench.finetune.batches import Batches
+    from tokbench.finetune.loop import fit, predict
+    from tokbench.finetune.machine import Machine, machine_of
+    from tokbench.finetune.plan import Plan
+except ModuleNotFoundError as problem:
+    raise SystemExit(f"this measurement needs the package {problem.name}, which is not installed") from None
 
-def by_trainer(model: Any, tokenizer: Any, rows: Any, asked: argparse.Namespace, *, padded: bool) -> None:
+PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "numpy")
+PROFILED = 40  # steps that the profiler looks at
+KERNELS = 14  # operations that are named, the longest first
+
+
+@dataclass
+class Took:
+    """What a training did, from its first step to the last weight moved."""
+
+    steps: int
+    wall: float
+    cpu: float
+    notes: list[str] = field(default_factory=list)
+    epochs: list[float] = field(default_factory=list)  # seconds, where they were looked at
+
+
+def by_trainer(model: Any, tokenizer: Any, lines: Lines, asked: argparse.Namespace, *, padded: bool) -> Took:
     """As run_glue.py sets transformers' Trainer up: dynamic padding, or every row to 128."""
+    from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
+
     pad = {"padding": "max_length", "max_length": WIDTH} if padded else {"padding": True}
-    arguments = TrainingArguments(
-        output_dir="/tmp/finetune-speed",
-        per_device_train_batch_size=asked.batch,
-        num_train_epochs=asked.epochs,
-        learning_rate=asked.rate,
-        warmup_steps=0.06,
-        weight_decay=0.01,
-        seed=asked.seed,
-        bf16=asked.precision == "bf16",
-        use_cpu=not torch.cuda.is_available(),
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        remove_unused_columns=False,
-    )
     data = [
         {"input_ids": ids, "attention_mask": [1] * len(ids), "token_type_ids": [0] * len(ids), "label": label}
-        for ids, label in zip(*rows, strict=True)
+        for ids, label in zip(*lines, strict=True)
     ]
-    Trainer(
-        model, arguments, data_collator=DataCollatorWithPadding(tokenizer, **pad), train_dataset=data
-    ).train()
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            output_dir=folder,
+            per_device_train_batch_size=asked.batch,
+            num_train_epochs=asked.epochs,
+            learning_rate=asked.rate,
+            warmup_steps=0.06,
+            weight_decay=0.01,
+            seed=asked.seed,
+            bf16=asked.precision == "bf16",
+            use_cpu=not torch.cuda.is_available(),
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            remove_unused_columns=False,
+        )
+        trainer = Trainer(
+            model,
+            arguments,
+            data_collator=DataCollatorWithPadding(tokenizer, **pad),
+            train_dataset=data,
+            callbacks=[_limit(asked.limit)] if asked.limit else [],
+        )
+        wall, cpu, _ = timed(trainer.train)
+    return Took(trainer.state.global_step, wall, cpu)
 
 
-def by_loop(model: Any, batches: Batches, plan: Plan, asked: argparse.Namespace) -> list[str]:
+def _limit(seconds: float) -> Any:
+    """A callback that ends training after so many seconds: what counts is rows a second."""
+    from transformers import TrainerCallback
+
+    class Limit(TrainerCallback):
+        """Looks at the clock after each step."""
+
+        def on_train_begin(self, *_: Any, **__: Any) -> None:
+            self.end = time.perf_counter() + seconds
+
+        def on_step_end(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
+            control.should_training_stop = control.should_training_stop or time.perf_counter() > self.end
+
+    return Limit()
+
+
+def by_loop(model: Any, batches: Batches, plan: Plan, asked: argparse.Namespace, machine: Machine) -> Took:
     """By tokbench's own loop."""
-    return list(fit(model, batches, plan, rate=asked.rate, machine=machine_of(plan)).notes)
+    ends: list[float] = []
+    begun = time.perf_counter()
+
+    def progress(stage: str, done: int, total: int | None = None) -> None:
+        if stage == "train" and done % len(batches) == 0:
+            finish()
+            ends.append(time.perf_counter() - begun)
+
+    wall, cpu, found = timed(
+        lambda: fit(model, batches, plan, rate=asked.rate, machine=machine, progress=progress)
+    )
+    return Took(found.steps, wall, cpu, list(found.notes), np.diff([0.0, *ends]).tolist())
 
 
-def computed(asked: argparse.Namespace, rows: list[list[int]], batches: Batches) -> int:
-    """Tokens that are computed, padding included; for the Trainer in an order like that which it draws."""
-    real = asked.epochs * sum(map(len, rows))
-    if asked.way == "loop":
-        return round((1 + batches.padding(asked.epochs)) * real)
-    if asked.way == "padded":
-        return WIDTH * len(rows) * asked.epochs
-    lengths = np.random.default_rng(asked.seed).permutation([len(row) for row in rows])
-    cut = [lengths[start : start + asked.batch] for start in range(0, len(rows), asked.batch)]
-    return asked.epochs * sum(int(each.max()) * len(each) for each in cut)
+def timed(work: Callable[[], Any]) -> tuple[float, float, Any]:
+    """Wall and CPU seconds of this process and its threads, and what came of the work."""
+    finish()
+    wall, processor = time.perf_counter(), time.process_time()
+    found = work()
+    finish()
+    return time.perf_counter() - wall, time.process_time() - processor, found
 
 
-def peak_flops(precision: str) -> float:
-    """Multiplications and additions a second, and on a CPU a CPU second, of a large product of matrices."""
+def profiled(model: Any, batches: Batches, plan: Plan, rate: float) -> list[str]:
+    """Where the time of the loop's steps goes once all graphs are there, as lines."""
+    from torch.profiler import ProfilerActivity, profile
+
+    machine, size = machine_of(plan), plan.batch_size
+    encoded = batches.encoded
+    rows = max(1, min(PROFILED, len(encoded) // size)) * size
+    ids = [encoded.ids[low:high].tolist() for low, high in pairwise(encoded.starts[: rows + 1])]
+    few = batches_of((ids, encoded.labels[:rows].tolist()), size, plan.seed)
+    watch = profile(activities=[ProfilerActivity.CUDA if machine.gpu else ProfilerActivity.CPU])
+    begun = 0.0
+
+    def progress(stage: str, done: int, total: int | None = None) -> None:
+        nonlocal begun
+        if stage == "train" and done == 3 * len(few):
+            finish()
+            watch.start()
+            begun = time.perf_counter()
+
+    fit(model, few, replace(plan, epochs=4), rate=rate, machine=machine, progress=progress)
+    finish()
+    wall = time.perf_counter() - begun
+    watch.stop()
+    return _kernels(watch, wall, len(few), gpu=machine.gpu)
+
+
+def _kernels(watch: Any, wall: float, steps: int, *, gpu: bool) -> list[str]:
+    name = "self_device_time_total" if gpu else "self_cpu_time_total"
+    events = sorted(watch.key_averages(), key=lambda each: -getattr(each, name))
+    busy = sum(getattr(each, name) for each in events) / 1e6
+    lines = [
+        f"{steps} steps in {wall:.3f} s ({1e3 * wall / steps:.2f} ms each), the device busy for "
+        f"{busy:.3f} s ({busy / wall:.0%})"
+    ]
+    for each in events[:KERNELS]:
+        taken = getattr(each, name) / 1e3 / steps
+        lines.append(f"{taken:8.3f} ms a step  {each.count / steps:6.1f} times  {each.key[:70]}")
+    return lines
+
+
+def about() -> dict[str, Any]:
+    """What is here."""
     gpu = torch.cuda.is_available()
-    size, kind = (8192 if gpu else 1024), torch.bfloat16 if precision == "bf16" else torch.float32
-    one = torch.randn(size, size, dtype=kind, device="cuda" if gpu else "cpu")
-    times = 20
-    one @ one
-    clock = time.perf_counter if gpu else time.process_time
-    if gpu:
-        torch.cuda.synchronize()
-    begun = clock()
-    for _ in range(times):
-        one @ one
-    if gpu:
-        torch.cuda.synchronize()
-    return 2 * size**3 * times / (clock() - begun)
+    best = machine_of(Plan()).precision
+    return {
+        "gpu": torch.cuda.get_device_name() if gpu else "",
+        "gpu_memory_gb": torch.cuda.get_device_properties(0).total_memory / 1e9 if gpu else 0,
+        "cuda": torch.version.cuda if gpu else "",
+        "best": best,
+        "peak": {each: peak_flops(each, gpu=gpu) for each in sorted({"fp32", best})},
+        "versions": {"python": platform.python_version(), **{each: _version(each) for each in PACKAGES}},
+    }
 
 
-def main() -> None:
-    """Train once and say what it took."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("way", choices=("loop", "trainer", "padded"))
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def words() -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("way", choices=("loop", "plain", "trainer", "padded", "machine"))
     parser.add_argument("--model", default="minilm")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--rows", type=int)
@@ -165,49 +211,86 @@ def main() -> None:
         parser.add_argument(name, type=int, default=value)
     parser.add_argument("--rate", type=float, default=1e-4)
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
-    asked = parser.parse_args()
-    if not torch.cuda.is_available():
-        torch.set_num_threads(asked.threads)
-    model, tokenizer = parts(asked)
-    if asked.data:
-        train = real(asked.data / "train.tsv", tokenizer, asked.rows, asked.seed)
-        dev = real(asked.data / "dev.tsv", tokenizer, None, 0)
-    else:
-        train, dev = shorts(asked.rows or 2000, asked.seed), shorts(400, asked.seed + 1)
-    plan = Plan(batch_size=asked.batch, epochs=asked.epochs, seed=asked.seed, precision=asked.precision)
+    parser.add_argument("--limit", type=float, default=0, help="seconds after which the Trainer stops")
+    parser.add_argument("--profile", action="store_true", help="say where the loop's time goes")
+    return parser.parse_args()
+
+
+def trained(asked: argparse.Namespace) -> dict[str, Any]:
+    """Train once; what it took."""
+    model, tokenizer = model_of(asked)
+    train, dev = splits(asked, tokenizer)
+    plan = Plan(
+        batch_size=asked.batch,
+        epochs=asked.epochs,
+        seed=asked.seed,
+        precision=asked.precision,
+        settings={"graphs": "off"} if asked.way == "plain" else {},
+    )
     machine = machine_of(plan)
     machine.hold(model)
-    feed = Feed(inputs=("input_ids", "token_type_ids", "attention_mask"), pad_id=0, max_length=WIDTH)
-    batches = Batches(encoded=encoded(*train), feed=feed, size=asked.batch, seed=asked.seed)
+    batches = batches_of(train, asked.batch, asked.seed)
     machine.forget_peak()
-    wall, processor = time.perf_counter(), time.process_time()
-    notes: list[str] = []
-    if asked.way == "loop":
-        notes = by_loop(model, batches, plan, asked)
-    else:
-        by_trainer(model, tokenizer, train, asked, padded=asked.way == "padded")
-    if machine.gpu:
-        torch.cuda.synchronize()
-    wall, processor = time.perf_counter() - wall, time.process_time() - processor
-    memory = machine.peak_memory_mb()
-    tokens = asked.epochs * sum(map(len, train[0]))
-    held = encoded(*dev)
-    logits = predict(model, Batches(encoded=held, feed=feed, size=64, seed=0), machine=machine)
-    inner = sum(each.numel() for name, each in model.named_parameters() if "embeddings" not in name)
-    clock = wall if machine.gpu else processor
-    said = {
-        "rows": len(train[0]) * asked.epochs,
+    with counted(model) as counts:
+        if asked.way in ("loop", "plain"):
+            took = by_loop(model, batches, plan, asked, machine)
+        else:
+            took = by_trainer(model, tokenizer, train, asked, padded=asked.way == "padded")
+    said = _figures(asked, model, train[0], took, counts)
+    said["memory_mb"] = machine.peak_memory_mb()
+    held = batches_of(dev, 64, 0)
+    logits = predict(model, held, machine=machine)
+    said["accuracy"] = float((logits.argmax(axis=1) == held.encoded.labels).mean())
+    said["profile"] = [counts.sentence()] if asked.profile else []
+    if asked.profile and asked.way in ("loop", "plain"):
+        try:
+            said["profile"] += profiled(model, batches, plan, asked.rate)
+        except (RuntimeError, OSError) as problem:  # what was measured before is not lost with it
+            said["profile"].append(f"torch's profiler does not work here: {problem}")
+    return said
+
+
+def _figures(
+    asked: argparse.Namespace, model: Any, rows: list[list[int]], took: Took, counts: Counts
+) -> dict[str, Any]:
+    """Rows, tokens and arithmetic of what was trained, which is less than asked where the limit struck."""
+    lengths = [len(row) for row in rows]
+    whole = asked.epochs * -(-len(rows) // asked.batch)
+    share = took.steps / whole if took.steps < whole else 1.0
+    tokens = asked.epochs * sum(lengths) * share
+    notes = list(took.notes)
+    if share < 1:
+        notes.append(
+            f"stopped after {asked.limit:.0f} s, at step {took.steps:,} of {whole:,}: the speed is that of "
+            "these steps, the accuracy that of an unfinished training"
+        )
+    return {
+        "rows": asked.epochs * len(rows) * share,
         "tokens": tokens,
-        "wall": wall,
-        "cpu": processor,
-        "accuracy": float((logits.argmax(axis=1) == held.labels).mean()),
-        "share_of_peak": 6 * inner * tokens / clock / peak_flops(asked.precision),
-        "memory_mb": memory,
-        "padding": computed(asked, train[0], batches) / tokens - 1,
+        "steps": took.steps,
+        "wall": took.wall,
+        "cpu": took.cpu,
+        "epochs": took.epochs,
+        "flops": asked.epochs * share * needed_flops(model.config, lengths),
+        "padding": counts.tokens / tokens - 1,
+        "graphs": {
+            "captured": counts.captured,
+            "replayed": counts.replayed,
+            "seconds": counts.capturing,
+            "plain": counts.plain,
+        },
         "whole_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "notes": notes,
     }
-    print(json.dumps(said))
+
+
+def main() -> None:
+    """Train or look around, and say it."""
+    asked = words()
+    if not torch.cuda.is_available():
+        torch.set_num_threads(asked.threads)
+    said = about() if asked.way == "machine" else trained(asked)
+    sys.stdout.write(json.dumps(said) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,14 +18,14 @@ def test_an_empty_field_and_an_empty_line_are_blank(put, read, name):
 
 
 @pytest.mark.parametrize(("name", "between"), [("a.csv", b","), ("a.tsv", b"\t")])
-@pytest.mark.parametrize(("row", "fields"), [((b"x",), 1), ((b"x", b"1", b"2"), 3)])
+@pytest.mark.parametrize(("row", "fields"), [((b"x",), "1 field"), ((b"x", b"1", b"2"), "3 fields")])
 def test_a_ragged_row_is_refused_by_its_line(put, refusal, name, between, row, fields):
     path = put(
         name,
         between.join((b"text", b"label")) + b"\n" + between.join((b"fine", b"1")) + b"\n" + between.join(row),
     )
     message, fix = refusal(DataProblem, path)
-    assert message == f"{path}, line 3 has {fields} fields and the header has 2"
+    assert message == f"{path}, line 3 has {fields} and the header has 2"
     assert "text" in fix
 
 
@@ -36,7 +36,7 @@ def test_csv_knows_quotes_commas_and_line_ends_in_fields(put, read):
 
 def test_a_ragged_row_after_one_of_several_lines_is_placed_where_it_begins(put, refusal):
     path = put("a.csv", b'id,text\n1,"one\ntwo\nthree"\n2\n')
-    assert "line 5 has 1 fields" in refusal(DataProblem, path)[0]
+    assert "line 5 has 1 field and" in refusal(DataProblem, path)[0]
 
 
 def test_tsv_takes_quotes_as_characters(put, read):

@@ -88,7 +88,7 @@ def test_batches_are_padded_as_the_wrapper_pads(side, tokenizer):
 
 def test_a_text_without_any_token_is_named(tokenizer):
     tokenizer.backend_tokenizer.post_processor = None
-    with pytest.raises(DataProblem, match=r"1 rows have no token at all.*' '") as caught:
+    with pytest.raises(DataProblem, match=r"1 row has no token at all.*' '") as caught:
         encode(tokenizer, Rows(["a", " "], None, [0, 1]), max_length=8, task=TASKS["sst2"])
     assert caught.value.fix
 

@@ -37,19 +37,19 @@ def same(one, other):
 
 
 class StopsAt:
-    """A progress that presses Ctrl-C when a training step is told of."""
+    """A progress that presses Ctrl-C, or sends another signal, when a training step is told of."""
 
-    def __init__(self, step):
-        self.step = step
+    def __init__(self, step, signal=signal.SIGINT):
+        self.step, self.signal = step, signal
 
     def __call__(self, stage, done, total=None):
         if (stage, done) == ("train", self.step):
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), self.signal)
 
 
 def test_ctrl_c_keeps_what_was_learned_and_resuming_ends_in_the_same_bits(data, plan, tmp_path):
-    settings = {"evaluate_every": "3", "patience": "9"}
-    finetune(plan(data=data, epochs=2, settings=settings, output=str(tmp_path / "whole")))
+    settings = {"evaluate_every": "3", "patience": "9", "keep": "last"}
+    whole = finetune(plan(data=data, epochs=2, settings=settings, output=str(tmp_path / "whole")))
     chosen = plan(data=data, epochs=2, settings=settings)
     with pytest.raises(Interrupted, match="stopped after step 7 of 16") as stopped:
         finetune(chosen, progress=StopsAt(7))
@@ -59,9 +59,17 @@ def test_ctrl_c_keeps_what_was_learned_and_resuming_ends_in_the_same_bits(data, 
     run = finetune(chosen, resume=True)
     assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
     assert [each.step for each in run.evaluations] == [3, 6, 9, 12, 15, 16]
-    assert len(run.losses) == 16
+    assert run.losses == whole.losses
     assert "resumed after step 7 of 16" in run.notes
     assert not unfinished(chosen.output).exists()
+
+
+def test_a_cluster_that_takes_the_machine_back_leaves_a_checkpoint_too(data, plan):
+    chosen, before = plan(data=data), signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Interrupted, match="stopped after step 3"):
+        finetune(chosen, progress=StopsAt(3, signal.SIGTERM))
+    assert found_in(unfinished(chosen.output))
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_checkpoint_holds_tensors_and_json_and_nothing_that_runs(data, plan):
@@ -126,6 +134,8 @@ def test_kill_9_and_resume_end_in_the_same_bits(data, plan, tmp_path):
             *(
                 "--set",
                 "save_every=5",
+                "--set",
+                "keep=last",
                 "--precision",
                 "fp32",
                 "--device",
@@ -202,7 +212,7 @@ def test_little_memory_halves_the_parts_and_keeps_the_batch(data, plan, make_mod
 
     monkeypatch.setattr(Stepper, "backward", tight)
     run = finetune(plan(data=data, model=model, output=str(tmp_path / "tight")))
-    assert "the memory ran out: batches of 4 rows are computed 1 rows at a time" in run.notes
+    assert "the memory ran out: batches of 4 rows are computed 1 row at a time" in run.notes
     roomy, small = weights(tmp_path / "roomy"), weights(tmp_path / "tight")
     assert all(torch.allclose(roomy[name], small[name], atol=2e-4) for name in roomy)
 

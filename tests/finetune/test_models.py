@@ -3,6 +3,7 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from transformers import AutoModelForSequenceClassification, GPT2Config, RobertaConfig
 
 from tokbench.errors import AskedWrongly, FileProblem, OutOfRoom
@@ -12,6 +13,7 @@ from tokbench.finetune.machine import machine_of
 from tokbench.finetune.models import Loaded, fresh, load_model, quiet
 from tokbench.finetune.named import model_folder as model_folder_of
 from tokbench.finetune.plan import Plan
+from tokbench.finetune.predictions import answering
 from tokbench.finetune.presets import PRESETS
 from tokbench.finetune.tasks import TASKS
 
@@ -64,6 +66,18 @@ def test_a_head_for_other_labels_is_replaced_and_said(model_folder):
     loaded = load_model(model_folder, TASKS["mnli"], seed=0)
     assert loaded.model.classifier.weight.shape == (3, 16)
     assert loaded.notes == [f"the head in {model_folder} is for other labels: it starts fresh"]
+
+
+def test_a_model_without_its_head_answers_nothing(model_folder, tmp_path):
+    """Its labels fit, and the head that is missing would be random."""
+    model = load_model(model_folder, TASKS["sst2"], seed=0).model
+    headless = tmp_path / "headless"
+    model.save_pretrained(headless)
+    assert answering(headless, TASKS["sst2"])
+    kept = {name: each for name, each in model.state_dict().items() if "classifier" not in name}
+    save_file(kept, headless / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(AskedWrongly, match=r"no trained head: classifier\.bias is missing"):
+        answering(headless, TASKS["sst2"])
 
 
 def test_loading_and_saving_write_nothing_to_the_terminal(model_folder, capfd):

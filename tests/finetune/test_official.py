@@ -81,9 +81,9 @@ def test_a_row_that_cannot_be_used_is_named_with_its_line(row, sentence, officia
 @pytest.mark.parametrize("score", ["5.1", "-0.1", "nan", "high"])
 def test_a_score_out_of_range_is_named(score, official):
     row = ["0", "news", "x", "2012", "1", "none", "none", "One.", "Two.", score]
-    with pytest.raises(DataProblem, match=r"line 2: .* is no label of stsb") as caught:
+    with pytest.raises(DataProblem, match=r"line 2: .* is no score") as caught:
         read_official(official("stsb", rows=[row], times=1), TASKS["stsb"])
-    assert caught.value.fix == "labels are: a number from 0 to 5"
+    assert caught.value.fix == "give a number from 0 to 5"
 
 
 def test_the_incomplete_rows_that_qqp_is_known_for_are_left_out_by_name(official):

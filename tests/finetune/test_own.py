@@ -114,7 +114,7 @@ def test_all_rows_with_gaps_are_named_by_line_or_left_out(tmp_path):
     ("rows", "sentence"),
     [
         ([], "has no rows"),
-        ([("a", -1), ("b", 1)], "-1, which hides a label"),
+        ([("b", 1), ("a", -1)], r"train\.csv line 3: 'stars' is -1, which hides a label"),
         ([(f"t{number}", f"id{number}") for number in range(40)], "40 labels in 40 rows"),
         ([("a", "x"), ("b", "x")], "every row's 'stars' is 'x': there is nothing to learn"),
         ([("a", 1.5)], "too few to cut dev rows off"),
@@ -133,7 +133,7 @@ def test_a_ragged_row_is_named(tmp_path):
 
 def test_a_dev_label_that_train_has_not_is_named(tmp_path):
     path, dev = written(tmp_path, "csv"), written(tmp_path, "csv", [("x", "mixed")], name="held")
-    with pytest.raises(DataProblem, match=r"held\.csv line 2: 'mixed' is no label of own"):
+    with pytest.raises(DataProblem, match=r"held\.csv line 2: 'mixed' is no label that a train row has"):
         read_data(plan_of(path, dev=str(dev)))
 
 
@@ -165,3 +165,54 @@ def test_ones_own_table_is_trained_on_and_its_labels_are_saved(plan, tmp_path):
     assert run.metrics == {"accuracy": 1.0, "f1": 1.0}
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["label2id"] == {"BAD": 0, "GOOD": 1}
+
+
+@pytest.mark.parametrize("between", [";", "\t", "|"])
+def test_a_table_that_is_parted_otherwise_says_by_what(between, tmp_path):
+    (tmp_path / "a.csv").write_text(f"review{between}stars\ngood{between}pos\n")
+    with pytest.raises(DataProblem, match=r"has one column, .*: it seems to be parted by") as caught:
+        read_data(plan_of(tmp_path / "a.csv"))
+    assert repr(between) in caught.value.message
+    assert caught.value.fix == "use commas in .csv files and tabs in .tsv files"
+
+
+@pytest.mark.parametrize("between", [",", "\t"])
+def test_a_column_that_is_there_twice_is_refused_and_others_may_be(between, tmp_path):
+    path = tmp_path / ("a.csv" if between == "," else "a.tsv")
+    lines = ["review stars note note", "good pos x y", "bad neg x y"] * 3
+    path.write_text("\n".join(line.replace(" ", between) for line in [*lines[:1], *lines[1:3] * 6]))
+    assert len(read_data(plan_of(path, dev=str(path))).train) == 12
+    with pytest.raises(DataProblem, match="has 2 columns 'note'"):
+        read_data(plan_of(path, label_column="note"))
+
+
+def test_a_field_with_quotes_commas_and_line_ends_is_one_text(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('review,stars\n"she said ""no"",\nand left",neg\nfine,pos\n' * 1)
+    assert read_data(plan_of(path, dev=str(path))).train.texts == ['she said "no",\nand left', "fine"]
+
+
+def test_other_bytes_than_utf8_are_named_with_the_command_that_mends_them(tmp_path):
+    (tmp_path / "a.csv").write_bytes("review,stars\ncafé,pos\n".encode("latin-1"))
+    with pytest.raises(DataProblem, match=r"a\.csv is not UTF-8: byte 0xe9 .* \(line 2\)") as caught:
+        read_data(plan_of(tmp_path / "a.csv"))
+    assert caught.value.fix.startswith("iconv -f ISO-8859-1 -t UTF-8 <")
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "json", "jsonl"])
+def test_a_file_of_no_bytes_has_no_rows(ending, tmp_path):
+    (tmp_path / f"a.{ending}").touch()
+    with pytest.raises(DataProblem, match="has no rows"):
+        read_data(plan_of(tmp_path / f"a.{ending}"))
+
+
+def test_a_score_that_is_no_number_is_named(tmp_path):
+    rows = [*((f"t{number}", number / 4) for number in range(9)), ("bad", "nan")]
+    with pytest.raises(DataProblem, match=r"line 11: 'nan' is no score"):
+        read_data(plan_of(written(tmp_path, "csv", rows)))
+
+
+def test_dev_may_not_be_a_folder(tmp_path):
+    path = written(tmp_path, "csv")
+    with pytest.raises(FileProblem, match="is a folder, and a file is needed"):
+        read_data(plan_of(path, dev=str(tmp_path)))

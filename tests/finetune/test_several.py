@@ -1,14 +1,19 @@
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
-from tokbench.errors import AskedWrongly, FileProblem
+from tokbench.errors import AskedWrongly, FileProblem, Interrupted
 from tokbench.finetune.beside import Beside, carry, in_words
 from tokbench.finetune.predicting import predict_with
 from tokbench.finetune.reading import Reading
 from tokbench.finetune.several import score_of
+from tokbench.finetune.standing import run_in
 from tokbench.finetune.tasks import TASKS
 
 SUBMISSIONS = {
@@ -95,7 +100,7 @@ def test_predictions_are_submission_files(archive, plan, tmp_path):
     assert header == "index\tprediction"
     assert [row.split("\t")[0] for row in rows] == ["7", "9"]
     assert {row.split("\t")[1] for row in rows} <= set(TASKS["mnli"].labels)
-    assert any("2 answers are in" in note for note in run.notes)
+    assert any("the answers to 2 rows are in" in note for note in run.notes)
 
 
 @pytest.mark.parametrize("name", ["cola", "stsb"])
@@ -161,3 +166,118 @@ def test_a_baseline_is_another_tokenizer_on_the_same_rows(archive, plan, tokeniz
 def test_two_comparisons_at_once_are_refused():
     with pytest.raises(AskedWrongly, match="two comparisons"):
         Beside(compare_pooling=True, baseline="x")
+
+
+class StopsIn:
+    """A progress that presses Ctrl-C at a training step of the run of this number."""
+
+    def __init__(self, number, step):
+        self.number, self.step, self.begun = number, step, 0
+
+    def __call__(self, stage, done, total=None):
+        self.begun += (stage, done) == ("train", 1)
+        if (stage, done, self.begun) == ("train", self.step, self.number):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def same_weights(one, other):
+    mine, theirs = load_file(one / "model.safetensors"), load_file(other / "model.safetensors")
+    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def left(folder):
+    return sorted(each.name for each in folder.iterdir())
+
+
+def test_a_stopped_sweep_goes_on_and_ends_in_the_same_table_and_weights(archive, plan, tmp_path):
+    data, names = archive("cola", "stsb", "rte"), ("cola", "stsb", "rte")
+
+    def asked(place):
+        return plan(task="all", data=data, output=str(tmp_path / place))
+
+    carry(asked("whole"), Beside(predict=True))
+    with pytest.raises(Interrupted):
+        carry(asked("cut"), Beside(predict=True), progress=StopsIn(2, 2))
+    assert left(tmp_path / "cut") == ["cola", "stsb.unfinished"]
+    before = (tmp_path / "cut" / "cola" / "model.safetensors").stat().st_mtime_ns
+    with pytest.raises(FileProblem, match="cola exists already") as caught:
+        carry(asked("cut"), Beside())
+    assert "--resume takes finished runs over" in caught.value.fix
+    told = []
+    found = carry(asked("cut"), Beside(predict=True), resume=True, told=told.append)
+    assert told == ["taken over, finished: cola", "goes on: stsb", "still to do: rte"]
+    assert (tmp_path / "cut" / "cola" / "model.safetensors").stat().st_mtime_ns == before
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert (cut / "glue.tsv").read_bytes() == (whole / "glue.tsv").read_bytes()
+    assert all(same_weights(cut / name, whole / name) for name in names)
+    assert left(cut) == left(whole)
+    assert any("are in" in note for note in found.runs["cola"].notes)
+
+
+def test_a_finished_run_is_read_back_as_it_was(archive, plan, tmp_path):
+    run = carry(plan(task="mnli", data=archive("mnli")), Beside())
+    assert run_in(tmp_path / "run") == run
+    (tmp_path / "run" / "metrics.json").write_text('{"task": "mnli"}')
+    with pytest.raises(FileProblem, match="does not tell of a run"):
+        run_in(tmp_path / "run")
+
+
+def test_a_finished_run_with_other_choices_or_rows_is_not_taken(archive, plan, tmp_path):
+    data, out = archive("cola", "rte"), tmp_path / "all"
+    with pytest.raises(Interrupted):
+        carry(plan(task="all", data=data, output=str(out)), Beside(), progress=StopsIn(2, 2))
+    other = plan(task="all", data=data, output=str(out), seed=7, settings={"patience": "3"})
+    with pytest.raises(
+        AskedWrongly, match=r"cola is finished, and was made otherwise: seed 42, not 7"
+    ) as caught:
+        carry(other, Beside(), resume=True)
+    assert "patience not set, not 3" in caught.value.message
+    assert "--force" in caught.value.fix
+    dev = tmp_path / "glue" / TASKS["cola"].folder / "dev.tsv"
+    dev.write_text(dev.read_text().replace("The sun", "A sun"))
+    asked = plan(task="all", data=data, output=str(out))
+    with pytest.raises(AskedWrongly, match="was made otherwise: other rows"):
+        carry(asked, Beside(), resume=True)
+    told = []
+    found = carry(asked, Beside(), resume=True, force=True, told=told.append)
+    assert told == ["goes on: rte", "still to do: cola"]
+    assert list(found.runs) == ["cola", "rte"]
+
+
+def test_a_model_trained_on_meanwhile_is_another_model(archive, plan, make_model, tmp_path):
+    model = make_model()
+    asked = plan(task="all", data=archive("cola"), model=str(model), output=str(tmp_path / "all"))
+    carry(asked, Beside())
+    shutil.copyfile(make_model(initializer_range=0.1) / "model.safetensors", model / "model.safetensors")
+    with pytest.raises(AskedWrongly, match="was made otherwise: other rows, weights or tokenizer"):
+        carry(asked, Beside(), resume=True)
+
+
+def test_a_comparison_goes_on(archive, plan, tokenizer_folder, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(tokenizer_folder, other)
+    asked = plan(task="cola", data=archive("cola"), model="bert-tiny")
+    with pytest.raises(Interrupted):
+        carry(asked, Beside(baseline=str(other)), progress=StopsIn(2, 2))
+    told = []
+    found = carry(asked, Beside(baseline=str(other)), resume=True, told=told.append)
+    assert told == [f"taken over, finished: {tokenizer_folder}", f"goes on: {other}"]
+    again = carry(asked, Beside(baseline=str(other)), resume=True)  # all is there: nothing is trained
+    assert list(again.runs) == list(found.runs)
+    assert [each.losses for each in again.runs.values()] == [each.losses for each in found.runs.values()]
+
+
+def test_a_sweep_without_anything_to_resume_says_so(archive, plan, tmp_path):
+    asked = plan(task="cola", data=archive("cola"))
+    with pytest.raises(FileProblem, match="nothing to resume: of 5 runs none is finished or was stopped"):
+        carry(asked, Beside(compare_pooling=True), resume=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_brief_run_of_all_tasks_leaves_nothing(archive, plan, tmp_path):
+    asked = plan(
+        task="all", data=archive("cola", "rte"), settings={"fast_dev_run": "1"}, output=str(tmp_path / "all")
+    )
+    found = carry(asked, Beside(predict=True))
+    assert (list(found.runs), found.output) == (["cola", "rte"], "")
+    assert not (tmp_path / "all").exists()

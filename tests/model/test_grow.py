@@ -160,7 +160,7 @@ def edit_weights(folder: Path, change) -> None:
 def test_a_body_that_would_be_random_is_refused(build, save_model, add, tmp_path):
     path = save_model(build())
     edit_weights(path, lambda weights: weights.pop("bert.encoder.layer.0.output.dense.weight"))
-    with pytest.raises(FileProblem, match=r"lacks 1 weights of its body, bert\.encoder\.layer\.0\.output"):
+    with pytest.raises(FileProblem, match=r"lacks 1 weight of its body, bert\.encoder\.layer\.0\.output"):
         add(path)
     assert not (tmp_path / "grown").exists()
 

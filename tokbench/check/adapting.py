@@ -9,6 +9,7 @@ from tokbench.check.adapters import ADAPTER, TENSORS, Adapter
 from tokbench.check.evidence import listed, quoted
 from tokbench.check.finding import Finding
 from tokbench.check.subject import Subject
+from tokbench.errors import plural
 
 
 def adapter_is_whole(subject: Subject) -> Iterator[Finding]:
@@ -23,7 +24,7 @@ def adapter_is_whole(subject: Subject) -> Iterator[Finding]:
         module for module in adapter.whole if not any(f".{module}." in f".{name}" for name in adapter.tensors)
     ]
     evidence = adapter.problem or (
-        f"{ADAPTER} names {listed(lost)}; {len(adapter.tensors):,} tensors, none of it"
+        f"{ADAPTER} names {listed(lost)}; {plural(len(adapter.tensors), 'tensor')}, none of it"
     )
     if adapter.problem or lost:
         yield Finding(
@@ -50,7 +51,8 @@ def adapter_has_the_new_rows(subject: Subject) -> Iterator[Finding]:
     short = {name: count for name, count in adapter.rows.items() if count < subject.size}
     where = f"highest id {subject.size - 1:,}; base {adapter.base or 'unnamed'}: {rows} rows"
     if short:
-        message = f"{subject.size - min(short.values()):,} tokens have no row in the adapter's own matrices"
+        short_of = plural(subject.size - min(short.values()), "token has", "tokens have")
+        message = f"{short_of} no row in the adapter's own matrices"
         evidence = f"{listed([f'{name} {count}' for name, count in short.items()])}; {where}"
         fix = f"name the tokenizer that {adapter.name} was trained with"
         yield Finding("TB454", "error", message, evidence, fix)
@@ -61,7 +63,8 @@ def adapter_has_the_new_rows(subject: Subject) -> Iterator[Finding]:
     elif rows is not None and rows < subject.size:
         beyond = sorted((number, token) for token, number in subject.vocabulary.items() if number >= rows)
         shown = listed([f"{quoted(token)} = {number}" for number, token in beyond])
-        message = f"{len(beyond):,} tokens have a row neither in the base model nor in the adapter"
+        lost = plural(len(beyond), "token has", "tokens have")
+        message = f"{lost} a row neither in the base model nor in the adapter"
         fix = 'train again with modules_to_save=["embed_tokens", "lm_head"] or trainable_token_indices'
         yield Finding("TB454", "error", message, f"{shown}; {where}; {TENSORS} has no embedding", fix)
 

@@ -9,6 +9,7 @@ from tokbench.check.evidence import listed, quoted
 from tokbench.check.finding import Finding
 from tokbench.check.model_files import ModelFiles
 from tokbench.check.subject import Subject
+from tokbench.errors import plural
 
 
 def ids_have_rows(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
@@ -26,7 +27,8 @@ def ids_have_rows(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
     yield Finding(
         "TB401",
         "error",
-        f"{len(beyond):,} ids are beyond the {rows:,} rows of the model's embedding",
+        f"{plural(len(beyond), 'id is', 'ids are')} beyond "
+        f"the {plural(rows, 'row')} of the model's embedding",
         listed([f"{quoted(token)} = {number}" for number, token in beyond]),
         f"tokbench resize {shlex.quote(model.name)} --tokenizer {subject.word} -o resized",
     )
@@ -45,7 +47,7 @@ def vocab_size_is_the_rows(subject: Subject, model: ModelFiles) -> Iterator[Find
         yield Finding(
             "TB402",
             "error",
-            f"config.json says {stated:,} rows, the weights have {rows:,}",
+            f"config.json says {plural(stated, 'row')}, the weights have {rows:,}",
             f"{next(iter(model.embeddings))}: {rows:,} rows; tokenizer: highest id {subject.size - 1:,}",
             f"tokbench check {subject.word} {shlex.quote(model.name)} --fix --in-place",
         )
@@ -68,7 +70,7 @@ def spare_rows_are_few(subject: Subject, model: ModelFiles) -> Iterator[Finding]
         "warning" if foreign else "note",
         "most rows have no token: is this the model's tokenizer?"
         if foreign
-        else f"{rows - subject.size:,} spare rows: new tokens can take them without a resize",
+        else f"{plural(rows - subject.size, 'spare row')}: new tokens can take them without a resize",
         f"{rows:,} rows, highest id {subject.size - 1:,}",
         f"name the tokenizer that {model.name} was trained with"
         if foreign

@@ -10,7 +10,7 @@ from typing import Any
 from tokbench.check.evidence import listed, quoted
 from tokbench.check.finding import Finding
 from tokbench.check.subject import Subject
-from tokbench.errors import FileProblem
+from tokbench.errors import FileProblem, plural
 from tokbench.pretrained.json_files import MIB, read_object, read_text
 from tokbench.pretrained.special_tokens import roles_of
 
@@ -102,7 +102,8 @@ def old_vocabularies_say_the_same(subject: Subject) -> Iterator[Finding]:
             if subject.vocabulary.get(token) != number
         ]
         if wrong:
-            yield _unlike(file, f"{len(wrong):,} tokens have another id there", listed(wrong))
+            count = plural(len(wrong), "token has", "tokens have")
+            yield _unlike(file, f"{count} another id there", listed(wrong))
 
 
 def nothing_is_cut_or_padded(subject: Subject) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from tokbench.check.finding import Finding
 from tokbench.check.model_files import ModelFiles
 from tokbench.check.subject import Subject
 from tokbench.check.surveyed import Survey
+from tokbench.errors import plural
 
 CLASSIFIERS = ("ForSequenceClassification", "ForTokenClassification")
 IGNORED = -100  # what the loss passes over
@@ -54,9 +55,9 @@ def labels_have_rows(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
             yield Finding(
                 "TB432",
                 "error",
-                f"{len(names)} labels, but a last layer of {rows} rows",
-                f"{layer}: {rows} rows; id2label: {listed(list(names.values()))}",
-                f"write the {rows} labels it was trained with into config.json of {model.name}",
+                f"{plural(len(names), 'label')}, but a last layer of {plural(rows, 'row')}",
+                f"{layer}: {plural(rows, 'row')}; id2label: {listed(list(names.values()))}",
+                f"write the {plural(rows, 'label')} it was trained with into config.json of {model.name}",
             )
 
 
@@ -93,7 +94,8 @@ def _of_numbers(own: list[str], numbers: list[int], names: Sequence[str]) -> Ite
     """Class ids, to which the file may give names."""
     wrong = [number for number in numbers if not 0 <= number < len(own) and number != IGNORED]
     if wrong:
-        words = f"{len(wrong):,} labels of the texts are no class of the model"
+        found = plural(len(wrong), "label of the texts is", "labels of the texts are")
+        words = f"{found} no class of the model"
         yield "error", words, listed(wrong, 6), f"the model has the classes 0 to {len(own) - 1}"
     if names and not _alike(names, own) and not _unnamed(own):
         yield "error", "the data numbers its labels otherwise than the model", listed(names, 6), RENAME
@@ -105,9 +107,11 @@ def _of_names(own: list[str], written: list[str]) -> Iterator[Complaint]:
     foreign = [label for label in written if label.casefold() not in known]
     if _unnamed(own):
         if len(written) > len(own):
-            yield "error", f"{len(written):,} labels for {len(own):,} classes", listed(written, 6), RENAME
+            words = f"{plural(len(written), 'label')} for {plural(len(own), 'class', 'classes')}"
+            yield "error", words, listed(written, 6), RENAME
     elif foreign:
-        words = f"{len(foreign):,} labels of the texts are none of the model's"
+        found = plural(len(foreign), "label of the texts is", "labels of the texts are")
+        words = f"{found} none of the model's"
         yield "error", words, listed(foreign, 6), "rename the labels of the texts, or of the model"
     elif not _alike(written, [name for name in own if name.casefold() in used]):
         words = "the model does not number the labels by name, as most scripts do"

@@ -10,6 +10,7 @@ from tokbench.check.evidence import listed
 from tokbench.check.finding import Finding
 from tokbench.check.model_files import ModelFiles
 from tokbench.check.subject import Subject
+from tokbench.errors import plural
 
 LAYER = re.compile(r"^(.*?\b(?:layer|layers|h|block|blocks))\.(\d+)\.(.+)$")
 # Kinds whose layers all hold the same tensors; of others only the number is counted.
@@ -46,7 +47,7 @@ def layers_are_all_there(subject: Subject, model: ModelFiles) -> Iterator[Findin
             "TB407",
             "error",
             "the weights are not those of config.json's layers; what is missing starts at random",
-            f"config.json: {count} layers; {listed(wrong)}",
+            f"config.json: {plural(count, 'layer')}; {listed(wrong)}",
             "take config.json and weights from the same save of the model",
         )
 
@@ -64,7 +65,7 @@ def embedding_is_found(subject: Subject, model: ModelFiles) -> Iterator[Finding]
             "TB409",
             "error",
             "the weights hold no embedding of tokens under any name that is known",
-            f"{len(tensors):,} tensors: {listed(list(tensors))}",
+            f"{plural(len(tensors), 'tensor')}: {listed(list(tensors))}",
             "save the model with save_pretrained, or rename its tensors as transformers calls them",
         )
 
@@ -84,7 +85,8 @@ def head_is_there(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
             "TB408",
             "error",
             "there is no output head, and the embedding is not to be used for it",
-            f"tie_word_embeddings {stated}, {model.architecture}, {len(model.weights.tensors):,} tensors",
+            f"tie_word_embeddings {stated}, {model.architecture}, "
+            f"{plural(len(model.weights.tensors), 'tensor')}",
             f'write "tie_word_embeddings": true into config.json of {model.name}, if it was trained so',
         )
 

@@ -9,7 +9,7 @@ from tokbench.check.finding import Finding
 from tokbench.check.reloaded import in_words
 from tokbench.check.samples import SAMPLES
 from tokbench.check.subject import GENERIC, Subject
-from tokbench.errors import FileProblem
+from tokbench.errors import FileProblem, plural
 from tokbench.pretrained.edge import translated
 
 REBUILT = 'write "tokenizer_class": "PreTrainedTokenizerFast" into tokenizer_config.json'
@@ -77,7 +77,8 @@ def loading_adds_no_tokens(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "TB605",
             "error",
-            f"AutoTokenizer knows {len(new):,} tokens that tokenizer.json does not, or under other ids",
+            f"AutoTokenizer knows {plural(len(new), 'token')} "
+            "that tokenizer.json does not, or under other ids",
             named([(token, number) for number, token in new])
             + f"; highest id of tokenizer.json {subject.size - 1:,}",
             _remedy(subject),

@@ -12,7 +12,7 @@ from tokbench.check.skeleton import fitted
 from tokbench.check.subject import Subject
 from tokbench.check.surveyed import Survey
 from tokbench.check.values import CHEAP, bytes_of
-from tokbench.errors import FileProblem
+from tokbench.errors import FileProblem, plural
 
 NO_ADAPTER = "there is no adapter_config.json"
 LIGHT = 32 << 20  # bytes of weights that are run without being asked: 8 million numbers, a second or two
@@ -86,7 +86,8 @@ def _class(subject: Subject, _: Asked) -> str:
 def _layers(subject: Subject, _: Asked) -> str:
     """No model is made of a config that was damaged into millions of layers."""
     layers, tensors = _of(subject).layers or 0, len(_of(subject).weights.tensors)
-    return f"config.json says {layers:,} layers for {tensors:,} tensors" if layers > max(tensors, 99) else ""
+    count = plural(tensors, "tensor")
+    return f"config.json says {layers:,} layers for {count}" if layers > max(tensors, 99) else ""
 
 
 def _fits(subject: Subject, _: Asked) -> str:

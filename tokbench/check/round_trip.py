@@ -12,7 +12,7 @@ from tokbench.check.passage import known_part, normalized, there_and_back
 from tokbench.check.reloaded import in_words
 from tokbench.check.samples import SAMPLES
 from tokbench.check.subject import Subject
-from tokbench.errors import FileProblem
+from tokbench.errors import FileProblem, plural
 from tokbench.pretrained.edge import translated
 
 WORD = re.compile("[A-Za-z]+")
@@ -79,7 +79,7 @@ def added_tokens_come_back(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "TB505",
             "warning",
-            f"{len(wrong):,} added tokens decode to something else",
+            f"{plural(len(wrong), 'added token decodes', 'added tokens decode')} to something else",
             listed([f"{quoted(token)} → {quoted(text)}" for token, text in wrong]),
             "spell these tokens in ASCII, or learn them as merges",
         )

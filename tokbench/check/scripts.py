@@ -10,6 +10,7 @@ from tokbench.check.finding import Finding
 from tokbench.check.passage import normalized, unknowns
 from tokbench.check.samples import SAMPLES
 from tokbench.check.subject import Subject
+from tokbench.errors import plural
 
 TWO_FORMS = "한국어 café"
 ALONE = "ㅋㅠ"
@@ -53,7 +54,7 @@ def both_forms_are_one_text(subject: Subject) -> Iterator[Finding]:
             "TB508",
             "note",
             "the same text in NFC and in NFD gives different ids",
-            f"{quoted(TWO_FORMS)}: {len(composed)} tokens in NFC, {len(apart)} in NFD",
+            f"{quoted(TWO_FORMS)}: {plural(len(composed), 'token')} in NFC, {len(apart)} in NFD",
             "write texts in NFC before they are encoded, or train with the normalizer NFC",
         )
 

@@ -9,6 +9,7 @@ from tokbench.check.evidence import listed, quoted
 from tokbench.check.finding import Finding
 from tokbench.check.model_files import CONFIG, GENERATION, ModelFiles, whole
 from tokbench.check.subject import Subject
+from tokbench.errors import plural
 
 SILENT = "the model's default"
 ROLES = ("bos", "eos", "unk", "sep", "cls", "mask")  # the padding token has a rule of its own
@@ -84,7 +85,7 @@ def special_ids_exist(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
         yield Finding(
             "TB413",
             "error",
-            f"{len(wrong):,} special ids have no row",
+            f"{plural(len(wrong), 'special id has', 'special ids have')} no row",
             f"{listed(wrong)}; rows: {rows:,}",
             f"write the tokenizer's ids into {CONFIG} of {model.name}",
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tokbench.check.evidence import listed, named, quoted
 from tokbench.check.finding import Finding
 from tokbench.check.subject import Subject
+from tokbench.errors import plural
 
 SHORTEST = 3  # characters of a fragment that hardly comes about by chance
 
@@ -32,7 +33,7 @@ def specials_are_taken_literally(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "TB208",
             "warning",
-            f"{len(wrong):,} special tokens are also found in other spellings",
+            f"{plural(len(wrong), 'special token is', 'special tokens are')} also found in other spellings",
             listed([f"{quoted(after)} is taken for {quoted(token)}" for token, after in wrong]),
             'write "normalized": false into their added_tokens in tokenizer.json',
         )
@@ -61,7 +62,8 @@ def specials_are_not_learned(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "TB209",
             "note",
-            f"{len(found):,} pieces of special tokens were learned as if they were words",
+            f"{plural(len(found), 'piece of a special token was', 'pieces of special tokens were')} "
+            "learned as words",
             named(found.items()),
             "take the special tokens out of the texts and train again",
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tokbench.check.evidence import listed, named, quoted
 from tokbench.check.finding import Finding
 from tokbench.check.subject import Subject
+from tokbench.errors import plural
 from tokbench.pretrained.special_tokens import extra_of, roles_of
 
 
@@ -51,7 +52,8 @@ def named_specials_exist(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "TB202",
             "error",
-            f"{len(missing):,} special tokens are named, but not in the vocabulary",
+            f"{plural(len(missing), 'special token is', 'special tokens are')} named, "
+            "but not in the vocabulary",
             listed([f"{what}: {quoted(token)}" for what, token in missing]),
             f"tokbench add-tokens {subject.word} {options} -o whole",
         )
@@ -92,7 +94,7 @@ def unknown_token_is_inside(subject: Subject) -> Iterator[Finding]:
             "TB204",
             "error",
             f"{subject.kind} has no unknown token in its vocabulary, and fails on unknown text",
-            f"unknown token {quoted(subject.unknown)}, {len(subject.vocabulary):,} tokens",
+            f"unknown token {quoted(subject.unknown)}, {plural(len(subject.vocabulary), 'token')}",
             "train again with the token among special_tokens",
         )
     elif not needs and not _knows_all_bytes(subject):
@@ -163,7 +165,7 @@ def added_tokens_are_reached(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "TB207",
             "warning",
-            f"{len(lost):,} added tokens can never occur",
+            f"{plural(len(lost), 'added token')} can never occur",
             listed([f"{quoted(text)} is {number}, comes out as {ids[:4]}" for text, number, ids in lost]),
             "remove them from added_tokens, or add them with normalized=False",
         )

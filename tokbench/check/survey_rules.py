@@ -8,6 +8,7 @@ from tokbench.check.evidence import listed, quoted
 from tokbench.check.finding import Finding
 from tokbench.check.subject import Subject
 from tokbench.check.surveyed import Survey
+from tokbench.errors import plural
 
 MUCH = 0.01  # of the tokens unknown: BERT's own vocabulary has 0.1 % and less on English
 DEARER = 1.2  # times the tokens
@@ -47,7 +48,7 @@ def scripts_are_known_in_texts(subject: Subject, survey: Survey) -> Iterator[Fin
             "TB702",
             "warning",
             f"most of what is {listed([each.script for each in lost])} is unknown",
-            listed([f"{each.script} {each.unknown:,} of {each.tokens:,} tokens" for each in lost]),
+            listed([f"{each.script} {each.unknown:,} of {plural(each.tokens, 'token')}" for each in lost]),
             "add texts in that script to the corpus and train again",
         )
 
@@ -63,8 +64,8 @@ def texts_are_composed(subject: Subject, survey: Survey) -> Iterator[Finding]:
         yield Finding(
             "TB703",
             "warning",
-            f"{survey.decomposed:,} texts are not in NFC, and cost more for it",
-            f"{survey.decomposed_tokens:,} tokens as they are, {survey.composed_tokens:,} in NFC",
+            f"{plural(survey.decomposed, 'text is', 'texts are')} not in NFC, and cost more for it",
+            f"{plural(survey.decomposed_tokens, 'token')} as they are, {survey.composed_tokens:,} in NFC",
             "write the texts in NFC: python -c 'import sys, unicodedata as u;"
             ' sys.stdout.write(u.normalize("NFC", sys.stdin.read()))\'',
         )
@@ -82,7 +83,7 @@ def korean_stays_whole(subject: Subject, survey: Survey) -> Iterator[Finding]:
             "TB704",
             "warning",
             "the normalizer takes the Korean of the texts apart into letters",
-            f"{survey.taken_apart:,} of {survey.korean:,} texts with Hangul that were looked at",
+            f"{survey.taken_apart:,} of {plural(survey.korean, 'text')} with Hangul looked at",
             "train with strip_accents=False: tokbench presets korean",
         )
 
@@ -115,7 +116,7 @@ def words_have_tokens(subject: Subject, survey: Survey) -> Iterator[Finding]:
         yield Finding(
             "TB706",
             "note",
-            f"{len(survey.invisible):,} words of {survey.name} have no token at all",
+            f"{plural(len(survey.invisible), 'word')} of {survey.name} without any token at all",
             listed([quoted(word) for word in survey.invisible]),
             "drop such words, together with their labels, before training",
         )

@@ -11,6 +11,7 @@ from tokbench.check.finding import Finding
 from tokbench.check.model_files import ModelFiles
 from tokbench.check.subject import Subject
 from tokbench.check.values import parts_of, tensors_of
+from tokbench.errors import plural
 
 NEAR = 0.01  # of the usual distance from the mean row: rows made by mean_resizing have 0.001
 ALIKE = 8  # rows near the mean, before it is more than chance
@@ -48,7 +49,7 @@ def weights_are_numbers(subject: Subject, model: ModelFiles) -> Iterator[Finding
         yield Finding(
             "TB441",
             "error",
-            f"{len(broken):,} tensors hold NaN or infinity",
+            f"{plural(len(broken), 'tensor holds', 'tensors hold')} NaN or infinity",
             listed(broken, 3),
             "take an earlier checkpoint, or a whole copy of the model",
         )
@@ -56,7 +57,7 @@ def weights_are_numbers(subject: Subject, model: ModelFiles) -> Iterator[Finding
         yield Finding(
             "TB441",
             "warning",
-            f"{len(blank):,} matrices are all zero",
+            f"{plural(len(blank), 'matrix is', 'matrices are')} all zero",
             listed(blank, 3),
             "take a whole copy of the model: this one may have lost its content",
         )
@@ -92,7 +93,7 @@ def rows_are_trained(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
         yield Finding(
             "TB442",
             "warning" if blank or twins else "note",
-            f"{len(lost):,} tokens have a row {kind}",
+            f"{plural(len(lost), 'token has', 'tokens have')} a row {kind}",
             listed([f"{quoted(subject.tokenizer.id_to_token(number))} = {number}" for number in lost]),
             "train the model on texts with these tokens; tokbench add-tokens starts them at their pieces",
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from tokbench.check.evidence import listed, named, quoted
 from tokbench.check.finding import Finding
 from tokbench.check.subject import Subject
+from tokbench.errors import plural
 
 
 def ids_have_no_gaps(subject: Subject) -> Iterator[Finding]:
@@ -24,8 +25,8 @@ def ids_have_no_gaps(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "TB101",
             "warning",
-            f"{missing:,} ids have no token",
-            f"{tokens:,} tokens, highest id {subject.size - 1:,}, first gap at {_gap(subject)}",
+            f"{plural(missing, 'id has', 'ids have')} no token",
+            f"{plural(tokens, 'token')}, highest id {subject.size - 1:,}, first gap at {_gap(subject)}",
             f"give an embedding {subject.size:,} rows (highest id + 1), never len(tokenizer)",
         )
 
@@ -46,7 +47,7 @@ def one_id_is_one_token(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "TB102",
             "error",
-            f"{len(shared):,} ids stand for more than one token",
+            f"{plural(len(shared), 'id stands', 'ids stand')} for more than one token",
             listed(shown),
             "give each token of tokenizer.json an id of its own",
         )
@@ -70,7 +71,7 @@ def added_tokens_keep_their_ids(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "TB103",
             "error",
-            f"{len(moved):,} added tokens get another id than the file says",
+            f"{plural(len(moved), 'added token gets', 'added tokens get')} another id than the file says",
             listed(shown),
             "put them into the model's vocabulary in tokenizer.json, under the same ids",
         )

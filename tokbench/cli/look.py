@@ -14,7 +14,7 @@ from typer import Option
 from tokbench.cli import options as o
 from tokbench.cli.show import boxed, hint, put
 from tokbench.cli.streams import stdout_for_a_reader, text_of
-from tokbench.errors import AskedWrongly
+from tokbench.errors import AskedWrongly, plural
 
 if TYPE_CHECKING:
     from tokbench.pretrained.folder import TokenizerFolder
@@ -133,7 +133,7 @@ def _encode_files(
         if job.output is None:
             with stdout_for_a_reader() as stream:
                 done = encoded(stream)
-                hint(f"{done.tokens:,} tokens of {done.texts:,} texts", quiet=quiet)
+                hint(f"{plural(done.tokens, 'token')} of {plural(done.texts, 'text')}", quiet=quiet)
             return
         result = encoded(job.output)
     put(result, corpora.encoded, "encoded-corpus", json=json)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer import Argument, Option
 
 from tokbench.cli import options as o
-from tokbench.cli.show import put
+from tokbench.cli.show import put, say
 from tokbench.finetune.plan import DEVICES, Plan
 from tokbench.finetune.reading import Reading
 
@@ -32,17 +34,25 @@ def prove(
         int | None, Option(min=1, help="Train on so many rows, drawn by the seed.", show_default="all")
     ] = None,
     device: Annotated[str, Option(help=f"{', '.join(DEVICES)}.")] = Plan.device,
+    output: Annotated[
+        Path | None,
+        Option("--output", "-o", help="Keep the numbers of every run in this folder.", show_default=False),
+    ] = None,
+    resume: Annotated[bool, Option("--resume", help="Go on with the runs that -o kept.")] = False,
+    force: o.Force = False,
     json: o.AsJson = False,
     quiet: o.Quiet = False,
 ) -> None:
     """Hold a new tokenizer against a base one, with an interval.
 
     Both are fine-tuned with the same seeds, rows and steps. Shown are the mean difference with its 95 %
-    interval, tokens a row and time; exit 1 when the new one is shown to be worse. Nothing is kept.
+    interval, tokens a row and time; exit 1 when the new one is shown to be worse. No weights are kept.
 
     Example: `tokbench prove base-tok new-tok --task sst2 --data sample --seeds 5`
     """
     from tokbench.finetune.paired import prove as hold
+    from tokbench.finetune.places import leading
+    from tokbench.finetune.several import Start
     from tokbench.report import pairing
     from tokbench.report.progress import drawn
 
@@ -54,7 +64,10 @@ def prove(
         device=device,
         settings=o.pairs(settings, "clip=0.5"),
     )
+    quiet |= not leading()
     with drawn(quiet=quiet) as progress:
-        proof = hold(plan, base, new, tasks=task or [Plan.task], seeds=seeds, progress=progress)
-    put(proof, pairing.proof, "proof", json=json)
+        start = Start(force=force, resume=resume, told=partial(say, quiet=quiet), progress=progress)
+        proof = hold(plan, base, new, tasks=task or [Plan.task], seeds=seeds, output=output, start=start)
+    if leading():
+        put(proof, pairing.proof, "proof", json=json)
     raise typer.Exit(0 if proof.held else 1)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
 
 from tokbench.cli import options as o
-from tokbench.cli.show import hint, put
+from tokbench.cli.show import hint, put, say
 from tokbench.finetune.plan import DEVICES, ENGINES, PRECISIONS, Plan
 from tokbench.finetune.presets import PRESETS
 from tokbench.finetune.reading import Reading
 from tokbench.finetune.settings import POOLINGS
+
+if TYPE_CHECKING:
+    from tokbench.finetune.beside import Beside, Done
 
 Maybe = Annotated[
     float | None, Option("--learning-rate", min=0, help="The highest.", show_default="by model")
@@ -121,11 +125,7 @@ def finetune(
 
     Example: `tokbench finetune --task sst2 --tokenizer my-tok --data sample -o run`
     """
-    from tokbench.finetune.beside import Beside, carry, in_words
-    from tokbench.finetune.notify import notified
-    from tokbench.finetune.places import leading
-    from tokbench.report import beside, proving
-    from tokbench.report.progress import drawn
+    from tokbench.finetune.beside import Beside
 
     plan = Plan(
         task=task,
@@ -153,12 +153,46 @@ def finetune(
         ),
     )
     wanted = Beside(predict=predict, compare_pooling=compare_pooling, baseline=baseline)
-    with notified(notify, f"finetune {task}") as tell, drawn(quiet=quiet or not leading()) as progress:
-        run = carry(plan, wanted, force=force, resume=resume, drawings=proving.DRAWINGS, progress=progress)
-        tell(in_words(run))
-    if leading():
-        put(run, beside.done, "run", json=json, html=html)
+    run = _carried(plan, wanted, notify=notify, force=force, resume=resume, quiet=quiet)
+    _shown(run, json=json, html=html)
     raise typer.Exit(0 if run.proved else 1)
+
+
+def _carried(
+    plan: Plan, wanted: Beside, *, notify: str | None, force: bool, resume: bool, quiet: bool
+) -> Done:
+    """What came of the plan and what is wanted beside it; of several processes the first one speaks."""
+    from tokbench.finetune.beside import carry, in_words
+    from tokbench.finetune.notify import notified
+    from tokbench.finetune.places import launched_alone, leading
+    from tokbench.report import proving
+    from tokbench.report.progress import drawn
+
+    quiet |= not leading()
+    if alone := launched_alone():
+        say(alone, quiet=quiet)
+    address = notify if leading() else None
+    with notified(address, f"finetune {plan.task}", told=say) as tell, drawn(quiet=quiet) as progress:
+        done = carry(
+            plan,
+            wanted,
+            force=force,
+            resume=resume,
+            drawings=proving.DRAWINGS,
+            progress=progress,
+            told=partial(say, quiet=quiet),
+        )
+        tell(in_words(done))
+    return done
+
+
+def _shown(done: Done, *, json: bool, html: Path | None) -> None:
+    """Show the result, once where several processes have it."""
+    from tokbench.finetune.places import leading
+    from tokbench.report import beside
+
+    if leading():
+        put(done, beside.done, "run", json=json, html=html)
 
 
 def _settings(words: list[str] | None, *, fast_dev_run: int, report_to: str, pooling: str) -> dict[str, str]:
@@ -174,13 +208,16 @@ def predict(
         str, Option("--task", "-t", help="A GLUE task; ax takes a model of mnli.", show_default="the run's")
     ] = "",
     data: Annotated[
-        str | None, Option(help="A folder of GLUE's TSV files, your own file, or hub.", show_default="hub")
+        str | None,
+        Option(help="GLUE's TSV folder, your own file (CoNLL for a tagger), or hub.", show_default="hub"),
     ] = Plan.data,
     output: Annotated[Path, Option("--output", "-o", help="The folder to write into.")] = Path("predictions"),
     text_column: TextColumn = None,
     pair_column: PairColumn = None,
     batch_size: Annotated[int, Option(min=1, help="Rows at a time.")] = Plan.batch_size,
-    max_length: Annotated[int, Option(min=4, help="Tokens a row is cut to.")] = Plan.max_length,
+    max_length: Annotated[
+        int | None, Option(min=4, help="Tokens a row is cut to.", show_default="the run's")
+    ] = None,
     device: Annotated[str, Option(help=f"{', '.join(DEVICES)}.")] = Plan.device,
     json: o.AsJson = False,
     quiet: o.Quiet = False,
@@ -189,12 +226,13 @@ def predict(
 
     Example: `tokbench predict run --task ax --data glue -o predictions`
     """
-    from tokbench.finetune.predicting import predict_with
+    from tokbench.finetune.predicting import predict_with, trained_length
     from tokbench.report import beside
     from tokbench.report.progress import drawn
 
     reading = Reading(text_column=text_column, pair_column=pair_column)
-    plan = Plan(data=data, batch_size=batch_size, max_length=max_length, device=device, reading=reading)
+    longest = max_length or trained_length(run)
+    plan = Plan(data=data, batch_size=batch_size, max_length=longest, device=device, reading=reading)
     with drawn(quiet=quiet) as progress:
         answers = predict_with(run, plan, task, into=output, progress=progress)
     put(answers, beside.predicted, "predictions", json=json)

@@ -73,6 +73,12 @@ def _print(result: Result, window: Callable[[Result], Iterable[Part]], kind: str
         show(window(result))
 
 
+def say(words: str, *, quiet: bool = False) -> None:
+    """Say on stderr, to people and to logs, what the work found on its way."""
+    if not quiet:
+        typer.echo(words, err=True)
+
+
 def hint(*lines: str, quiet: bool = False) -> None:
     """Say on stderr what to do next, when a person is looking."""
     if not quiet and sys.stderr.isatty():

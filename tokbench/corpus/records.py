@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tokbench.corpus.json_items import array_items, line_items
 from tokbench.corpus.parquet import rows_of
@@ -14,16 +14,18 @@ TABLES = ("csv", "tsv", "json", "jsonl", "parquet")
 Record = tuple[str, dict[str, object]]  # where it is, and its values by column
 
 
-def records(source: Source) -> Iterator[Record]:
+def records(source: Source, wanted: Sequence[str] = ()) -> Iterator[Record]:
     """Every row with its place, such as "line 7"; empty lines are passed over.
+
+    A header that has one of the `wanted` columns twice is refused: which of them is meant?
 
     Fields of CSV and TSV are strings exactly as they stand there; those of JSON and parquet keep their kind.
     """
     match source.format:
         case "csv":
-            return _rows(csv_rows(source, _nothing), source)
+            return _rows(csv_rows(source, _nothing), source, wanted)
         case "tsv":
-            return _rows(tsv_rows(source, _nothing), source)
+            return _rows(tsv_rows(source, _nothing), source, wanted)
         case "json":
             return _objects(array_items(source, _nothing), source)
         case "jsonl":
@@ -39,8 +41,13 @@ def _nothing(_bytes: int) -> None:
     """Nobody waits for these: they are small beside a corpus."""
 
 
-def _rows(rows: Iterator[Row], source: Source) -> Iterator[Record]:
+def _rows(rows: Iterator[Row], source: Source, wanted: Sequence[str]) -> Iterator[Record]:
     header = next((fields for _, fields in rows if fields), [])
+    twice = next((column for column in wanted if header.count(column) > 1), None)
+    if twice is not None:
+        raise DataProblem(
+            f"{source.name} has {header.count(twice)} columns {twice!r}", fix="give each column its own name"
+        )
     for line, fields in rows:
         if not fields:
             continue

@@ -14,7 +14,7 @@ from tokbench.corpus.columns import choose
 from tokbench.corpus.lines import RECORD_LIMIT, whole_blocks
 from tokbench.corpus.sources import Source
 from tokbench.corpus.unpacking import Done
-from tokbench.errors import DataProblem
+from tokbench.errors import DataProblem, plural
 
 Row = tuple[int, list[str]]  # the number of its first line, its fields
 
@@ -90,6 +90,6 @@ def ragged(source: Source, line: int, fields: int, width: int) -> DataProblem:
         "tsv": "a text in a .tsv file must not hold a tab: write spaces, or use .jsonl",
     }
     return DataProblem(
-        f"{source.name}, line {line} has {fields} fields and the header has {width}",
+        f"{source.name}, line {line} has {plural(fields, 'field')} and the header has {width}",
         fix=remedy[source.format],
     )

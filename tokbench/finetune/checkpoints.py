@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from tokbench.errors import AskedWrongly, FileProblem, Interrupted
-from tokbench.finetune.places import STATE, found_in, unfinished
+from tokbench.finetune.places import STATE, found_in, leading, unfinished
 from tokbench.finetune.settings import Settings
 from tokbench.pretrained.folder import replacing
 
@@ -103,7 +103,8 @@ class Keeper:
 
     def forget(self) -> None:
         """Take the checkpoints away: the run is finished, or going on would not help."""
-        shutil.rmtree(self.place, ignore_errors=True)
+        if leading():  # another process of the run may fail alone
+            shutil.rmtree(self.place, ignore_errors=True)
 
 
 def _read(folder: Path) -> Checkpoint:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,16 +29,19 @@ from tokbench.finetune.judging import Judge
 from tokbench.finetune.loop import Fit
 from tokbench.finetune.machine import Machine, machine_of
 from tokbench.finetune.parts import Parts, parts_of
-from tokbench.finetune.places import leading
+from tokbench.finetune.places import CHOICES, METRICS, PRINT, leading
 from tokbench.finetune.plan import Plan
 from tokbench.finetune.presets import PRESETS
 from tokbench.finetune.proof import Reload, fates, reload
 from tokbench.finetune.run import Run
-from tokbench.finetune.tagged import OUTSIDE
+from tokbench.finetune.tagging_metrics import costs
+from tokbench.finetune.settings import must_be_metric
 from tokbench.finetune.tasks import Task
 from tokbench.finetune.watching import Watch
 from tokbench.pretrained.folder import replacing
 from tokbench.progress import Progress, silent
+
+WEIGHTS_HASHED = 64  # of each tensor: those of another model differ in all of them
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Outcome:
     fit: Fit
     metrics: Mapping[str, float]
     majority: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
     kept_step: int  # the step whose weights are kept
     notes: tuple[str, ...]
     peak_memory_mb: float
@@ -91,7 +95,7 @@ def carry_out(
     if not leading():  # another process writes
         return _run(setting, outcome, Reload(0.0, True))
     with replacing(Path(plan.output), force=force) as folder:
-        run = _write(setting, outcome, folder)
+        run = _write(setting, outcome, folder, made=keeper.fingerprint)
         for name, draw in (drawings or {}).items():
             (folder / name).write_text(draw(run), encoding="utf-8")
         keep_board(keeper.place, folder)
@@ -99,8 +103,8 @@ def carry_out(
     return run
 
 
-def _write(setting: Setting, outcome: Outcome, folder: Path) -> Run:
-    """Save everything, and prove it."""
+def _write(setting: Setting, outcome: Outcome, folder: Path, *, made: str) -> Run:
+    """Save everything, and prove it; `made` is the fingerprint, by which the run is known again."""
     save_model(setting.parts.model, folder)
     copy_tokenizer(setting.parts.files.path, folder)
     split, batches = next(iter(setting.evaluation.items()))
@@ -110,10 +114,11 @@ def _write(setting: Setting, outcome: Outcome, folder: Path) -> Run:
     )
     run = _run(setting, outcome, proved)
     measured = {name: each for name, each in asdict(run).items() if name != "output"}
-    write_json(folder / "metrics.json", {**measured, "beats_majority": run.beats_majority})
-    write_json(folder / "hyperparameters.json", choices(setting))
+    write_json(folder / METRICS, {**measured, "beats_majority": run.beats_majority})
+    write_json(folder / CHOICES, {**choices(setting), PRINT: made})
     write_json(folder / "environment.json", asdict(environment()))
-    (folder / "README.md").write_text(card(run, choices(setting)), encoding="utf-8")
+    page = card(run, choices(setting), setting.task, setting.parts.tokenizer)
+    (folder / "README.md").write_text(page, encoding="utf-8")
     return run
 
 
@@ -121,6 +126,7 @@ def settle(plan: Plan, data: Dataset, *, progress: Progress = silent) -> Setting
     """Load, check and encode; the last moment at which nothing has been trained."""
     engine_of(plan)  # what is wrong with it is said before anything is loaded
     machine, task = machine_of(plan), data.task
+    must_be_metric(plan.chosen.metric, task)
     parts = parts_of(plan, task)
     must_have_room(parts.model, Path(plan.output))
     limits = limits_of(parts.model)
@@ -132,6 +138,7 @@ def settle(plan: Plan, data: Dataset, *, progress: Progress = silent) -> Setting
             rows,
             max_length=feed.max_length,
             task=task,
+            remember=plan.chosen.cache == "on",
             progress=progress,
         )
         must_fit(encoded, limits, parts.tokenizer.convert_ids_to_tokens)
@@ -172,6 +179,7 @@ def train_and_score(
         fit=trained,
         metrics=judge.metrics,
         majority=judge.majority,
+        intervals=judge.intervals,
         kept_step=watch.kept.step,
         notes=(*trained.notes, *judge.notes),
         peak_memory_mb=machine.peak_memory_mb(),
@@ -179,12 +187,17 @@ def train_and_score(
 
 
 def fingerprint(setting: Setting) -> str:
-    """A hash of all that makes a run what it is: choices, ids and labels, but neither versions nor places."""
+    """A hash of all that makes a run what it is: choices, ids, labels and the weights it starts from.
+
+    Neither versions nor the place of the output count. Of each weight the first numbers stand for it.
+    """
     made = {name: each for name, each in choices(setting).items() if name != "versions"}
     found = hashlib.blake2b(json.dumps(made, sort_keys=True, default=str).encode(), digest_size=16)
-    encoded = setting.train.encoded
-    for array in (encoded.ids, encoded.starts, encoded.labels):
-        found.update(array.tobytes())
+    for each in (setting.train.encoded, *(split.encoded for split in setting.evaluation.values())):
+        for array in (each.ids, each.starts, each.labels):
+            found.update(array.tobytes())
+    for weight in setting.parts.model.parameters():
+        found.update(weight.detach().flatten()[:WEIGHTS_HASHED].float().cpu().numpy().tobytes())
     return found.hexdigest()
 
 
@@ -226,12 +239,9 @@ def _input_notes(setting: Setting) -> tuple[str, ...]:
         notes.append(
             "the tokenizer gives no segment ids: the model tells a row's two texts apart by separators"
         )
-    parts_of_words = {"train": setting.train, **setting.evaluation}
-    notes += [
-        f"on {name} {each.encoded.units.lost:,} {setting.task.unit}s have no piece: they count as {OUTSIDE}"
-        for name, each in parts_of_words.items()
-        if each.encoded.units is not None and each.encoded.units.lost
-    ]
+    if setting.task.tagging:
+        splits = {"train": setting.train, **setting.evaluation}
+        notes += [note for name, each in splits.items() for note in costs(each.encoded, setting.task, name)]
     return tuple(notes)
 
 
@@ -244,6 +254,7 @@ def _run(setting: Setting, outcome: Outcome, proved: Reload) -> Run:
         classes=setting.data.classes,
         metrics=outcome.metrics,
         majority=outcome.majority,
+        intervals=outcome.intervals,
         main=main_metrics(task),
         train_rows=len(train),
         dev_rows=sum(len(each.encoded) for each in setting.evaluation.values()),
@@ -264,13 +275,24 @@ def _run(setting: Setting, outcome: Outcome, proved: Reload) -> Run:
         same_ids=proved.same_ids,
         new_tokens=new_tokens,
         no_gradient=no_gradient,
-        notes=(*setting.data.notes, *setting.parts.notes, *outcome.notes),
+        notes=(*setting.data.notes, *setting.parts.notes, *outcome.notes, *_doubts(outcome, task)),
         engine=plan.engine,
         kept_step=outcome.kept_step,
         losses=outcome.fit.losses,
         evaluations=outcome.fit.evaluations,
         output=plan.output,
     )
+
+
+def _doubts(outcome: Outcome, task: Task) -> Iterator[str]:
+    """Where the interval of a metric that is above the constant answer's reaches down to it."""
+    for name in main_metrics(task):
+        low = outcome.intervals.get(name, (outcome.metrics[name],))[0]
+        if low <= outcome.majority[name] < outcome.metrics[name]:
+            yield (
+                f"the interval of {name} reaches down to the constant answer's {outcome.majority[name]:.4f}:"
+                " more dev rows or seeds would tell (tokbench prove)"
+            )
 
 
 def _truncated(*several: Encoded) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import AskedWrongly, DataProblem, plural
 from tokbench.finetune.plan import Plan
 from tokbench.finetune.rows import Rows, listed
 from tokbench.finetune.tagged import Tagged, read_tagged
@@ -44,11 +44,11 @@ def read_data(plan: Plan, *, progress: Progress = silent) -> Dataset:
     if official and plan.data != SAMPLE:
         notes = (*_counts(task, train, rows), *notes)
     if not official:
-        notes += _leaks(train, rows)
+        notes += (*_leaks(train, rows), *_unseen(train, rows, task))
     most = plan.reading.max_train_rows
     if most is not None and most < len(train):
         order = random.Random(plan.seed).sample(range(len(train)), most)
-        notes += (f"{most:,} of {len(train):,} train rows were drawn by the seed",)
+        notes += (f"{most:,} of {plural(len(train), 'train row')} were drawn by the seed",)
         train = train.pick(order)
     classes = balance(train, task)
     return Dataset(train, rows, (*notes, *_balance_notes(classes)), task, classes)
@@ -68,12 +68,16 @@ def _read(plan: Plan) -> tuple[Task, dict[str, Rows | Tagged]]:
 
 
 def _read_tags(plan: Plan) -> tuple[Task, dict[str, Rows | Tagged]]:
-    dev = None if plan.reading.dev is None else Path(plan.reading.dev).expanduser()
-    task, rows = read_tagged(_folder(plan), dev=dev, all_pieces=plan.reading.label_all_pieces)
+    task, rows = read_tagged(_folder(plan), dev=plan.reading.dev, all_pieces=plan.reading.label_all_pieces)
     if "dev" in rows:
         return task, {**rows}
     order = random.Random(plan.seed).sample(range(len(rows["train"])), len(rows["train"]))
-    held = max(1, round(len(order) * plan.reading.dev_share))
+    if len(order) < 2:
+        raise DataProblem(
+            f"{plan.data} has one sentence: none is left to evaluate on",
+            fix="give more sentences, or --dev FILE",
+        )
+    held = min(max(1, round(len(order) * plan.reading.dev_share)), len(order) - 1)
     return task, {"train": rows["train"].pick(order[held:]), "dev": rows["train"].pick(order[:held])}
 
 
@@ -112,7 +116,7 @@ def _sample_note(train: Rows | Tagged, rows: Mapping[str, Rows | Tagged]) -> tup
 def _counts(task: Task, train: Rows | Tagged, rows: Mapping[str, Rows | Tagged]) -> tuple[str, ...]:
     official = {"train": task.train_rows, **{split.name: split.rows for split in task.evaluation}}
     return tuple(
-        f"{name} has {len(split):,} rows, the official {task.name} has {official[name]:,}"
+        f"{name} has {plural(len(split), 'row')}, the official {task.name} has {official[name]:,}"
         for name, split in {"train": train, **rows}.items()
         if len(split) != official[name]
     )
@@ -120,7 +124,8 @@ def _counts(task: Task, train: Rows | Tagged, rows: Mapping[str, Rows | Tagged])
 
 def _gaps(train: Rows | Tagged, rows: Mapping[str, Rows | Tagged]) -> tuple[str, ...]:
     return tuple(
-        f"{len(split.left_out):,} incomplete rows were left out: {listed(split.left_out)}"
+        f"{plural(len(split.left_out), 'incomplete row was', 'incomplete rows were')} "
+        f"left out: {listed(split.left_out)}"
         for split in (train, *rows.values())
         if split.left_out
     )
@@ -134,6 +139,23 @@ def _leaks(train: Rows | Tagged, rows: Mapping[str, Rows | Tagged]) -> tuple[str
         f"{count:,} of {len(rows[name]):,} {name} rows stand word for word in train"
         for name, count in found.items()
         if count
+    )
+
+
+def _unseen(train: Rows | Tagged, rows: Mapping[str, Rows | Tagged], task: Task) -> tuple[str, ...]:
+    """Labels of words that are asked for and cannot be learned; those of whole rows are refused before."""
+    if not isinstance(train, Tagged):
+        return ()
+    known = {number for labels in train.labels for number in labels}
+    found = {
+        name: sorted({number for labels in each.labels for number in labels if number not in known})
+        for name, each in rows.items()
+        if isinstance(each, Tagged)
+    }
+    return tuple(
+        f"{name} has labels that train has not: {', '.join(task.labels[number] for number in numbers)}"
+        for name, numbers in found.items()
+        if numbers
     )
 
 

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from tokbench.errors import ChecksFailed, DataProblem
-from tokbench.finetune.bulk import in_bulk
+from tokbench.errors import ChecksFailed, DataProblem, plural
+from tokbench.finetune.bulk import Read, in_bulk, inputs
+from tokbench.finetune.flatids import FlatIds, joined, of_encodings, starts_of
+from tokbench.finetune.remembering import remembered
 from tokbench.finetune.rows import Rows
 from tokbench.finetune.tagged import Tagged
 from tokbench.finetune.tasks import Task
@@ -68,42 +70,36 @@ def encode(
     *,
     max_length: int,
     task: Task,
+    remember: bool = False,
     progress: Progress = silent,
 ) -> Encoded:
-    """The ids of all rows with their special tokens, cut to `max_length` as the tokenizer itself cuts."""
+    """The ids of all rows with their special tokens, cut to `max_length` as the tokenizer itself cuts.
+
+    With `remember` those of many rows are kept in the user's cache folder, and read from there; see
+    remembering.py. Rows with tagged words are encoded anew each time.
+    """
     if isinstance(rows, Tagged):
         return _encode_tagged(tokenizer, rows, max_length=max_length, task=task, progress=progress)
     read = _reader(tokenizer, max_length)
-    quick = None
-    if rows.pairs is None:
-        quick = in_bulk(tokenizer.backend_tokenizer, rows.texts, max_length, read)
-    if quick is None:
-        ids, type_ids, cut = _by_library(read, rows, progress)
-    else:
-        ids, cut = quick
-        type_ids = [np.zeros(each.size, np.int64) for each in ids]
-        progress("tokenize", len(ids), len(ids))
-    _none_empty(ids, rows)
-    starts = _starts(ids)
+    backend = tokenizer.backend_tokenizer
+
+    def make() -> FlatIds:
+        return in_bulk(backend, rows, max_length, read) or _by_library(read, rows, progress)
+
+    found = remembered(backend, rows, max_length, make) if remember else make()
+    progress("tokenize", len(rows), len(rows))
+    _none_empty(found.lengths, rows)
     labels = np.array(rows.labels, np.float32 if task.regression else np.int64)
-    return Encoded(np.concatenate(ids), np.concatenate(type_ids), starts, labels, cut)
+    return Encoded(found.ids, found.segments(), found.starts, labels, found.truncated)
 
 
-def _by_library(
-    read: Callable[[list[Any]], list[Any]], rows: Rows, progress: Progress
-) -> tuple[list[Ids], list[Ids], int]:
-    """Ids and segments of each row, and how many were cut."""
-    inputs = rows.texts if rows.pairs is None else list(zip(rows.texts, rows.pairs, strict=True))
-    ids: list[Ids] = []
-    type_ids: list[Ids] = []
-    cut = 0
-    for start in range(0, len(inputs), CHUNK):
-        encodings = read(inputs[start : start + CHUNK])
-        ids.extend(np.array(each.ids, np.int64) for each in encodings)
-        type_ids.extend(np.array(each.type_ids, np.int64) for each in encodings)
-        cut += sum(bool(each.overflowing) for each in encodings)
-        progress("tokenize", len(ids), len(inputs))
-    return ids, type_ids, cut
+def _by_library(read: Read, rows: Rows, progress: Progress) -> FlatIds:
+    """The ids of all rows, made by the library."""
+    parts = []
+    for start in range(0, len(rows), CHUNK):
+        parts.append(of_encodings(read(inputs(rows, range(start, min(start + CHUNK, len(rows)))))))
+        progress("tokenize", start, len(rows))
+    return joined(parts)
 
 
 def _encode_tagged(
@@ -127,17 +123,14 @@ def _encode_tagged(
             cut += bool(found.overflowing)
             before += len(found.ids)
         progress("tokenize", len(ids), len(texts))
-    _none_empty(ids, rows)
+    starts = starts_of([*map(len, ids)])
+    _none_empty(np.diff(starts), rows)
     piece = np.concatenate(speaks)
     goes_on = np.diff(piece, prepend=NO_PIECE) == 0
-    units = Units(piece, goes_on & (piece != NO_PIECE), np.concatenate(truths), _starts(truths))
-    return Encoded(
-        np.concatenate(ids), np.concatenate(types), _starts(ids), np.concatenate(labels), cut, units
+    units = Units(
+        piece, goes_on & (piece != NO_PIECE), np.concatenate(truths), starts_of([*map(len, truths)])
     )
-
-
-def _starts(several: list[Ids]) -> Ids:
-    return np.cumsum([0, *map(len, several)], dtype=np.int64)
+    return Encoded(np.concatenate(ids), np.concatenate(types), starts, np.concatenate(labels), cut, units)
 
 
 def in_order(computed: NDArray[np.float32], order: Ids, encoded: Encoded) -> NDArray[np.float32]:
@@ -151,28 +144,29 @@ def in_order(computed: NDArray[np.float32], order: Ids, encoded: Encoded) -> NDA
     return result
 
 
-def _reader(
-    tokenizer: PreTrainedTokenizerBase, max_length: int, *, offsets: bool = False
-) -> Callable[[list[Any]], list[Any]]:
+def _reader(tokenizer: PreTrainedTokenizerBase, max_length: int, *, offsets: bool = False) -> Read:
     """The wrapper's own backend, set as the wrapper sets it when it is called with truncation."""
     backend = tokenizer.backend_tokenizer
     backend.no_padding()
     backend.enable_truncation(max_length, direction=tokenizer.truncation_side)
     backend.encode_special_tokens = tokenizer.split_special_tokens
+    # without a post_processor the fast encoder gives both texts of a pair to the same segment
+    slowly = offsets or backend.post_processor is None
 
     def read(texts: list[Any]) -> list[Any]:
         with translated(f"the tokenizer in {tokenizer.name_or_path}"):
-            return list(backend.encode_batch(texts) if offsets else backend.encode_batch_fast(texts))
+            return list(backend.encode_batch(texts) if slowly else backend.encode_batch_fast(texts))
 
     return read
 
 
-def _none_empty(ids: list[Ids], rows: Rows | Tagged) -> None:
-    empty = [index for index, each in enumerate(ids) if not len(each)]
-    if empty:
+def _none_empty(lengths: Ids, rows: Rows | Tagged) -> None:
+    empty = np.flatnonzero(lengths == 0)
+    if len(empty):
         text = rows.texts[empty[0]]
         raise DataProblem(
-            f"{len(empty)} rows have no token at all under this tokenizer, first: {text[:60]!r}",
+            f"{plural(len(empty), 'row has', 'rows have')} "
+            f"no token at all under this tokenizer, first: {text[:60]!r}",
             fix="tokbench check says what the tokenizer cannot read",
         )
 

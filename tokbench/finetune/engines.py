@@ -35,19 +35,21 @@ class Engine(Protocol):
         """Train, and say what came of it."""
 
 
-def engine_named(name: str) -> Engine:
-    """The engine of one of the names in plan.ENGINES; AskedWrongly where several processes were started."""
+def engine_of(plan: Plan) -> Engine:
+    """The engine that the plan names; AskedWrongly for a setting it does not take, or several processes."""
     started = int(os.environ.get("WORLD_SIZE", "1"))
-    if name != "loop" and started > 1:
+    if plan.engine != "loop" and started > 1:
         raise AskedWrongly(
-            f"the {name} engine trains in one process, and {started} were started", fix="--engine loop"
+            f"the {plan.engine} engine trains in one process, and {started} were started", fix="--engine loop"
         )
-    if name == "trainer":
-        from tokbench.finetune.trainer import fit as trainer
+    if plan.engine == "trainer":
+        from tokbench.finetune import trainer
 
-        return trainer
-    if name == "lightning":
-        from tokbench.finetune.lightning import fit as lightning
+        trainer.check(plan)
+        return trainer.fit
+    if plan.engine == "lightning":
+        from tokbench.finetune import lightning
 
-        return lightning
+        lightning.check(plan)
+        return lightning.fit
     return fit

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tokbench.errors import AskedWrongly, MissingExtra
+from tokbench.errors import MissingExtra, plural
 from tokbench.finetune.data import HUB, Dataset, read_data
 from tokbench.finetune.named import named
 from tokbench.finetune.places import must_be_wanted
@@ -38,8 +38,6 @@ def finetune(
     worth four to six times on two busy cores. It is read once, so it must come before torch is imported.
     """
     ensure_free(Path(plan.output), force=force)
-    if resume and plan.engine != "loop":
-        raise AskedWrongly(f"the {plan.engine} engine does not resume", fix="--engine loop does")
     must_be_wanted(plan.output, resume=resume, force=force)
     have_packages(plan)
     named(plan)  # what cannot be found is said before torch loads
@@ -51,9 +49,8 @@ def finetune(
         with TemporaryDirectory(prefix="tokbench-") as place:
             brief = replace(plan, epochs=1, output=str(Path(place) / "run"))
             run = carry_out(brief, few(data, plan), progress=progress)
-        note = (
-            f"only {plan.chosen.fast_dev_run} batches of each split were gone through, and nothing was kept"
-        )
+        count = plural(plan.chosen.fast_dev_run, "batch of each split was", "batches of each split were")
+        note = f"only {count} gone through, and nothing was kept"
         return replace(run, output="", notes=(*run.notes, note))
     return carry_out(plan, data, force=force, resume=resume, drawings=drawings, progress=progress)
 

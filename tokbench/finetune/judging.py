@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from tokbench.finetune import metrics
 from tokbench.finetune.batches import Batches
 from tokbench.finetune.encoding import Encoded
+from tokbench.finetune.intervals import Interval, intervals
 from tokbench.finetune.loop import predict
 from tokbench.finetune.machine import Machine
 from tokbench.finetune.tasks import Task
@@ -64,6 +65,11 @@ class Judge:
     def majority(self) -> dict[str, float]:
         """The metrics of the best constant answer."""
         return metrics.majority(self.task, self.truth)
+
+    @property
+    def intervals(self) -> dict[str, Interval]:
+        """How sure the metrics of the last answers are."""
+        return intervals(self.task, self.truth, self.answers)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -219,7 +219,10 @@ class Clock:
 
 @contextmanager
 def interruptible() -> Iterator[list[int]]:
-    """A list that Ctrl-C puts something into, so that a step can be finished; a second one ends at once."""
+    """A list that Ctrl-C puts something into, so that a step can be finished; a second one ends at once.
+
+    SIGTERM does the same: it is how a cluster takes a machine back.
+    """
     asked: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield asked
@@ -230,11 +233,12 @@ def interruptible() -> Iterator[list[int]]:
             raise KeyboardInterrupt
         asked.append(number)
 
-    old = signal.signal(signal.SIGINT, ask)
+    old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield asked
     finally:
-        signal.signal(signal.SIGINT, old)
+        for number, handler in old.items():
+            signal.signal(number, handler)
 
 
 def predict(

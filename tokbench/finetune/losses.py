@@ -40,8 +40,10 @@ class Losses:
         self.waiting.clear()
         bad = next((index for index, loss in enumerate(new, 1) if not np.isfinite(loss)), None)
         if bad is not None:
+            step = len(self.seen) + bad
+            first = "a model whose weights are finite: at step 1 nothing has been learned yet"
             raise AnswerIsNo(
-                f"the loss is {new[bad - 1]} at step {len(self.seen) + bad} of {self.steps}",
-                fix="a lower --learning-rate; at step 1 the model's own weights are not finite",
+                f"the loss is {new[bad - 1]} at step {step} of {self.steps}",
+                fix=first if step == 1 else "a lower --learning-rate",
             )
         self.seen += new

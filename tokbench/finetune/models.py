@@ -17,7 +17,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from tokbench.errors import FileProblem
+from tokbench.errors import FileProblem, plural
 from tokbench.finetune.families import config_of
 from tokbench.finetune.pooling import MODEL_TYPE, NATIVE, PooledClassifier, PooledConfig
 from tokbench.finetune.presets import Preset
@@ -32,6 +32,7 @@ class Loaded:
 
     model: PreTrainedModel
     notes: list[str] = field(default_factory=list)
+    new: tuple[str, ...] = ()  # weights of head or pooler that the folder has not, or in another shape
 
 
 def fresh(preset: Preset, tokenizer: PreTrainedTokenizerBase, task: Task, *, seed: int) -> Loaded:
@@ -89,7 +90,8 @@ def load_model(folder: Path, task: Task, *, seed: int) -> Loaded:
         if type(problem).__name__ != "SafetensorError":
             raise
         raise FileProblem(f"the weights in {folder} cannot be read: {problem}", fix=WHOLE) from problem
-    return Loaded(model, _notes(folder, model, info))
+    notes = _notes(folder, model, info)
+    return Loaded(model, notes, tuple(sorted({*info["missing_keys"], *_mismatched(info)})))
 
 
 @contextmanager
@@ -119,16 +121,20 @@ def _head(task: Task) -> dict[str, Any]:
 def _notes(folder: Path, model: PreTrainedModel, info: dict[str, Any]) -> list[str]:
     """What was new or of another shape in the head; in the body either is an error."""
     body = f"{model.base_model_prefix}."
-    other = sorted(key if isinstance(key, str) else key[0] for key in info["mismatched_keys"])
+    other = _mismatched(info)
     wrong = [key for key in other if key.startswith(body)]
     if wrong:
         raise FileProblem(f"{wrong[0]} in {folder} has not the shape config.json gives", fix=WHOLE)
     missing = sorted(key for key in info["missing_keys"] if key.startswith(body))
     lacking = [key for key in missing if ".pooler." not in key]
     if lacking:
-        raise FileProblem(f"{folder} lacks {len(lacking)} weights, first: {lacking[0]}", fix=WHOLE)
+        raise FileProblem(f"{folder} lacks {plural(len(lacking), 'weight')}, first: {lacking[0]}", fix=WHOLE)
     notes = [f"{folder} has no pooler: it starts fresh, like the head"] if missing else []
     return notes + ([f"the head in {folder} is for other labels: it starts fresh"] if other else [])
+
+
+def _mismatched(info: dict[str, Any]) -> list[str]:
+    return sorted(key if isinstance(key, str) else key[0] for key in info["mismatched_keys"])
 
 
 def _first_line(problem: BaseException) -> str:

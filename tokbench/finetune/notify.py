@@ -16,25 +16,34 @@ SECRETS = re.compile(r"\b(?:hf|ghp|gho|xox[abp])[_-][\w-]{8,}|\b[a-z][\w+.-]*://
 
 
 @contextmanager
-def notified(url: str | None, what: str) -> Iterator[Callable[[str], None]]:
+def notified(
+    url: str | None, what: str, *, told: Callable[[str], object] = str
+) -> Iterator[Callable[[str], None]]:
     """Send how the work inside ended: the words it gave, or its error; without an address do nothing.
 
-    The address is tried out before the work begins, is never shown, and no secret is sent.
+    The address is read before the work begins, is never shown, and no secret is sent. `told` hears of a
+    message that did not arrive.
     """
     said: list[str] = []
     if url is None:
         yield said.append
         return
     service = _service(url)
+
+    def send(title: str, body: str) -> None:
+        if not service.notify(title=masked(title), body=masked(body)):
+            kind = url.partition("://")[0]
+            told(f"nobody was told: no message went through to the {kind} address after --notify")
+
     try:
         yield said.append
     except TokbenchError as error:
-        _send(service, f"tokbench: {what} failed", error.message)
+        send(f"tokbench: {what} failed", error.message)
         raise
     except BaseException as error:
-        _send(service, f"tokbench: {what} broke", type(error).__name__)
+        send(f"tokbench: {what} broke", type(error).__name__)
         raise
-    _send(service, f"tokbench: {what} is done", "\n".join(said) or "done")
+    send(f"tokbench: {what} is done", "\n".join(said) or "done")
 
 
 def masked(text: str) -> str:
@@ -58,8 +67,3 @@ def _service(url: str) -> Any:  # noqa: ANN401  apprise's own class
             fix="for example mailto://, slack:// or json://; see apprise's list of services",
         )
     return service
-
-
-def _send(service: Any, title: str, body: str) -> None:  # noqa: ANN401
-    """One message; that nobody could be reached must not undo the work."""
-    service.notify(title=masked(title), body=masked(body))

@@ -6,12 +6,15 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from tokbench.corpus.guesses import encoding_of, repaired
+from tokbench.corpus.sources import find_sources
 from tokbench.errors import DataProblem, FileProblem
 from tokbench.finetune.rows import Raw, Rows, collect
 from tokbench.finetune.tasks import Task
 
 TRAIN = "train.tsv"
 LONGEST = 1 << 26  # characters of a field
+GUESSED = 1 << 22  # bytes looked at to guess an encoding
 
 
 def read_official(folder: Path, task: Task) -> dict[str, Rows]:
@@ -33,6 +36,11 @@ def read_file(path: Path, task: Task) -> Rows:
 
 
 def _must_be_there(folder: Path, file: str, task: Task) -> None:
+    if folder.is_file():
+        raise FileProblem(
+            f"{folder} is a file, and {task.name} is read from a folder with {TRAIN}",
+            fix="give the folder, or name the file's columns: --text-column, --label-column",
+        )
     if not folder.is_dir():
         raise FileProblem(f"no folder at {folder}", fix=f"give the folder with {task.name}'s {TRAIN}")
     if not (folder / file).is_file():
@@ -66,10 +74,17 @@ def lines_of(path: Path) -> Iterator[tuple[int, list[str]]]:
             yield from ((reader.line_num, fields) for fields in reader if fields)
         except UnicodeDecodeError as problem:
             place = f"{path} line {_line_of_bad_byte(path)}"
-            raise DataProblem(f"{place} is not UTF-8: {problem.reason}", fix="save it as UTF-8") from problem
+            raise DataProblem(f"{place} is not UTF-8: {problem.reason}", fix=remedy_of(path)) from problem
         except csv.Error as problem:
             place = f"{path} line {reader.line_num}"
             raise DataProblem(f"{place} cannot be read: {problem}", fix="mend that line") from problem
+
+
+def remedy_of(path: Path) -> str:
+    """The command that makes UTF-8 of a file that is something else, by the likeliest encoding."""
+    [source] = find_sources([path])
+    encoding = encoding_of(path.read_bytes()[:GUESSED], at_start=True)
+    return repaired(source, f"iconv -f {encoding} -t UTF-8{' -c' if encoding == 'UTF-8' else ''}")
 
 
 def _line_of_bad_byte(path: Path) -> int:

@@ -7,22 +7,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tokbench.corpus.columns import OTHER_SEPARATOR
 from tokbench.corpus.records import TABLES, records
-from tokbench.corpus.sources import Source, find_sources
-from tokbench.errors import AskedWrongly, DataProblem, FileProblem, did_you_mean
+from tokbench.corpus.sources import COMPRESSIONS, FORMATS, Source, find_sources
+from tokbench.errors import AskedWrongly, DataProblem, FileProblem, did_you_mean, plural
 from tokbench.finetune.labels import as_written
 from tokbench.finetune.reading import Reading
 from tokbench.finetune.rows import Raw, Rows, collect
+from tokbench.finetune.splits import Kind, files_in
 from tokbench.finetune.tasks import OWN, Split, Task
 
-NAMES = {"train": ("train",), "dev": ("dev", "validation", "valid", "val")}
+TABLE = Kind(tuple(end for end, kind in FORMATS.items() if kind in TABLES), tuple(COMPRESSIONS))
 MOST_CLASSES = 1_000
 ANY = 10**12  # rows that may be incomplete when they are to be left out
 
 
 def read_own(data: Path, reading: Reading, known: Task | None, *, seed: int) -> tuple[Task, dict[str, Rows]]:
     """The task of the files and its rows by split; `known` is the GLUE task they are in the manner of."""
-    files = files_of(data, reading)
+    files = {name: source_at(path) for name, path in files_in(data, TABLE, dev=reading.dev).items()}
     raws = {name: list(_raws(source, reading)) for name, source in files.items()}
     if known is not None and (len(known.texts) == 2) != (reading.pair_column is not None):
         words = "two texts, so --pair-column is needed" if len(known.texts) == 2 else "one text"
@@ -38,58 +40,27 @@ def read_own(data: Path, reading: Reading, known: Task | None, *, seed: int) -> 
     return task, rows
 
 
-def files_of(data: Path, reading: Reading) -> dict[str, Source]:
-    """The table to train on and, if there is one, that of dev rows."""
-    found = {"train": data} if data.is_file() else _in_folder(data)
-    if reading.dev is not None:
-        found["dev"] = Path(reading.dev).expanduser()
-    return {name: _source(path) for name, path in found.items()}
-
-
-def _source(path: Path) -> Source:
+def source_at(path: Path) -> Source:
+    """The one table at a path."""
+    if path.is_dir():
+        raise FileProblem(f"{path} is a folder, and a file is needed", fix="name the file in it")
     [source] = find_sources([path])
     return source
 
 
-def _in_folder(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise FileProblem(
-            f"there is no {folder}", fix="--data FILE.csv, or a folder with train and dev files"
-        )
-    found = {}
-    for name, words in NAMES.items():
-        fitting = [each for each in sorted(folder.iterdir()) if _fits(each, words)]
-        if len(fitting) > 1:
-            both = " and ".join(each.name for each in fitting[:2])
-            raise AskedWrongly(f"{folder} has {both}: which is {name}?", fix="--data FILE --dev FILE")
-        if fitting:
-            found[name] = fitting[0]
-    if "train" not in found:
-        raise FileProblem(f"no train file in {folder} ({', '.join(TABLES)})", fix="--data FILE --dev FILE")
-    return found
-
-
-def _fits(path: Path, words: Sequence[str]) -> bool:
-    name, *endings = path.name.lower().split(".")
-    return name in words and bool(endings) and endings[0] in TABLES
-
-
 def _raws(source: Source, reading: Reading) -> Iterable[Raw]:
     wanted = _wanted(source, reading)
-    for place, row in records(source):
+    for place, row in records(source, wanted):
         missing = [column for column in wanted if column not in row]
         if missing and source.format not in ("json", "jsonl"):
-            raise _no_column(source, missing[0], list(row))
+            raise no_column(source, missing[0], list(row))
         *texts, label = (row.get(column) for column in wanted)
         yield Raw(f"{source.name} {place}", tuple(_text(each) for each in texts), label)
 
 
 def _wanted(source: Source, reading: Reading) -> list[str]:
-    """The columns to read; DataProblem for one that the first row has not."""
-    _, first = next(iter(records(source)), ("", {}))
-    if not first:
-        raise DataProblem(f"{source.name} has no rows", fix="give a file with a header and rows")
-    columns = list(first)
+    """The columns to read; AskedWrongly for one that must be named, DataProblem for one that is not there."""
+    columns = columns_of(source)
     for option, column in (("--text-column", reading.text_column), ("--label-column", reading.label_column)):
         if column is None:
             raise AskedWrongly(f"{source.name}: {option} is needed", fix=f"its columns: {', '.join(columns)}")
@@ -97,11 +68,26 @@ def _wanted(source: Source, reading: Reading) -> list[str]:
     wanted = [column for column in named if column is not None]
     for column in wanted:
         if column not in columns:
-            raise _no_column(source, column, columns)
+            raise no_column(source, column, columns)
     return wanted
 
 
-def _no_column(source: Source, column: str, columns: Sequence[str]) -> DataProblem:
+def columns_of(source: Source) -> list[str]:
+    """The columns of the first row; DataProblem where there is none."""
+    _, first = next(iter(records(source)), ("", {}))
+    if not first:
+        raise DataProblem(f"{source.name} has no rows", fix="give a file with a header and rows")
+    return list(first)
+
+
+def no_column(source: Source, column: str, columns: Sequence[str]) -> DataProblem:
+    """What to say of a column that is not there: the nearest, or what parts the fields instead."""
+    other = OTHER_SEPARATOR.fullmatch(columns[0]) if len(columns) == 1 else None
+    if other and source.format in ("csv", "tsv"):
+        return DataProblem(
+            f"{source.name} has one column, {columns[0]!r}: it seems to be parted by {other[1].strip(' ')!r}",
+            fix="use commas in .csv files and tabs in .tsv files",
+        )
     near = did_you_mean(column, columns)
     hint = f"{near} " if near.startswith("did you mean") else ""
     return DataProblem(
@@ -135,7 +121,8 @@ def _task(raws: Iterable[Raw], reading: Reading, known: Task | None) -> Task:
     if scores is not None:
         return replace(task, scores=scores, metrics=("pearson", "spearman"))
     labels = ordered(written)
-    _must_be_classes(labels, written, str(reading.label_column))
+    hidden = next((raw.place for raw in raws if as_written(raw.label) == "-1"), "")
+    _must_be_classes(labels, written, str(reading.label_column), hidden=hidden)
     return replace(
         task, labels=labels, metrics=("accuracy", "f1") if len(labels) == 2 else ("accuracy", "macro_f1")
     )
@@ -167,11 +154,12 @@ def _scores(written: Sequence[str]) -> tuple[float, float] | None:
     return float("-inf"), float("inf")
 
 
-def _must_be_classes(labels: Sequence[str], written: Sequence[str], column: str) -> None:
-    if "-1" in labels:
+def _must_be_classes(labels: Sequence[str], written: Sequence[str], column: str, *, hidden: str) -> None:
+    """`hidden` is the place of the first row whose label is -1."""
+    if hidden:
         raise DataProblem(
-            f"column {column!r} holds -1, which hides a label: such rows are for prediction only",
-            fix="take them out, and predict them afterwards: tokbench predict RUN --data FILE",
+            f"{hidden}: {column!r} is -1, which hides a label: such rows are for prediction only",
+            fix="take them out; afterwards: tokbench predict RUN --data FILE --text-column COLUMN",
         )
     if len(labels) == 1:
         raise DataProblem(
@@ -180,7 +168,7 @@ def _must_be_classes(labels: Sequence[str], written: Sequence[str], column: str)
         )
     if len(labels) > MOST_CLASSES or (len(written) > 20 and len(labels) > len(written) / 2):
         raise DataProblem(
-            f"column {column!r} holds {len(labels):,} labels in {len(written):,} rows",
+            f"column {column!r} holds {plural(len(labels), 'label')} in {plural(len(written), 'row')}",
             fix="name the column with the labels by --label-column",
         )
 
@@ -198,7 +186,8 @@ def cut_off(rows: Rows, *, share: float, seed: int, classes: bool) -> dict[str, 
         dev = [draw.randrange(len(rows))]
     if len(dev) == len(rows):
         raise DataProblem(
-            f"{len(rows)} rows are too few to cut dev rows off", fix="give more rows, or --dev FILE"
+            f"{plural(len(rows), 'row is', 'rows are')} too few to cut dev rows off",
+            fix="give more rows, or --dev FILE",
         )
     chosen = set(dev)
     train = [index for index in range(len(rows)) if index not in chosen]

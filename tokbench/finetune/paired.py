@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
 from tempfile import TemporaryDirectory
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import AskedWrongly, Interrupted
 from tokbench.finetune.finetune import finetune
+from tokbench.finetune.places import leading
 from tokbench.finetune.plan import Plan
 from tokbench.finetune.presets import PRESETS
 from tokbench.finetune.run import Run
-from tokbench.progress import Progress, note, silent
+from tokbench.finetune.several import Start, trained
+from tokbench.progress import Progress, note
 
+BASE, NEW = "base", "new"
 LEVEL = 0.95
 METHOD = "Student's t on the differences of runs with the same seed"
 
@@ -72,24 +77,49 @@ class Proof:
 
 
 def prove(
-    plan: Plan, base: str, new: str, *, tasks: Sequence[str], seeds: int, progress: Progress = silent
+    plan: Plan,
+    base: str,
+    new: str,
+    *,
+    tasks: Sequence[str],
+    seeds: int,
+    output: Path | None = None,
+    start: Start = Start(),  # noqa: B008  frozen
 ) -> Proof:
-    """Fine-tune both with the same seeds, rows and steps, and compare them; the runs are not kept.
+    """Fine-tune both with the same seeds, rows and steps, and compare them; no weights are kept.
 
-    Where base and new hold a model it is trained; otherwise each gets the plan's preset, sized to it.
+    Where base and new hold a model it is trained; otherwise each gets the plan's preset, sized to it. With an
+    `output` the numbers of every run are kept there, and a start that resumes does not make them again.
     """
     if seeds < 2:
         raise AskedWrongly(f"an interval needs at least 2 seeds, and {seeds} was asked for", fix="--seeds 5")
+    if start.resume and output is None:
+        raise AskedWrongly(
+            "there is nothing to resume without a folder", fix="-o FOLDER keeps the runs there"
+        )
     numbers = tuple(range(plan.seed, plan.seed + seeds))
     model = _model(plan, base, new)
+    with _place(output) as place:
+        plans = {
+            f"{task}/seed-{seed}/{side}": replace(
+                plan,
+                task=task,
+                seed=seed,
+                tokenizer=name,
+                model=model or name,
+                output=str(place / task / f"seed-{seed}" / side),
+            )
+            for task in tasks
+            for seed in numbers
+            for side, name in ((BASE, base), (NEW, new))
+            if (side, name) != (NEW, base)  # against itself: run once
+        }
+        runs = trained(plans, partial(_run, progress=start.progress), start)
     pairs = []
     for task in tasks:
-        done: dict[str, list[Run]] = {base: [], new: []}
-        for seed in numbers:
-            for name in dict.fromkeys((base, new)):
-                said = f"{task}, seed {seed}, {name}"
-                done[name].append(_run(replace(plan, task=task, seed=seed), name, model, said, progress))
-        pairs.append(_pair(task, numbers, (base, done[base]), (new, done[new])))
+        mine = [runs[f"{task}/seed-{seed}/{BASE}"] for seed in numbers]
+        theirs = [runs.get(f"{task}/seed-{seed}/{NEW}", run) for seed, run in zip(numbers, mine, strict=True)]
+        pairs.append(_pair(task, numbers, (base, mine), (new, theirs)))
     return Proof(model=model or "each its own", pairs=tuple(pairs))
 
 
@@ -120,15 +150,35 @@ def _model(plan: Plan, base: str, new: str) -> str | None:
     return plan.model
 
 
-def _run(plan: Plan, name: str, model: str | None, said: str, progress: Progress) -> Run:
+@contextmanager
+def _place(output: Path | None) -> Iterator[Path]:
+    """Where the runs go: the output, or a place that is gone afterwards, also when they are stopped."""
+    if output is not None:
+        yield output
+        return
     with TemporaryDirectory(prefix="tokbench-") as place:
-        chosen = replace(plan, tokenizer=name, model=model or name, output=str(Path(place) / "run"))
+        try:
+            yield Path(place)
+        except Interrupted as stop:
+            raise Interrupted(
+                "stopped, and nothing was kept",
+                fix="-o FOLDER keeps the runs, and --resume goes on with them",
+            ) from stop
 
-        def tell(stage: str, done: int, total: int | None = None) -> None:
-            progress(stage, done, total)
-            note(progress, stage, said)
 
-        return finetune(chosen, progress=tell)
+def _run(plan: Plan, *, force: bool, resume: bool, finished: Run | None, progress: Progress) -> Run:
+    """The run that is finished, or that is made now; its weights are not kept."""
+    if finished:
+        return finished
+
+    def tell(stage: str, done: int, total: int | None = None) -> None:
+        progress(stage, done, total)
+        note(progress, stage, f"{plan.task}, seed {plan.seed}, {plan.tokenizer}")
+
+    run = finetune(plan, force=force, resume=resume, progress=tell)
+    if leading():
+        (Path(plan.output) / "model.safetensors").unlink(missing_ok=True)
+    return run
 
 
 def _pair(task: str, seeds: tuple[int, ...], base: tuple[str, list[Run]], new: tuple[str, list[Run]]) -> Pair:

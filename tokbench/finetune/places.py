@@ -1,4 +1,4 @@
-"""Where the checkpoints of an output lie, and whether they are wanted; loads nothing heavy."""
+"""Where a run and its checkpoints lie, and whether they are wanted; loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from tokbench.errors import FileProblem
 
 STATE = "state.json"
+METRICS, CHOICES = "metrics.json", "hyperparameters.json"  # of a finished run
+PRINT = "fingerprint"  # where CHOICES has the hash of all that makes a run what it is
 
 
 def unfinished(output: str) -> Path:
@@ -41,3 +43,15 @@ def found_in(place: Path) -> list[Path]:
 def leading() -> bool:
     """Whether this process writes and speaks: the only one, or the first that a launcher started."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def launched_alone() -> str:
+    """What is to be told where several processes were asked for and one was started; "" otherwise.
+
+    accelerate launch --cpu --num_processes 2 names a port for them and starts one: without mpirun it has no
+    way to start more on a CPU.
+    """
+    asked = os.environ.get("ACCELERATE_USE_CPU") == "True" and "MASTER_PORT" in os.environ
+    if not asked or "WORLD_SIZE" in os.environ:
+        return ""
+    return "accelerate started one process; on a CPU, torchrun --nproc-per-node 2 -m tokbench … starts two"

@@ -5,15 +5,26 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tokbench.errors import AskedWrongly, FileProblem
+from tokbench.errors import AskedWrongly, FileProblem, did_you_mean
 from tokbench.finetune.data import HUB, SAMPLE
+from tokbench.finetune.own import TABLE
 from tokbench.finetune.plan import Plan
-from tokbench.finetune.questions import Questions, hub_questions, official_questions, own_questions
+from tokbench.finetune.questions import (
+    Questions,
+    hub_questions,
+    official_questions,
+    own_questions,
+    tagged_questions,
+)
 from tokbench.finetune.reading import Reading
+from tokbench.finetune.splits import questions_in
+from tokbench.finetune.tagged import CHARACTER, CHARACTER_METRICS, CONLL, OUTSIDE, WORD
 from tokbench.finetune.tasks import NER, OWN, TASKS, Task
+from tokbench.pretrained.place import ELSEWHERE
 from tokbench.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -31,6 +42,8 @@ def predict_with(
         raise FileProblem(
             f"there is no fine-tuned model in {folder}", fix="tokbench finetune -o RUN makes one"
         )
+    if into.exists() and not into.is_dir():
+        raise FileProblem(f"{into} is a file, and the output is a folder", fix=ELSEWHERE)
     chosen = _task(folder, task)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     asked = questions_of(plan, chosen)
@@ -39,10 +52,17 @@ def predict_with(
     return predict_all(folder, asked, chosen, into=into, plan=plan, progress=progress)
 
 
+def trained_length(folder: Path) -> int:
+    """Tokens that rows were cut to when the model in a folder was trained; a plan's where it does not say."""
+    return int(_read(folder / "hyperparameters.json").get("max_length", Plan.max_length))
+
+
 def questions_of(plan: Plan, task: Task) -> Sequence[Questions]:
-    """The rows to answer, one Questions a file."""
+    """The rows to answer, one Questions a file; in a folder of one's own files it is the one called test."""
+    if task.tagging:
+        return [tagged_questions(questions_in(_path(plan), CONLL), characters=task.unit == CHARACTER)]
     if plan.reading.text_column is not None or task.name == OWN:
-        return [own_questions(_path(plan), task, _columns(plan.reading))]
+        return [own_questions(questions_in(_path(plan), TABLE), task, _columns(plan.reading))]
     if plan.data == SAMPLE:
         raise AskedWrongly(
             "the sample that ships has no test rows", fix="--data FOLDER with the official files"
@@ -66,26 +86,49 @@ def _path(plan: Plan) -> Path:
     return Path(str(plan.data)).expanduser()
 
 
+def task_of(name: str) -> Task:
+    """A task whose rows can be looked at before there is a model; its labels are not known yet."""
+    if name in TASKS:
+        return TASKS[name]
+    return Task(name=name, folder=name, texts=(), tsv_texts=(), unit=WORD if name == NER else "")
+
+
 def _task(folder: Path, name: str) -> Task:
+    """The task that was asked for, or the run's own, with the labels that its model knows."""
     chosen = name or _trained_on(folder)
-    if chosen == NER:
-        raise AskedWrongly(
-            "predictions of tagged words have no official file", fix="use transformers' pipeline"
-        )
+    if chosen not in (*TASKS, OWN, NER):
+        what = f"no task is called {chosen!r}" if chosen else f"{folder} does not say what it was trained on"
+        fix = did_you_mean(chosen, (*TASKS, OWN, NER)) if chosen else "name it by --task"
+        raise AskedWrongly(what, fix=fix)
+    task = task_of(chosen)
     if chosen in TASKS:
-        return TASKS[chosen]
-    if chosen != OWN:
-        raise AskedWrongly(f"{folder} does not say what it was trained on", fix="name it by --task")
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    labels = config.get("id2label", {})
+        return task
+    config = _read(folder / "config.json")
     if config.get("problem_type") == "regression":
-        return Task(name=OWN, folder=OWN, texts=(), tsv_texts=(), scores=(float("-inf"), float("inf")))
+        return replace(task, scores=(float("-inf"), float("inf")))
+    labels = config.get("id2label") or {}
     named = tuple(labels[number] for number in sorted(labels, key=int))
-    return Task(name=OWN, folder=OWN, texts=(), tsv_texts=(), labels=named)
+    if not task.tagging:
+        return replace(task, labels=named)
+    if OUTSIDE not in named:
+        raise AskedWrongly(
+            f"the model in {folder} knows {', '.join(named) or 'no labels'}, and {OUTSIDE} is none of them",
+            fix="tokbench finetune --task ner trains one that tags words",
+        )
+    on_characters = CHARACTER_METRICS[-1] in _read(folder / "metrics.json").get("metrics", {})
+    return replace(task, labels=named, unit=CHARACTER if on_characters else WORD)
 
 
 def _trained_on(folder: Path) -> str:
-    path = folder / "hyperparameters.json"
+    return str(_read(folder / "hyperparameters.json").get("task", ""))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a file of the run says; nothing where there is none."""
     if not path.is_file():
-        return ""
-    return str(json.loads(path.read_text(encoding="utf-8")).get("task", ""))
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as problem:
+        raise FileProblem(f"{path} is no JSON: {problem}", fix="give a folder as it was written") from problem
+    return found if isinstance(found, dict) else {}

@@ -1,29 +1,38 @@
-"""Answers to rows whose labels are hidden, in the files that gluebenchmark.com takes, or as a table."""
+"""Answers to rows whose labels are hidden: gluebenchmark.com's files, a table, or a tag a word."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import AskedWrongly, plural
 from tokbench.finetune.batches import Batches
-from tokbench.finetune.encoding import encode, must_fit
+from tokbench.finetune.encoding import Encoded, encode, must_fit
 from tokbench.finetune.fitting import feed_of, limits_of
 from tokbench.finetune.folders import load_tokenizer
 from tokbench.finetune.loop import predict
 from tokbench.finetune.machine import Machine, machine_of
+from tokbench.finetune.metrics import answers_of
 from tokbench.finetune.models import load_model
 from tokbench.finetune.plan import Plan
 from tokbench.finetune.questions import Questions
+from tokbench.finetune.tagged import OUTSIDE, Tagged, conll
 from tokbench.finetune.tasks import Task
 from tokbench.progress import Progress, silent
+from tokbench.training.placing import written_whole
 
 HEADER = "index\tprediction\n"
+TAGGERS, CLASSIFIERS = ("ForTokenClassification",), ("ForSequenceClassification", "PooledClassifier")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,28 +54,39 @@ def predict_all(
     plan: Plan,
     progress: Progress = silent,
 ) -> Predicted:
-    """Answer the rows of `asked` with the model in `folder`; each file into `into`."""
+    """Answer the rows of `asked` with the model in `folder`; each file into `into`, whole or not at all."""
     machine = machine_of(plan)
     tokenizer, model = load_tokenizer(folder), answering(folder, task)
     machine.hold(model)
-    written, given = {}, dict.fromkeys(task.labels, 0)
-    into.mkdir(parents=True, exist_ok=True)
+    written, given, notes = {}, Counter[str](), list[str]()
     for each in asked:
-        answers = _answers(model, tokenizer, each, task, plan=plan, machine=machine, progress=progress)
-        lines = [f"{index}\t{answer}\n" for index, answer in zip(each.indices, answers, strict=True)]
+        found = _answers(model, tokenizer, each, task, plan=plan, machine=machine, progress=progress)
         path = into / each.submission
-        path.with_suffix(".new").write_text(HEADER + "".join(lines), encoding="utf-8")
-        path.with_suffix(".new").replace(path)
-        written[str(path)] = len(lines)
-        for number in range(len(task.labels)):
-            given[task.labels[number]] += answers.count(spelled(number, task))
-    notes = tuple(note for each in asked for note in each.notes)
-    return Predicted(task=task.name, rows=written, labels=given, notes=notes)
+        with _empty_no_more(into), written_whole(path) as beside:
+            beside.write_text(found.text, encoding="utf-8")
+        written[str(path)] = len(each.rows)
+        given += found.given
+        notes += [*each.notes, *found.notes]
+    labels = {label: given[spelled(number, task)] for number, label in enumerate(task.labels)}
+    return Predicted(task=task.name, rows=written, labels=labels, notes=tuple(notes))
+
+
+@contextmanager
+def _empty_no_more(folder: Path) -> Iterator[None]:
+    """A folder that is made inside goes again when nothing was put into it."""
+    there = folder.exists()
+    try:
+        yield
+    finally:
+        if not there:
+            with suppress(OSError):  # it holds something, or was never made
+                folder.rmdir()
 
 
 def answering(folder: Path, task: Task) -> PreTrainedModel:
     """The model of a folder with its trained head, its labels in the task's order."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    _must_have_head(folder, config, task)
     trained = {int(number): label for number, label in config.get("id2label", {}).items()}
     names = tuple(trained[number] for number in sorted(trained))
     if not task.regression and names != task.labels:
@@ -76,11 +96,23 @@ def answering(folder: Path, task: Task) -> PreTrainedModel:
             fix=f"tokbench finetune --task {'mnli' if task.name == 'ax' else task.name} trains one that fits",
         )
     loaded = load_model(folder, task, seed=0)
-    if loaded.notes:
+    if loaded.new:
         raise AskedWrongly(
-            f"the model in {folder} has no trained head: {loaded.notes[0]}", fix="fine-tune it first"
+            f"the model in {folder} has no trained head: {loaded.new[0]} is missing or of another shape",
+            fix="fine-tune it first",
         )
     return loaded.model
+
+
+def _must_have_head(folder: Path, config: Mapping[str, Any], task: Task) -> None:
+    """A head of another kind may have the same shape, and one that is missing would be random."""
+    fitting, gives = (TAGGERS, "tags for words") if task.tagging else (CLASSIFIERS, "an answer to a row")
+    for head in config.get("architectures") or ():
+        if not str(head).endswith(fitting):
+            raise AskedWrongly(
+                f"the model in {folder} is a {head}, which does not give {gives}",
+                fix=f"tokbench finetune --task {task.name} trains one that does",
+            )
 
 
 def spelled(number: int, task: Task) -> str:
@@ -93,6 +125,15 @@ def spelled(number: int, task: Task) -> str:
     return (task.tsv_labels or task.labels)[number]
 
 
+@dataclass(frozen=True)
+class _Answers:
+    """What goes into a file, how often each label is in it, what a reader should know."""
+
+    text: str
+    given: Counter[str]
+    notes: tuple[str, ...]
+
+
 def _answers(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -102,12 +143,43 @@ def _answers(
     plan: Plan,
     machine: Machine,
     progress: Progress,
-) -> list[str]:
+) -> _Answers:
     feed = feed_of(model, tokenizer, plan.max_length)
     encoded = encode(tokenizer, asked.rows, max_length=feed.max_length, task=task, progress=progress)
     must_fit(encoded, limits_of(model), tokenizer.convert_ids_to_tokens)
     batches = Batches(encoded=encoded, feed=feed, size=plan.batch_size, seed=plan.seed)
     logits = predict(model, batches, machine=machine, progress=progress)
+    notes = _cut(encoded, feed.max_length, asked)
+    if isinstance(asked.rows, Tagged):
+        told = told_of_rows(logits, encoded, task)
+        given = Counter(label for labels in told for label in labels)
+        return _Answers(conll(asked.rows, told), given, notes)
     if task.scores is not None:
-        return [f"{score:.3f}" for score in np.clip(logits[:, 0], *task.scores).tolist()]
-    return [spelled(number, task) for number in logits.argmax(axis=1).tolist()]
+        words = [f"{score:.3f}" for score in np.clip(logits[:, 0], *task.scores).tolist()]
+    else:
+        words = [spelled(number, task) for number in logits.argmax(axis=1).tolist()]
+    lines = [f"{index}\t{word}\n" for index, word in zip(asked.indices, words, strict=True)]
+    return _Answers(HEADER + "".join(lines), Counter(words), notes)
+
+
+def told_of_rows(logits: NDArray[np.float32], encoded: Encoded, task: Task) -> list[list[str]]:
+    """A label for each unit of each row; logits are (pieces, labels)."""
+    assert encoded.units is not None
+    starts = encoded.units.starts
+    flat = answers_of(logits, encoded, task).tolist()  # with one more after each row
+    return [
+        [task.labels[number] for number in flat[start + row : end + row]]
+        for row, (start, end) in enumerate(pairwise(starts))
+    ]
+
+
+def _cut(encoded: Encoded, most: int, asked: Questions) -> tuple[str, ...]:
+    """What was not seen, and what that means for the answers."""
+    notes = []
+    if encoded.truncated:
+        notes.append(f"{asked.submission}: {plural(encoded.truncated, 'row')} cut to {most} tokens")
+    if encoded.units is not None and encoded.units.lost:
+        unit = "character" if isinstance(asked.rows, Tagged) and asked.rows.characters else "word"
+        lost = plural(encoded.units.lost, unit)
+        notes.append(f"{asked.submission}: {lost} cut off or without a piece, and told to be {OUTSIDE}")
+    return tuple(notes)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tokbench.errors import DataProblem, FileProblem
+from tokbench.errors import DataProblem, FileProblem, plural
 from tokbench.finetune.rows import Rows
+from tokbench.finetune.tagged import Tagged, read_sentences
 from tokbench.finetune.tasks import Hidden, Task
 
 INDEX = ("index", "id", "idx")  # the columns that number rows in the official files
@@ -18,7 +19,7 @@ INDEX = ("index", "id", "idx")  # the columns that number rows in the official f
 class Questions:
     """Rows, the index of each in its file, and the name of the file for their answers."""
 
-    rows: Rows
+    rows: Rows | Tagged
     indices: list[str]
     submission: str
     notes: tuple[str, ...] = ()
@@ -54,7 +55,7 @@ def _official(path: Path, test: Hidden, task: Task) -> Questions:
     for number, fields in lines:
         if len(fields) != len(header):
             raise DataProblem(
-                f"{path} line {number} has {len(fields)} fields and the header {len(header)}",
+                f"{path} line {number} has {plural(len(fields), 'field')} and the header {len(header)}",
                 fix="mend that line",
             )
         rows.append([fields[at] for at in where])
@@ -83,24 +84,42 @@ def _asked(
     pairs = [row[1] for row in rows] if len(task.texts) == 2 else None
     notes: tuple[str, ...] = ()
     if len(rows) != test.rows:
-        notes = (f"{name} has {len(rows):,} rows, the official one {test.rows:,}: a submission needs all",)
+        notes = (
+            f"{name} has {plural(len(rows), 'row')}, the official one {test.rows:,}: a submission needs all",
+        )
     return Questions(Rows([row[0] for row in rows], pairs, [0] * len(rows)), indices, test.submission, notes)
 
 
 def own_questions(path: Path, task: Task, columns: tuple[str, ...]) -> Questions:
     """The rows of someone's own table; a column of labels, hidden ones too, is not looked at."""
     from tokbench.corpus.records import records
-    from tokbench.corpus.sources import find_sources
+    from tokbench.finetune.own import columns_of, no_column, source_at
 
-    [source] = find_sources([path])
+    source = source_at(path)
+    there = columns_of(source)
+    missing = [column for column in columns if column not in there]
+    if missing:
+        raise no_column(source, missing[0], there)
     rows = []
-    for place, row in records(source):
+    for place, row in records(source, columns):
         missing = [column for column in columns if column not in row]
         if missing:
             raise DataProblem(
                 f"{source.name}, {place} has no column {missing[0]!r}", fix=f"its columns: {', '.join(row)}"
             )
-        rows.append([str(row[column] or "") for column in columns])
+        rows.append(["" if row[column] is None else str(row[column]) for column in columns])
     test = Hidden(path.name, "", len(rows), f"{path.name.split('.')[0]}-predicted.tsv")
     wide = replace(task, texts=columns)
     return _asked(rows, [*map(str, range(len(rows)))], test, wide, name=source.name)
+
+
+def tagged_questions(path: Path, *, characters: bool) -> Questions:
+    """The sentences of a CoNLL file; its labels, which may be missing, are not looked at.
+
+    With `characters` the model was trained on them, and single ones are read as such without a space too.
+    """
+    read = read_sentences(path, hidden=True)
+    units = [sentence for sentence, _ in read.found]
+    single = characters and all(len(unit) == 1 for sentence in units for unit in sentence)
+    rows = Tagged(units, [[0] * len(sentence) for sentence in units], read.characters or single)
+    return Questions(rows, [], f"{path.name.split('.')[0]}-predicted.conll")

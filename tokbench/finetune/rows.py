@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tokbench.errors import DataProblem
 from tokbench.finetune.labels import known_labels, label_of
-from tokbench.finetune.tasks import Task
+from tokbench.finetune.tasks import OWN, Task
 
 LISTED = 10
 
@@ -86,12 +86,14 @@ def _append(rows: Rows, raw: Raw, task: Task) -> None:
     if label is None and str(raw.label) == "-1":
         raise DataProblem(
             f"{raw.place}: -1 hides the label, so these rows are for prediction only",
-            fix="tokbench predict RUN --data FILE predicts them; train on rows whose labels are known",
+            fix="train on rows whose labels are known; tokbench predict RUN --data FILE predicts the others",
         )
     if label is None:
-        wanted = known_labels(task)
+        if task.regression:
+            raise DataProblem(f"{raw.place}: {raw.label!r} is no score", fix=f"give {known_labels(task)}")
+        whose = "that a train row has" if task.name == OWN else f"of {task.name}"
         raise DataProblem(
-            f"{raw.place}: {raw.label!r} is no label of {task.name}", fix=f"labels are: {wanted}"
+            f"{raw.place}: {raw.label!r} is no label {whose}", fix=f"labels are: {known_labels(task)}"
         )
     rows.texts.append(str(raw.texts[0]))
     if rows.pairs is not None:

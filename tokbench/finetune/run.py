@@ -48,6 +48,7 @@ class Run:
     notes: tuple[str, ...]
     output: str
     classes: Mapping[str, int] = field(default_factory=dict)  # train rows (tagged: words) of each label
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # 95 %, of the metrics
     engine: str = "loop"
     kept_step: int = 0  # the step whose weights were saved
     losses: tuple[float, ...] = ()  # of the train batches, one a step

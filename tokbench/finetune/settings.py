@@ -8,8 +8,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from tokbench.errors import AskedWrongly, did_you_mean
+from tokbench.finetune.tasks import Task
 
 MODES = ("max", "min")
+LOSS = "loss"  # what every task has beside its metrics
 KEPT = ("best", "last")
 REPORTS = ("", "tensorboard")
 POOLINGS = ("own", "cls", "mean", "max", "last")
@@ -19,6 +21,7 @@ WORDS = {
     "report_to": REPORTS,
     "graphs": ("auto", "on", "off"),
     "pooling": POOLINGS,
+    "cache": ("on", "off"),
 }
 
 
@@ -33,13 +36,14 @@ class Settings:
     evaluate_every: int = 0  # steps; 0: at the end of every epoch
     patience: int = 0  # evaluations without a better metric that end the run; 0: none do
     metric: str = ""  # what better is measured by: a metric of the task, or loss; "": the task's first
-    mode: str = "max"  # whether more of it is better, or less
+    mode: str = "max"  # whether more of it is better, or less; of the loss it is less where nothing is said
     keep: str = "best"  # whose weights are saved: those of the best evaluation, or the last ones
     save_every: int = 0  # steps between checkpoints; 0: one every two minutes
     fast_dev_run: int = 0  # batches of each split to go through, to see that all works; 0: all of them
     report_to: str = ""  # tensorboard: its event files are written into the output
     pooling: str = "own"  # how a row's vectors become one; own: as the model's kind does
     graphs: str = "auto"  # on a GPU: replay whole steps as CUDA graphs; auto does where the engine can
+    cache: str = "on"  # keep the ids of many rows in the user's cache folder, and read them from there
 
     def __post_init__(self) -> None:
         for name, known in WORDS.items():
@@ -77,7 +81,15 @@ def settings_of(given: Mapping[str, str], *, others: tuple[str, ...] = ()) -> Se
         raise AskedWrongly(
             f"there is no setting {unknown[0]!r}", fix=did_you_mean(unknown[0], NAMES + others)
         )
-    return Settings(**{name: _read(name, word) for name, word in given.items() if name in NAMES})
+    words = {"mode": "min", **given} if given.get("metric") == LOSS else given
+    return Settings(**{name: _read(name, word) for name, word in words.items() if name in NAMES})
+
+
+def must_be_metric(name: str, task: Task) -> None:
+    """Nothing, or AskedWrongly for a metric that no evaluation will give; "" is the task's first."""
+    names = [*(task.key(split, each) for split in task.evaluation for each in task.metrics), LOSS]
+    if name and name not in names:
+        raise AskedWrongly(f"there is no metric {name!r}", fix=did_you_mean(name, names))
 
 
 def _read(name: str, word: str) -> Any:  # noqa: ANN401  int, float or str, as the field is

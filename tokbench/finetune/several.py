@@ -5,18 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from tokbench.errors import AskedWrongly, DataProblem
 from tokbench.finetune.data import read_data
+from tokbench.finetune.places import leading
 from tokbench.finetune.plan import Plan
 from tokbench.finetune.presets import PRESETS
 from tokbench.finetune.run import Run
 from tokbench.finetune.settings import POOLINGS
+from tokbench.finetune.standing import standing
 from tokbench.finetune.tasks import TASKS, Task
-from tokbench.pretrained.place import ensure_free
+from tokbench.progress import Progress, silent
 
-Train = Callable[[Plan], Run]
 TABLE = "glue.tsv"
+
+
+def unsaid(words: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """How several runs are started: anew, over what is there, or going on; who is told what is taken over."""
+
+    force: bool = False
+    resume: bool = False
+    told: Callable[[str], None] = unsaid
+    progress: Progress = silent
+
+
+class Train(Protocol):
+    """Carries out one of the plans; `finished` is its run where that was done before."""
+
+    def __call__(self, plan: Plan, *, force: bool, resume: bool, finished: Run | None) -> Run:
+        """Train, or go on, or take what is finished."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,17 +83,20 @@ def score_of(run: Run) -> float:
     return 100 * sum(run.metrics.values()) / len(run.metrics)
 
 
-def all_tasks(plan: Plan, train: Train, *, force: bool = False) -> Glue:
+def all_tasks(plan: Plan, train: Train, start: Start) -> Glue:
     """Run the nine tasks one after the other into folders of `plan.output`; leave out what has no data."""
     there, missing = _with_data(plan)
     plans = {name: _for_task(plan, name) for name in there}
-    runs = _trained(plans, train, force=force)
+    runs = trained(plans, train, start)
     scores = {name: score_of(run) for name, run in runs.items()}
     average = sum(scores.values()) / len(scores)
     found = Glue(runs=runs, missing=missing, scores=scores, average=average, output=plan.output)
+    if plan.chosen.fast_dev_run:  # nothing is kept
+        return replace(found, output="")
     path = Path(plan.output) / TABLE
-    path.with_suffix(".new").write_text(table_of(found), encoding="utf-8")
-    path.with_suffix(".new").replace(path)
+    if leading():
+        path.with_suffix(".new").write_text(table_of(found), encoding="utf-8")
+        path.with_suffix(".new").replace(path)
     return found
 
 
@@ -88,13 +114,13 @@ def table_of(found: Glue) -> str:
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
-def compare_poolings(plan: Plan, train: Train, *, force: bool = False) -> Comparison:
+def compare_poolings(plan: Plan, train: Train, start: Start) -> Comparison:
     """The same run with every pooling, each into a folder of `plan.output` with its name."""
     plans = {way: _pooling(plan, way) for way in POOLINGS}
-    return Comparison(differs="pooling", runs=_trained(plans, train, force=force))
+    return Comparison(differs="pooling", runs=trained(plans, train, start))
 
 
-def against(plan: Plan, baseline: str, train: Train, *, force: bool = False) -> Comparison:
+def against(plan: Plan, baseline: str, train: Train, start: Start) -> Comparison:
     """The same run with another tokenizer: same rows, steps and seed. Its folder is the output's, -baseline.
 
     Both models begin alike: fresh from one preset, or `baseline` is a folder with a model of its own.
@@ -108,14 +134,18 @@ def against(plan: Plan, baseline: str, train: Train, *, force: bool = False) -> 
             )
         other = replace(other, model=baseline)
     mine = plan.tokenizer or plan.model
-    return Comparison(differs="tokenizer", runs=_trained({mine: plan, baseline: other}, train, force=force))
+    return Comparison(differs="tokenizer", runs=trained({mine: plan, baseline: other}, train, start))
 
 
-def _trained(plans: Mapping[str, Plan], train: Train, *, force: bool) -> dict[str, Run]:
-    """The runs of all plans; that a place is taken is said before the first."""
-    for plan in plans.values():
-        ensure_free(Path(plan.output), force=force)
-    return {name: train(plan) for name, plan in plans.items()}
+def trained(plans: Mapping[str, Plan], train: Train, start: Start) -> dict[str, Run]:
+    """The runs of all plans; that a place is taken is said before the first, and what is taken over."""
+    there = standing(plans, force=start.force, resume=start.resume, progress=start.progress)
+    for line in there.words(tuple(plans)):
+        start.told(line)
+    return {
+        name: train(plan, force=start.force, resume=name in there.stopped, finished=there.finished.get(name))
+        for name, plan in plans.items()
+    }
 
 
 def _with_data(plan: Plan) -> tuple[list[str], dict[str, str]]:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tokbench.errors import OutOfRoom
+from tokbench.errors import OutOfRoom, plural
 from tokbench.finetune.batches import Batches, in_batches
 from tokbench.finetune.encoding import Encoded, Ids
 from tokbench.finetune.feeding import Feeder
@@ -103,13 +103,15 @@ class Stepper:
             ) from problem
         self.machine.let_go()
         self.notes.append(
-            f"the memory ran out: batches of {self.batches.size} rows are computed {size} rows at a time"
+            f"the memory ran out: batches of {self.batches.size} rows are computed "
+            f"{plural(size, 'row')} at a time"
         )
 
 
 def is_memory(problem: BaseException) -> bool:
     """Whether an error says that memory ran out, on a GPU or in the computer."""
-    return isinstance(problem, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(problem)
+    words = ("DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED")
+    return isinstance(problem, torch.OutOfMemoryError) or any(each in str(problem) for each in words)
 
 
 def weight_of_rows(encoded: Encoded) -> NDArray[np.float64]:

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tokbench.errors import AskedWrongly, DataProblem, FileProblem
+from tokbench.errors import DataProblem, FileProblem, plural
+from tokbench.finetune.official import remedy_of
+from tokbench.finetune.splits import Kind, files_in
 from tokbench.finetune.tasks import Split, Task
 
 OUTSIDE = "O"
-ENDINGS = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".tsv", ".txt")
+CONLL = Kind((".conll", ".conllu", ".bio", ".iob", ".iob2", ".tsv", ".txt"))
 WORD, CHARACTER = "word", "character"
 WORD_METRICS = ("entity_f1", "entity_precision", "entity_recall")
 # KLUE's two come last; the first is what other benchmarks call F1
@@ -57,28 +59,45 @@ class Sentences:
 
     @property
     def characters(self) -> bool:
-        """Whether the units are characters: spaces among them have lines of their own."""
-        return any(unit.isspace() for units, _ in self.found for unit in units)
+        """Whether the units are characters: short, and spaces among them have lines of their own.
+
+        A no-break space among words is a unit too, and makes no characters of them.
+        """
+        units = [unit for units, _ in self.found for unit in units]
+        return any(map(str.isspace, units)) and sum(map(len, units)) < 2 * len(units)
 
 
-def read_sentences(path: Path) -> Sentences:
-    """The sentences of one file; DataProblem names the line that is not a unit and a label."""
+def read_sentences(path: Path, *, hidden: bool = False) -> Sentences:
+    """The sentences of one file; DataProblem names the line that is not a unit and a label.
+
+    With `hidden` labels may be missing: those are O.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
+    except OSError as problem:
+        raise FileProblem(f"{path} cannot be read: {problem.strerror}", fix=f"ls -l {path}") from problem
     except UnicodeDecodeError as problem:
         line = path.read_bytes()[: problem.start].count(b"\n") + 1
-        raise DataProblem(f"{path} line {line} is not UTF-8", fix="save it as UTF-8") from problem
-    found = list(_sentences(text.split("\n"), path))
+        raise DataProblem(f"{path} line {line} is not UTF-8", fix=remedy_of(path)) from problem
+    found = list(_sentences(text.split("\n"), path, OUTSIDE if hidden else ""))
     if not found:
         raise DataProblem(f"{path} has no sentences", fix="one word, a tab and its label a line")
     return Sentences(path, found)
 
 
-def _sentences(lines: Iterable[str], path: Path) -> Iterator[Sentence]:
+def _sentences(lines: Iterable[str], path: Path, missing: str) -> Iterator[Sentence]:
     units: list[str] = []
     labels: list[str] = []
+    width = 0  # fields of a line with spaces for tabs: where they differ, it is no table but a text
     for number, line in enumerate(lines, 1):
-        unit, label = _split(line.rstrip("\r"), f"{path} line {number}")
+        unit, label = _split(line.rstrip("\r"), f"{path} line {number}", missing)
+        fields = len(line.split()) if unit and "\t" not in line else width
+        if fields != (width or fields):
+            raise DataProblem(
+                f"{path} line {number} has {plural(fields, 'field')} and those before it {width}",
+                fix="one word, a tab and its label a line",
+            )
+        width = width or fields
         if unit:
             units.append(unit)
             labels.append(label)
@@ -92,8 +111,11 @@ def _sentences(lines: Iterable[str], path: Path) -> Iterator[Sentence]:
 NOTE = "note"
 
 
-def _split(line: str, place: str) -> tuple[str, str]:
-    """Unit and label; no unit at the end of a sentence (a line of tabs is one) and on a line of notes."""
+def _split(line: str, place: str, missing: str) -> tuple[str, str]:
+    """Unit and label; no unit at the end of a sentence (a line of tabs is one) and on a line of notes.
+
+    `missing` is the label of a line that has none; where it is empty as well, that is an error.
+    """
     if line.startswith(("## ", "-DOCSTART-")):
         return "", NOTE
     if not line.strip() and line.strip(" ") == line.strip(" \t"):
@@ -101,18 +123,16 @@ def _split(line: str, place: str) -> tuple[str, str]:
     if not line.replace("\t", ""):
         return "", ""
     fields = line.split("\t") if "\t" in line else line.split(" ")
-    unit, label = fields[0], fields[-1].strip()
-    if len(fields) < 2 or not unit or not label:
+    unit = fields[0]
+    label = (fields[-1].strip() if len(fields) > 1 else "") or missing
+    if not unit or not label:
         raise DataProblem(f"{place}: {line!r} is not a word and a label", fix="one tab between the two")
     return unit, label
 
 
-def read_tagged(data: Path, *, dev: Path | None, all_pieces: bool) -> tuple[Task, dict[str, Tagged]]:
+def read_tagged(data: Path, *, dev: str | None, all_pieces: bool) -> tuple[Task, dict[str, Tagged]]:
     """The task that a file or a folder's files hold, and its rows by split; a file alone has no dev."""
-    files = {"train": data} if data.is_file() else _files_of(data)
-    if dev is not None:
-        files["dev"] = dev
-    read = {name: read_sentences(path) for name, path in files.items()}
+    read = {name: read_sentences(path) for name, path in files_in(data, CONLL, dev=dev).items()}
     characters = any(each.characters for each in read.values())
     labels = labels_of(read.values())
     if len(labels) == 1:
@@ -149,21 +169,29 @@ def _numbered(read: Sentences, labels: tuple[str, ...], characters: bool) -> Tag
     return Tagged(units, [[number[label] for label in each] for _, each in read.found], characters)
 
 
-def _files_of(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise FileProblem(f"there is no {folder}", fix="--data FILE.conll, or a folder with train and dev")
-    files = {}
-    for name, words in {"train": ("train",), "dev": ("dev", "valid", "validation")}.items():
-        fitting = [each for each in sorted(folder.iterdir()) if _fits(each, words)]
-        if len(fitting) > 1:
-            both = " and ".join(each.name for each in fitting[:2])
-            raise AskedWrongly(f"{folder} has {both}: which is {name}?", fix="--data FILE --dev FILE")
-        if fitting:
-            files[name] = fitting[0]
-    if "train" not in files:
-        raise FileProblem(f"no train.conll in {folder}", fix="--data FILE.conll --dev FILE.conll")
-    return files
+def conll(rows: Tagged, told: Sequence[Sequence[str]]) -> str:
+    """The rows as a file that read_sentences reads; `told` has a label for each unit that is no space.
+
+    A space inside a name goes on with it, as in KLUE's own files; any other is outside.
+    """
+    return "".join(
+        "".join(f"{unit}\t{label}\n" for unit, label in zip(units, _with_spaces(units, labels), strict=True))
+        + "\n"
+        for units, labels in zip(rows.units, told, strict=True)
+    )
 
 
-def _fits(path: Path, words: tuple[str, ...]) -> bool:
-    return path.suffix in ENDINGS and path.stem.lower() in words
+def _with_spaces(units: Sequence[str], told: Sequence[str]) -> list[str]:
+    """A label for every unit, spaces too."""
+    labels = list[str]()
+    after = [*told, OUTSIDE]  # what follows a space
+    said = 0
+    for unit in units:
+        if not unit.isspace():
+            labels.append(told[said])
+            said += 1
+            continue
+        before, following = told[said - 1] if said else OUTSIDE, after[said]
+        inside = following.startswith("I-") and before[1:] == following[1:]
+        labels.append(following if inside else OUTSIDE)
+    return labels

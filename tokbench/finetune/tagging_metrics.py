@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tokbench.errors import plural
+from tokbench.finetune.encoding import Encoded
 from tokbench.finetune.entities import Counts, Entity, counts, entities, strict_entities, together
-from tokbench.finetune.units import BETWEEN
+from tokbench.finetune.tagged import OUTSIDE
+from tokbench.finetune.tasks import Task
+from tokbench.finetune.units import BETWEEN, UNLABELLED
 
 Numbers = NDArray[Any]
 Reader = Callable[[Sequence[str]], list[Entity]]
@@ -63,6 +67,27 @@ TAG_METRICS: dict[str, TagMetric] = {
     "entity_macro_f1": _entity_macro_f1,
     "character_macro_f1": _character_macro_f1,
 }
+
+
+def costs(encoded: Encoded, task: Task, name: str) -> Iterator[str]:
+    """What the tokenizer costs on the split `name` before anything is learned, in sentences."""
+    units = encoded.units
+    assert units is not None
+    if units.lost:
+        yield f"on {name} {plural(units.lost, task.unit)} cut off or without a piece: such count as {OUTSIDE}"
+    most = 1.0 if name == "train" else ceiling(encoded, task)
+    if most < 1:
+        shared = f"{task.unit}s of one piece get one label"
+        why = f"those are lost, and {shared}" if units.lost else shared
+        yield f"on {name} this tokenizer allows {task.metrics[0]} {most:.4f} at most: {why}"
+
+
+def ceiling(encoded: Encoded, task: Task) -> float:
+    """The first metric when the label of every piece is told rightly."""
+    assert encoded.units is not None
+    told = np.where(encoded.labels == UNLABELLED, task.labels.index(OUTSIDE), encoded.labels)
+    answers = encoded.units.answers(told, task.labels)
+    return TAG_METRICS[task.metrics[0]](encoded.units.truth(), answers, task.labels)
 
 
 def _names(numbers: Numbers, labels: tuple[str, ...]) -> list[str]:

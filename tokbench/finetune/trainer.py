@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
@@ -19,13 +18,13 @@ from transformers import (
     TrainingArguments,
 )
 
+from tokbench.errors import AskedWrongly
 from tokbench.finetune.batches import Batch, Batches
 from tokbench.finetune.checkpoints import Keeper
-from tokbench.finetune.foreign import own_fields
-from tokbench.finetune.loop import Clock, Fit
-from tokbench.finetune.losses import STEPS_BETWEEN_LOOKS, Losses
+from tokbench.finetune.foreign import Fields
+from tokbench.finetune.guest import Epochs, Guest, in_parts
+from tokbench.finetune.loop import Fit, interruptible
 from tokbench.finetune.machine import Machine
-from tokbench.finetune.optimizer import optimizer_of, rows_with_gradient, share_of_rate
 from tokbench.finetune.plan import Plan
 from tokbench.finetune.watching import Watch
 from tokbench.progress import Progress
@@ -33,7 +32,10 @@ from tokbench.progress import Progress
 PLANNED = {
     "learning_rate": "--learning-rate",
     "num_train_epochs": "--epochs",
+    "max_steps": "--epochs",
     "per_device_train_batch_size": "--batch-size",
+    "per_device_eval_batch_size": "--batch-size",
+    "gradient_accumulation_steps": "--set accumulate=2",
     "max_grad_norm": "--set clip=1.0",
     "seed": "--seed",
     "bf16": "--precision bf16",
@@ -43,7 +45,34 @@ PLANNED = {
     "eval_strategy": "--set evaluate_every=100",
     "eval_steps": "--set evaluate_every=100",
     "save_strategy": "--set keep=best",
+    "save_steps": "--set save_every=100",
+    "load_best_model_at_end": "--set keep=best",
+    "metric_for_best_model": "--set metric=loss",
+    "greater_is_better": "--set mode=min",
+    "resume_from_checkpoint": "--resume",
 }
+OPTIMIZER = {"adam_beta1": (float,), "adam_beta2": (float,), "adam_epsilon": (float,)}
+TAKEN = {
+    **OPTIMIZER,
+    "label_smoothing_factor": (float,),
+    "neftune_noise_alpha": (float,),
+    "gradient_checkpointing": (bool,),
+    "gradient_checkpointing_kwargs": (dict,),
+    "torch_compile": (bool,),
+    "torch_compile_backend": ("inductor", "aot_eager", "eager", "cudagraphs"),
+    "torch_compile_mode": ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"),
+    "torch_empty_cache_steps": (int,),
+    "tf32": (bool,),
+    "full_determinism": (bool,),
+}
+FIELDS = Fields(tuple(each.name for each in fields(TrainingArguments)), TAKEN, PLANNED)
+
+
+def check(plan: Plan) -> None:
+    """Nothing, or AskedWrongly for a field of TrainingArguments that cannot be taken as it was given."""
+    chosen = FIELDS.chosen(plan)
+    with tempfile.TemporaryDirectory(prefix="tokbench-") as place:
+        _arguments(plan, chosen, place, cpu=plan.device == "cpu" or not torch.cuda.is_available())
 
 
 def fit(
@@ -58,24 +87,40 @@ def fit(
     progress: Progress,
 ) -> Fit:
     """Train as the loop does, by transformers' Trainer."""
-    steps = plan.epochs * len(batches)
-    settings = plan.chosen
-    known = tuple(each.name for each in fields(TrainingArguments))
-    chosen = own_fields(plan, known, planned=PLANNED)
-    optimizer = optimizer_of(model, rate, settings)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: share_of_rate(min(step, steps - 1), steps, settings.warmup)
-    )
-    losses = Losses(every=STEPS_BETWEEN_LOOKS if machine.gpu else 1, steps=steps)
-    following = _Following(plan, watch, losses, progress)
-    with tempfile.TemporaryDirectory(prefix="tokbench-") as place:
-        arguments = TrainingArguments(
+    chosen = FIELDS.chosen(plan)
+    if chosen.get("label_smoothing_factor") and model.config.problem_type == "regression":  # type: ignore[union-attr]
+        raise AskedWrongly(
+            "label_smoothing_factor is for labels, and the rows have scores", fix="leave it out"
+        )
+    guest = Guest(model, batches, plan, rate, machine, watch, keeper, progress)
+    with tempfile.TemporaryDirectory(prefix="tokbench-") as place, interruptible() as guest.asked:
+        arguments = _arguments(plan, chosen, place, cpu=not machine.gpu, resumed=guest.done > 0)
+        for group in guest.optimizer.param_groups:
+            group.update(betas=(arguments.adam_beta1, arguments.adam_beta2), eps=arguments.adam_epsilon)
+        trainer = _Trainer(
+            model=model,
+            args=arguments,
+            optimizers=(guest.optimizer, guest.schedule),
+            callbacks=[_Following(guest)],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.guest = guest
+        trainer.train()
+    return guest.finished()
+
+
+def _arguments(
+    plan: Plan, chosen: dict[str, Any], place: str, *, cpu: bool, resumed: bool = False
+) -> TrainingArguments:
+    """What the plan says, in the Trainer's words; AskedWrongly where it does not like them."""
+    try:
+        found = TrainingArguments(
             output_dir=place,
-            num_train_epochs=plan.epochs,
+            num_train_epochs=1 if resumed else plan.epochs,
             per_device_train_batch_size=plan.batch_size,
-            max_grad_norm=settings.clip,
+            max_grad_norm=plan.chosen.clip,
             seed=plan.seed,
-            use_cpu=not machine.gpu,
+            use_cpu=cpu,
             save_strategy="no",
             logging_strategy="no",
             report_to="none",
@@ -83,95 +128,66 @@ def fit(
             remove_unused_columns=False,
             **chosen,
         )
-        trainer = _Trainer(
-            model=model, args=arguments, optimizers=(optimizer, schedule), callbacks=[following]
-        )
-        trainer.remove_callback(PrinterCallback)
-        trainer.ours = (batches, machine, losses)
-        trainer.train()
-    return following.finished(model, optimizer, len(batches))
+        betas = (found.adam_beta1, found.adam_beta2)
+        torch.optim.AdamW([torch.zeros(1)], betas=betas, eps=found.adam_epsilon)  # refuses what it cannot be
+    except (ValueError, TypeError, ImportError, RuntimeError) as problem:
+        raise AskedWrongly(
+            f"TrainingArguments refuses {', '.join(chosen)}: {str(problem).strip().splitlines()[0]}",
+            fix="leave it out, or give it another value",
+        ) from problem
+    return found
 
 
 class _Trainer(Trainer):
     """The Trainer, fed with our batches; its losses are kept, not logged."""
 
-    ours: tuple[Batches, Machine, Losses]
+    guest: Guest
+    share = 1.0  # of the part that is computed in the mean loss of its batch
 
     def get_train_dataloader(self) -> Any:  # noqa: ANN401  anything with a length that gives batches
         """Our batches, epoch after epoch."""
-        return _Epochs(self.ours[0])
+        return Epochs(self.guest.batches, epochs=self.guest.plan.epochs, done=self.guest.done)
 
-    def training_step(self, *given: Any, **named: Any) -> torch.Tensor:  # noqa: ANN401
-        """The Trainer's step."""
-        loss: torch.Tensor = super().training_step(*given, **named)
-        self.ours[2].add(loss.detach())
+    def training_step(self, model: nn.Module, inputs: Batch, *_: Any, **__: Any) -> torch.Tensor:  # noqa: ANN401
+        """The Trainer's step, on each part of the batch; without its count of items, which is the whole's."""
+        loss = torch.zeros((), device=self.guest.machine.device)
+        for share, part in in_parts(inputs, self.guest.rows_in_a_part):
+            self.share = share
+            loss += super().training_step(model, part).detach()
+        self.guest.losses.add(loss)
         return loss
+
+    def compute_loss(self, *given: Any, **named: Any) -> Any:  # noqa: ANN401
+        """The Trainer's loss, as much of it as the part is of the batch."""
+        loss: Any = super().compute_loss(*given, **named)
+        return loss if self.share == 1.0 else loss * self.share
 
     def autocast_smart_context_manager(self, *_: Any, **__: Any) -> contextlib.AbstractContextManager[Any]:  # noqa: ANN401
         """The precision that every engine computes in."""
-        return self.ours[1].autocast()
-
-
-class _Epochs:
-    """Batches as the Trainer wants to be given them: an iterable with a length, a new epoch each time."""
-
-    def __init__(self, batches: Batches) -> None:
-        self.batches = batches
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def set_epoch(self, epoch: int) -> None:
-        """The epoch that comes next."""
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[Batch]:
-        yield from self.batches.epoch(self.epoch)
+        return self.guest.machine.autocast()
 
 
 class _Following(TrainerCallback):
-    """Evaluates, tells and stops where the loop does."""
+    """Evaluates, tells, keeps and stops where the loop does."""
 
-    def __init__(self, plan: Plan, watch: Watch, losses: Losses, progress: Progress) -> None:
-        self.plan, self.watch, self.losses, self.progress = plan, watch, losses, progress
-        self.clock = Clock()
-        self.step = self.last_look = 0
+    def __init__(self, guest: Guest) -> None:
+        self.guest = guest
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
         """Draw from where the loop draws."""
-        torch.manual_seed(self.plan.seed)
-        self.clock = Clock()
+        self.guest.begin()
 
     def on_step_end(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **given: Any,  # noqa: ANN401
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
         """Look at the dev rows when it is time."""
-        self.step = state.global_step
-        self.progress("train", self.step, state.max_steps)
-        if self.watch.due(self.step):
-            loss = self.losses.mean(self.step - self.last_look)
-            with self.clock.stopped():
-                self.watch.look(given["model"], self.step, loss)
-            self.last_look = self.step
-            control.should_training_stop |= self.watch.enough
-
-    def finished(self, model: nn.Module, optimizer: torch.optim.Optimizer, epoch: int) -> Fit:
-        """What came of it, after the last look."""
-        mean, seconds = self.losses.mean(epoch), self.clock.seconds
-        gradient = rows_with_gradient(model, optimizer)
-        self.watch.finish(model, self.step, self.losses.mean(max(1, self.step - self.last_look)))
-        return Fit(
-            steps=self.step,
-            loss=mean,
-            seconds=seconds,
-            gradient=gradient,
-            losses=tuple(self.losses.seen),
-            evaluations=tuple(self.watch.done),
-        )
+        guest = self.guest
+        guest.stepped()
+        if guest.watch.due(guest.step):
+            loss = guest.since_last_look()
+            with guest.clock.stopped():
+                guest.watch.look(guest.model, guest.step, loss)
+            control.should_training_stop |= guest.watch.enough
+        guest.keep()

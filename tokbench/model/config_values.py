@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import AskedWrongly, plural
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 LABELS = ("id2label", "label2id")
@@ -37,7 +37,8 @@ def labels(wanted: Mapping[str, Any], known: Mapping[str, Any], raw: Mapping[str
     before = len(known.get("id2label") or {})
     if len(names) != before and any("Classification" in str(each) for each in raw.get("architectures") or ()):
         raise AskedWrongly(
-            f"{len(names)} labels were named, and the head of this model has {before} rows",
+            f"{plural(len(names), 'label was', 'labels were')} named, "
+            f"and the head of this model has {plural(before, 'row')}",
             fix=f"name {before}; another number needs a new head: tokbench finetune",
         )
     tables = {

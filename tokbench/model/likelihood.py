@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from tokbench.errors import FileProblem
+from tokbench.errors import FileProblem, plural
 from tokbench.model.loading import class_of, load_model
 from tokbench.model.quiet import quiet
 from tokbench.model.resize import rows_of
@@ -111,7 +111,8 @@ def opened(name: str) -> Likelihood:
     loaded = load_model(name)
     if loaded.fresh:
         raise FileProblem(
-            f"{name} lacks {len(loaded.fresh)} weights, {loaded.fresh[0]} first: they would be random",
+            f"{name} lacks {plural(len(loaded.fresh), 'weight')}, {loaded.fresh[0]} first: "
+            "they would be random",
             fix=f"tokbench check {name}",
         )
     return Likelihood(name, loaded.model)

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel
 from transformers.models.auto import modeling_auto
 
-from tokbench.errors import FileProblem
+from tokbench.errors import FileProblem, plural
 from tokbench.model.quiet import quiet
 from tokbench.model.source import CONFIG, architecture, find_model
 from tokbench.pretrained.json_files import read_object
@@ -87,7 +87,8 @@ def _refuse_hollow(name: str | Path, model: PreTrainedModel, missing: tuple[str,
     body = [key for key in missing if _is_body(model, key)]
     if body:
         raise FileProblem(
-            f"{name} lacks {len(body):,} weights of its body, {body[0]} first: they would be random numbers",
+            f"{name} lacks {plural(len(body), 'weight')} of its body, {body[0]} first: "
+            "they would be random numbers",
             fix=f"tokbench check {name}",
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from tokbench.errors import plural
 from tokbench.finetune.beside import Done
 from tokbench.finetune.run import Run
 from tokbench.finetune.several import Comparison, Glue
@@ -31,7 +32,8 @@ def glue(result: Glue) -> Iterator[Part]:
     nine = len(result.runs) + len(result.missing)
     whole = "" if not result.missing else f", {len(result.missing)} of {nine} tasks missing"
     mood = "good" if result.proved and not result.missing else "plain" if result.proved else "bad"
-    yield Headline(f"{result.output}: average {result.average:.1f}{whole}", mood)
+    place = f"{result.output}: " if result.output else ""
+    yield Headline(f"{place}average {result.average:.1f}{whole}", mood)
     rows = [
         (
             name,
@@ -89,7 +91,7 @@ def _percent(values: Iterable[float]) -> str:
 def predicted(result: Predicted) -> Iterator[Part]:
     """The files, and how often each label was given."""
     rows = sum(result.rows.values())
-    yield Headline(f"{rows:,} rows of {result.task} answered", "good")
+    yield Headline(f"{plural(rows, 'row')} of {result.task} answered", "good")
     yield Grid(
         ("file", "rows"), [(path, f"{count:,}") for path, count in result.rows.items()], right=("rows",)
     )

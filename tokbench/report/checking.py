@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tokbench.check.finding import Checkup, Explanation, Finding
 from tokbench.check.needs import NO_ADAPTER
+from tokbench.errors import plural
 from tokbench.report import surveying
 from tokbench.report.parts import Facts, Grid, Headline, Part
 
@@ -18,9 +19,9 @@ def checkup(result: Checkup) -> Iterator[Part]:
     others = [result.model, result.adapter and f"adapter {result.adapter}"]
     subject = " with ".join([result.tokenizer, *(each for each in others if each)])
     counts = Counter(finding.severity for finding in result.findings)
-    found = ", ".join(_count(counts[severity], severity) for severity in ORDER if counts[severity])
+    found = ", ".join(plural(counts[severity], severity) for severity in ORDER if counts[severity])
     verdict = "nothing will break" if result.passed else "this will break"
-    ran = f"{len(result.checked)} rules looked"
+    ran = f"{plural(len(result.checked), 'rule')} looked"
     yield Headline(
         f"{subject}: {verdict} ({ran}; {found or 'nothing found'})", "good" if result.passed else "bad"
     )
@@ -31,11 +32,7 @@ def checkup(result: Checkup) -> Iterator[Part]:
     for reason, codes in _by_reason(result.skipped).items():
         if reason == NO_ADAPTER:  # few have one: that rules on adapters had nothing to do is no news
             continue
-        yield Facts([(_count(len(codes), "rule") + " did not look", reason)])
-
-
-def _count(number: int, severity: str) -> str:
-    return f"{number} {severity}{'' if number == 1 else 's'}"
+        yield Facts([(plural(len(codes), "rule") + " did not look", reason)])
 
 
 def _by_reason(skipped: Mapping[str, str]) -> Mapping[str, Sequence[str]]:

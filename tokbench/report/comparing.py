@@ -10,6 +10,7 @@ from tokbench.analysis.growth_curve import Point
 from tokbench.analysis.measures import Measured
 from tokbench.analysis.parallel import Parity
 from tokbench.analysis.sweeping import Swept
+from tokbench.errors import plural
 from tokbench.report.parts import Curve, Facts, Grid, Headline, Heat, Paragraph, Part
 
 SHORTNESS = ("corpus", "tokenizer", "bytes/tok", "chars/tok", "tok/word", "split words")
@@ -134,8 +135,8 @@ def _grounds(result: Comparison) -> Facts:
 
 
 def _ground(each: Ground) -> str:
-    texts = f"{each.texts:,} texts{_of(each.texts, each.texts_in_all)}"
-    return f"{texts}, {each.words:,} words, {each.utf8_bytes:,} bytes"
+    texts = f"{plural(each.texts, 'text')}{_of(each.texts, each.texts_in_all)}"
+    return f"{texts}, {plural(each.words, 'word')}, {plural(each.utf8_bytes, 'byte')}"
 
 
 def _of(taken: int, whole: int) -> str:
@@ -150,9 +151,10 @@ def _parity(result: Parity) -> Iterator[Part]:
         result.languages,
         [row.parity for row in result.rows],
     )
-    left_out = f" ({result.left_out:,} blank ones left out)" if result.left_out else ""
+    left_out = f" ({plural(result.left_out, 'blank one')} left out)" if result.left_out else ""
     yield Paragraph(
-        f"Tokens of each language over those of {result.languages[0]}, on {result.lines:,} parallel lines"
+        f"Tokens of each language over those of {result.languages[0]}, on "
+        f"{plural(result.lines, 'parallel line')}"
         f"{left_out}: 1 is fair."
     )
 
@@ -224,7 +226,7 @@ def _how(result: Swept) -> Iterator[tuple[str, object]]:
         "trained by",
         f"{trainings}{': ' + result.why if result.why else ''}; {result.training_seconds:.1f} s",
     )
-    yield "corpus", f"{result.corpus.texts:,} texts, {result.corpus.utf8_bytes:,} bytes"
+    yield "corpus", f"{plural(result.corpus.texts, 'text')}, {plural(result.corpus.utf8_bytes, 'byte')}"
     yield "measured on", ", ".join(result.measured_on)
     yield (
         "saves",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tokbench.errors import plural
 from tokbench.report.parts import Facts, Headline, Paragraph, Part
 
 if TYPE_CHECKING:
@@ -14,14 +15,15 @@ if TYPE_CHECKING:
 
 def counted(result: Counted) -> Iterator[Part]:
     """Where the counts are, what was counted, and what was left out."""
-    yield Headline(f"{result.path}: {result.words:,} different words", "good")
+    yield Headline(f"{result.path}: {plural(result.words, 'different word')}", "good")
     corpus = result.corpus
     yield Facts(
         [
             ("words", f"{result.total:,} with repetitions"),
             (
                 "corpus",
-                f"{corpus.texts:,} texts, {corpus.utf8_bytes:,} bytes, {corpus.blank:,} blank left out",
+                f"{plural(corpus.texts, 'text')}, {plural(corpus.utf8_bytes, 'byte')}, "
+                f"{corpus.blank:,} blank left out",
             ),
             ("fingerprint", result.fingerprint),
             ("engine", engine(result.engine, result.why)),
@@ -42,7 +44,7 @@ def left_out(min_count: int) -> str:
 def encoded(result: EncodedCorpus) -> Iterator[Part]:
     """Which files there are, how much is in them, how fast they came."""
     files = ", ".join(map(str, result.files)) or result.format or "nowhere"
-    yield Headline(f"{files}: {result.tokens:,} tokens of {result.texts:,} texts", "good")
+    yield Headline(f"{files}: {plural(result.tokens, 'token')} of {plural(result.texts, 'text')}", "good")
     seconds = max(result.seconds, 1e-3)
     yield Facts(
         [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from tokbench.errors import plural
 from tokbench.model.growth import Growth
 from tokbench.pretrained.added_tokens import Added
 from tokbench.pretrained.changed import Changed
@@ -24,7 +25,7 @@ def growth(result: Growth) -> Iterator[Part]:
     added = result.added
     new = len(added.special) + len(added.regular)
     place = "a dry run, nothing was written" if result.dry else result.path
-    yield Headline(f"{place}: {_count(new, 'new token')}, {added.before:,} → {added.after:,} ids", "good")
+    yield Headline(f"{place}: {plural(new, 'new token')}, {added.before:,} → {added.after:,} ids", "good")
     rows = list(_rows(added))
     if rows:
         yield Grid(("id", "token", "kind", "was"), rows[:MOST_SHOWN], right=("id",))
@@ -39,7 +40,7 @@ def _rows(added: Added) -> Iterator[tuple[int, str, str, str]]:
     for tokens, kind in ((added.special, SPECIAL), (added.regular, REGULAR)):
         for token, number in tokens.items():
             pieces = added.pieces.get(token, ())
-            yield number, token, kind, _count(len(pieces), "piece") if pieces else "unknown"
+            yield number, token, kind, plural(len(pieces), "piece") if pieces else "unknown"
 
 
 def _existing(added: Added) -> Iterator[tuple[str, object]]:
@@ -98,13 +99,13 @@ def _resize(before: int, after: int) -> str:
 
 def _sample(changed: Changed) -> Iterator[Part]:
     more = " (the first of them)" if changed.stopped else ""
-    sentence = f"{changed.changed:,} of {_count(changed.texts, 'text')}{more} are split differently"
+    sentence = f"{changed.changed:,} of {plural(changed.texts, 'text')}{more} are split differently"
     rows = [(each.count, each.word, " ".join(each.before), " ".join(each.after)) for each in changed.words]
     yield Facts([("sample", sentence)])
     if rows:
         yield Grid(("times", "word", "before", "after"), rows[:MOST_SHOWN], right=("times",))
     if len(rows) > MOST_SHOWN:
-        yield Facts([("and", f"{len(rows) - MOST_SHOWN:,} more words")])
+        yield Facts([("and", f"{plural(len(rows) - MOST_SHOWN, 'more word')}")])
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -137,7 +138,3 @@ def _bytes(number: int) -> str:
         if number >= size:
             return f"{number / size:,.1f} {unit}"
     return f"{number / 1024:,.1f} KiB"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

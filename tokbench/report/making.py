@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tokbench.blocks.presets import ABOUT
 from tokbench.blocks.recipe import Recipe, to_toml
+from tokbench.errors import plural
 from tokbench.report.corpora import engine, left_out
 from tokbench.report.parts import Facts, Grid, Headline, Paragraph, Part
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def trained(result: Trained) -> Iterator[Part]:
     """Where it is, how big it became, what it was made of."""
-    yield Headline(f"{result.path}: {result.algorithm} with {result.reached:,} tokens", "good")
+    yield Headline(f"{result.path}: {result.algorithm} with {plural(result.reached, 'token')}", "good")
     corpus = result.corpus
     specials = ", ".join(f"{token} {at}" for token, at in result.special_tokens.items())
     yield Facts(
@@ -26,7 +27,8 @@ def trained(result: Trained) -> Iterator[Part]:
             ("special tokens", specials or "none"),
             (
                 "corpus",
-                f"{corpus.texts:,} texts, {corpus.utf8_bytes:,} bytes, {corpus.blank:,} blank left out",
+                f"{plural(corpus.texts, 'text')}, {plural(corpus.utf8_bytes, 'byte')}, "
+                f"{corpus.blank:,} blank left out",
             ),
             _source(result),
             ("tokenizer.json sha256", result.sha256),
@@ -41,7 +43,8 @@ def _source(result: Trained) -> tuple[str, str]:
     """What identifies the texts, or the counts that were read instead of them."""
     if result.counts is None:
         return "corpus sha256", result.corpus.sha256
-    return "counts", f"{result.counts.words:,} different words, fingerprint {result.counts.fingerprint}"
+    words = plural(result.counts.words, "different word")
+    return "counts", f"{words}, fingerprint {result.counts.fingerprint}"
 
 
 def _sizes(result: Trained) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tokbench.check.mending import Mending
+from tokbench.errors import plural
 from tokbench.report import checking
 from tokbench.report.parts import Facts, Grid, Headline, Part
 
 
 def mending(result: Mending) -> Iterator[Part]:
     """Every change, where it went, and what the rules say afterwards."""
-    number = f"{len(result.changes):,} change{'' if len(result.changes) == 1 else 's'}"
+    number = plural(len(result.changes), "change")
     did = f"{number} made" if result.output else f"{number} to make; nothing was written"
     yield Headline(f"{result.tokenizer}: {did}" if result.changes else f"{result.tokenizer}: nothing to mend")
     if result.changes:

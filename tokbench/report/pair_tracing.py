@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tokbench.blocks.tracing.pair import PairTrace
 from tokbench.blocks.tracing.steps import Token, Trace
+from tokbench.errors import plural
 from tokbench.report.parts import Facts, Grid, Headline, Part
 from tokbench.report.tokens import visible
 from tokbench.report.tracing import chips, ranks_of, step_parts
@@ -16,7 +17,7 @@ def pair(result: PairTrace) -> Iterator[Part]:
     for note in result.notes:
         yield Headline(note, mood="bad")
     halves = (result.first, result.second)
-    yield Headline(f"{len(result.ids)} tokens: {_shares(result)}", mood="good")
+    yield Headline(f"{plural(len(result.ids), 'token')}: {_shares(result)}", mood="good")
     for name, half in zip(("first", "second"), halves, strict=True):
         yield from _half(name, half)
     ranks = {**ranks_of(result.first), **ranks_of(result.second)}

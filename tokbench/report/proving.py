@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from tokbench.errors import plural
 from tokbench.finetune.demo import Demo
 from tokbench.finetune.environment import Environment
 from tokbench.finetune.run import Run
@@ -36,12 +37,13 @@ def run(result: Run) -> Iterator[Part]:
     """The metric against the best constant answer, what was fed, what was proved."""
     mood = "good" if result.beats_majority and result.proved else "bad"
     main = ", ".join(f"{name} {result.metrics[name]:.4f}" for name in result.main)
-    yield Headline(f"{result.output}: {result.task} {main} on {result.dev_rows:,} dev rows", mood)
+    yield Headline(f"{result.output}: {result.task} {main} on {plural(result.dev_rows, 'dev row')}", mood)
     rows = [
-        (name, f"{value:.4f}", f"{result.majority.get(name, 0.0):.4f}")
+        (name, f"{value:.4f}", _bounds(result, name), f"{result.majority.get(name, 0.0):.4f}")
         for name, value in result.metrics.items()
     ]
-    yield Grid(("metric", "this run", "constant answer"), rows, right=("this run", "constant answer"))
+    right = ("this run", "95 % interval", "constant answer")
+    yield Grid(("metric", *right), rows, right=right)
     yield Facts([*_fed(result), *_proved(result)])
     if len(result.evaluations) > 1:
         yield curve(result)
@@ -49,15 +51,22 @@ def run(result: Run) -> Iterator[Part]:
         yield Grid(("worth knowing",), [(note,) for note in result.notes])
 
 
+def _bounds(result: Run, name: str) -> str:
+    low, high = result.intervals.get(name, (None, None))
+    return "" if low is None else f"{low:.4f} – {high:.4f}"
+
+
 def _fed(result: Run) -> Iterator[tuple[str, object]]:
-    yield "train rows", f"{result.train_rows:,} ({result.tokens:,} tokens, {result.truncated:,} rows cut)"
+    tokens, cut = plural(result.tokens, "token"), plural(result.truncated, "row")
+    yield "train rows", f"{result.train_rows:,} ({tokens}, {cut} cut)"
     if result.classes:
         yield "classes", _shares(result.classes)
     yield "steps", f"{result.steps:,} at learning rate {result.learning_rate:g}, last loss {result.loss:.4f}"
     yield "speed", f"{result.rows_per_second:,.0f} rows a second on {result.device} in {result.precision}"
     yield (
         "weights",
-        f"of step {result.kept_step:,}, after {len(result.evaluations)} evaluations, by {result.engine}",
+        f"of step {result.kept_step:,}, after "
+        f"{plural(len(result.evaluations), 'evaluation')}, by {result.engine}",
     )
     yield "padding", f"{result.padding:.1%} of the real tokens"
     yield "peak memory", f"{result.peak_memory_mb:,.0f} MB"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tokbench.check.surveyed import ScriptCount, Survey
+from tokbench.errors import plural
 from tokbench.report.parts import Facts, Grid, Headline, Part
 
 FEWEST = 0.001  # of the characters: scripts below this are one line together
@@ -16,7 +17,7 @@ NO_WORDS = ("white space", "punctuation", "symbols and emoji", "control", "marks
 def survey(result: Survey) -> Iterator[Part]:
     """The counts by script, the causes of unknown tokens, and what else was seen."""
     rows = [_row(each) for each in _gathered(result)]
-    yield Headline(f"{result.name}: {result.texts:,} texts")
+    yield Headline(f"{result.name}: {plural(result.texts, 'text')}")
     yield Grid(("script", *NUMBERS), rows, right=NUMBERS)
     if result.causes:
         rows = [(f"{each.tokens:,}", each.reason, "  ".join(each.examples)) for each in result.causes]
@@ -40,7 +41,7 @@ def _gathered(result: Survey) -> Iterator[ScriptCount]:
     ]
     yield from (each for each in result.scripts if each not in few)
     if few:
-        yield _sum(f"{len(few)} others", few)
+        yield _sum(f"{plural(len(few), 'other')}", few)
     yield _sum("all", result.scripts)
 
 
@@ -56,8 +57,8 @@ def _sum(name: str, scripts: list[ScriptCount] | tuple[ScriptCount, ...]) -> Scr
 
 def _facts(result: Survey) -> Iterator[tuple[str, object]]:
     never = result.size - result.used
-    yield "never used", f"{never:,} of {result.size:,} tokens ({never / max(1, result.size):.0%})"
-    yield "longest text", f"{result.longest:,} tokens"
+    yield "never used", f"{never:,} of {plural(result.size, 'token')} ({never / max(1, result.size):.0%})"
+    yield "longest text", plural(result.longest, "token")
     if result.labels:
         shown = [f"{label} {count:,}" for label, count in result.labels[:SHOWN]]
         more = len(result.labels) - len(shown)
@@ -65,8 +66,8 @@ def _facts(result: Survey) -> Iterator[tuple[str, object]]:
     if result.decomposed:
         yield (
             "not in NFC",
-            f"{result.decomposed:,} texts: {result.decomposed_tokens:,} tokens, "
+            f"{plural(result.decomposed, 'text')}: {plural(result.decomposed_tokens, 'token')}, "
             + (f"in NFC {result.composed_tokens:,}"),
         )
     if result.korean:
-        yield "Korean taken apart", f"{result.taken_apart:,} of {result.korean:,} texts looked at"
+        yield "Korean taken apart", f"{result.taken_apart:,} of {plural(result.korean, 'text')} looked at"

@@ -13,6 +13,7 @@ from tokbench.blocks.tracing.steps import Edit, Step, Token, Trace, Why, Word
 from tokbench.blocks.tracing.unigram import Scoring
 from tokbench.blocks.tracing.wordlevel import Lookup
 from tokbench.blocks.tracing.wordpiece import Matching
+from tokbench.errors import plural
 from tokbench.report.parts import Chips, Facts, Grid, Headline, Part
 from tokbench.report.tokens import seen, visible
 
@@ -232,7 +233,7 @@ def side_by_side(result: SideBySide) -> Iterator[Part]:
     differing = [each for each in result.stretches if not each.same]
     yield Headline(_summary(result, differing), mood="plain")
     for each in (result.left, result.right):
-        yield Headline(f"{each.tokenizer} · {len(each.ids)} tokens", opens=True)
+        yield Headline(f"{each.tokenizer} · {plural(len(each.ids), 'token')}", opens=True)
         yield chips(each.tokens, ranks_of(each))
     if not differing:
         return
@@ -256,7 +257,9 @@ def _inside(left: Token, right: Token, stretch: Stretch) -> bool:
 def _summary(result: SideBySide, differing: Sequence[Stretch]) -> str:
     if not differing:
         return "both cut the text alike"
-    return f"{len(differing)} of {len(result.stretches)} stretches of the text are cut differently"
+    verb = "is" if len(differing) == 1 else "are"
+    stretches = plural(len(result.stretches), "stretch", "stretches")
+    return f"{len(differing)} of {stretches} of the text {verb} cut differently"
 
 
 def _compared(stretch: Stretch) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tokbench.errors import FileProblem, OutOfRoom
@@ -47,7 +47,8 @@ def written_whole(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise _in_words(error, path) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(NotADirectoryError):  # what should hold it is a file, as was said above
+            beside.unlink(missing_ok=True)
 
 
 def _in_words(error: OSError, path: Path) -> FileProblem | OutOfRoom:

@@ -10,6 +10,7 @@ from tokenizers import Encoding, Tokenizer
 
 from tokbench.blocks.tracing.spelling import blocks_of
 from tokbench.blocks.tracing.steps import Step, Token
+from tokbench.errors import plural
 
 
 def steps_after(
@@ -23,7 +24,8 @@ def steps_after(
         count = len(kept) // _copies(raw)
         known = known[len(known) - count :] if limit.get("direction") == "Left" else known[:count]
         dropped = len(tokens) - count
-        note = f"{dropped} tokens are cut off" if dropped else "short enough: nothing is cut off"
+        cut_off = plural(dropped, "token is", "tokens are")
+        note = f"{cut_off} cut off" if dropped else "short enough: nothing is cut off"
         cut = tuple(replace(tokens[at], origin=at) for at in known)
         yield Step(kind="truncation", name="truncation", options=limit, tokens=cut, notes=(note,))
         tokens = cut
@@ -40,7 +42,7 @@ def padded(raw: Mapping[str, Any], encoding: Encoding, framed: Sequence[Token]) 
         return
     real = [at for at, mask in enumerate(encoding.attention_mask) if mask]
     more = len(encoding.ids) - len(real)
-    note = f"{more} times {padding.get('pad_token')}" if more else "long enough: nothing is put in"
+    note = f"{plural(more, 'time')} {padding.get('pad_token')}" if more else "long enough: nothing is put in"
     origins = {at: number for number, at in enumerate(real)}
     tokens = tuple(
         replace(framed[origins[at]], origin=origins[at]) if at in origins else put_in(encoding, at)

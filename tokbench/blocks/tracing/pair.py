@@ -11,6 +11,7 @@ from tokenizers import Encoding
 from tokbench.blocks.tracing.frame import padded, post_processed, put_in
 from tokbench.blocks.tracing.replay import TraceBroken, follows, replay
 from tokbench.blocks.tracing.steps import Step, Token, Trace
+from tokbench.errors import plural
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,8 @@ def joining(raw: Mapping[str, Any], first: Trace, second: Trace, encoding: Encod
             for at in kept[number]
         )
         dropped = sum(map(len, sides)) - len(tokens)
-        note = f"{dropped} tokens are cut off" if dropped else "short enough: nothing is cut off"
+        cut_off = plural(dropped, "token is", "tokens are")
+        note = f"{cut_off} cut off" if dropped else "short enough: nothing is cut off"
         yield Step(kind="truncation", name="truncation", options=limit, tokens=tokens, notes=(note,))
         sides = (tokens[: len(kept[0])], tokens[len(kept[0]) :])
     framed = tuple(_framed(encoding, sides))
