@@ -238,13 +238,27 @@ def test_a_run_leaves_its_numbers_its_environment_and_a_card(data, plan, tmp_pat
     run = finetune(plan(data=data), drawings={"curve.svg": lambda run: f"<svg>{run.task}</svg>"})
     folder = tmp_path / "run"
     card = (folder / "README.md").read_text()
-    assert f"| accuracy | {run.metrics['accuracy']:.4f} | 0.5000 |" in card
+    low, high = run.intervals["accuracy"]
+    assert low < run.metrics["accuracy"] <= high
+    assert f"| accuracy | {run.metrics['accuracy']:.4f} | {low:.4f} – {high:.4f} | 0.5000 |" in card
     assert str(tmp_path) not in card
     assert "torch" in json.loads((folder / "environment.json").read_text())["packages"]
     assert (folder / "curve.svg").read_text() == "<svg>sst2</svg>"
     saved = json.loads((folder / "metrics.json").read_text())
     assert len(saved["losses"]) == run.steps
     assert saved["evaluations"][0]["metrics"]["accuracy"] == run.metrics["accuracy"]
+
+
+def test_remembering_ids_makes_no_other_run(data, plan):
+    from tokbench.finetune.course import settle
+    from tokbench.finetune.data import read_data
+    from tokbench.finetune.setting import fingerprint
+
+    def known_as(**settings):
+        chosen = plan(data=data, settings=settings)
+        return fingerprint(settle(chosen, read_data(chosen)))
+
+    assert known_as(cache="off") == known_as() != known_as(warmup="0.1")
 
 
 def test_the_loop_without_a_watch_only_trains(data, plan):

@@ -81,10 +81,10 @@ def _measured(run: Run) -> Iterator[str]:
     yield f"Trained on {run.train_rows:,} rows, measured on {run.dev_rows:,} rows not trained on."
     yield f"The weights are those of step {run.kept_step:,} of {run.steps:,}."
     yield ""
-    yield "| metric | this model | best constant answer |"
-    yield "|---|---|---|"
+    yield "| metric | this model | 95 % interval over dev rows | best constant answer |"
+    yield "|---|---|---|---|"
     for name, value in run.metrics.items():
-        yield f"| {name} | {value:.4f} | {run.majority.get(name, 0.0):.4f} |"
+        yield f"| {name} | {value:.4f} | {run.bounds(name)} | {run.majority.get(name, 0.0):.4f} |"
 
 
 def _use(run: Run, task: Task) -> Iterator[str]:

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import tokenizers
-import torch
-import transformers
-
-import tokbench
 from tokbench.errors import AnswerIsNo, Interrupted
 from tokbench.finetune.batches import Batches
 from tokbench.finetune.board import board_of, keep_board
@@ -27,34 +19,18 @@ from tokbench.finetune.fitting import feed_of, limits_of
 from tokbench.finetune.folders import copy_tokenizer, must_have_room, save_model, write_json
 from tokbench.finetune.judging import Judge
 from tokbench.finetune.loop import Fit
-from tokbench.finetune.machine import Machine, machine_of
-from tokbench.finetune.parts import Parts, parts_of
+from tokbench.finetune.machine import machine_of
+from tokbench.finetune.parts import parts_of
 from tokbench.finetune.places import CHOICES, METRICS, PRINT, leading
 from tokbench.finetune.plan import Plan
-from tokbench.finetune.presets import PRESETS
 from tokbench.finetune.proof import Reload, fates, reload
 from tokbench.finetune.run import Run
-from tokbench.finetune.tagging_metrics import costs
+from tokbench.finetune.setting import Setting, choices, fingerprint, input_notes, main_metrics
 from tokbench.finetune.settings import must_be_metric
 from tokbench.finetune.tasks import Task
 from tokbench.finetune.watching import Watch
 from tokbench.pretrained.folder import replacing
 from tokbench.progress import Progress, silent
-
-WEIGHTS_HASHED = 64  # of each tensor: those of another model differ in all of them
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Everything that is settled before the first step."""
-
-    plan: Plan
-    task: Task
-    data: Dataset
-    parts: Parts
-    machine: Machine
-    train: Batches
-    evaluation: Mapping[str, Batches]
 
 
 @dataclass(frozen=True)
@@ -145,7 +121,7 @@ def settle(plan: Plan, data: Dataset, *, progress: Progress = silent) -> Setting
         batches[name] = Batches(encoded=encoded, feed=feed, size=plan.batch_size, seed=plan.seed)
     train = batches.pop("train")
     setting = Setting(plan, task, data, parts, machine, train, batches)
-    return replace(setting, parts=replace(parts, notes=(*parts.notes, *_input_notes(setting))))
+    return replace(setting, parts=replace(parts, notes=(*parts.notes, *input_notes(setting))))
 
 
 def train_and_score(
@@ -184,65 +160,6 @@ def train_and_score(
         notes=(*trained.notes, *judge.notes),
         peak_memory_mb=machine.peak_memory_mb(),
     )
-
-
-def fingerprint(setting: Setting) -> str:
-    """A hash of all that makes a run what it is: choices, ids, labels and the weights it starts from.
-
-    Neither versions nor the place of the output count. Of each weight the first numbers stand for it.
-    """
-    made = {name: each for name, each in choices(setting).items() if name != "versions"}
-    found = hashlib.blake2b(json.dumps(made, sort_keys=True, default=str).encode(), digest_size=16)
-    for each in (setting.train.encoded, *(split.encoded for split in setting.evaluation.values())):
-        for array in (each.ids, each.starts, each.labels):
-            found.update(array.tobytes())
-    for weight in setting.parts.model.parameters():
-        found.update(weight.detach().flatten()[:WEIGHTS_HASHED].float().cpu().numpy().tobytes())
-    return found.hexdigest()
-
-
-def main_metrics(task: Task) -> tuple[str, ...]:
-    """The metrics that are held against the majority, one a dev split."""
-    return tuple(task.key(split, task.metrics[0]) for split in task.evaluation)
-
-
-def choices(setting: Setting) -> dict[str, Any]:
-    """The plan as it was carried out and the versions; nothing that changes when it is carried out again."""
-    asked = {name: each for name, each in asdict(setting.plan).items() if name != "output"}
-    return {
-        **asked,
-        "learning_rate": setting.parts.rate,
-        "max_length": setting.train.feed.max_length,
-        "device": setting.machine.device.type,
-        "precision": setting.machine.precision,
-        "versions": {
-            "tokbench": tokbench.__version__,
-            "tokenizers": tokenizers.__version__,
-            "torch": str(torch.__version__),
-            "transformers": transformers.__version__,
-        },
-    }
-
-
-def _input_notes(setting: Setting) -> tuple[str, ...]:
-    notes = []
-    feed, limits = setting.train.feed, limits_of(setting.parts.model)
-    if feed.max_length < setting.plan.max_length:
-        notes.append(f"rows are cut to {feed.max_length} tokens: more do not fit the tokenizer or the model")
-    if setting.plan.learning_rate is None:
-        whose = setting.plan.model if setting.plan.model in PRESETS else "trained weights"
-        notes.append(
-            f"the learning rate {setting.parts.rate:g} is the default for {whose}; --learning-rate changes it"
-        )
-    segments = "token_type_ids" in feed.inputs and int(setting.train.encoded.type_ids.max()) > 0
-    if len(setting.task.texts) == 2 and (limits.types or 0) > 1 and not segments:
-        notes.append(
-            "the tokenizer gives no segment ids: the model tells a row's two texts apart by separators"
-        )
-    if setting.task.tagging:
-        splits = {"train": setting.train, **setting.evaluation}
-        notes += [note for name, each in splits.items() for note in costs(each.encoded, setting.task, name)]
-    return tuple(notes)
 
 
 def _run(setting: Setting, outcome: Outcome, proved: Reload) -> Run:

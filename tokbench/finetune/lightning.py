@@ -59,7 +59,6 @@ TAKEN = {
     "detect_anomaly": (bool,),
     "inference_mode": (bool,),
     "log_every_n_steps": (int,),
-    "profiler": (str,),
 }
 FIELDS = Fields(tuple(inspect.signature(lightning.Trainer.__init__).parameters)[1:], TAKEN, PLANNED)
 

@@ -59,6 +59,11 @@ class Run:
         """Whether every main metric is above that of the best constant answer."""
         return all(self.metrics[name] > self.majority[name] for name in self.main)
 
+    def bounds(self, name: str) -> str:
+        """A metric's 95 % interval in words; nothing where none is known."""
+        low, high = self.intervals.get(name, (None, None))
+        return "" if low is None else f"{low:.4f} – {high:.4f}"
+
     @property
     def proved(self) -> bool:
         """Whether the saved folder gives the logits (to rounding) and the ids that were trained."""

@@ -23,8 +23,7 @@ from tokbench.training.keeping import cache_folder
 SCHEMA = "tokbench/ids/1"
 MOST_BYTES = 1 << 30
 SIZES = (np.uint8, np.uint16, np.uint32, np.uint64)
-NO_FOLDER = (OSError, RuntimeError)  # the latter where nobody knows the user's home
-NOT_OURS = (*NO_FOLDER, SafetensorError, LookupError, TypeError, ValueError)
+NOT_OURS = (OSError, SafetensorError, LookupError, TypeError, ValueError)
 Arrays = dict[str, NDArray[np.unsignedinteger]]
 
 
@@ -47,7 +46,7 @@ def put(key: str, flat: FlatIds) -> None:
     arrays = _arrays(flat)
     content = save(arrays, {"schema": SCHEMA, "key": key, "digest": _digest(arrays)})
     if len(content) <= MOST_BYTES:
-        with suppress(*NO_FOLDER):  # what cannot be kept is made again
+        with suppress(OSError):  # what cannot be kept is made again
             _write(folder() / f"{key}.safetensors", content)
             _make_room(folder())
 

@@ -127,7 +127,8 @@ def _finished(plan: Plan, *, force: bool, progress: Progress) -> Run | None:
 
 def _otherwise(place: Path, plan: Plan, progress: Progress) -> str:
     """What a finished run was made with that the plan does not ask for; "" if it is the plan's own."""
-    from tokbench.finetune.course import choices, fingerprint, settle
+    from tokbench.finetune.course import settle
+    from tokbench.finetune.setting import choices, fingerprint
 
     path = place / CHOICES
     saved = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

@@ -56,6 +56,8 @@ TAKEN = {
     **OPTIMIZER,
     "label_smoothing_factor": (float,),
     "neftune_noise_alpha": (float,),
+    "activation_checkpointing": (bool,),  # in older versions gradient_checkpointing
+    "activation_checkpointing_kwargs": (dict,),
     "gradient_checkpointing": (bool,),
     "gradient_checkpointing_kwargs": (dict,),
     "torch_compile": (bool,),
@@ -65,7 +67,8 @@ TAKEN = {
     "tf32": (bool,),
     "full_determinism": (bool,),
 }
-FIELDS = Fields(tuple(each.name for each in fields(TrainingArguments)), TAKEN, PLANNED)
+KNOWN = tuple(each.name for each in fields(TrainingArguments))
+FIELDS = Fields(KNOWN, TAKEN, PLANNED)
 
 
 def check(plan: Plan) -> None:
@@ -126,7 +129,7 @@ def _arguments(
             report_to="none",
             disable_tqdm=True,
             remove_unused_columns=False,
-            **chosen,
+            **_renamed(chosen),
         )
         betas = (found.adam_beta1, found.adam_beta2)
         torch.optim.AdamW([torch.zeros(1)], betas=betas, eps=found.adam_epsilon)  # refuses what it cannot be
@@ -136,6 +139,12 @@ def _arguments(
             fix="leave it out, or give it another value",
         ) from problem
     return found
+
+
+def _renamed(chosen: dict[str, Any]) -> dict[str, Any]:
+    """The fields under the names of the installed version: the old ones still work, with a warning."""
+    new = {name: name.replace("gradient_checkpointing", "activation_checkpointing") for name in chosen}
+    return {new[name] if new[name] in KNOWN else name: each for name, each in chosen.items()}
 
 
 class _Trainer(Trainer):

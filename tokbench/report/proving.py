@@ -39,7 +39,7 @@ def run(result: Run) -> Iterator[Part]:
     main = ", ".join(f"{name} {result.metrics[name]:.4f}" for name in result.main)
     yield Headline(f"{result.output}: {result.task} {main} on {plural(result.dev_rows, 'dev row')}", mood)
     rows = [
-        (name, f"{value:.4f}", _bounds(result, name), f"{result.majority.get(name, 0.0):.4f}")
+        (name, f"{value:.4f}", result.bounds(name), f"{result.majority.get(name, 0.0):.4f}")
         for name, value in result.metrics.items()
     ]
     right = ("this run", "95 % interval", "constant answer")
@@ -49,11 +49,6 @@ def run(result: Run) -> Iterator[Part]:
         yield curve(result)
     if result.notes:
         yield Grid(("worth knowing",), [(note,) for note in result.notes])
-
-
-def _bounds(result: Run, name: str) -> str:
-    low, high = result.intervals.get(name, (None, None))
-    return "" if low is None else f"{low:.4f} – {high:.4f}"
 
 
 def _fed(result: Run) -> Iterator[tuple[str, object]]:

@@ -24,7 +24,9 @@ def kept(name: str, make: Callable[[], bytes]) -> bytes:
 
 def read(name: str) -> bytes | None:
     """The bytes of this name, or None when there are none or they are damaged."""
-    return _read(cache_folder() / name)
+    with suppress(OSError):
+        return _read(cache_folder() / name)
+    return None
 
 
 def keep(name: str, content: bytes) -> None:
@@ -39,20 +41,23 @@ def is_kept(name: str) -> bool:
 
 
 def cache_folder() -> Path:
-    """Where this user's caches belong on this system, with a folder of our own in it."""
+    """Where this user's caches belong on this system, with a folder of our own in it.
+
+    Raises OSError for a user without a home, as some containers have.
+    """
     chosen = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
     if chosen:
         return Path(chosen, "tokbench")
-    home = Path("~").expanduser()
+    try:
+        home = Path("~").expanduser()
+    except RuntimeError as unknown:
+        raise FileNotFoundError("this user has no home folder") from unknown
     return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "tokbench"
 
 
 def _read(path: Path) -> bytes | None:
     """What is kept there, unless it is not what was written."""
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
+    content = path.read_bytes()
     digest, content = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
     return content if hashlib.sha256(content).digest() == digest else None
 
