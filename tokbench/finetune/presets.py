@@ -29,7 +29,8 @@ class Preset:
 
 # BERT's sizes are those of Turc et al. 2019, "Well-Read Students Learn Better", table 1; the others those of
 # roberta-base, distilbert-base, electra-small, ModernBERT-base and gpt2. Rates: fresh weights want more than
-# trained ones, and the less the wider the model.
+# trained ones, and the less the wider or deeper the model. On 2,000 rows of sst2, 3 epochs and two seeds,
+# electra answers every row alike at 5e-4, and has an accuracy of 0.59 and 0.64 at 2e-4.
 PRESETS = {
     "bert-tiny": Preset(2, 128, 1e-3),
     "bert-mini": Preset(4, 256, 5e-4),
@@ -37,7 +38,7 @@ PRESETS = {
     "bert-base": Preset(12, 768, 1e-4),
     "roberta": Preset(12, 768, 1e-4, "roberta"),
     "distilbert": Preset(6, 768, 1e-4, "distilbert"),
-    "electra": Preset(12, 256, 5e-4, "electra", embedding=128),
+    "electra": Preset(12, 256, 2e-4, "electra", embedding=128),
     "modernbert": Preset(22, 768, 1e-4, "modernbert", inner_width=1_152),
     "gpt2": Preset(12, 768, 1e-4, "gpt2"),
 }
