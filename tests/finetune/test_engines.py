@@ -1,13 +1,12 @@
 """Three engines, one plan: the same batches, the same losses, results that agree."""
 
 import importlib.util
-import os
-import signal
 from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from stopping import StopsAt
 
 from tokbench.errors import AnswerIsNo, AskedWrongly, Interrupted
 from tokbench.finetune.course import settle
@@ -192,17 +191,6 @@ def test_a_learning_rate_that_nobody_chose_is_said(data, plan, tmp_path):
     assert any("the learning rate 5e-05 is the default for trained weights" in note for note in said)
     chosen = finetune(plan(data=data, output=str(tmp_path / "other"))).notes
     assert not any("is the default" in note for note in chosen)
-
-
-class StopsAt:
-    """A progress that presses Ctrl-C when a training step is told of."""
-
-    def __init__(self, step):
-        self.step = step
-
-    def __call__(self, stage, done, total=None):
-        if (stage, done) == ("train", self.step):
-            os.kill(os.getpid(), signal.SIGINT)
 
 
 # in the middle of an epoch, where an evaluation is due, at the end of an epoch; the best is before and after

@@ -1,12 +1,11 @@
 """On a GPU: whole runs, as a user starts them."""
 
 import json
-import os
-import signal
 
 import numpy as np
 import pytest
 import torch
+from stopping import StopsAt
 
 from tokbench.__main__ import main
 from tokbench.errors import Interrupted
@@ -62,17 +61,6 @@ def test_tagged_words_train_on_a_gpu(command, tmp_path):
     found = command("--data", tmp_path, "--task", "ner", "--learning-rate", "1e-2")
     assert found["metrics"]["entity_f1"] == 1.0
     assert not [note for note in found["notes"] if "not replayed" in note]
-
-
-class StopsAt:
-    """A progress that presses Ctrl-C when a training step is told of."""
-
-    def __init__(self, step):
-        self.step = step
-
-    def __call__(self, stage, done, total=None):
-        if (stage, done) == ("train", self.step):
-            os.kill(os.getpid(), signal.SIGINT)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

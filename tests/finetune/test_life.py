@@ -10,6 +10,7 @@ import time
 import pytest
 import torch
 from safetensors.torch import load_file
+from stopping import StopsAt
 
 from tokbench.errors import AskedWrongly, FileProblem, Interrupted, OutOfRoom
 from tokbench.finetune.finetune import finetune
@@ -34,17 +35,6 @@ def weights(folder):
 
 def same(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-class StopsAt:
-    """A progress that presses Ctrl-C, or sends another signal, when a training step is told of."""
-
-    def __init__(self, step, signal=signal.SIGINT):
-        self.step, self.signal = step, signal
-
-    def __call__(self, stage, done, total=None):
-        if (stage, done) == ("train", self.step):
-            os.kill(os.getpid(), self.signal)
 
 
 def test_ctrl_c_keeps_what_was_learned_and_resuming_ends_in_the_same_bits(data, plan, tmp_path):

@@ -7,7 +7,6 @@ cannot be written to holds nothing.
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -18,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from tokbench.finetune.flatids import FlatIds, starts_of
-from tokbench.training.keeping import cache_folder
+from tokbench.training.keeping import cache_folder, put_whole
 
 SCHEMA = "tokbench/ids/1"
 MOST_BYTES = 1 << 30
@@ -47,7 +46,7 @@ def put(key: str, flat: FlatIds) -> None:
     content = save(arrays, {"schema": SCHEMA, "key": key, "digest": _digest(arrays)})
     if len(content) <= MOST_BYTES:
         with suppress(OSError):  # what cannot be kept is made again
-            _write(folder() / f"{key}.safetensors", content)
+            put_whole(folder() / f"{key}.safetensors", content, mode=0o700)  # ids tell the texts
             _make_room(folder())
 
 
@@ -85,19 +84,6 @@ def _read(path: Path, key: str) -> FlatIds | None:
     whole = {name: array.astype(np.int64) for name, array in arrays.items()}
     starts, truncated = starts_of(whole["lengths"]), int(whole["truncated"][0])
     return FlatIds(whole["ids"], whole.get("type_ids"), starts, truncated)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write beside it, then rename; nobody but this user may read it, for ids tell the texts."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        try:
-            file.write(content)
-            file.close()
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
 
 
 def _make_room(place: Path) -> None:

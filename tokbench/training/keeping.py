@@ -32,7 +32,7 @@ def read(name: str) -> bytes | None:
 def keep(name: str, content: bytes) -> None:
     """Keep these bytes under this name, if the folder can be written to."""
     with suppress(OSError):  # a cache that cannot be written costs time and nothing else
-        _write(cache_folder() / name, content)
+        put_whole(cache_folder() / name, hashlib.sha256(content).digest() + content)
 
 
 def is_kept(name: str) -> bool:
@@ -62,12 +62,14 @@ def _read(path: Path) -> bytes | None:
     return content if hashlib.sha256(content).digest() == digest else None
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write beside it, then rename: another process sees all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+def put_whole(path: Path, content: bytes, *, mode: int = 0o777) -> None:
+    """Write beside it, then rename: another process sees all of it or nothing; the file is this user's alone.
+
+    `mode` is that of its folder, where that has to be made. What a killed process leaves ends in .part.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=mode)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
         try:
-            file.write(hashlib.sha256(content).digest())
             file.write(content)
             file.close()
             Path(file.name).replace(path)
