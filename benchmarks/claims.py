@@ -104,12 +104,12 @@ COUNTED = "tokbench: read, check, hash, part into words, count"
 
 
 def _cpu_of_counting(corpus: Path, rounds: int) -> dict[str, float]:
-    from tokbench.blocks.build import assemble
-    from tokbench.blocks.starting import start
     from tokbench.corpus.reading import open_corpus
-    from tokbench.training.compiled import count
-    from tokbench.training.pipelines import served
-    from tokbench.training.roads import in_bytes
+    from tokbench.native.scanner import served
+    from tokbench.native.word_counter import count
+    from tokbench.recipes.build import assemble
+    from tokbench.recipes.presets import start
+    from tokbench.training.engine import in_bytes
 
     scanner = served(assemble(start("bpe")))
     assert not isinstance(scanner, str)

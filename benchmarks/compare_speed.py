@@ -18,13 +18,12 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from tokbench.analysis.asked_sizes import read_sizes
-from tokbench.analysis.comparison import compare
-from tokbench.analysis.sweeping import train
-from tokbench.blocks.build import build
-from tokbench.blocks.starting import named
+from tokbench.analysis.compare import compare
+from tokbench.analysis.sweep import read_sizes, train
 from tokbench.corpus.reading import open_corpus
 from tokbench.pretrained.folder import load
+from tokbench.recipes.build import build
+from tokbench.recipes.presets import named
 
 BATCH = 1000  # texts a call
 

@@ -25,11 +25,10 @@ import transformers
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedModel
 
-from tokbench.model.grow import add_and_save
+from tokbench.adapt.grow import add_and_save
+from tokbench.io.quiet import quiet
 from tokbench.model.loading import load_model
-from tokbench.model.proof import hidden_states
-from tokbench.model.quiet import quiet
-from tokbench.model.resize import head_kind, rows_of, vocabulary_weights
+from tokbench.model.resize import head_kind, hidden_states, rows_of, vocabulary_weights
 from tokbench.pretrained.folder import save
 from tokbench.pretrained.wrap import wrapper_config
 

@@ -75,7 +75,7 @@ class Texts:
 
     def _shipped(self, language: str, megabytes: float) -> Path:
         """The shipped corpus, as often as it takes."""
-        from tokbench.corpus.shipped import shipped
+        from tokbench.corpus.samples import shipped
 
         once = shipped(LANGUAGES[language]).read_bytes()
         path = self.work / f"{language}.part"

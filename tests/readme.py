@@ -55,15 +55,19 @@ def tree():
 
 
 ROOMS = (
+    "io",
     "corpus",
+    "native",
     "training",
-    "blocks",
+    "recipes",
+    "tracing",
     "pretrained",
     "model",
     "analysis",
-    "check",
-    "finetune",
-    "report",
+    "checks",
+    "adapt",
+    "finetuning",
+    "reporting",
     "cli",
 )
 

@@ -2,7 +2,7 @@
 
 import re
 
-import readme
+from tests import readme
 
 CURVE = re.compile("^.*[\u2800-\u28ff].*$", re.MULTILINE)  # a line of a curve is a figure too
 FIGURE = re.compile(r"\d[\d,.]*(?:e-?\d+)?|\b(?:bf16|fp32)\b")  # the precision is the machine's

@@ -29,7 +29,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         return _told(_run(words))
     except BrokenPipeError:  # the reader has enough and left, as head does
-        from tokbench.cli.streams import write_no_more
+        from tokbench.cli.output import write_no_more
 
         write_no_more()
         return 0

@@ -6,8 +6,8 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from tokbench.blocks.starting import start
-from tokbench.pretrained.trained import train_folder
+from tokbench.pretrained.train import train_folder
+from tokbench.recipes.presets import start
 
 corpus, vocab_size, output = sys.argv[1:]
 recipe = start("bpe", None, {"vocab_size": vocab_size})

@@ -16,10 +16,11 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from tokbench.corpus.reading import open_corpus
-from tokbench.training.encoder import CompiledEncoder
-from tokbench.training.encoding import LOOKUP, served_encoding
-from tokbench.training.machine import COUNTING, load, loops
-from tokbench.training.roads import in_bytes
+from tokbench.native.compiler import COUNTING, load, loops
+from tokbench.native.corpus_encoder import CompiledEncoder
+from tokbench.native.word_ids import LOOKUP
+from tokbench.pretrained.encode_texts import served_encoding
+from tokbench.training.engine import in_bytes
 
 tokenizer = Tokenizer.from_file(sys.argv[1])
 load([COUNTING, LOOKUP])

@@ -39,10 +39,10 @@ try:
         splits,
     )
 
-    from tokbench.finetune.batches import Batches
-    from tokbench.finetune.loop import fit, predict
-    from tokbench.finetune.machine import Machine, machine_of
-    from tokbench.finetune.plan import Plan
+    from tokbench.finetuning.config import Plan
+    from tokbench.finetuning.data.batches import Batches
+    from tokbench.finetuning.device import Machine, machine_of
+    from tokbench.finetuning.engines.loop import fit, predict
 except ModuleNotFoundError as problem:
     raise SystemExit(f"this measurement needs the package {problem.name}, which is not installed") from None
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from tokbench.finetune.batches import Batches, Feed
-from tokbench.finetune.encoding import Encoded
+from tokbench.finetuning.data.batches import Batches, Feed
+from tokbench.finetuning.data.tokenize import Encoded
 
 SHAPES = {"tiny": (2, 128), "minilm": (6, 384), "base": (12, 768)}  # layers, width
 VOCABULARY = 30_522

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tokbench.blocks.build import build
-from tokbench.blocks.starting import named
+from tokbench.recipes.build import build
+from tokbench.recipes.presets import named
 
 ENGLISH = [
     "The lighthouse keeper had two clocks, and only one of them told the truth.",

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tokbench.analysis.by_name import contender
-from tokbench.analysis.comparison import compare
-from tokbench.analysis.probe import probe
+from tokbench.analysis.backends import contender
+from tokbench.analysis.compare import compare
+from tokbench.analysis.measure import probe
 from tokbench.errors import AskedWrongly, FileProblem, MissingExtra
 
 from .conftest import ENGLISH, KOREAN
@@ -37,7 +37,7 @@ def test_a_sentencepiece_model_is_measured_by_its_own_library(sentencepiece_mode
 
 def test_an_encoding_of_tiktoken_is_measured_by_its_own_library():
     tiktoken = pytest.importorskip("tiktoken")
-    from tokbench.analysis.by_tiktoken import OfTiktoken
+    from tokbench.analysis.backends import OfTiktoken
 
     ranks = {bytes([byte]): byte for byte in range(256)} | {b"th": 256, b"the": 257, b" the": 258}
     encoding = tiktoken.Encoding(
@@ -65,8 +65,7 @@ def test_an_unknown_encoding_names_the_near_ones():
 def test_a_missing_package_names_its_extra(name, package, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.model").touch()
-    for room in ("by_tiktoken", "by_sentencepiece"):
-        monkeypatch.setattr(f"tokbench.analysis.{room}.find_spec", lambda name: None)
+    monkeypatch.setattr("tokbench.analysis.backends.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=package) as caught:
         contender(name)
     assert f"tokbench[{package}]" in caught.value.fix

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokbench.analysis.lengths import lengths, percentile
+from tokbench.analysis.corpus_metrics import lengths, percentile
 
 several = st.lists(st.integers(0, 400), min_size=1, max_size=60)
 

@@ -1,6 +1,6 @@
 """What comes back, told apart by hand."""
 
-from tokbench.analysis.round_trip import round_trip
+from tokbench.analysis.measure import round_trip
 
 
 def test_exact_normalized_and_otherwise_are_told_apart():

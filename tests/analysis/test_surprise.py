@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tokbench.analysis.comparison import compare
+from tokbench.analysis.compare import compare
 from tokbench.errors import AskedWrongly
 
 from .conftest import ENGLISH, KOREAN

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from check import cases
-from check.folders import clean, clean_pair
-from check.real_models import adapter
 
-from tokbench.check.rules import RULES
+from tests.checks import cases
+from tests.checks.folders import clean, clean_pair
+from tests.checks.real_models import adapter
+from tokbench.checks.run import RULES
 
 SARIF_LEVELS = {"none", "note", "warning", "error"}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tokbench.corpus.shipped import shipped
+from tokbench.corpus.samples import shipped
 
 KOREAN = [
     "등대지기에게는 시계가 두 개 있었다.",

@@ -7,7 +7,7 @@ import pytest
 import torch
 import transformers
 
-from tokbench.model.quiet import quiet
+from tokbench.io.quiet import quiet
 from tokbench.pretrained.folder import load
 
 

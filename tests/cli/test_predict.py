@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tokbench.__main__ import main
-from tokbench.finetune.tagged import read_sentences
+from tokbench.finetuning.data.tagging import read_sentences
 
 WORDS = "the\tO\nclock\tB-THING\n\nkeeper\tB-WHO\nvisited\tO\n\n"
 FAST = ("--model", "bert-tiny", "--epochs", "1", "--batch-size", "8", "--device", "cpu", "--quiet")
@@ -193,7 +193,7 @@ def small(folder):
     """A model with three rows."""
     from transformers import BertConfig, BertForSequenceClassification
 
-    from tokbench.finetune.models import quiet
+    from tokbench.finetuning.models import quiet
 
     config = BertConfig(
         vocab_size=3, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8

@@ -2,12 +2,11 @@ import json
 
 import pytest
 
-from tokbench.finetune.finetune import finetune
-from tokbench.finetune.plan import Plan
-from tokbench.finetune.reading import Reading
-from tokbench.finetune.several import Comparison, Glue
-from tokbench.report.beside import done
-from tokbench.report.plain import plain
+from tokbench.finetuning.config import Plan, Reading
+from tokbench.finetuning.multi import Comparison, Glue
+from tokbench.finetuning.runner import finetune
+from tokbench.reporting.text import plain
+from tokbench.reporting.views.finetune import done
 
 FAST = ("--model", "bert-tiny", "--epochs", "1", "--batch-size", "8", "--device", "cpu", "--quiet")
 

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from tokbench.report.parts import Chips, Grid
-from tokbench.report.plain import plain
-from tokbench.report.terminal import draw
-from tokbench.report.tokens import seen, visible
+from tokbench.reporting.elements import Chips, Grid
+from tokbench.reporting.terminal import draw
+from tokbench.reporting.text import plain, seen, visible
 
 TEXT = (
     "The lighthouse 바다가 🙂 told\tthe [MASK] tru\u0301th ꙮ of 👩\u200d👩\u200d👧 twelve ❤\ufe0f lighthouse "

@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokbench.corpus.cutting import LIMIT, cut
+from tokbench.corpus.lines import LIMIT, cut
 
 TEXTS = st.text(alphabet=" \t\u2003ab한\U0001f600", max_size=200)
 

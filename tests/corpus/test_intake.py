@@ -4,8 +4,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokbench.corpus.intake import Intake
 from tokbench.corpus.lines import Part
+from tokbench.corpus.reading import Intake
 
 TEXTS = st.lists(st.text(alphabet=" \tab한", max_size=30), max_size=12)
 

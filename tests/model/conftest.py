@@ -7,7 +7,7 @@ import torch
 import transformers
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from tokbench.model.quiet import quiet
+from tokbench.io.quiet import quiet
 from tokbench.pretrained.folder import load, save
 from tokbench.pretrained.wrap import wrapper_config
 

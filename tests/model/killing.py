@@ -17,8 +17,8 @@ from pathlib import Path
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"  # its threads do not survive a fork
 
-from tokbench.model.grow import add_and_save
-from tokbench.pretrained.orphans import sweep
+from tokbench.adapt.grow import add_and_save
+from tokbench.io.atomic import sweep
 
 
 def header(file: Path) -> dict:

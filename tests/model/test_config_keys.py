@@ -4,8 +4,8 @@ import pytest
 import torch
 import transformers
 
-from tokbench.model.config_keys import MAY, MUST_NOT, RESIZE, judged, verdict
-from tokbench.model.quiet import quiet
+from tokbench.io.quiet import quiet
+from tokbench.model.model_config import MAY, MUST_NOT, RESIZE, judged, verdict
 
 SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
          "vocab_size": 64, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}  # fmt: skip

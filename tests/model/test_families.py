@@ -69,9 +69,9 @@ def nested_model(kind):
 
 @pytest.mark.parametrize("kind", ["Gemma3", "Llava"])
 def test_a_config_inside_the_config_follows(kind, place):
-    from tokbench.model.grow import add_and_save
+    from tokbench.adapt.grow import add_and_save
+    from tokbench.io.quiet import quiet
     from tokbench.model.loading import load_model
-    from tokbench.model.quiet import quiet
 
     with quiet():
         nested_model(kind).save_pretrained(place / kind)
@@ -88,9 +88,9 @@ def test_a_config_inside_the_config_follows(kind, place):
 def test_the_extra_bias_of_bart_follows(place):
     import transformers
 
-    from tokbench.model.grow import add_and_save
+    from tokbench.adapt.grow import add_and_save
+    from tokbench.io.quiet import quiet
     from tokbench.model.loading import load_model
-    from tokbench.model.quiet import quiet
 
     config = transformers.BartConfig(
         vocab_size=families.V, d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,

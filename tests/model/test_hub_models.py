@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from tokbench.model.configure import set_config, show_config
-from tokbench.model.grow import add_and_save, resize_and_save
-from tokbench.model.measure import outlined
+from tokbench.adapt.grow import add_and_save, resize_and_save
+from tokbench.model.loading import outlined
+from tokbench.model.model_config import set_config, show_config
 
 NAME = "an-owner/a-model"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tokbench.model.quiet import quiet
+from tokbench.io.quiet import quiet
 
 
 def killed(folder: Path, kills: int) -> dict:

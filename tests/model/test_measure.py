@@ -1,9 +1,8 @@
 import pytest
 
+from tokbench.adapt.grow import add_and_save, planned, resize_and_save
 from tokbench.errors import AskedWrongly, FileProblem
-from tokbench.model.grow import add_and_save, planned, resize_and_save
-from tokbench.model.loading import load_model
-from tokbench.model.measure import measured, outlined
+from tokbench.model.loading import load_model, measured, outlined
 from tokbench.pretrained.added_tokens import add_tokens
 
 

@@ -3,7 +3,7 @@ import torch
 
 from tokbench.errors import AnswerIsNo, AskedWrongly
 from tokbench.model.resize import apply, head_kind, rows_of
-from tokbench.model.rows import plan_added
+from tokbench.model.row_plan import plan_added
 
 
 def weights(model):

@@ -9,8 +9,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from tokbench.errors import AskedWrongly, FileProblem
 from tokbench.pretrained.added_tokens import add_tokens, highest_id
 from tokbench.pretrained.folder import load, tokenizer_text
-from tokbench.pretrained.matching import Matching, read_token_list
 from tokbench.pretrained.special_tokens import special_tokens_of
+from tokbench.pretrained.token_lists import Matching, read_token_list
 
 
 def tokens_of(added, text):

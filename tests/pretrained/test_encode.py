@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from tokbench.blocks.build import build
-from tokbench.blocks.starting import start
 from tokbench.pretrained.encode import encode
 from tokbench.pretrained.folder import load
+from tokbench.recipes.build import build
+from tokbench.recipes.presets import start
 
 
 @pytest.mark.parametrize("algorithm", ["wordpiece", "unigram", "wordlevel"])

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from tokbench.errors import FileProblem
+from tokbench.io.json_files import read_object
 from tokbench.pretrained.folder import carried, load, save, tokenizer_text
-from tokbench.pretrained.json_files import read_object
 
 
 def damaged(**changes):
@@ -132,7 +132,7 @@ def keep_silent(*_, **__):
 
 def test_a_silent_network_is_not_waited_for(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("tokbench.pretrained.hub.PATIENCE", 0.1)
+    monkeypatch.setattr("tokbench.io.hub.PATIENCE", 0.1)
     monkeypatch.setattr(socket, "create_connection", keep_silent)
     start = time.perf_counter()
     with pytest.raises(FileProblem, match="hub cannot be reached"):

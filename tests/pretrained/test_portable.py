@@ -1,7 +1,7 @@
 import pytest
 
 from tokbench.pretrained.folder import load
-from tokbench.pretrained.portable import portable_config
+from tokbench.pretrained.wrap import portable_config
 
 BERT_INPUTS = ["input_ids", "token_type_ids", "attention_mask"]
 

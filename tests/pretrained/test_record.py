@@ -1,10 +1,10 @@
 import hashlib
 import json
 
-from tokbench.blocks.recipe import Recipe
 from tokbench.corpus.reading import CorpusFacts
 from tokbench.pretrained.folder import save
-from tokbench.pretrained.record import record
+from tokbench.pretrained.train import record
+from tokbench.recipes.recipe import Recipe
 
 FACTS = CorpusFacts(sources=("/home/me/corpus.txt", "stdin"), texts=3, blank=1, utf8_bytes=40, sha256="ab")
 

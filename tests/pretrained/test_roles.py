@@ -7,7 +7,7 @@ from tokenizers import Tokenizer, processors
 
 from tokbench.errors import AskedWrongly
 from tokbench.pretrained.added_tokens import add_tokens
-from tokbench.pretrained.roles import moved_roles
+from tokbench.pretrained.special_tokens import moved_roles
 
 
 @pytest.fixture

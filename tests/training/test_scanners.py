@@ -9,16 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import PreTokenizedString, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-from tokbench.training.characters import characters
-from tokbench.training.compiled import count
-from tokbench.training.pipelines import PATTERNS, served
+from tokbench.native.scanner import SPLITTERS, characters, served
+from tokbench.native.word_counter import count
 
 pytest.importorskip("numba")
 CORPORA = Path(__file__).parents[3] / "shared" / "data" / "corpora"
 
 
 def pattern(place, **how):
-    split = pre_tokenizers.Split(Regex(list(PATTERNS)[place]), **how)
+    split = pre_tokenizers.Split(Regex(list(SPLITTERS)[place]), **how)
     spell = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     return pre_tokenizers.Sequence([split, spell])
 

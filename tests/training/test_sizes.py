@@ -5,9 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokbench.errors import RecipeProblem
-from tokbench.training.counts import WordCounts
-from tokbench.training.merges import Merges, learn
-from tokbench.training.sizes import cut
+from tokbench.training.bpe import Merges, cut, learn
+from tokbench.training.word_counts import WordCounts
 
 words = st.dictionaries(
     st.text(alphabet="abcdé", min_size=1, max_size=9), st.integers(1, 9), min_size=1, max_size=30

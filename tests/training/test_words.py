@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from tokbench.errors import DataProblem
-from tokbench.training.counts import WordCounts
-from tokbench.training.words import count_words
+from tokbench.training.word_counts import WordCounts, count_words
 
 NORMALIZERS = {
     "none": None,

@@ -1,1 +1,1 @@
-"""What tokenizers do to a corpus, in numbers: words, texts and ids in, measures out; knows no model."""
+"""Tokenizers and corpora in, metrics out: fertility, compression, parity; knows no model."""

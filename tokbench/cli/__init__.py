@@ -1,1 +1,1 @@
-"""Words in, one call, one result shown: the only room that knows Typer."""
+"""Words in, one public function called, one result shown: the only package that knows Typer."""

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from tokbench.cli import options as o
-from tokbench.cli.show import hint, put
+from tokbench.cli import options
+from tokbench.cli.output import hint, put
 from tokbench.errors import AskedWrongly
 
 FAILING = ("error", "warning", "note")
@@ -39,7 +39,7 @@ def check(
     in_place: Annotated[
         bool, Option("--in-place", help="With --fix: change the folder; old files go to FOLDER.backup.")
     ] = False,
-    force: o.Force = False,
+    force: options.Force = False,
     ignore: Annotated[
         list[str] | None, Option(help="Leave this rule out; repeat for more.", metavar="CODE")
     ] = None,
@@ -53,8 +53,8 @@ def check(
     ] = False,
     quick: Annotated[bool, Option("--quick", help="Leave out what imports transformers.")] = False,
     sarif: Annotated[bool, Option("--sarif", help="Print SARIF 2.1.0, for code hosts and editors.")] = False,
-    html: o.Html = None,
-    json: o.AsJson = False,
+    html: options.Html = None,
+    json: options.AsJson = False,
 ) -> None:
     """Say what will break before it does; exit 1 if it will.
 
@@ -64,14 +64,14 @@ def check(
     Example: `tokbench check my-tok` · `tokbench check my-tok my-model` · `tokbench check --explain TB101` ·
     `tokbench check my-tok --data texts.txt` · `tokbench check my-tok --fix -o mended`
     """
-    from tokbench.check import rules
-    from tokbench.report import checking
-    from tokbench.report.progress import drawn
+    from tokbench.checks import run
+    from tokbench.reporting.bars import drawn
+    from tokbench.reporting.views import check as check_view
 
     if explain is not None:
-        return put(rules.explain(explain), checking.explanation, "explanation", json=json, html=html)
+        return put(run.explain(explain), check_view.explanation, "explanation", json=json, html=html)
     if listed:
-        return put(rules.explain_all(), checking.explanations, "explanations", json=json, html=html)
+        return put(run.explain_all(), check_view.explanations, "explanations", json=json, html=html)
     if tokenizer is None:
         raise AskedWrongly("check needs a tokenizer", fix="tokbench check my-tok")
     _refuse(fail_on, fix=fix, ways=(dry_run, output is not None, in_place))
@@ -80,7 +80,7 @@ def check(
         return _mend(tokenizer, model, output, in_place=in_place, force=force, quick=quick,
                      ignore=ignore or (), fail_on=fail_on, json=json, html=html)  # fmt: skip
     with drawn(quiet=data is None) as progress:
-        checkup = rules.check(
+        checkup = run.check(
             tokenizer,
             model,
             quick=quick,
@@ -91,26 +91,26 @@ def check(
             progress=progress,
         )
     if sarif:
-        from tokbench.report.sarif import as_sarif
+        from tokbench.reporting.sarif import as_sarif
 
-        typer.echo(as_sarif(checkup, rules.explain_all()))
+        typer.echo(as_sarif(checkup, run.explain_all()))
     else:
-        from tokbench.check.mending import mendable
+        from tokbench.checks.fix import mendable
 
-        put(checkup, checking.checkup, "checkup", json=json, html=html)
+        put(checkup, check_view.checkup, "checkup", json=json, html=html)
         if number := mendable(checkup):
             hint(f"mend {number} of these: tokbench check {tokenizer} --fix --dry-run")
     raise typer.Exit(1 if checkup.fails(fail_on) else 0)
 
 
 def same(
-    one: o.Tokenizer,
+    one: options.Tokenizer,
     other: Annotated[str, typer.Argument(help="The tokenizer to compare it with.", show_default=False)],
     data: Annotated[
         str | None, Option(help="Compare on these texts too.", metavar="FILE", show_default=False)
     ] = None,
-    html: o.Html = None,
-    json: o.AsJson = False,
+    html: options.Html = None,
+    json: options.AsJson = False,
 ) -> None:
     """Say whether two tokenizers give the same ids; exit 1 if not.
 
@@ -119,13 +119,13 @@ def same(
 
     Example: `tokbench same my-tok other-tok` · `tokbench same my-tok other-tok --data texts.txt`
     """
-    from tokbench.check.sameness import same as compared
-    from tokbench.report import sameness
-    from tokbench.report.progress import drawn
+    from tokbench.checks.same import same as compared
+    from tokbench.reporting.bars import drawn
+    from tokbench.reporting.views import check as check_view
 
     with drawn(quiet=data is None) as progress:
         found = compared(one, other, data, progress=progress)
-    put(found, sameness.sameness, "sameness", json=json, html=html)
+    put(found, check_view.sameness, "sameness", json=json, html=html)
     raise typer.Exit(0 if found.passed else 1)
 
 
@@ -169,11 +169,11 @@ def _mend(
     json: bool,
     html: Path | None,
 ) -> None:
-    from tokbench.check.mending import mend
-    from tokbench.report import mending
+    from tokbench.checks.fix import mend
+    from tokbench.reporting.views import check as check_view
 
     mended = mend(tokenizer, model, output=output, in_place=in_place, force=force, quick=quick, ignore=ignore)
-    put(mended, mending.mending, "mending", json=json, html=html)
+    put(mended, check_view.mending, "mending", json=json, html=html)
     if not mended.output:
         hint(f"do it: tokbench check {tokenizer} --fix -o mended")
     raise typer.Exit(1 if mended.after.fails(fail_on) else 0)

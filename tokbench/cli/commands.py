@@ -27,7 +27,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "train-wordlevel": Entry("Make", "make:train_wordlevel", "Train a vocabulary of whole words."),
     "train-char": Entry("Make", "make:train_char", "Train a vocabulary of single characters."),
-    "count": Entry("Make", "count:count", "Count the words of a corpus once, to train from them often."),
+    "count": Entry("Make", "make:count", "Count the words of a corpus once, to train from them often."),
     "build": Entry("Make", "make:build", "Train what a recipe says, every block chosen by name."),
     "presets": Entry("Make", "make:presets", "List the recipes by name, or print one as TOML."),
     "blocks": Entry("Make", "make:blocks", "List the blocks a recipe can name, with their options."),
@@ -35,26 +35,26 @@ COMMANDS: dict[str, Entry] = {
     "info": Entry("Look", "look:info", "Show what a tokenizer is: blocks, size, special tokens."),
     "encode": Entry("Look", "look:encode", "Show the tokens and ids of a text, or write those of files."),
     "decode": Entry("Look", "look:decode", "Turn ids back into text."),
-    "trace": Entry("Look", "trace:trace", "Follow a text through every block, and say why it is cut where."),
+    "trace": Entry("Look", "look:trace", "Follow a text through every block, and say why it is cut where."),
     "compare": Entry(
         "Look", "compare:compare", "Compare tokenizers on corpora: length, loss, use, evenness, speed."
     ),
     "sweep": Entry("Look", "compare:sweep", "Show what each vocabulary size buys, and where the knee is."),
     "playground": Entry(
-        "Look", "serve:playground", "Encode as you type, in a browser, with several tokenizers at once."
+        "Look", "compare:playground", "Encode as you type, in a browser, with several tokenizers at once."
     ),
     "add-tokens": Entry("Grow", "grow:add_tokens", "Add tokens, and grow the model in the same act."),
     "resize": Entry("Grow", "grow:resize", "Give a model the rows for a tokenizer that is already right."),
-    "config": Entry("Grow", "config:config", "Show what may change in a model's config, or set it."),
+    "config": Entry("Grow", "grow:config", "Show what may change in a model's config, or set it."),
     "check": Entry("Check", "check:check", "Say what will break before it does; exit 1 if it will."),
     "same": Entry("Check", "check:same", "Say whether two tokenizers give the same ids; exit 1 if not."),
-    "tasks": Entry("Prove", "prove:tasks", "List the GLUE tasks with metric, size and an example."),
-    "finetune": Entry("Prove", "prove:finetune", "Fine-tune on a GLUE task; prove that everything fits."),
+    "tasks": Entry("Prove", "finetune:tasks", "List the GLUE tasks with metric, size and an example."),
+    "finetune": Entry("Prove", "finetune:finetune", "Fine-tune on a GLUE task; prove that everything fits."),
     "predict": Entry(
-        "Prove", "prove:predict", "Answer test rows with a fine-tuned model, in GLUE's own files."
+        "Prove", "finetune:predict", "Answer test rows with a fine-tuned model, in GLUE's own files."
     ),
-    "prove": Entry("Prove", "paired:prove", "Hold a new tokenizer against a base one, with an interval."),
-    "demo": Entry("Prove", "prove:demo", "Do the whole job on the texts that ship, offline."),
+    "prove": Entry("Prove", "finetune:prove", "Hold a new tokenizer against a base one, with an interval."),
+    "demo": Entry("Prove", "finetune:demo", "Do the whole job on the texts that ship, offline."),
     "report": Entry(
         "Share", "share:report", "Make one web page of saved results; it opens without a network."
     ),
@@ -73,7 +73,7 @@ EXAMPLES = (
 
 def page() -> str:
     """The help page of all commands."""
-    from tokbench.report.help import help_page
+    from tokbench.reporting.help import help_page
 
     lines = {name: (entry.panel, entry.line) for name, entry in COMMANDS.items()}
     return help_page(lines, panels=PANELS, examples=EXAMPLES)

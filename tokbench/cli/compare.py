@@ -2,16 +2,88 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer import Option
+from typer import Argument, Option
 
-from tokbench.cli import options as o
-from tokbench.cli.scorers import scorers_of
-from tokbench.cli.serve import TEXT
-from tokbench.cli.show import boxed, hint, put
+from tokbench.cli import options
+from tokbench.cli.output import boxed, hint, put
+from tokbench.errors import AskedWrongly, MissingExtra
+
+if TYPE_CHECKING:
+    from tokbench.model.likelihood import Likelihood
+
+
+def scorers_of(tokenizers: Sequence[str], models: Sequence[str]) -> list[Likelihood | None]:
+    """The model of each tokenizer, None for one without; a model named twice is loaded once."""
+    names = paired(tokenizers, models)
+    if not any(names):
+        return [None] * len(tokenizers)
+    if find_spec("torch") is None:
+        raise MissingExtra("bits per byte", "torch", extra="train")
+    from tokbench.model.likelihood import opened
+
+    loaded = {name: opened(name) for name in dict.fromkeys(names) if name}
+    return [loaded[name] if name else None for name in names]
+
+
+def paired(tokenizers: Sequence[str], models: Sequence[str]) -> list[str | None]:
+    """A model's name for each tokenizer: `TOKENIZER=MODEL` by name, the others by their order.
+
+    >>> paired(["a", "b", "c"], ["c=large", "small"])
+    ['small', None, 'large']
+    """
+    found: dict[int, str] = {}
+    in_order = 0
+    for word in models:
+        name, sign, model = word.partition("=")
+        if sign and name in tokenizers:
+            place = tokenizers.index(name)
+        else:
+            model, place, in_order = word, in_order, in_order + 1
+        if place in found:
+            raise AskedWrongly(
+                f"{tokenizers[place]} has two models, {found[place]} and {model}", fix="name one for each"
+            )
+        if not model or place >= len(tokenizers):
+            raise AskedWrongly(
+                f"--model {word} belongs to no tokenizer: there are {len(tokenizers)}",
+                fix="name a model for each tokenizer, in their order, or TOKENIZER=MODEL",
+            )
+        found[place] = model
+    return [found.get(place) for place in range(len(tokenizers))]
+
+
+TEXT = "Tokenizers break in silence. 토크나이저는 조용히 고장 난다. 👍🏽"
+
+
+def playground(
+    tokenizers: Annotated[
+        list[str], Argument(help="Folders, tokenizer.json files or hub names.", show_default=False)
+    ],
+    port: Annotated[int, Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8017,
+    text: Annotated[str, Option(help="The text to begin with.")] = TEXT,
+) -> None:
+    """Encode as you type, in a browser, with several tokenizers at once.
+
+    Serves this machine only (127.0.0.1), until Ctrl-C. Needs the extra `web`.
+
+    Example: `tokbench playground my-bpe my-wordpiece`
+    """
+    from tokbench.pretrained.folder import load
+    from tokbench.reporting.playground import listening, serve
+
+    folders = {name: load(name) for name in tokenizers}
+    place = listening(port)
+    typer.echo(f"http://{place.getsockname()[0]}:{place.getsockname()[1]}/")
+    sys.stdout.flush()
+    serve(folders, place, text=text)
+
 
 Tokenizers = Annotated[
     list[str],
@@ -48,16 +120,16 @@ def compare(
     corpus: Corpora = None,
     parallel: Parallel = None,
     model: Model = None,
-    column: o.Column = None,
+    column: options.Column = None,
     sample: Sample = None,
     seed: Annotated[int, Option(min=0, help="Draws what is sampled; same seed, same texts.")] = 42,
     max_length: Annotated[
         int | None, Option(min=1, help="Tell how many texts are longer.", show_default=False)
     ] = None,
-    html: o.Html = None,
-    plot: o.Plot = None,
-    json: o.AsJson = False,
-    quiet: o.Quiet = False,
+    html: options.Html = None,
+    plot: options.Plot = None,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Compare tokenizers on corpora: length, loss, use, evenness, speed.
 
@@ -67,10 +139,10 @@ def compare(
 
     Example: `tokbench compare my-bpe my-unigram --corpus en.txt --corpus ko.txt --max-length 512`
     """
-    from tokbench.analysis.comparison import Ways
-    from tokbench.analysis.comparison import compare as compared
-    from tokbench.report import charting, comparing
-    from tokbench.report.progress import drawn
+    from tokbench.analysis.compare import Ways
+    from tokbench.analysis.compare import compare as compared
+    from tokbench.reporting.bars import drawn
+    from tokbench.reporting.views import compare as compare_view
 
     ways = Ways(column=column, sample=sample, seed=seed, max_length=max_length)
     scorers = scorers_of(tokenizers, model or ())
@@ -83,20 +155,20 @@ def compare(
             ways=ways,
             progress=progress,
         )
-    window = charting.page if html or plot else comparing.comparison
+    window = compare_view.page if html or plot else compare_view.comparison
     put(result, window, "comparison", json=json, html=html, plot=plot, box=boxed(html, tokenizers, TEXT))
 
 
 def sweep(
-    corpus: o.Corpus,
+    corpus: options.Corpus,
     sizes: Annotated[
         str, Option(help="2000:64000:x2, 8000:32000:+8000, or 1000,2000,4000.")
     ] = "2000:64000:x2",
     recipe: Annotated[
         str, Option(help="bpe, wordpiece, unigram, wordlevel, character, a preset, or a recipe's TOML file.")
     ] = "bpe",
-    setting: o.Set = None,
-    column: o.Column = None,
+    setting: options.Set = None,
+    column: options.Column = None,
     held_out: Annotated[
         list[str] | None, Option("--on", help="Measure on these texts, not on the corpus.", metavar="FILE")
     ] = None,
@@ -107,11 +179,11 @@ def sweep(
     output: Annotated[
         Path | None, Option("--output", "-o", help="The folder for those kept.", show_default=False)
     ] = None,
-    html: o.Html = None,
-    plot: o.Plot = None,
-    force: o.Force = False,
-    json: o.AsJson = False,
-    quiet: o.Quiet = False,
+    html: options.Html = None,
+    plot: options.Plot = None,
+    force: options.Force = False,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Show what each vocabulary size buys, and where the knee is.
 
@@ -120,16 +192,15 @@ def sweep(
 
     Example: `tokbench sweep corpus.txt --sizes 2000:64000:x2 --keep 16000 -o sizes`
     """
-    from tokbench.analysis.asked_sizes import read_sizes
-    from tokbench.analysis.keeping import wanted
-    from tokbench.analysis.sweeping import sweep as swept
-    from tokbench.blocks.starting import named
-    from tokbench.report import comparing
-    from tokbench.report.progress import drawn
+    from tokbench.analysis.sweep import read_sizes, wanted
+    from tokbench.analysis.sweep import sweep as swept
+    from tokbench.recipes.presets import named
+    from tokbench.reporting.bars import drawn
+    from tokbench.reporting.views import compare as compare_view
 
     with drawn(quiet=quiet) as progress:
         result = swept(
-            named(recipe, o.pairs(setting, "--set trainer.min_frequency=2")),
+            named(recipe, options.pairs(setting, "--set trainer.min_frequency=2")),
             corpus,
             read_sizes(sizes),
             held_out=held_out or (),
@@ -138,6 +209,6 @@ def sweep(
             keeping=wanted(keep, output, force=force),
             progress=progress,
         )
-    put(result, comparing.swept, "sweep", json=json, html=html, plot=plot)
+    put(result, compare_view.swept, "sweep", json=json, html=html, plot=plot)
     for path in result.kept:
         hint(f"look:  tokbench info {path}", quiet=quiet)

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from tokbench.cli import options as o
-from tokbench.cli.show import hint, put
-from tokbench.errors import AskedWrongly
+from tokbench.cli import options
+from tokbench.cli.output import hint, put
+from tokbench.errors import AskedWrongly, did_you_mean
 
 Out = Annotated[
     Path | None,
@@ -31,7 +31,7 @@ Trust = Annotated[
 
 
 def add_tokens(
-    tokenizer: o.Tokenizer,
+    tokenizer: options.Tokenizer,
     output: Out = None,
     special: Annotated[
         list[str] | None,
@@ -84,8 +84,8 @@ def add_tokens(
     ] = None,
     trust_remote_code: Trust = False,
     dry_run: DryRun = False,
-    force: o.Force = False,
-    json: o.AsJson = False,
+    force: options.Force = False,
+    json: options.AsJson = False,
 ) -> None:
     """Add tokens, and grow the model in the same act.
 
@@ -98,9 +98,9 @@ def add_tokens(
 
     Example: `tokbench add-tokens my-tok --special "[E1]" --token COVID --model my-model -o grown`
     """
-    from tokbench.model.grow import add_and_save
-    from tokbench.pretrained.matching import Matching, token_list
-    from tokbench.report import growing
+    from tokbench.adapt.grow import add_and_save
+    from tokbench.pretrained.token_lists import Matching, token_list
+    from tokbench.reporting.views import grow as grow_view
 
     wanted = token_list(special or (), token or (), special_file, token_file)
     growth = add_and_save(
@@ -110,18 +110,18 @@ def add_tokens(
         regular=wanted.regular,
         matching=wanted.matching,
         otherwise=Matching(single_word=single_word, lstrip=lstrip, rstrip=rstrip, normalized=normalized),
-        roles=o.pairs(role, "cls=[CLS2]"),
+        roles=options.pairs(role, "cls=[CLS2]"),
         model=model,
         sample=sample,
         force=force,
         start=start,
-        descriptions=o.pairs(description, '"COVID=a viral disease"'),
+        descriptions=options.pairs(description, '"COVID=a viral disease"'),
         seed=seed,
         pad_to_multiple_of=pad_to_multiple_of,
         shrink=shrink,
         trust_remote_code=trust_remote_code,
     )
-    put(growth, growing.growth, "growth", json=json)
+    put(growth, grow_view.growth, "growth", json=json)
     hint("write it: the same with -o FOLDER" if dry_run else f"check: tokbench check {output}")
 
 
@@ -137,8 +137,8 @@ def resize(
     shrink: Shrink = False,
     trust_remote_code: Trust = False,
     dry_run: DryRun = False,
-    force: o.Force = False,
-    json: o.AsJson = False,
+    force: options.Force = False,
+    json: options.AsJson = False,
 ) -> None:
     """Give a model the rows for a tokenizer that is already right.
 
@@ -147,8 +147,8 @@ def resize(
 
     Example: `tokbench resize my-model --tokenizer my-tok -o fitted`
     """
-    from tokbench.model.grow import resize_and_save
-    from tokbench.report import growing
+    from tokbench.adapt.grow import resize_and_save
+    from tokbench.reporting.views import grow as grow_view
 
     growth = resize_and_save(
         model,
@@ -161,7 +161,7 @@ def resize(
         shrink=shrink,
         trust_remote_code=trust_remote_code,
     )
-    put(growth, growing.growth, "growth", json=json)
+    put(growth, grow_view.growth, "growth", json=json)
     hint("write it: the same with -o FOLDER" if dry_run else f"check: tokbench check {output}")
 
 
@@ -169,3 +169,49 @@ def _place(output: Path | None, *, dry_run: bool) -> Path | None:
     if output is None and not dry_run:
         raise AskedWrongly("no folder to write was named", fix="-o FOLDER, or --dry-run to see the plan")
     return None if dry_run else output
+
+
+ACTIONS = ("show", "set")
+
+
+def config(
+    action: Annotated[str, Argument(help="show or set.", show_default=False)],
+    model: Annotated[str, Argument(help="The model: a folder or hub name.", show_default=False)],
+    settings: Annotated[
+        list[str] | None,
+        Argument(
+            help="set: key=value, a value in JSON or a word. show: only these keys.", show_default=False
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, Option("--output", "-o", help="Write a changed copy here.", show_default=False)
+    ] = None,
+    in_place: Annotated[bool, Option("--in-place", help="Change the model's own folder.")] = False,
+    allow_new: Annotated[
+        bool, Option("--allow-new", help="Add keys that the config's class has not.")
+    ] = False,
+    force: options.Force = False,
+    json: options.AsJson = False,
+) -> None:
+    """Show what may change in a model's config, or set it.
+
+    Every key is one that may change, one that must not (the weights were trained with it), or one that only
+    changes together with the rows of the weights. Values are checked by the config's own class.
+
+    Example: `tokbench config show my-model` ·
+    `tokbench config set my-model hidden_dropout_prob=0.2 --in-place`
+    """
+    from tokbench.model.model_config import set_config, show_config
+    from tokbench.reporting.views import grow as grow_view
+
+    if action not in ACTIONS:
+        raise AskedWrongly(f"config does not {action}", fix=did_you_mean(action, ACTIONS))
+    if action == "show":
+        put(show_config(model, only=settings or ()), grow_view.view, "config", json=json)
+        return
+    if (output is None) is not in_place:
+        raise AskedWrongly("say once where to write", fix="-o FOLDER for a copy, or --in-place")
+    wanted = options.pairs(settings, "hidden_dropout_prob=0.2")
+    change = set_config(model, wanted, out=output, allow_new=allow_new, force=force)
+    put(change, grow_view.change, "config-change", json=json)
+    hint(f"check: tokbench check {change.path}")

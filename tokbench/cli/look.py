@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,9 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Option
 
-from tokbench.cli import options as o
-from tokbench.cli.show import boxed, hint, put
-from tokbench.cli.streams import stdout_for_a_reader, text_of
+from tokbench.cli import options
+from tokbench.cli.output import boxed, hint, put, stdout_for_a_reader, text_of
 from tokbench.errors import AskedWrongly, plural
 
 if TYPE_CHECKING:
@@ -33,20 +33,20 @@ Format = Annotated[
 ]
 
 
-def info(tokenizer: o.Tokenizer, json: o.AsJson = False) -> None:
+def info(tokenizer: options.Tokenizer, json: options.AsJson = False) -> None:
     """Show what a tokenizer is: blocks, size, special tokens.
 
     Example: `tokbench info my-tok`
     """
-    from tokbench.pretrained.describe import describe
     from tokbench.pretrained.folder import load
-    from tokbench.report import looking
+    from tokbench.pretrained.info import describe
+    from tokbench.reporting.views import look as look_view
 
-    put(describe(load(tokenizer)), looking.info, "info", json=json)
+    put(describe(load(tokenizer)), look_view.info, "info", json=json)
 
 
 def encode(
-    tokenizer: o.Tokenizer,
+    tokenizer: options.Tokenizer,
     text: Annotated[
         list[str] | None, typer.Argument(help="The text, or - for stdin.", metavar="TEXT")
     ] = None,
@@ -57,12 +57,12 @@ def encode(
     file: Files = None,
     output: IdFile = None,
     format: Format = "",
-    column: o.Column = None,
-    engine: o.Engine = "auto",
-    force: o.Force = False,
-    html: o.Html = None,
-    json: o.AsJson = False,
-    quiet: o.Quiet = False,
+    column: options.Column = None,
+    engine: options.Engine = "auto",
+    force: options.Force = False,
+    html: options.Html = None,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Show the tokens and ids of a text, or write those of files.
 
@@ -73,7 +73,7 @@ def encode(
     """
     from tokbench.pretrained.encode import encode as encoded
     from tokbench.pretrained.folder import load
-    from tokbench.report import looking
+    from tokbench.reporting.views import look as look_view
 
     if file:
         if pair is not None:
@@ -83,7 +83,7 @@ def encode(
         return
     words = text_of(_only(text, (output, format, column)))
     result = encoded(load(tokenizer), words, pair, special=special)
-    put(result, looking.encoded, "encoded", json=json, html=html, box=boxed(html, [tokenizer], words))
+    put(result, look_view.encoded, "encoded", json=json, html=html, box=boxed(html, [tokenizer], words))
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ def _encode_files(
 ) -> None:
     from tokbench.corpus.reading import open_corpus
     from tokbench.pretrained.encode_corpus import encode_corpus
-    from tokbench.report import corpora
-    from tokbench.report.progress import drawn
+    from tokbench.reporting.bars import drawn
+    from tokbench.reporting.views import make
 
     with drawn(quiet=quiet) as progress:
         corpus = open_corpus(job.files, column=job.column, progress=progress)
@@ -136,16 +136,16 @@ def _encode_files(
                 hint(f"{plural(done.tokens, 'token')} of {plural(done.texts, 'text')}", quiet=quiet)
             return
         result = encoded(job.output)
-    put(result, corpora.encoded, "encoded-corpus", json=json)
+    put(result, make.encoded, "encoded-corpus", json=json)
 
 
 def decode(
-    tokenizer: o.Tokenizer,
+    tokenizer: options.Tokenizer,
     ids: Annotated[list[int], typer.Argument(help="Token ids.", show_default=False)],
     skip: Annotated[
         bool, Option("--skip-special-tokens/--keep-special-tokens", help="Leave special tokens out.")
     ] = False,
-    json: o.AsJson = False,
+    json: options.AsJson = False,
 ) -> None:
     """Turn ids back into text.
 
@@ -153,8 +153,83 @@ def decode(
     """
     from tokbench.pretrained.encode import decode as decoded
     from tokbench.pretrained.folder import load
-    from tokbench.report import looking
-    from tokbench.report.showing import for_eyes
+    from tokbench.reporting.terminal import for_eyes
+    from tokbench.reporting.views import look as look_view
 
-    window = looking.decoded_chips if for_eyes() else looking.decoded
+    window = look_view.decoded_chips if for_eyes() else look_view.decoded
     put(decoded(load(tokenizer), ids, skip_special_tokens=skip), window, "decoded", json=json)
+
+
+def trace(
+    tokenizer: options.Tokenizer,
+    text: Annotated[str, typer.Argument(help="The text, or - for stdin.", show_default=False)],
+    against: Annotated[
+        str | None,
+        Option(help="A second tokenizer: show where the two cut differently.", show_default=False),
+    ] = None,
+    pair: Annotated[
+        str | None,
+        Option(help="A second text: show how the two become one input.", metavar="TEXT", show_default=False),
+    ] = None,
+    why: Annotated[
+        str | None,
+        Option(
+            help="Why these characters are not one token: START:END, or a word of the text.",
+            metavar="SPAN",
+            show_default=False,
+        ),
+    ] = None,
+    html: options.Html = None,
+    json: options.AsJson = False,
+) -> None:
+    """Follow a text through every block, and say why it is cut where.
+
+    Example: `tokbench trace my-tok "Tokenizers break in silence." --why silence` ·
+    `tokbench trace my-tok "Who broke?" --pair "The tokenizer did."`
+    """
+    from tokbench.pretrained.folder import load
+    from tokbench.reporting.views import trace as trace_view
+    from tokbench.tracing.side_by_side import side_by_side
+    from tokbench.tracing.trace import follow
+
+    words = text_of(text)
+    span = _span(words, why)
+    first = load(tokenizer)
+    if pair is not None:
+        _refuse_beside_a_pair(against, why)
+        return _of_a_pair(first, words, pair, html=html, json=json)
+    traced = follow(first.tokenizer, words, name=first.name, span=span)
+    if against is None:
+        put(traced, trace_view.trace, "trace", json=json, html=html, box=boxed(html, [tokenizer], words))
+    else:
+        second = load(against)
+        both = side_by_side(traced, follow(second.tokenizer, words, name=second.name, span=span))
+        box = boxed(html, [tokenizer, against], words)
+        put(both, trace_view.side_by_side, "side_by_side", json=json, html=html, box=box)
+    return None
+
+
+def _of_a_pair(folder: TokenizerFolder, text: str, second: str, *, html: Path | None, json: bool) -> None:
+    from tokbench.reporting.views import trace as trace_view
+    from tokbench.tracing.trace import follow_pair
+
+    traced = follow_pair(folder.tokenizer, text, second, name=folder.name)
+    put(traced, trace_view.pair, "pair_trace", json=json, html=html)
+
+
+def _refuse_beside_a_pair(against: str | None, why: str | None) -> None:
+    """Say what is asked of one text alone."""
+    for option, value in (("--against", against), ("--why", why)):
+        if value is not None:
+            raise AskedWrongly(f"{option} is asked of one text, and --pair of two", fix="ask one at a time")
+
+
+def _span(text: str, why: str | None) -> tuple[int, int] | None:
+    """START:END as numbers, or the place of a word in the text; AskedWrongly for neither."""
+    if why is None:
+        return None
+    if found := re.fullmatch(r"(\d+):(\d+)", why):
+        return int(found[1]), int(found[2])
+    if not why or why not in text:
+        raise AskedWrongly(f"{why!r} is not in the text", fix="--why 0:5 takes the first five characters")
+    return text.index(why), text.index(why) + len(why)

@@ -2,16 +2,157 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Option
 
-from tokbench.cli import options as o
-from tokbench.cli.show import put
-from tokbench.cli.train import Source, train
+from tokbench.cli import options
+from tokbench.cli.output import hint, put
+from tokbench.errors import AskedWrongly
+
+if TYPE_CHECKING:
+    from tokbench.recipes.recipe import Recipe
+
+UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
+
+Counts = Annotated[Path, Option("--output", "-o", help="The file to write: parquet.", show_default=False)]
+Like = Annotated[
+    str,
+    Option(
+        "--like",
+        "--preset",
+        help="Whose words: bpe, wordpiece, a preset, a recipe's TOML.",
+        metavar="RECIPE",
+    ),
+]
+Engine = Annotated[
+    str,
+    Option("--engine", help="auto, compiled, library, or dask for many machines; the same counts."),
+]
+Scheduler = Annotated[
+    str | None,
+    Option(
+        "--scheduler",
+        help="For dask: a cluster that is there.",
+        metavar="ADDRESS",
+        show_default=False,
+    ),
+]
+Workers = Annotated[
+    int | None, Option("--workers", min=1, help="So many count at the same time.", show_default="2")
+]
+Memory = Annotated[
+    str, Option("--memory", help="What words may take; beyond it they wait on the disk.", metavar="SIZE")
+]
+MinCount = Annotated[int, Option("--min-count", min=1, help="Leave rarer words out, of a huge corpus.")]
+
+
+def count(
+    corpus: options.Corpus,
+    output: Counts,
+    like: Like = "bpe",
+    cased: options.Cased = False,
+    setting: options.Set = None,
+    column: options.Column = None,
+    engine: Engine = "auto",
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    memory: Memory = "1GB",
+    min_count: MinCount = 1,
+    force: options.Force = False,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Count the words of a corpus once, to train from them often.
+
+    Normalizers and pre_tokenizers make words of texts, so the counts serve every recipe that has the same.
+
+    Example: `tokbench count corpus.txt -o counts.parquet`, then `tokbench train-bpe --counts counts.parquet`
+    """
+    from tokbench.recipes.build import assemble
+    from tokbench.recipes.presets import named, trainer
+    from tokbench.reporting.bars import drawn
+    from tokbench.reporting.views import make as make_view
+    from tokbench.training.counting.count_corpus import Ways, count_corpus
+
+    recipe = named(like, options.pairs(setting, "--set normalizers=[]"), cased=cased)
+    ways = Ways(engine=engine, memory=size(memory), workers=workers, scheduler=scheduler)
+    with drawn(quiet=quiet) as progress:
+        counted = count_corpus(
+            corpus,
+            assemble(recipe),
+            output,
+            column=column,
+            ways=ways,
+            min_count=min_count,
+            force=force,
+            progress=progress,
+        )
+    put(counted, make_view.counted, "counted", json=json)
+    hint(f"train: {trainer(like, cased=cased)} --counts {output}", quiet=quiet)
+
+
+def size(words: str) -> int:
+    """Bytes written with a unit; K, M, G and T are powers of 1,024.
+
+    >>> size("512MB") == size("0.5GiB") == 1 << 29
+    True
+    """
+    found = SIZE.fullmatch(words.strip())
+    if not found:
+        raise AskedWrongly(f"{words!r} is no size in bytes", fix="write for example --memory 512MB")
+    number, unit = found.groups()
+    return int(float(number) * UNITS[unit.upper()])
+
+
+@dataclass(frozen=True)
+class Source:
+    """What to train on, as it was asked for."""
+
+    corpus: Sequence[str] | None
+    column: str | None
+    counts: Path | None = None
+    engine: str = "auto"
+
+
+def train(
+    recipe: Recipe, source: Source, output: Path | None, *, force: bool, json: bool, quiet: bool
+) -> None:
+    """Train, save, show what came of it, and say what to do next."""
+    # Read when numpy is imported: training has no matrices, and starting threads for them takes 50 CPU ms.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from tokbench.pretrained.train import train_folder
+    from tokbench.reporting.bars import drawn
+    from tokbench.reporting.views import make as make_view
+    from tokbench.training.engine import NO_NUMBA, WORTH
+
+    with drawn(quiet=quiet) as progress:
+        trained = train_folder(
+            recipe,
+            source.corpus or (),
+            output,
+            column=source.column,
+            counts=source.counts,
+            engine=source.engine,
+            force=force,
+            progress=progress,
+        )
+    put(trained, make_view.trained, "trained", json=json)
+    if trained.why == NO_NUMBA and trained.corpus.utf8_bytes >= WORTH:
+        hint("faster: pip install 'tokbench[fast]'", quiet=quiet)
+    hint(
+        f'look:  tokbench encode {trained.path} "a text"',
+        f"check: tokbench check {trained.path}",
+        quiet=quiet,
+    )
+
 
 Role = Annotated[
     list[str] | None,
@@ -20,19 +161,19 @@ Role = Annotated[
 
 
 def train_bpe(
-    corpus: o.CorpusOrCounts = None,
-    output: o.Output = None,
-    vocab_size: o.VocabSize = None,
-    min_frequency: o.MinFrequency = None,
-    special: o.Special = None,
-    preset: o.Preset = None,
-    setting: o.Set = None,
-    column: o.Column = None,
-    counts: o.Counts = None,
-    engine: o.Engine = "auto",
-    force: o.Force = False,
-    json: o.AsJson = False,
-    quiet: o.Quiet = False,
+    corpus: options.CorpusOrCounts = None,
+    output: options.Output = None,
+    vocab_size: options.VocabSize = None,
+    min_frequency: options.MinFrequency = None,
+    special: options.Special = None,
+    preset: options.Preset = None,
+    setting: options.Set = None,
+    column: options.Column = None,
+    counts: options.Counts = None,
+    engine: options.Engine = "auto",
+    force: options.Force = False,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Train byte-level BPE, GPT-2 style: nothing is unknown.
 
@@ -40,7 +181,7 @@ def train_bpe(
 
     Example: `tokbench train-bpe corpus.txt -o my-bpe --vocab-size 16000`
     """
-    from tokbench.blocks.starting import start
+    from tokbench.recipes.presets import start
 
     choices = _choices(vocab_size, min_frequency, setting)
     recipe = start("bpe", preset, choices, special=special or ())
@@ -49,20 +190,20 @@ def train_bpe(
 
 
 def train_wordpiece(
-    corpus: o.CorpusOrCounts = None,
-    output: o.Output = None,
-    vocab_size: o.VocabSize = None,
-    min_frequency: o.MinFrequency = None,
-    cased: o.Cased = False,
-    special: o.Special = None,
-    preset: o.Preset = None,
-    setting: o.Set = None,
-    column: o.Column = None,
-    counts: o.Counts = None,
-    engine: o.Engine = "auto",
-    force: o.Force = False,
-    json: o.AsJson = False,
-    quiet: o.Quiet = False,
+    corpus: options.CorpusOrCounts = None,
+    output: options.Output = None,
+    vocab_size: options.VocabSize = None,
+    min_frequency: options.MinFrequency = None,
+    cased: options.Cased = False,
+    special: options.Special = None,
+    preset: options.Preset = None,
+    setting: options.Set = None,
+    column: options.Column = None,
+    counts: options.Counts = None,
+    engine: options.Engine = "auto",
+    force: options.Force = False,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Train WordPiece, BERT style, pieces with ##.
 
@@ -70,7 +211,7 @@ def train_wordpiece(
 
     Example: `tokbench train-wordpiece corpus.txt -o my-tok --vocab-size 8000`
     """
-    from tokbench.blocks.starting import start
+    from tokbench.recipes.presets import start
 
     choices = _choices(vocab_size, min_frequency, setting)
     recipe = start("wordpiece", preset, choices, special=special or (), cased=cased)
@@ -79,16 +220,16 @@ def train_wordpiece(
 
 
 def train_unigram(
-    corpus: o.Corpus,
-    output: o.Output = None,
-    vocab_size: o.VocabSize = None,
-    special: o.Special = None,
-    preset: o.Preset = None,
-    setting: o.Set = None,
-    column: o.Column = None,
-    force: o.Force = False,
-    json: o.AsJson = False,
-    quiet: o.Quiet = False,
+    corpus: options.Corpus,
+    output: options.Output = None,
+    vocab_size: options.VocabSize = None,
+    special: options.Special = None,
+    preset: options.Preset = None,
+    setting: options.Set = None,
+    column: options.Column = None,
+    force: options.Force = False,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Train Unigram, SentencePiece style, pieces with ▁.
 
@@ -96,7 +237,7 @@ def train_unigram(
 
     Example: `tokbench train-unigram corpus.txt -o my-unigram --vocab-size 8000`
     """
-    from tokbench.blocks.starting import start
+    from tokbench.recipes.presets import start
 
     choices = _choices(vocab_size, None, setting)
     recipe = start("unigram", preset, choices, special=special or ())
@@ -104,16 +245,16 @@ def train_unigram(
 
 
 def train_wordlevel(
-    corpus: o.Corpus,
-    output: o.Output = None,
-    vocab_size: o.VocabSize = None,
-    min_frequency: o.MinFrequency = None,
-    special: o.Special = None,
-    setting: o.Set = None,
-    column: o.Column = None,
-    force: o.Force = False,
-    json: o.AsJson = False,
-    quiet: o.Quiet = False,
+    corpus: options.Corpus,
+    output: options.Output = None,
+    vocab_size: options.VocabSize = None,
+    min_frequency: options.MinFrequency = None,
+    special: options.Special = None,
+    setting: options.Set = None,
+    column: options.Column = None,
+    force: options.Force = False,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Train a vocabulary of whole words.
 
@@ -121,7 +262,7 @@ def train_wordlevel(
 
     Example: `tokbench train-wordlevel corpus.txt -o my-words --vocab-size 20000`
     """
-    from tokbench.blocks.starting import start
+    from tokbench.recipes.presets import start
 
     choices = _choices(vocab_size, min_frequency, setting)
     recipe = start("wordlevel", None, choices, special=special or ())
@@ -129,15 +270,15 @@ def train_wordlevel(
 
 
 def train_char(
-    corpus: o.Corpus,
-    output: o.Output = None,
-    vocab_size: o.VocabSize = None,
-    special: o.Special = None,
-    setting: o.Set = None,
-    column: o.Column = None,
-    force: o.Force = False,
-    json: o.AsJson = False,
-    quiet: o.Quiet = False,
+    corpus: options.Corpus,
+    output: options.Output = None,
+    vocab_size: options.VocabSize = None,
+    special: options.Special = None,
+    setting: options.Set = None,
+    column: options.Column = None,
+    force: options.Force = False,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Train a vocabulary of single characters.
 
@@ -145,7 +286,7 @@ def train_char(
 
     Example: `tokbench train-char corpus.txt -o my-chars`
     """
-    from tokbench.blocks.starting import start
+    from tokbench.recipes.presets import start
 
     choices = _choices(vocab_size, None, setting)
     recipe = start("character", None, choices, special=special or ())
@@ -154,15 +295,15 @@ def train_char(
 
 def build(
     recipe: Annotated[Path, typer.Argument(help="A recipe in TOML; see tokbench presets NAME.")],
-    corpus: o.CorpusOrCounts = None,
-    output: o.Output = None,
-    setting: o.Set = None,
-    column: o.Column = None,
-    counts: o.Counts = None,
-    engine: o.Engine = "auto",
-    force: o.Force = False,
-    json: o.AsJson = False,
-    quiet: o.Quiet = False,
+    corpus: options.CorpusOrCounts = None,
+    output: options.Output = None,
+    setting: options.Set = None,
+    column: options.Column = None,
+    counts: options.Counts = None,
+    engine: options.Engine = "auto",
+    force: options.Force = False,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Train what a recipe says, every block chosen by name.
 
@@ -170,54 +311,54 @@ def build(
 
     Example: `tokbench presets bert > recipe.toml`, then `tokbench build recipe.toml corpus.txt -o my-tok`
     """
-    from tokbench.blocks.recipe import change, read_recipe
+    from tokbench.recipes.recipe import change, read_recipe
 
-    chosen = change(read_recipe(recipe), o.pairs(setting, "--set trainer.min_frequency=2"))
+    chosen = change(read_recipe(recipe), options.pairs(setting, "--set trainer.min_frequency=2"))
     source = Source(corpus, column, counts, engine)
     train(chosen, source, output, force=force, json=json, quiet=quiet)
 
 
 def presets(
     name: Annotated[str | None, typer.Argument(help="Print this recipe as TOML.", show_default=False)] = None,
-    json: o.AsJson = False,
+    json: options.AsJson = False,
 ) -> None:
     """List the recipes by name, or print one as TOML.
 
     Example: `tokbench presets bert > recipe.toml`
     """
-    from tokbench.blocks.presets import PRESETS, preset
-    from tokbench.report import making
+    from tokbench.recipes.presets import PRESETS, preset
+    from tokbench.reporting.views import make as make_view
 
     if name is None:
-        put(PRESETS, making.presets, "presets", json=json)
+        put(PRESETS, make_view.presets, "presets", json=json)
     else:
-        put(preset(name), making.recipe, "recipe", json=json)
+        put(preset(name), make_view.recipe, "recipe", json=json)
 
 
 def blocks(
     name: Annotated[str | None, typer.Argument(help="Only this block or kind.", show_default=False)] = None,
-    json: o.AsJson = False,
+    json: options.AsJson = False,
 ) -> None:
     """List the blocks a recipe can name, with their options.
 
     Example: `tokbench blocks Split`
     """
-    from tokbench.blocks.catalog import catalog
-    from tokbench.report import making
+    from tokbench.recipes.catalog import catalog
+    from tokbench.reporting.views import make as make_view
 
-    put(catalog(name), making.blocks, "blocks", json=json)
+    put(catalog(name), make_view.blocks, "blocks", json=json)
 
 
 def wrap(
-    tokenizer: o.Tokenizer,
-    output: o.Folder,
+    tokenizer: options.Tokenizer,
+    output: options.Folder,
     role: Role = None,
     model_max_length: Annotated[
         int | None, Option(min=1, help="The model's longest input, in tokens.", show_default=False)
     ] = None,
     padding_side: Annotated[str, Option(help="right or left.")] = "right",
-    force: o.Force = False,
-    json: o.AsJson = False,
+    force: options.Force = False,
+    json: options.AsJson = False,
 ) -> None:
     """Make a folder transformers loads from a tokenizer.json.
 
@@ -225,18 +366,18 @@ def wrap(
 
     Example: `tokbench wrap tokenizer.json -o my-tok --role pad=[PAD] --model-max-length 512`
     """
-    from tokbench.pretrained.rewrap import wrap_folder
-    from tokbench.report import looking
+    from tokbench.pretrained.wrap import wrap_folder
+    from tokbench.reporting.views import look
 
     wrapped = wrap_folder(
         tokenizer,
         output,
-        roles=o.pairs(role, "--role pad=[PAD]"),
+        roles=options.pairs(role, "--role pad=[PAD]"),
         model_max_length=model_max_length,
         padding_side=padding_side,
         force=force,
     )
-    put(wrapped, looking.info, "info", json=json)
+    put(wrapped, look.info, "info", json=json)
 
 
 def _choices(
@@ -245,4 +386,4 @@ def _choices(
     """What was chosen by options, under the recipe's own keys."""
     named = {"vocab_size": vocab_size, "trainer.min_frequency": min_frequency}
     chosen = {key: str(value) for key, value in named.items() if value is not None}
-    return chosen | o.pairs(setting, "--set trainer.min_frequency=2")
+    return chosen | options.pairs(setting, "--set trainer.min_frequency=2")

@@ -7,19 +7,19 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from tokbench.cli import options as o
-from tokbench.cli.show import put
+from tokbench.cli import options
+from tokbench.cli.output import put
 
 
-def env(json: o.AsJson = False) -> None:
+def env(json: options.AsJson = False) -> None:
     """Print versions and what is installed, for a report.
 
     Example: `tokbench env`
     """
-    from tokbench.finetune.environment import environment
-    from tokbench.report import proving
+    from tokbench.finetuning.environment import environment
+    from tokbench.reporting.views import finetune
 
-    put(environment(), proving.environment, "environment", json=json)
+    put(environment(), finetune.environment, "environment", json=json)
 
 
 def report(
@@ -28,14 +28,14 @@ def report(
     ],
     output: Annotated[Path, Option("--output", "-o", help="The page to write.")] = Path("report.html"),
     title: Annotated[str, Option(help="The heading of the page.")] = "tokbench report",
-    force: o.Force = False,
-    json: o.AsJson = False,
+    force: options.Force = False,
+    json: options.AsJson = False,
 ) -> None:
     """Make one web page of saved results; it opens without a network.
 
     Example: `tokbench check my-tok --json > check.json; tokbench report check.json -o report.html`
     """
-    from tokbench.report import sharing
-    from tokbench.report.pages import gather
+    from tokbench.reporting.pages import gather
+    from tokbench.reporting.views import make
 
-    put(gather(results, output, title=title, force=force), sharing.page, "page", json=json)
+    put(gather(results, output, title=title, force=force), make.page, "page", json=json)

@@ -1,1 +1,1 @@
-"""Files in, texts out: found, unpacked, decoded and read in chunks. Knows str and Path, nothing of tokens."""
+"""Files in, texts out: found, decompressed, decoded, read in batches; knows str and Path, no tokens."""

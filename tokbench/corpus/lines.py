@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from tokbench.corpus.compression import CHUNK, Done, unpacked
 from tokbench.corpus.decoding import Decoding
 from tokbench.corpus.sources import Source
-from tokbench.corpus.unpacking import CHUNK, Done, unpacked
 from tokbench.errors import DataProblem
 
 SIEVED_CHUNK = 1 << 17  # bytes read at a time for a sieve; 64 KiB to 512 KiB were equally fast
@@ -122,3 +122,33 @@ def whole_blocks(source: Source, done: Done, *, limit: int = RECORD_LIMIT) -> It
                 f"{source.name}, line {line + 1} is longer than {limit:,} characters",
                 fix="a record must fit in memory: cut it into several, or put the text into a .txt file",
             )
+
+
+LIMIT = 1 << 16  # characters in a piece
+
+
+def cut(text: str, limit: int = LIMIT) -> tuple[list[str], str]:
+    """Pieces of at most `limit` characters and a rest, which is no longer either; joined they are the text.
+
+    Where a piece ends does not depend on what follows it, so a text may come in parts: cut(rest + next).
+
+    >>> cut("one two three", 9)
+    (['one two'], ' three')
+    """
+    pieces, start = [], 0
+    while len(text) - start > limit:
+        end = start + _border_in_text(text[start : start + limit + 1])
+        pieces.append(text[start:end])
+        start = end
+    return pieces, text[start:]
+
+
+def _border_in_text(window: str) -> int:
+    """Where to cut: before the one space in front of the last word, which stays with it as GPT-2 splits.
+
+    A window of a single word or of white space only is cut where it must be.
+    """
+    words = window.rsplit(maxsplit=1)
+    if len(words) == 2:
+        return len(window.rstrip()) - len(words[1]) - 1
+    return len(window) - 1

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from tokbench.corpus.columns import as_text, choose
+from tokbench.corpus.compression import Done, opened, unpacked
 from tokbench.corpus.sources import Source
-from tokbench.corpus.unpacking import Done, opened, unpacked
+from tokbench.corpus.tables import as_text, choose
 from tokbench.errors import DataProblem, OutOfRoom
 
 if TYPE_CHECKING:

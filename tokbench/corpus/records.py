@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tokbench.corpus.json_items import array_items, line_items
+from tokbench.corpus.json_lines import array_items, line_items
 from tokbench.corpus.parquet import rows_of
 from tokbench.corpus.sources import Source
 from tokbench.corpus.tables import Row, csv_rows, ragged, tsv_rows

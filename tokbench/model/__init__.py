@@ -1,1 +1,1 @@
-"""Room 5: a vocabulary and a model in, a model that fits out; knows rows and shapes (V, H), but no texts."""
+"""Weights and configs in, resized rows out; knows shapes (V, H) and initializers, no texts."""

@@ -12,10 +12,10 @@ from torch.nn.functional import cross_entropy
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from tokbench.errors import FileProblem, plural
+from tokbench.io.quiet import quiet
+from tokbench.model.files import find_model
 from tokbench.model.loading import class_of, load_model
-from tokbench.model.quiet import quiet
 from tokbench.model.resize import rows_of
-from tokbench.model.source import find_model
 
 WINDOW = 1024  # tokens of context at most: more costs memory by its square and gains little
 NUMBERS = 1 << 26  # logits held at once: 256 MiB of float32

@@ -1,1 +1,1 @@
-"""Room 4: tokenizers in, folders out, and back; knows files, roles and ids, but no weights."""
+"""A tokenizer in, a portable folder out, and back: files, roles and ids; knows no weights."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
-from tokbench.blocks.tracing.spelling import Speller, shown_tokens
 from tokbench.errors import AskedWrongly
 from tokbench.pretrained.folder import TokenizerFolder
+from tokbench.tracing.spelling import Speller, shown_tokens
 
 
 @dataclass(frozen=True, kw_only=True)

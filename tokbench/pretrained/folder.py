@@ -10,12 +10,11 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from tokbench.errors import FileProblem, did_you_mean
-from tokbench.pretrained import hub
-from tokbench.pretrained.edge import parse
-from tokbench.pretrained.json_files import MIB, parse_object, read_object, read_text
-from tokbench.pretrained.place import ensure_free
+from tokbench.io import hub
+from tokbench.io.atomic import ensure_free, replacing
+from tokbench.io.json_files import MIB, parse_object, read_object, read_text
+from tokbench.io.library_errors import parse
 from tokbench.pretrained.special_tokens import extra_of, guessed_roles, roles_of
-from tokbench.pretrained.swap import replacing
 
 __all__ = ["TokenizerFolder", "carried", "ensure_free", "load", "replacing", "save", "tokenizer_text"]
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from tokenizers import Tokenizer
 
 from tokbench.errors import AskedWrongly, did_you_mean
-from tokbench.pretrained.special_tokens import ROLES, special_tokens_of
+from tokbench.io.atomic import ensure_free, replacing
+from tokbench.pretrained.folder import TokenizerFolder, carried, load, save
+from tokbench.pretrained.info import TokenizerInfo, describe
+from tokbench.pretrained.special_tokens import EXTRA_KEYS, ROLES, declared, special_tokens_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -116,3 +120,78 @@ def _refuse_unknown_sides(*sides: str) -> None:
     for side in sides:
         if side not in SIDES:
             raise AskedWrongly(f"there is no side {side}", fix="right or left")
+
+
+# Classes that are nothing but a pipeline, which tokenizer.json describes. Transformers 5 builds these
+# pipelines anew and forgets the file's own; others (languages to switch, left padding) keep their class.
+PLAIN = frozenset({
+    "", CLASS, "TokenizersBackend", "AlbertTokenizer", "BertTokenizer", "DistilBertTokenizer",
+    "ElectraTokenizer", "GPT2Tokenizer", "Qwen2Tokenizer", "RobertaTokenizer", "T5Tokenizer",
+})  # fmt: skip
+# Where a file lay on somebody's disk, and what tokenizer.json says already.
+STALE = ("backend", "name_or_path", "special_tokens_map_file", "tokenizer_file", "vocab_file", "merges_file",
+         "is_local", "local_files_only", "added_tokens_decoder", "auto_map")  # fmt: skip
+
+
+def portable_config(
+    folder: TokenizerFolder, tokenizer: Tokenizer, *, extra: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The folder's config with every role spelt out and `extra` special tokens behind those it has."""
+    config = {key: value for key, value in folder.config.items() if key not in STALE}
+    config = _with_roles(config, folder, tokenizer)
+    config = _with_extra(config, [*folder.extra, *extra])
+    return _with_class(config, tokenizer)
+
+
+def _with_roles(config: dict[str, Any], folder: TokenizerFolder, tokenizer: Tokenizer) -> dict[str, Any]:
+    special = special_tokens_of(tokenizer)
+    roles = {f"{role}_token": token for role, token in folder.roles.items() if token in special}
+    return {**roles, **{key: value for key, value in config.items() if value is not None or key not in roles}}
+
+
+def _with_extra(config: dict[str, Any], tokens: Sequence[str]) -> dict[str, Any]:
+    """Version 5's list goes by a name that 4 cannot read; its named tokens (an object) stay as they are."""
+    kept = {
+        key: value for key, value in config.items() if key not in EXTRA_KEYS or isinstance(value, Mapping)
+    }
+    if tokens:
+        kept["additional_special_tokens"] = list(dict.fromkeys(tokens))
+    return kept
+
+
+def _with_class(config: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:
+    name = str(config.get("tokenizer_class") or "").removesuffix("Fast")
+    if name not in {known.removesuffix("Fast") for known in PLAIN}:
+        return config
+    names = ["input_ids", "attention_mask"] if name == "DistilBertTokenizer" else input_names(tokenizer)
+    return {"model_input_names": names, **config, "tokenizer_class": CLASS}
+
+
+def wrap_folder(
+    name: str | Path,
+    out: Path,
+    *,
+    roles: Mapping[str, str] | None = None,
+    model_max_length: int | None = None,
+    padding_side: str = "right",
+    force: bool = False,
+) -> TokenizerInfo:
+    """Save the tokenizer with its roles declared: those given, over those its files tell or spell.
+
+    Raises AskedWrongly for a role that does not exist or a token without an id.
+    """
+    ensure_free(out, force=force)
+    folder = load(name)
+    named = {**folder.roles, **(roles or {})}
+    known = [token for token in named.values() if folder.tokenizer.token_to_id(token) is not None]
+    tokenizer = declared(folder.tokenizer, known)
+    config = wrapper_config(
+        tokenizer,
+        named,
+        extra=folder.extra,
+        model_max_length=model_max_length,
+        padding_side=padding_side,
+    )
+    with replacing(out, force=force) as place:
+        save(tokenizer, config, place, more=carried(folder))
+    return describe(load(out))

@@ -1,1 +1,1 @@
-"""Room 2: texts in; word counts, merges and trained models out. Knows no blocks, recipes or folders."""
+"""Texts in, word counts, merges and trained models out; knows no recipes and no folders."""

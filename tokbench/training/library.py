@@ -7,15 +7,169 @@ prints reaches our terminal.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any
+import os
+import selectors
+import signal
+import struct
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
 
 from tokenizers import Tokenizer
 from tokenizers.trainers import Trainer
 
-from tokbench.errors import RecipeProblem
+from tokbench.errors import DataProblem, OutOfRoom, RecipeProblem
 from tokbench.progress import Progress, silent
-from tokbench.training.process import ask
+
+LENGTH = struct.Struct(">Q")
+STAGES = {"Tokenize words": "count", "Count pairs": "pairs", "Compute merges": "merges"}
+# The library's own refusals: bare Exception and PanicException from Rust, the others from its Python edge.
+REFUSALS = ("Exception", "PanicException", "TypeError", "ValueError", "OverflowError")
+NO_MEMORY = (-signal.SIGKILL, -signal.SIGABRT)  # killed by the system; or Rust could not allocate
+KEPT_WORDS = 4096
+
+
+def ask(request: Mapping[str, str], batches: Iterable[list[str]], progress: Progress) -> bytes:
+    """The child's answer to this request about these texts.
+
+    An exception of `batches`, Ctrl-C included, passes through unchanged, and the child is killed.
+    """
+    with _started() as process, selectors.DefaultSelector() as selector:
+        talk = _Talk(process, selector, progress)
+        if talk.say(_frame(request)) and all(talk.say(_frame(batch)) for batch in batches):
+            talk.say(LENGTH.pack(0))
+        talk.listen()
+        code = process.wait()
+    return _opened(bytes(talk.answer), code, talk.words)
+
+
+@contextmanager
+def _started() -> Iterator[subprocess.Popen[bytes]]:
+    """A running child, killed on the way out; in its own session, out of reach of a terminal's Ctrl-C."""
+    child = Path(__file__).with_name("library_worker.py")
+    process = subprocess.Popen(
+        [sys.executable, "-P", str(child)],  # -P: no folder of ours or the user's shadows a library
+        bufsize=0,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env=os.environ | {"TOKENIZERS_PARALLELISM": "true", "RUST_BACKTRACE": "0"},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in _pipes(process):
+            pipe.close()
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:
+    """Its stdin, stdout and stderr."""
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    return process.stdin, process.stdout, process.stderr
+
+
+def _frame(content: object) -> bytes:
+    """Length and JSON, as child.frames reads them."""
+    try:
+        body = json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        near = error.object[max(0, error.start - 20) : error.end + 20]
+        raise DataProblem(
+            f"a text holds half a character (a lone surrogate) near {near!r}",
+            fix="write the corpus anew as UTF-8; in JSON, \\ud83d needs its second half",
+        ) from error
+    return LENGTH.pack(len(body)) + body
+
+
+class _Talk:
+    """Writes to and reads from the child in turn, never waiting on one pipe while another is full."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], selector: selectors.BaseSelector, progress: Progress
+    ) -> None:
+        self._stdin, stdout, stderr = _pipes(process)
+        self._selector = selector
+        self._progress = progress
+        self._line = b""  # what has come of a line of stderr that has not ended yet
+        self.answer = bytearray()
+        self.words = ""  # the last of what the child said on stderr beyond its progress
+        os.set_blocking(self._stdin.fileno(), False)
+        self._selector.register(stdout, selectors.EVENT_READ, self.answer.extend)
+        self._selector.register(stderr, selectors.EVENT_READ, self._hear)
+
+    def say(self, frame: bytes) -> bool:
+        """Whether the child took the whole frame; if not, it has ended and left an answer."""
+        rest = memoryview(frame)
+        while rest:
+            try:
+                taken = self._stdin.write(rest)
+            except BrokenPipeError:
+                return False
+            if taken is None:  # the pipe is full
+                self._turn(writing=True)
+            else:
+                rest = rest[taken:]
+        return True
+
+    def listen(self) -> None:
+        """Hear the child out, until it has closed both its pipes."""
+        while self._selector.get_map():
+            self._turn(writing=False)
+
+    def _turn(self, *, writing: bool) -> None:
+        """Wait until something can be read, or written if asked; read what there is."""
+        if writing:
+            self._selector.register(self._stdin, selectors.EVENT_WRITE)
+        ready = self._selector.select()
+        if writing:
+            self._selector.unregister(self._stdin)
+        for key, _ in ready:
+            if key.data is None:
+                continue
+            content = os.read(key.fd, 1 << 20)
+            key.data(content)
+            if not content:
+                self._selector.unregister(key.fileobj)
+
+    def _hear(self, content: bytes) -> None:
+        """Part progress from other words; of each stage only the newest line matters."""
+        *lines, self._line = (self._line + content).split(b"\n")
+        newest = {}
+        for line in lines if content else [self._line]:
+            if line.startswith(b'{"stage"'):
+                event = json.loads(line)
+                newest[event["stage"]] = event
+            else:
+                self.words = (self.words + line.decode(errors="replace") + "\n")[-KEPT_WORDS:]
+        for stage, event in newest.items():
+            self._progress(STAGES.get(stage, stage), event["current"], event["total"])
+
+
+def _opened(answer: bytes, code: int, words: str) -> bytes:
+    """The result in the answer, or an error that says why there is none."""
+    if code == 0 and answer.startswith(b"+"):
+        return answer[1:]
+    kind, told = json.loads(answer[1:]) if code > 0 and answer.startswith(b"-") else ("", "")
+    if kind == "MemoryError" or code in NO_MEMORY:
+        raise OutOfRoom(
+            "the memory was full before training ended",
+            fix="train on a smaller corpus or for a smaller vocabulary, or split texts into shorter words",
+        )
+    if kind in REFUSALS:
+        raise RecipeProblem(
+            f"the tokenizers library cannot train this: {told}",
+            fix="change the options of its trainer or its blocks",
+        )
+    ended = f"{kind}: {told}" if kind else f"exit code {code}"
+    raise RuntimeError(f"the training process ended unexpectedly ({ended}): {words.strip()}")
 
 
 def train(

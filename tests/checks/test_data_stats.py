@@ -1,0 +1,108 @@
+"""What a file of texts shows: counted by script, causes named, each figure as the library itself has it."""
+
+import unicodedata
+
+import pytest
+
+from tokbench.checks.context import look_at
+from tokbench.checks.data_stats import drawn, survey, why_unknown
+
+from .folders import KINDS, clean
+
+TEXTS = [
+    "The quick fox, twice.",
+    "한국어 여우",
+    "In 2024 it cost 7%.",
+    "café 🙂",
+    "日本語と中国语",
+    "a" * 120,
+]
+
+
+@pytest.fixture
+def surveyed(tmp_path):
+    def look(files, texts, **choices):
+        path = tmp_path / "texts.txt"
+        path.write_text("\n".join(texts) + "\n", encoding="utf-8")
+        return survey(look_at(files.write(tmp_path / "folder")), str(path), **choices)
+
+    return look
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_sums_are_those_of_the_library(kind, surveyed, tmp_path):
+    shown = surveyed(clean(kind), TEXTS)
+    subject = look_at(tmp_path / "folder")
+    encodings = subject.tokenizer.encode_batch(TEXTS, add_special_tokens=False)
+    unknown = subject.vocabulary.get(subject.unknown)
+    assert shown.texts == len(TEXTS)
+    assert shown.characters == sum(map(len, TEXTS))
+    assert shown.words == sum(len(text.split()) for text in TEXTS)
+    assert shown.tokens == sum(len(each.ids) for each in encodings)
+    assert shown.unknown == sum(each.ids.count(unknown) for each in encodings)
+    assert shown.used == len({number for each in encodings for number in each.ids})
+    assert sum(each.tokens for each in shown.scripts) == shown.tokens
+    assert sum(each.unknown for each in shown.scripts) == shown.unknown
+    assert sum(cause.tokens for cause in shown.causes) == shown.unknown
+
+
+def test_scripts_are_told_apart(surveyed):
+    shown = {each.script: each for each in surveyed(clean("gpt2"), TEXTS).scripts}
+    assert {"Latin", "Hangul", "Chinese", "Kana", "digits", "symbols and emoji"} <= shown.keys()
+    assert shown["Hangul"].words == 2
+    assert shown["Hangul"].characters == 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "reason"),
+    [
+        ("bert", "a" * 120, "longer than 100 characters"),
+        ("bert", "fox☕", "one unknown character (symbols and emoji) makes the whole word unknown"),
+        ("bert", "☕", "symbols and emoji: characters that are not in the vocabulary"),
+        ("wordlevel", "elephant", "a word that is not in the vocabulary"),
+        ("characters", "한", "Hangul: characters that are not in the vocabulary"),
+    ],
+)
+def test_the_cause_of_an_unknown_piece_is_named(kind, text, reason, tmp_path):
+    subject = look_at(clean(kind).write(tmp_path))
+    assert why_unknown(subject, text)[0] == reason
+
+
+def test_a_letter_known_at_the_start_of_words_only_is_named(tmp_path):
+    files = clean("bert")
+    files.raw["model"]["vocab"]["zz##x"] = files.raw["model"]["vocab"].pop("##x")
+    subject = look_at(files.write(tmp_path))
+    assert subject.tokenizer.encode("mox", add_special_tokens=False).tokens == ["[UNK]"]
+    reason, shown = why_unknown(subject, "mox")
+    assert reason == "a letter is known only at the start of a word, not inside one"
+    assert shown == "##x"
+
+
+def test_blocks_that_do_not_fit_are_named(tmp_path):
+    files = clean("bert")
+    files.raw["pre_tokenizer"] = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True,
+                                  "use_regex": True}  # fmt: skip
+    assert why_unknown(look_at(files.write(tmp_path)), "fox")[0].startswith("the blocks do not fit")
+
+
+def test_what_nfd_costs_is_counted(surveyed):
+    texts = [unicodedata.normalize("NFD", "한국어 café"), "plain"]
+    shown = surveyed(clean("gpt2"), texts)
+    assert shown.decomposed == 1
+    assert shown.decomposed_tokens > shown.composed_tokens > 0
+
+
+def test_korean_that_the_normalizer_takes_apart_is_counted(surveyed):
+    assert (lambda shown: (shown.korean, shown.taken_apart))(surveyed(clean("bert"), ["한국어", "fox"])) == (
+        1,
+        1,
+    )
+
+
+def test_a_sample_is_drawn_by_chance_and_always_the_same(surveyed):
+    texts = [f"the fox {number}" for number in range(500)]
+    one, other = (surveyed(clean("gpt2"), texts, sample=20) for _ in range(2))
+    assert one == other
+    assert one.texts == 20
+    assert drawn(texts, 20) != texts[:20]
+    assert len(set(drawn(texts, 20))) == 20

@@ -1,0 +1,118 @@
+"""Base against new: the same seeds for both, and an interval that covers as often as it says."""
+
+import os
+import shutil
+import signal
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_rel
+
+from tokbench.errors import AskedWrongly, Interrupted
+from tokbench.finetuning.multi import Start
+from tokbench.finetuning.prove import Pair, Side, interval, prove
+
+ROWS = [
+    [f"{word} {'x ' * number}", label] for number in range(3) for word, label in (("good", "1"), ("bad", "0"))
+]
+
+
+def test_the_interval_is_that_of_scipys_paired_t_test():
+    random = np.random.default_rng(0)
+    before, after = random.normal(size=7), random.normal(size=7)
+    wanted = ttest_rel(after, before).confidence_interval(0.95)
+    assert interval((after - before).tolist()) == pytest.approx((wanted.low, wanted.high))
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says():
+    draws = np.random.default_rng(1).normal(0.3, 1.0, (400, 5))
+    covered = sum(low < 0.3 < high for low, high in (interval(row.tolist()) for row in draws))
+    assert 0.92 < covered / 400 < 0.98
+
+
+def test_a_tokenizer_against_itself_shows_no_difference(official, plan, tokenizer_folder):
+    data = str(official("sst2", rows=ROWS, times=2))
+    name = str(tokenizer_folder)
+    found = prove(plan(data=data, model="bert-tiny"), name, name, tasks=["sst2"], seeds=2)
+    [pair] = found.pairs
+    assert pair.seeds == (42, 43)
+    assert (pair.difference, pair.low, pair.high) == (0, 0, 0)
+    assert pair.verdict == "no difference shown"
+    assert found.held
+    assert pair.base.tokens_per_row > 3
+    assert found.model == "bert-tiny"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.1, 0.2, "better"),
+        (-0.2, -0.1, "worse"),
+        (-0.1, 0.1, "no difference shown"),
+        (0, 0, "no difference shown"),
+    ],
+)
+def test_the_verdict_is_what_the_interval_lets_one_say(low, high, verdict):
+    side = Side(name="a", values=(0.5,), tokens_per_row=9, seconds=1)
+    pair = Pair(
+        task="sst2", metric="accuracy", seeds=(1,), base=side, new=side, difference=0, low=low, high=high
+    )
+    assert pair.verdict == verdict
+
+
+def test_one_seed_gives_no_interval_and_is_refused(plan):
+    with pytest.raises(AskedWrongly, match="at least 2 seeds"):
+        prove(plan(), "a", "b", tasks=["sst2"], seeds=1)
+
+
+def test_a_model_against_a_bare_tokenizer_needs_a_preset(plan, tokenizer_folder, model_folder):
+    with pytest.raises(AskedWrongly, match="one of the two holds a model") as caught:
+        prove(plan(), str(model_folder), str(tokenizer_folder), tasks=["sst2"], seeds=2)
+    assert "--model bert-tiny" in caught.value.fix
+
+
+def test_a_stopped_comparison_goes_on_to_the_same_interval_and_keeps_no_weights(
+    official, plan, tokenizer_folder, tmp_path
+):
+    other = tmp_path / "other"
+    shutil.copytree(tokenizer_folder, other)
+    chosen = plan(data=str(official("sst2", rows=ROWS, times=2)), model="bert-tiny")
+    begun = []
+
+    def stop(stage, done, total=None):
+        begun.extend([done] if (stage, done) == ("train", 1) else [])
+        if (stage, done, len(begun)) == ("train", 2, 3):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def held(**named):
+        return prove(chosen, str(tokenizer_folder), str(other), tasks=["sst2"], seeds=2, **named)
+
+    out, told = tmp_path / "proof", []
+    with pytest.raises(Interrupted, match="stopped after step 2"):
+        held(output=out, start=Start(progress=stop))
+    found = held(output=out, start=Start(resume=True, told=told.append))
+    assert told == [
+        "taken over, finished: sst2/seed-42/base, sst2/seed-42/new",
+        "goes on: sst2/seed-43/base",
+        "still to do: sst2/seed-43/new",
+    ]
+    whole = held()
+    assert [pair.difference for pair in found.pairs] == [pair.difference for pair in whole.pairs]
+    assert [pair.base.values for pair in found.pairs] == [pair.base.values for pair in whole.pairs]
+    assert not [*out.rglob("model.safetensors")]
+    assert len([*out.rglob("metrics.json")]) == 4
+
+
+def test_without_a_folder_nothing_is_kept_and_a_stop_says_so(official, plan, tokenizer_folder):
+    chosen = plan(data=str(official("sst2", rows=ROWS)), model="bert-tiny")
+
+    def stop(stage, done, total=None):
+        if (stage, done) == ("train", 1):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    name = str(tokenizer_folder)
+    with pytest.raises(Interrupted, match="nothing was kept") as caught:
+        prove(chosen, name, name, tasks=["sst2"], seeds=2, start=Start(progress=stop))
+    assert "-o FOLDER" in caught.value.fix
+    with pytest.raises(AskedWrongly, match="nothing to resume without a folder"):
+        prove(chosen, name, name, tasks=["sst2"], seeds=2, start=Start(resume=True))

@@ -1,0 +1,219 @@
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tokbench.errors import FileProblem, OutOfRoom
+from tokbench.io import atomic
+from tokbench.io.atomic import MARK, replacing, sweep
+
+FILES = ("tokenizer.json", "config.json", "model.safetensors")
+KILLS = 20
+WRITER = """
+import sys
+from pathlib import Path
+from tokbench.io.atomic import replacing
+out, number = Path(sys.argv[1]), 0
+while True:
+    number += 1
+    with replacing(out, force=True) as folder:
+        for name in ("tokenizer.json", "config.json", "model.safetensors"):
+            (folder / name).write_text(f"{number}\\n" * 3000)
+    print(number, flush=True)
+"""
+GREEDY = """
+import resource, sys
+from pathlib import Path
+from tokbench.errors import OutOfRoom
+from tokbench.io.atomic import replacing
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
+try:
+    with replacing(Path(sys.argv[1]), force=True) as folder:
+        (folder / "tokenizer.json").write_text("x" * 100_000)
+except OutOfRoom as error:
+    print(error.message)
+"""
+
+
+@pytest.fixture
+def out(tmp_path):
+    """A folder that holds an old tokenizer."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "tokenizer.json").write_text("old")
+    return tmp_path / "out"
+
+
+def write(folder: Path, text: str) -> None:
+    (folder / "tokenizer.json").write_text(text)
+
+
+def replace(out: Path, text: str, *, then, force: bool = False) -> None:
+    """Write a tokenizer, with something that happens before it is complete."""
+    with replacing(out, force=force) as folder:
+        write(folder, text)
+        then()
+
+
+def raise_it(error) -> None:
+    raise error
+
+
+def assert_is_old(out: Path) -> None:
+    assert [path.name for path in out.iterdir()] == ["tokenizer.json"]
+    assert (out / "tokenizer.json").read_text() == "old"
+    assert left_beside(out) == []
+
+
+def left_beside(out: Path) -> list[Path]:
+    return [path for path in out.parent.iterdir() if MARK in path.name]
+
+
+def test_a_new_folder_takes_its_place_with_its_parents(tmp_path):
+    out = tmp_path / "a" / "b"
+    with replacing(out) as folder:
+        assert folder.parent == out.parent
+        assert folder.name.startswith(f".b{MARK}{os.getpid()}-")
+        write(folder, "new")
+        assert not out.exists()
+    assert (out / "tokenizer.json").read_text() == "new"
+    assert left_beside(out) == []
+
+
+def test_an_old_folder_is_replaced_whole(out):
+    (out / "added_tokens.json").write_text("stale")
+    with replacing(out, force=True) as folder:
+        write(folder, "new")
+    assert [path.name for path in out.iterdir()] == ["tokenizer.json"]
+    assert (out / "tokenizer.json").read_text() == "new"
+    assert left_beside(out) == []
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_whatever_is_raised_the_old_folder_stays(out, error):
+    with pytest.raises(error):
+        replace(out, "half", force=True, then=lambda: raise_it(error))
+    assert_is_old(out)
+
+
+def test_parents_made_for_nothing_are_taken_away(tmp_path):
+    with pytest.raises(ValueError, match="stop"), replacing(tmp_path / "a" / "b" / "c"):
+        raise ValueError("stop")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_force_nothing_starts(out):
+    with pytest.raises(FileProblem), replacing(out):
+        pytest.fail("started")
+    assert_is_old(out)
+
+
+def test_a_full_disk_is_said_and_the_old_folder_stays(out):
+    done = subprocess.run([sys.executable, "-c", GREEDY, out], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"the disk is full: {out}")
+    assert_is_old(out)
+
+
+def test_a_full_disk_elsewhere_is_a_full_disk_too(out):
+    with pytest.raises(OutOfRoom), replacing(out, force=True), Path("/dev/full").open("w") as full:
+        full.write("x" * 100_000)
+    assert_is_old(out)
+
+
+def test_an_error_about_another_file_goes_through(out):
+    with pytest.raises(FileNotFoundError), replacing(out, force=True):
+        Path("/no/such/corpus.txt").read_text()
+    assert_is_old(out)
+
+
+def test_what_cannot_be_written_is_one_sentence():
+    with pytest.raises(FileProblem, match="/proc/tok cannot be"), replacing(Path("/proc/tok")):
+        pass
+
+
+def test_a_folder_that_appears_meanwhile_is_left_alone(tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(FileProblem, match="appeared"):
+        replace(out, "mine", then=lambda: (out.mkdir(), write(out, "theirs")))
+    assert (out / "tokenizer.json").read_text() == "theirs"
+
+
+def test_a_folder_that_fills_with_somebodys_work_meanwhile_is_left_alone(out):
+    with pytest.raises(FileProblem, match=r"thesis\.docx"):
+        replace(out, "new", force=True, then=(out / "thesis.docx").touch)
+    assert (out / "tokenizer.json").read_text() == "old"
+
+
+def test_systems_that_cannot_exchange_names_rename_twice(out, monkeypatch):
+    monkeypatch.setattr(atomic.ctypes, "CDLL", lambda *_, **__: object())
+    with replacing(out, force=True) as folder:
+        write(folder, "new")
+    assert (out / "tokenizer.json").read_text() == "new"
+    with replacing(out.with_name("other")) as folder:
+        write(folder, "new")
+    assert left_beside(out) == []
+
+
+def test_rights_are_those_of_new_files(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with replacing(tmp_path / "out") as folder:
+            write(folder, "new")
+            (folder / "tokenizer.json").chmod(0o600)  # as some writers do
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o750
+    assert stat.S_IMODE((tmp_path / "out" / "tokenizer.json").stat().st_mode) == 0o640
+
+
+def dead_pid() -> int:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    return ended.pid
+
+
+def test_leftovers_of_the_dead_are_swept_and_those_of_the_living_are_not(out):
+    dead = out.with_name(f".out{MARK}{dead_pid()}-0000")
+    alive = out.with_name(f".out{MARK}{os.getpid()}-0000")
+    other = out.with_name(f".other{MARK}{dead_pid()}-0000")
+    for folder in (dead, alive, other):
+        folder.mkdir()
+        write(folder, "half")
+    sweep(out)
+    assert sorted(left_beside(out)) == sorted([alive, other])
+
+
+def test_an_old_folder_put_aside_by_the_dead_comes_back(out):
+    out.rename(out.with_name(f".out{MARK}{dead_pid()}-0000-aside"))
+    sweep(out)
+    assert_is_old(out)
+
+
+def test_odd_names_are_names(tmp_path):
+    for name in ("토크나이저" * 15, "a[b]*?", "-o", "sp ace"):
+        with replacing(tmp_path / name) as folder:
+            write(folder, name)
+        with replacing(tmp_path / name, force=True) as folder:
+            write(folder, "again")
+        assert (tmp_path / name / "tokenizer.json").read_text() == "again"
+    assert left_beside(tmp_path / "x") == []
+
+
+def test_killed_at_any_moment_the_folder_is_whole(tmp_path):
+    out, chance = tmp_path / "out", random.Random(11)
+    for _ in range(KILLS):
+        child = subprocess.Popen([sys.executable, "-c", WRITER, out], stdout=subprocess.PIPE)
+        child.stdout.readline()  # one folder stands
+        time.sleep(chance.uniform(0, 0.02))
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+        contents = {name: (out / name).read_text() for name in FILES}
+        assert len(set(contents.values())) == 1
+        assert len(contents["config.json"].split()) == 3000
+    sweep(out)
+    assert left_beside(out) == []

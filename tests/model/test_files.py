@@ -1,0 +1,87 @@
+import json
+import pickle
+
+import pytest
+
+from tokbench.errors import FileProblem
+from tokbench.model.files import architecture, ensure_whole, find_model
+
+CONFIG = {"model_type": "bert", "architectures": ["BertModel"]}
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A folder with a config and no weights yet."""
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    return tmp_path
+
+
+def index(folder, **weight_map):
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+
+
+def test_the_config_says_which_class_it_was(model):
+    assert architecture(model) == "BertModel"
+    (model / "config.json").write_text("{}")
+    assert architecture(model) == ""
+
+
+def test_whole_folders_are_whole(model):
+    (model / "model-1.safetensors").write_text("")
+    index(model, a="model-1.safetensors")
+    ensure_whole(model)
+    (model / "model.safetensors").write_text("")
+    assert find_model(model) == model
+
+
+def test_a_folder_without_config_or_weights_says_which(tmp_path, model):
+    with pytest.raises(FileProblem, match=r"has no model\.safetensors"):
+        find_model(model)
+    (model / "config.json").unlink()
+    with pytest.raises(FileProblem, match=r"has no config\.json"):
+        find_model(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["pytorch_model.bin", "tf_model.h5"])
+def test_pickled_weights_are_refused_unread(model, file):
+    (model / file).write_bytes(pickle.dumps(CONFIG))
+    with pytest.raises(FileProblem, match="can run code") as caught:
+        find_model(model)
+    assert "save_pretrained" in caught.value.fix
+
+
+OUTSIDE = [
+    "../secret.safetensors",
+    "/etc/secret.safetensors",
+    "a/b.safetensors",
+    "..\\x.safetensors",
+    "w.bin",
+    "",
+]
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_an_index_cannot_reach_outside_its_folder(model, name):
+    index(model, a="model-1.safetensors", b=name)
+    with pytest.raises(FileProblem, match="no file of its own"):
+        ensure_whole(model)
+
+
+def test_an_index_without_its_files_names_the_first(model):
+    index(model, a="model-1.safetensors")
+    with pytest.raises(FileProblem, match=r"lacks model-1\.safetensors"):
+        ensure_whole(model)
+    (model / "model.safetensors.index.json").write_text("{}")
+    with pytest.raises(FileProblem, match="no weight_map"):
+        ensure_whole(model)
+
+
+@pytest.mark.parametrize("name", ["./nothing", "/no/model", "a/b/c", "x.safetensors"])
+def test_a_mistyped_path_is_answered_without_network(name):
+    with pytest.raises(FileProblem, match="no model folder at"):
+        find_model(name)
+
+
+def test_an_unknown_name_is_answered_offline():
+    with pytest.raises(FileProblem, match="hub cannot be reached"):
+        find_model("some-org/some-model")

@@ -1,0 +1,102 @@
+"""Machine code that cannot be loaded is compiled again; where that fails the library does the work."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+
+import pytest
+
+from tokbench.errors import AskedWrongly
+from tokbench.io import cache
+from tokbench.pretrained.encode_texts import encode
+from tokbench.recipes.build import build, prepare
+from tokbench.recipes.presets import start
+from tokbench.training.engine import WORTH
+
+pytestmark = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
+
+
+@pytest.fixture
+def nothing_loaded(monkeypatch, tmp_path):
+    """As in a new process with an empty cache; the tables of characters are there."""
+    from tokbench.native import compiler
+    from tokbench.native.scanner import characters
+
+    characters()
+    monkeypatch.setattr(compiler, "_LOADED", {})
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return compiler
+
+
+@pytest.fixture
+def no_compiler(nothing_loaded, monkeypatch, tmp_path):
+    """The process that compiles ends with words of its own."""
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho 'ImportError: Numba needs NumPy 2.4 or less' >&2\nexit 1\n")
+    broken.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(broken))
+    return nothing_loaded
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_where_nothing_can_be_compiled_the_library_trains_and_says_why():
+    road = prepare(start("bpe"), size=WORTH).road
+    assert road.engine == "library"
+    assert road.why == "the loops cannot be compiled here: ImportError: Numba needs NumPy 2.4 or less"
+    with pytest.raises(AskedWrongly, match="Numba needs NumPy"):
+        prepare(start("bpe"), "compiled")
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return build(start("bpe", settings={"vocab_size": "300"}), [["a text to learn from"]])
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_where_nothing_can_be_compiled_the_library_encodes_and_says_why(tokenizer):
+    assert "Numba needs NumPy" in encode(tokenizer, [["a text"]], size=WORTH).road.why
+    assert encode(tokenizer, [["a text"]], size=1000).road.why == "the corpus is small"
+
+
+def test_what_is_no_machine_code_is_not_loaded(no_compiler):
+    name = no_compiler._name(no_compiler.COUNTING)
+    for code in (b"", b"no object file", b"\x7fELF" + bytes(200)):
+        cache.keep(name, code)
+        assert no_compiler.trouble([no_compiler.COUNTING]).startswith("the loops cannot be compiled here")
+
+
+@pytest.mark.slow
+def test_what_cannot_be_loaded_is_compiled_again_and_kept(nothing_loaded):
+    name = nothing_loaded._name(nothing_loaded.COUNTING)
+    cache.keep(name, b"no object file")
+    told = []
+    loops = nothing_loaded.loops(progress=lambda stage, done, total=None: told.append((stage, done)))
+    assert loops.keys() == {*nothing_loaded.COUNTING.names}
+    assert told == [("compile", 0), ("compile", 1)]
+    assert cache.read(name).startswith(b"\x7fELF") or sys.platform != "linux"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.1, 2])
+def test_ctrl_c_while_compiling_ends_it_at_once(tmp_path, seconds):
+    (tmp_path / "corpus.txt").write_text("the cat and the dog\n" * 1_200_000)
+    run = [sys.executable, "-m", "tokbench", "train-bpe", "corpus.txt", "-o", "made"]
+    process = subprocess.Popen(
+        run,
+        cwd=tmp_path,
+        env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")},
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr.readline() == "Compiling, once:\n"
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of them
+    begun = time.monotonic()
+    _, said = process.communicate(timeout=20)
+    assert time.monotonic() - begun < 0.5 * max(1, os.getloadavg()[0] / os.cpu_count())
+    assert (process.returncode, said) == (130, "Stopped; nothing was written.\n")
+    assert not (tmp_path / "made").exists()

@@ -1,0 +1,131 @@
+"""What is served and what is not, and the caches that make it quick."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+
+from tokbench.io import cache as cache_module
+from tokbench.io.cache import is_kept, kept
+from tokbench.native.scanner import served
+
+pytest.importorskip("numba")
+
+
+def tokenizer(pre_tokenizer=None, normalizer=None):
+    made = Tokenizer(models.BPE())
+    if pre_tokenizer is not None:
+        made.pre_tokenizer = pre_tokenizer
+    if normalizer is not None:
+        made.normalizer = normalizer
+    return made
+
+
+class Custom:
+    def pre_tokenize(self, words):
+        words.split(lambda _, part: [part])
+
+
+@pytest.mark.parametrize(
+    ("reason", "pre_tokenizer"),
+    [
+        ("no pre_tokenizer", None),
+        ("Digits", pre_tokenizers.Digits()),
+        ("ByteLevel has no", pre_tokenizers.ByteLevel(use_regex=False)),
+        (
+            "Whitespace+Digits",
+            pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.Digits()]),
+        ),
+        ("Metaspace", pre_tokenizers.Metaspace(replacement="_")),
+        ("Metaspace", pre_tokenizers.Metaspace(split=False)),
+        (
+            "Metaspace",
+            pre_tokenizers.Sequence(
+                [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(prepend_scheme="first")]
+            ),
+        ),
+        (
+            "Split",
+            pre_tokenizers.Sequence(
+                [
+                    pre_tokenizers.Split(Regex(r"\p{L}+"), "isolated"),
+                    pre_tokenizers.ByteLevel(use_regex=False),
+                ]
+            ),
+        ),
+        ("JSON", pre_tokenizers.PreTokenizer.custom(Custom())),
+    ],
+)
+def test_other_pre_tokenizers_are_left_to_the_library_with_a_reason(reason, pre_tokenizer):
+    assert reason in served(tokenizer(pre_tokenizer))
+
+
+def test_other_normalizers_are_left_to_the_library_with_a_reason():
+    normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.NFKC()])
+    assert "NFKC" in served(tokenizer(pre_tokenizers.Whitespace(), normalizer))
+
+
+def test_a_sequence_of_one_is_that_one():
+    alone = pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer()])
+    assert served(tokenizer(alone)).split is served(tokenizer(pre_tokenizers.BertPreTokenizer())).split
+
+
+def test_the_environment_can_say_no(monkeypatch):
+    monkeypatch.setenv("TOKBENCH_NO_COMPILE", "1")
+    assert "TOKBENCH_NO_COMPILE" in served(tokenizer(pre_tokenizers.Whitespace()))
+
+
+def test_what_is_kept_is_made_once_and_anew_when_damaged(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert not is_kept("thing")
+    assert kept("thing", lambda: b"whole") == kept("thing", lambda: b"other") == b"whole"
+    path = cache_module.cache_folder() / "thing"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert kept("thing", lambda: b"again") == kept("thing", lambda: b"other") == b"again"
+    assert [each.name for each in path.parent.iterdir()] == ["thing"]
+
+
+def test_a_cache_that_cannot_be_written_costs_time_only(monkeypatch, tmp_path):
+    (tmp_path / "tokbench").write_text("a file where the folder should be")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert kept("thing", lambda: b"made") == b"made"
+
+
+COUNT = """
+import sys
+from tokenizers import Tokenizer, models, pre_tokenizers
+from tokbench.native.word_counter import count
+from tokbench.native.scanner import served
+tokenizer = Tokenizer(models.BPE())
+tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+told = []
+scanner = served(tokenizer)
+counts = count([["a b a", "c"]], scanner, progress=lambda stage, done, total=None: told.append(stage))
+assert counts.as_dict() == {"a": 1, "c": 1, "\\u0120a": 1, "\\u0120b": 1}, counts.as_dict()
+print("numba" in sys.modules, "compile" in told)
+"""
+
+
+def counting(cache: Path):
+    run = [sys.executable, "-c", COUNT]
+    done = subprocess.run(
+        run, env=os.environ | {"XDG_CACHE_HOME": str(cache)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_once_compiled_nothing_imports_numba():
+    from tokbench.native.compiler import loops
+
+    loops()
+    assert counting(cache_module.cache_folder().parent) == ["False", "False"]
+
+
+@pytest.mark.slow
+def test_the_first_run_compiles_and_says_so(tmp_path):
+    assert counting(tmp_path) == ["False", "True"]  # in a process of its own
+    assert counting(tmp_path) == ["False", "False"]

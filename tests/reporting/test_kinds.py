@@ -1,0 +1,279 @@
+"""Every kind of result that a command shows, saved as JSON, makes the page that the result itself makes."""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+import tokbench
+from tokbench.corpus.samples import shipped
+from tokbench.reporting.html import Section, page
+from tokbench.reporting.json_results import KINDS, PAGELESS, as_json, read, window_of
+from tokbench.reporting.text import plain
+
+SIZE = 300
+TEXT = "Tokenizers break in silence. 고장 👍🏽"
+HEAVY = {"demo"}  # a minute; the others take a second or two each
+
+
+def commands_kinds():
+    """The kinds that commands put, read from their source."""
+    found = set()
+    for path in (Path(tokbench.__file__).parent / "cli").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "put" and len(node.args) == 3:
+                found.add(ast.literal_eval(node.args[2]))
+    return found
+
+
+def test_every_kind_that_a_command_shows_has_a_page_or_a_reason_for_none():
+    assert commands_kinds() == set(KINDS) | set(PAGELESS)
+    assert not set(KINDS) & set(PAGELESS)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with two small corpora, a tokenizer for each of two algorithms, and two models."""
+    import torch
+    import transformers
+
+    from tokbench.pretrained.train import train_folder
+    from tokbench.recipes.presets import named
+
+    folder = tmp_path_factory.mktemp("kinds")
+    for name in ("english", "korean"):
+        lines = Path(shipped(f"{name}.txt")).read_text(encoding="utf-8").splitlines()[:40]
+        (folder / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for name in ("bpe", "wordpiece"):
+        recipe = named(name, {"vocab_size": str(SIZE)})
+        train_folder(recipe, [str(folder / "english.txt")], folder / name)
+    torch.manual_seed(0)
+    small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    bert = transformers.BertConfig(vocab_size=SIZE, max_position_embeddings=512, **small)
+    transformers.BertForMaskedLM(bert).save_pretrained(folder / "bert")
+    transformers.BertForSequenceClassification(bert).save_pretrained(folder / "classifier")
+    return folder
+
+
+def result_of(kind, place, into):
+    """A small real result of this kind, made as the command makes it."""
+    return MAKERS[kind](place, into)
+
+
+def checked(place, into):
+    from tokbench.checks.run import check
+
+    return check(str(place / "wordpiece"), str(place / "bert"), data=str(place / "korean.txt"))
+
+
+def compared(place, into):
+    from tokbench.analysis.compare import Ways, compare
+
+    tokenizers = [str(place / name) for name in ("bpe", "wordpiece")]
+    corpora = [str(place / f"{name}.txt") for name in ("english", "korean")]
+    return compare(tokenizers, corpora, parallels=corpora, ways=Ways(max_length=20))
+
+
+def shown_config(place, into):
+    from tokbench.model.model_config import show_config
+
+    return show_config(str(place / "bert"))
+
+
+def changed_config(place, into):
+    from tokbench.model.model_config import set_config
+
+    return set_config(str(place / "bert"), {"hidden_dropout_prob": "0.2"}, out=into / "set")
+
+
+def counted(place, into):
+    from tokbench.recipes.build import assemble
+    from tokbench.recipes.presets import named
+    from tokbench.training.counting.count_corpus import count_corpus
+
+    return count_corpus([str(place / "english.txt")], assemble(named("bpe", {})), into / "c.parquet")
+
+
+def whole_job(place, into):
+    from tokbench.finetuning.demo import demo
+
+    return demo(into / "demo")
+
+
+def encoded(place, into):
+    from tokbench.pretrained.encode import encode
+    from tokbench.pretrained.folder import load
+
+    return encode(load(place / "bpe"), TEXT)
+
+
+def encoded_corpus(place, into):
+    from tokbench.corpus.reading import open_corpus
+    from tokbench.pretrained.encode_corpus import encode_corpus
+    from tokbench.pretrained.folder import load
+
+    return encode_corpus(load(place / "bpe"), open_corpus([str(place / "english.txt")]), into / "ids.jsonl")
+
+
+def environment_here(place, into):
+    from tokbench.finetuning.environment import environment
+
+    return environment()
+
+
+def explained(place, into):
+    from tokbench.checks.run import explain
+
+    return explain("TB101")
+
+
+def grown(place, into):
+    from tokbench.adapt.grow import add_and_save
+
+    return add_and_save(
+        str(place / "wordpiece"),
+        into / "grown",
+        special=["[E1]"],
+        regular=["COVID"],
+        model=str(place / "bert"),
+    )
+
+
+def described(place, into):
+    from tokbench.pretrained.folder import load
+    from tokbench.pretrained.info import describe
+
+    return describe(load(place / "wordpiece"))
+
+
+def mended(place, into):
+    from tokbench.checks.fix import mend
+
+    return mend(str(place / "wordpiece"), output=into / "mended")
+
+
+def a_plan(place, **more):
+    from tokbench.finetuning.config import Plan, Reading
+
+    reading = Reading(max_train_rows=16)
+    words = {"model": str(place / "classifier"), "data": "sample", "epochs": 1, "device": "cpu"}
+    return Plan(**{**words, "reading": reading, **more})
+
+
+def trained_run(place, into):
+    from tokbench.finetuning.multi import Beside, carry
+
+    plan = a_plan(place, tokenizer=str(place / "bpe"), model="bert-tiny", output=str(into / "run"))
+    return carry(plan, Beside(baseline=str(place / "wordpiece")))
+
+
+def predicted(place, into):
+    from tokbench.finetuning.config import Reading
+    from tokbench.finetuning.predict import predict_with
+
+    table = into / "rows.csv"
+    table.write_text("sentence\nfine\ndull\n", encoding="utf-8")
+    from tokbench.finetuning.runner import finetune
+
+    finetune(a_plan(place, tokenizer=str(place / "wordpiece"), output=str(into / "run")))
+    plan = a_plan(place, data=str(table), reading=Reading(text_column="sentence"))
+    return predict_with(into / "run", plan, "", into=into / "answers")
+
+
+def proved(place, into):
+    from tokbench.finetuning.prove import prove
+
+    return prove(
+        a_plan(place, model="bert-tiny"),
+        str(place / "wordpiece"),
+        str(place / "bpe"),
+        tasks=["sst2"],
+        seeds=2,
+    )
+
+
+def same_or_not(place, into):
+    from tokbench.checks.same import same
+
+    return same(str(place / "bpe"), str(place / "wordpiece"), str(place / "korean.txt"))
+
+
+def traced(place, into, name="bpe"):
+    from tokbench.pretrained.folder import load
+    from tokbench.tracing.trace import follow
+
+    return follow(load(place / name).tokenizer, TEXT, name=name, span=(0, 10))
+
+
+def pair_traced(place, into):
+    from tokbench.pretrained.folder import load
+    from tokbench.tracing.trace import follow_pair
+
+    return follow_pair(load(place / "wordpiece").tokenizer, TEXT, "A second text.")
+
+
+def both_traced(place, into):
+    from tokbench.tracing.side_by_side import side_by_side
+
+    return side_by_side(traced(place, into), traced(place, into, "wordpiece"))
+
+
+def swept(place, into):
+    from tokbench.analysis.sweep import read_sizes, sweep
+    from tokbench.recipes.presets import named
+
+    return sweep(named("bpe", {}), [str(place / "english.txt")], read_sizes("280,320,400,500"))
+
+
+def trained(place, into):
+    from tokbench.pretrained.train import train_folder
+    from tokbench.recipes.presets import named
+
+    return train_folder(named("bpe", {"vocab_size": "300"}), [str(place / "korean.txt")], into / "tok")
+
+
+MAKERS = {
+    "checkup": checked,
+    "comparison": compared,
+    "config": shown_config,
+    "config-change": changed_config,
+    "counted": counted,
+    "demo": whole_job,
+    "encoded": encoded,
+    "encoded-corpus": encoded_corpus,
+    "environment": environment_here,
+    "explanation": explained,
+    "growth": grown,
+    "info": described,
+    "mending": mended,
+    "pair_trace": pair_traced,
+    "predictions": predicted,
+    "proof": proved,
+    "run": trained_run,
+    "sameness": same_or_not,
+    "side_by_side": both_traced,
+    "sweep": swept,
+    "trace": traced,
+    "trained": trained,
+}
+
+
+def pages_of(result, kind):
+    """What a window makes of a result, as words and as a page."""
+    parts = list(window_of(kind)(result))
+    assert parts
+    return [plain(part) for part in parts], page("t", [Section(kind, parts)])
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind in HEAVY else []) for kind in sorted(KINDS)]
+)
+def test_a_saved_result_makes_the_page_of_the_result_itself(kind, place, tmp_path):
+    result = result_of(kind, place, tmp_path)
+    file = tmp_path / "saved.json"
+    file.write_text(as_json(result, kind), encoding="utf-8")
+    read_kind, again = read(file)
+    assert read_kind == kind
+    assert json.loads(as_json(again, kind)) == json.loads(file.read_text(encoding="utf-8"))
+    assert pages_of(again, kind) == pages_of(result, kind)

@@ -1,0 +1,59 @@
+"""Both roads end in the same tokenizer; which one is taken, and why, is said."""
+
+from importlib.util import find_spec
+
+import pytest
+
+from tokbench.corpus.reading import open_corpus
+from tokbench.corpus.samples import shipped
+from tokbench.errors import AskedWrongly, RecipeProblem
+from tokbench.recipes.build import build, prepare
+from tokbench.recipes.presets import PRESETS, start
+from tokbench.training.engine import WORTH
+
+compiler = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
+LEARNED = [name for name, recipe in PRESETS.items() if recipe.algorithm in ("bpe", "wordpiece")]
+
+
+def corpus():
+    return open_corpus([shipped("english.txt"), shipped("korean.txt"), shipped("code.txt")])
+
+
+@compiler
+@pytest.mark.parametrize("name", LEARNED)
+def test_both_engines_give_the_same_bytes(name):
+    recipe = start(PRESETS[name].algorithm, name, {"vocab_size": "2500", "trainer.min_frequency": "2"})
+    compiled, library = (build(recipe, corpus(), engine=engine) for engine in ("compiled", "library"))
+    assert compiled.to_str() == library.to_str()
+
+
+@compiler
+def test_texts_with_line_feeds_inside_count_alike():
+    batches = [["one\ntwo  three\r\n", "\n\n  four"] * 9, ["five\u2028six"] * 9]
+    recipe = start("bpe", settings={"vocab_size": "280", "trainer.min_frequency": "0"})
+    compiled, library = (build(recipe, batches, engine=engine) for engine in ("compiled", "library"))
+    assert compiled.to_str() == library.to_str()
+
+
+def test_a_small_corpus_goes_by_the_library():
+    road = prepare(start("bpe"), size=1000).road
+    assert (road.engine, road.why) == ("library", "the corpus is small")
+
+
+def test_what_cannot_be_compiled_is_said(monkeypatch):
+    monkeypatch.setenv("TOKBENCH_NO_COMPILE", "1")
+    assert prepare(start("bpe"), size=WORTH).road.why == "TOKBENCH_NO_COMPILE is set"
+    with pytest.raises(AskedWrongly, match="TOKBENCH_NO_COMPILE"):
+        prepare(start("bpe"), "compiled")
+
+
+def test_unigram_has_one_road():
+    assert prepare(start("unigram")).road.engine == "library"
+    with pytest.raises(RecipeProblem, match="unigram"):
+        prepare(start("unigram"), "compiled")
+
+
+def test_an_unknown_engine_names_the_known():
+    with pytest.raises(AskedWrongly) as caught:
+        prepare(start("bpe"), "compield")
+    assert "compiled" in caught.value.fix

@@ -1,0 +1,409 @@
+"""A tokenizer and its model grown as one act, and saved together or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from tokenizers import Tokenizer
+
+from tokbench import __version__
+from tokbench.corpus.reading import open_corpus
+from tokbench.errors import AnswerIsNo, AskedWrongly, FileProblem, MissingExtra
+from tokbench.io.atomic import ensure_free, replacing
+from tokbench.io.quiet import quiet
+from tokbench.model.files import INDEX
+from tokbench.model.row_init import Start, start_of
+from tokbench.model.row_plan import RowPlan, plan_added
+from tokbench.pretrained.added_tokens import ANYHOW, Added, add_tokens, bare, highest_id, unknown_id
+from tokbench.pretrained.folder import TokenizerFolder, carried, load, save, tokenizer_text
+from tokbench.pretrained.retokenized import Changed, changed_words
+from tokbench.pretrained.special_tokens import special_tokens_of
+from tokbench.pretrained.token_lists import Matching
+from tokbench.pretrained.wrap import portable_config
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from tokbench.model.loading import Measure, Memory
+    from tokbench.model.resize import Proof, Resized
+
+
+def beyond(folder: TokenizerFolder, rows: int) -> tuple[TokenizerFolder, Added]:
+    """The tokenizer as it was when it fitted `rows` rows, and what was added to it since.
+
+    Added tokens are taken out again to see which pieces they were; a token of the model's own vocabulary
+    cannot be, so it has no pieces.
+    """
+    new = bare(folder)
+    tokens = highest_id(new) + 1
+    if not tokens:
+        raise FileProblem(f"{folder.name} has no tokens", fix=f"tokbench check {folder.name}")
+    special = special_tokens_of(new)
+    late = {
+        token: number for token, number in new.get_vocab(with_added_tokens=True).items() if number >= rows
+    }
+    late = dict(sorted(late.items(), key=lambda pair: pair[1]))
+    raw = _without(new, rows)
+    older = replace(folder, tokenizer=Tokenizer.from_str(json.dumps(raw)), raw=raw)
+    return older, Added(
+        tokenizer=new,
+        config=portable_config(folder, new),
+        special={token: number for token, number in late.items() if token in special},
+        regular={token: number for token, number in late.items() if token not in special},
+        existing={},
+        declared=(),
+        before=min(rows, tokens),
+        after=tokens,
+        holes_filled=0,
+        pieces=_pieces(older.tokenizer, list(late), rows, unknown_id(folder)),
+    )
+
+
+def _without(tokenizer: Tokenizer, rows: int) -> dict[str, Any]:
+    """tokenizer.json without the added tokens beyond the rows; without a template that names one of them."""
+    raw: dict[str, Any] = json.loads(tokenizer.to_str())
+    late = {entry["content"] for entry in raw["added_tokens"] if entry["id"] >= rows}
+    raw["added_tokens"] = [entry for entry in raw["added_tokens"] if entry["content"] not in late]
+    if any(json.dumps(token) in json.dumps(raw["post_processor"]) for token in late):
+        raw["post_processor"] = None
+    return raw
+
+
+def _pieces(
+    older: Tokenizer, tokens: list[str], rows: int, unknown: int | None
+) -> dict[str, tuple[int, ...]]:
+    encodings = older.encode_batch(tokens, add_special_tokens=False)
+    return {
+        token: tuple(number for number in encoding.ids if number != unknown and number < rows)
+        for token, encoding in zip(tokens, encodings, strict=True)
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Growth:
+    """A tokenizer with more tokens and, if there was one, the model that fits it.
+
+    `plan`, `resized` and `proof` are None without a model. `fresh` are weights that the model's file lacked
+    and that started anew; `dropped` those that its class does not take. `followed` are the ids in the
+    model's configs that went with a role, key → old and new. `changed` is what became of the words of a
+    sample. A `dry` run has a plan and no `resized`, no `proof`. `path` is where it was saved.
+    """
+
+    added: Added
+    tokenizer: TokenizerFolder = field(repr=False, metadata={"json": False})
+    model: str = ""
+    plan: RowPlan | None = None
+    memory: Memory | None = None
+    resized: Resized | None = None
+    proof: Proof | None = None
+    fresh: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    followed: dict[str, tuple[int, int]] = field(default_factory=dict)
+    changed: Changed | None = None
+    dry: bool = False
+    path: Path | None = None
+    grown_from: Path | None = field(default=None, repr=False, metadata={"json": False})
+    grown: PreTrainedModel | None = field(default=None, repr=False, metadata={"json": False})
+
+
+# generation_config.json is written by models that generate, and carried for a body saved without its head.
+NEIGHBOURS = (
+    "generation_config.json", "modules.json", "sentence_bert_config.json", "preprocessor_config.json",
+    "config_sentence_transformers.json", "processor_config.json", "LICENSE", "README.md",
+)  # fmt: skip
+ONE_FILE = "50GB"  # the library's own default
+LAYER = re.compile(r"\d+_[A-Z]\w*")  # sentence-transformers: 1_Pooling
+
+
+def save_grown(growth: Growth, out: Path, *, force: bool = False) -> None:
+    """Tokenizer, configs and weights (safetensors) land in `out` together, or nothing does."""
+    with replacing(out, force=force) as folder:
+        more = {**carried(growth.tokenizer), "tokbench.json": _record(growth)}
+        save(growth.added.tokenizer, growth.added.config, folder, more=more)
+        _verify_tokenizer(growth, folder)
+        if growth.grown is not None:
+            with quiet():
+                growth.grown.save_pretrained(folder, max_shard_size=_shard_size(growth.grown_from))
+            carry_neighbours(growth.grown_from, folder)
+            _verify_model(growth.grown, folder)
+            _verify_config(growth.grown, folder)
+
+
+def _record(growth: Growth) -> str:
+    """What was done, and the hash that ties this tokenizer to these weights."""
+    added, plan, resized = growth.added, growth.plan, growth.resized
+    facts = {
+        "schema": "tokbench/record/1",
+        "added": {"special": added.special, "regular": added.regular},
+        "ids": {"before": added.before, "after": added.after},
+        "rows": {"before": plan.rows_before, "after": plan.size} if plan else None,
+        "start": resized.initializer if resized else None,
+        "roles": {move.role: [move.before, move.token] for move in added.roles},
+        "tokenizer_json_sha256": hashlib.sha256(tokenizer_text(added.tokenizer).encode()).hexdigest(),
+        "versions": {"tokbench": __version__, "tokenizers": version("tokenizers")},
+    }
+    return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+
+
+def _verify_tokenizer(growth: Growth, folder: Path) -> None:
+    again = load(folder).tokenizer.get_vocab(with_added_tokens=True)
+    if again != growth.added.tokenizer.get_vocab(with_added_tokens=True):
+        raise AnswerIsNo("the tokenizer read back has other ids than the one written; nothing was saved")
+
+
+def _shard_size(model: Path | None) -> int | str:
+    """Weights that came in several files are written in files as large as their largest."""
+    if model is None or not (model / INDEX).exists():
+        return ONE_FILE
+    return max(file.stat().st_size for file in model.glob("*.safetensors"))
+
+
+def carry_neighbours(model: Path | None, folder: Path) -> None:
+    """Take along what belongs to the model and changes with no row: licence, pooling, generation."""
+    for entry in sorted(model.iterdir()) if model else ():
+        layer = entry.is_dir() and LAYER.fullmatch(entry.name)
+        if (layer or entry.name in NEIGHBOURS) and not (folder / entry.name).exists():
+            if layer:
+                shutil.copytree(entry, folder / entry.name)
+            else:
+                shutil.copyfile(entry, folder / entry.name)
+
+
+def _verify_model(model: PreTrainedModel, folder: Path) -> None:
+    """Every tensor on the disk is the one in memory, bit by bit."""
+    import torch
+    from safetensors import safe_open
+
+    weights = model.state_dict()
+    for file in sorted(folder.glob("*.safetensors")):
+        with safe_open(file, framework="pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118  no mapping, though it looks like one
+                if name in weights and not torch.equal(tensors.get_tensor(name), weights[name]):
+                    raise AnswerIsNo(f"{name} read back differs from what was written; nothing was saved")
+
+
+def _verify_config(model: PreTrainedModel, folder: Path) -> None:
+    """The saved config makes a model of these shapes: nothing will be started anew when it is loaded."""
+    from tokbench.model.loading import BROKEN, first_line, hollow
+
+    if not type(model).__module__.startswith("transformers."):
+        return  # code from the model's own folder was run once, on purpose; not again in a new place
+    try:
+        with quiet():
+            expected = hollow(folder).state_dict()
+    except BROKEN as error:
+        raise AnswerIsNo(
+            f"the config does not make a model any more: {first_line(error)}; nothing was saved"
+        ) from error
+    for name, weight in model.state_dict().items():
+        if name not in expected or expected[name].shape != weight.shape:
+            raise AnswerIsNo(f"the saved config has another shape for {name}; nothing was saved")
+
+
+__all__ = [
+    "Growth",
+    "RowChoices",
+    "add_and_save",
+    "ensure_torch",
+    "grow",
+    "planned",
+    "resize_and_save",
+    "save_grown",
+]
+
+
+class RowChoices(TypedDict, total=False):
+    """How the new rows are made, as keyword arguments of grow, planned and add_and_save.
+
+    `start` is the name of an initializer or copy=TOKEN; `descriptions` are token → words it is the mean
+    of; `shrink` lets spare rows go; `trust_remote_code` runs code in the model's folder.
+    """
+
+    start: str
+    descriptions: Mapping[str, str]
+    pad_to_multiple_of: int | None
+    shrink: bool
+    seed: int
+    trust_remote_code: bool
+
+
+def grow(
+    folder: TokenizerFolder, model: str | Path | None, added: Added, **choices: Unpack[RowChoices]
+) -> Growth:
+    """Give the model a row for every added token; nothing is written.
+
+    The result carries the proof: old rows bit-identical, and old texts with the same hidden states.
+    """
+    if model is None:
+        return Growth(added=added, tokenizer=folder)
+    ensure_torch()
+    from tokbench.adapt.config_ids import follow_roles
+    from tokbench.model.initializers import initializer
+    from tokbench.model.loading import load_model, measured, memory
+    from tokbench.model.resize import apply, compare, hidden_states, old_inputs
+
+    start, seed = _start(folder, added, choices), choices.get("seed", 0)
+    initializer(start.way)
+    loaded = load_model(model, seed=seed, trust_remote_code=choices.get("trust_remote_code", False))
+    measure = measured(loaded.model)
+    plan = _plan(folder, model, measure, added, choices)
+    inputs = [ids for ids in old_inputs(bare(folder), added.tokenizer) if max(ids) < measure.rows]
+    before = hidden_states(loaded.model, inputs)
+    followed = follow_roles(loaded.model, added.roles)
+    resized = apply(
+        loaded.model, plan, start=start.way, pieces=start.pieces, described=start.described, seed=seed
+    )
+    proof = compare(before, hidden_states(loaded.model, inputs))
+    if not proof.holds:
+        raise AnswerIsNo(
+            f"old texts give other hidden states after the growth, by {proof.largest_difference:.1e}"
+        )
+    return Growth(
+        added=added,
+        tokenizer=folder,
+        model=str(model),
+        plan=plan,
+        memory=memory(measure, plan),
+        resized=replace(resized, initializer=start.label),
+        proof=proof,
+        fresh=loaded.fresh,
+        dropped=loaded.dropped,
+        followed=followed,
+        grown=loaded.model,
+        grown_from=loaded.path,
+    )
+
+
+def planned(
+    folder: TokenizerFolder, model: str | Path | None, added: Added, **choices: Unpack[RowChoices]
+) -> Growth:
+    """What grow would do, from the model's config and the header of its weights; nothing is loaded."""
+    if model is None:
+        return Growth(added=added, tokenizer=folder, dry=True)
+    ensure_torch()
+    from tokbench.model.initializers import initializer
+    from tokbench.model.loading import memory, outlined
+
+    initializer(_start(folder, added, choices).way)
+    measure = outlined(model, trust_remote_code=choices.get("trust_remote_code", False))
+    plan = _plan(folder, model, measure, added, choices)
+    return Growth(
+        added=added, tokenizer=folder, model=str(model), plan=plan, memory=memory(measure, plan), dry=True
+    )
+
+
+def add_and_save(
+    tokenizer: str | Path,
+    out: Path | None,
+    *,
+    special: Sequence[str] = (),
+    regular: Sequence[str] = (),
+    matching: Mapping[str, Matching] | None = None,
+    otherwise: Matching = ANYHOW,
+    roles: Mapping[str, str] | None = None,
+    model: str | Path | None = None,
+    sample: str | Path | None = None,
+    force: bool = False,
+    **choices: Unpack[RowChoices],
+) -> Growth:
+    """Add tokens, grow the model if one is named, and save both to `out`, whole or not at all.
+
+    Without `out` it is a dry run: the plan, and nothing loaded or written. `sample` is a file of texts whose
+    words that now split differently are listed.
+    """
+    if out is not None:
+        ensure_free(out, force=force)
+    if model is not None:
+        ensure_torch()
+    folder = load(tokenizer)
+    added = add_tokens(
+        folder, special=special, regular=regular, matching=matching, otherwise=otherwise, roles=roles
+    )
+    growth = (planned if out is None else grow)(folder, model, added, **choices)
+    if sample is not None:
+        texts = open_corpus([sample])
+        growth = replace(growth, changed=changed_words(bare(folder), added.tokenizer, texts))
+    return growth if out is None else saved(growth, out, force=force)
+
+
+def resize_and_save(
+    model: str | Path,
+    tokenizer: str | Path,
+    out: Path | None,
+    *,
+    force: bool = False,
+    **choices: Unpack[RowChoices],
+) -> Growth:
+    """Give a model the rows for a tokenizer that is already right, and save both; a dry run without `out`."""
+    if out is not None:
+        ensure_free(out, force=force)
+    ensure_torch()
+    from tokbench.model.loading import outlined
+
+    folder = load(tokenizer)
+    rows = outlined(model, trust_remote_code=choices.get("trust_remote_code", False)).rows
+    older, added = beyond(folder, rows)
+    growth = (planned if out is None else grow)(older, model, added, **choices)
+    growth = replace(growth, tokenizer=folder)
+    return growth if out is None else saved(growth, out, force=force)
+
+
+def saved(growth: Growth, out: Path, *, force: bool) -> Growth:
+    """The same growth, written to `out`."""
+    save_grown(growth, out, force=force)
+    return replace(growth, path=Path(out))
+
+
+def ensure_torch() -> None:
+    """Say before any slow work that a model needs what is not installed."""
+    if find_spec("torch") is None:
+        raise MissingExtra("growing a model", "torch", extra="train")
+
+
+def _start(folder: TokenizerFolder, added: Added, choices: RowChoices) -> Start:
+    return start_of(
+        choices.get("start", "pieces"),
+        added,
+        bare(folder),
+        unknown=unknown_id(folder),
+        descriptions=choices.get("descriptions", {}),
+    )
+
+
+def _plan(
+    folder: TokenizerFolder, model: str | Path, measure: Measure, added: Added, choices: RowChoices
+) -> RowPlan:
+    _refuse_strangers(folder, model, measure.rows, added)
+    plan = plan_added(
+        measure.rows,
+        added.before,
+        {**added.special, **added.regular}.values(),
+        choices.get("pad_to_multiple_of"),
+        shrink=choices.get("shrink", False),
+    )
+    moved = {f"{move.role}_token_id" for move in added.roles}
+    for key, row in measure.ids.items():
+        if plan.size <= row < plan.rows_before and key not in moved:
+            raise AskedWrongly(
+                f"{key} of {model} is {row:,}, and with {plan.size:,} rows it would have none",
+                fix=f"tokbench config set {model} {key}=ID --in-place, or leave --shrink out",
+            )
+    return plan
+
+
+def _refuse_strangers(folder: TokenizerFolder, model: str | Path, rows: int, added: Added) -> None:
+    if added.before > rows:
+        raise AskedWrongly(
+            f"{model} has {rows:,} rows, but the ids of {folder.name} go up to {added.before - 1:,}: "
+            "they do not belong together",
+            fix=f"tokbench check {folder.name} {model}",
+        )

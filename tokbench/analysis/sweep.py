@@ -1,0 +1,325 @@
+"""One recipe in many vocabulary sizes, from as few trainings as it allows."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+from tokenizers.models import BPE, Model, WordPiece
+
+from tokbench.analysis.backends import OfTokenizers
+from tokbench.analysis.compare import Ways, Work, measure, short
+from tokbench.analysis.vocab_curve import Point, Recommendation, points, recommended
+from tokbench.corpus.reading import Corpus, CorpusFacts, open_corpus
+from tokbench.errors import AskedWrongly, FileProblem, RecipeProblem, did_you_mean
+from tokbench.io.atomic import ensure_free, replacing
+from tokbench.pretrained.train import save_trained
+from tokbench.progress import Progress, silent
+from tokbench.recipes.build import assemble, build
+from tokbench.recipes.recipe import Recipe
+from tokbench.recipes.validate import check_result
+from tokbench.training.bpe import Merges, cut
+from tokbench.training.engine import WORTH, Road
+
+MOST = 64  # sizes: more points show no more of a curve
+RANGE = re.compile(r"(\d+):(\d+):([x+])(\d+(?:\.\d+)?)")
+FIX = "write 2000:64000:x2 (each twice the last), 8000:32000:+8000, or 1000,2000,4000"
+
+
+def read_sizes(words: str) -> tuple[int, ...]:
+    """The sizes, in rising order, each once; AskedWrongly for words that say none.
+
+    >>> read_sizes("2000:16000:x2")
+    (2000, 4000, 8000, 16000)
+    >>> read_sizes("4_000, 1000")
+    (1000, 4000)
+    """
+    plain = words.replace("_", "").replace(" ", "")
+    found = RANGE.fullmatch(plain)
+    parts = [] if found else plain.split(",")
+    if not found and not all(part.isascii() and part.isdigit() for part in parts):
+        raise AskedWrongly(f"{words!r} says no sizes", fix=FIX)
+    sizes = _range(found) if found else iter(map(int, parts))
+    taken: set[int] = set()
+    for size in sizes:
+        taken.add(size)
+        if len(taken) > MOST:
+            raise AskedWrongly(f"{words!r} are more than {MOST} sizes", fix="take larger steps")
+    if 0 in taken or not taken:
+        raise AskedWrongly(f"{words!r} says no size above 0", fix=FIX)
+    return tuple(sorted(taken))
+
+
+def _range(found: re.Match[str]) -> Iterator[int]:
+    """From the first to the last, by factor or by step."""
+    size, last, step = float(found[1]), int(found[2]), float(found[4])
+    if (found[3] == "x" and step <= 1) or step <= 0:
+        raise AskedWrongly(f"{found[0]} never grows", fix=FIX)
+    while 0 < size <= last:
+        yield round(size)
+        size = size * step if found[3] == "x" else size + step
+
+
+ALL = "all"
+RECORD = "tokbench.sweep.json"  # also what lets --force replace the folder
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Which sizes to keep, or "all", and the folder that gets a folder of each."""
+
+    sizes: tuple[str, ...]
+    folder: Path
+    force: bool = False
+
+    def check(self, sizes: Sequence[int]) -> None:
+        """AskedWrongly for a size that is not swept; FileProblem when the folder may not be written."""
+        for word in self.sizes:
+            if word != ALL and word not in map(str, sizes):
+                raise AskedWrongly(
+                    f"{word} is none of the sizes", fix=did_you_mean(word, [ALL, *map(str, sizes)])
+                )
+        ensure_free(self.folder, force=self.force)
+
+    def chosen(self, size: int) -> bool:
+        """Whether this size is kept."""
+        return ALL in self.sizes or str(size) in self.sizes
+
+
+def keep(
+    tokenizers: Mapping[int, Tokenizer], recipe: Recipe, corpus: CorpusFacts, keeping: Keeping
+) -> tuple[Path, ...]:
+    """Save the chosen ones as training each would have; returns their folders.
+
+    RecipeProblem when one was too small to be trained.
+    """
+    for word in keeping.sizes:
+        if word != ALL and int(word) not in tokenizers:
+            raise RecipeProblem(
+                f"{word} is too small for the characters of these texts",
+                fix=f"keep {min(tokenizers)} or more",
+            )
+    chosen = {size: each for size, each in tokenizers.items() if keeping.chosen(size)}
+    with replacing(keeping.folder, force=keeping.force) as folder:
+        for size, tokenizer in chosen.items():
+            alone = replace(recipe, vocab_size=size)
+            save_trained(tokenizer, alone, corpus, folder / str(size), road=Road("compiled"))
+        facts = {"schema": "tokbench/sweep-folder/1", "sizes": sorted(chosen)}
+        (folder / RECORD).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    return tuple(keeping.folder / str(size) for size in chosen)
+
+
+def wanted(sizes: Sequence[str] | None, folder: Path | None, *, force: bool = False) -> Keeping | None:
+    """What these words ask to keep, or None; AskedWrongly for one without the other.
+
+    >>> wanted(["16_000"], Path("sizes")).sizes
+    ('16000',)
+    """
+    if sizes and folder:
+        return Keeping(tuple(size.replace("_", "").replace(",", "") for size in sizes), folder, force)
+    if sizes:
+        raise AskedWrongly("sizes that are kept need a folder", fix="name it: -o sizes")
+    if folder:
+        raise AskedWrongly(
+            "the folder gets the sizes that are kept, and none is", fix="say which: --keep all"
+        )
+    return None
+
+
+# Merges are learned one after the other, whatever size was asked for. Unigram drops pieces until the size is
+# reached, and estimates the others' scores anew on the way; words and characters train in no time.
+MODELS: Mapping[str, type[Model]] = {"bpe": BPE, "wordpiece": WordPiece}
+LEARNED = ("type", "vocab", "merges")  # of a model in tokenizer.json; the rest are its options
+
+
+class Cuttable:
+    """A trained tokenizer of which smaller ones are the beginning; read once, cut often."""
+
+    def __init__(self, tokenizer: Tokenizer, recipe: Recipe) -> None:
+        """RecipeProblem when a token was made by two merges: a tokenizer does not tell in which order."""
+        self._whole, self._recipe = tokenizer, recipe
+        data = json.loads(tokenizer.to_str())
+        model = data["model"]
+        options = ((name, value) for name, value in model.items() if name not in LEARNED)
+        self._options = {name: value for name, value in options if value is not None}
+        self._tokens = sorted(model["vocab"], key=model["vocab"].__getitem__)
+        self._merges = [(left, right) for left, right in model.get("merges", ())]
+        self._begun = self._of_merges() if recipe.algorithm == "bpe" else self._of_pieces()
+        model["vocab"] = {token: number for number, token in enumerate(recipe.tokens)}
+        model["merges"] = []
+        self._blank = json.dumps(data)  # all but what was learned
+
+    def at(self, size: int) -> Tokenizer:
+        """The tokenizer that the recipe makes of the same texts at this size; RecipeProblem if too small."""
+        if size >= len(self._tokens):
+            return self._whole
+        tokens = self._tokens[: max(self._begun, size)]
+        check_result(replace(self._recipe, vocab_size=size), len(tokens))
+        learned: dict[str, Any] = {"vocab": dict(zip(tokens, range(len(tokens)), strict=True))}
+        if self._recipe.algorithm == "bpe":
+            learned["merges"] = self._merges[: len(tokens) - self._begun]
+        tokenizer = Tokenizer.from_str(self._blank)
+        tokenizer.model = MODELS[self._recipe.algorithm](**learned, **self._options)
+        return tokenizer
+
+    def _of_merges(self) -> int:
+        """How many tokens there were before the first merge."""
+        whole = Merges(dict(zip(self._tokens, range(len(self._tokens)), strict=True)), self._merges)
+        prefix = self._options.get("continuing_subword_prefix", "")
+        return len(self._tokens) - len(cut(whole, len(self._tokens), continuing_subword_prefix=prefix).merges)
+
+    def _of_pieces(self) -> int:
+        """The same by the pieces alone: special tokens and single characters come before all merges."""
+        prefix, special = self._options["continuing_subword_prefix"], len(self._recipe.tokens)
+        letters = takewhile(lambda piece: len(piece.removeprefix(prefix)) <= 1, self._tokens[special:])
+        return special + sum(1 for _ in letters)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """The curve over vocabulary sizes, measured on `measured_on`.
+
+    trainings: how many there were; why: why there was more than one, "" otherwise. too_small: sizes that do
+    not hold the characters; beyond: sizes that the corpus has nothing to fill with. kept: folders written.
+    """
+
+    algorithm: str
+    corpus: CorpusFacts
+    measured_on: tuple[str, ...]
+    hidden: int
+    points: tuple[Point, ...]
+    recommendation: Recommendation | None
+    too_small: tuple[int, ...]
+    beyond: tuple[int, ...]
+    trainings: int
+    why: str
+    training_seconds: float
+    kept: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Tokenizers of one recipe by asked size; how many trainings they took, and why several."""
+
+    tokenizers: dict[int, Tokenizer]
+    too_small: tuple[int, ...]
+    trainings: int
+    why: str
+
+
+def sweep(
+    recipe: Recipe,
+    corpus: Sequence[str],
+    sizes: Sequence[int],
+    *,
+    held_out: Sequence[str] = (),
+    column: str | None = None,
+    hidden: int = 768,
+    keeping: Keeping | None = None,
+    progress: Progress = silent,
+) -> Swept:
+    """Train every size, measure each on the corpus, or on texts held out of it, and find the knee.
+
+    What can be known before reading is checked before: sizes, files, and where the kept ones go.
+    """
+    _check(recipe, sizes)
+    if keeping:
+        keeping.check(sizes)
+    texts = _opened(corpus, column, progress)
+    ground = _opened(held_out, column, progress) if held_out else texts
+    begun = time.perf_counter()
+    family = train(recipe, texts, sizes, progress=progress)
+    seconds = time.perf_counter() - begun
+    facts, kept = texts.facts, _distinct(family.tokenizers)
+    contenders = [OfTokenizers(f"{size:,}", each) for size, each in kept.items()]
+    size = (WORTH if ground.size is None else ground.size) * len(contenders)
+    work = Work(contenders, [None] * len(contenders), size, progress)
+    _, measured = measure(short(held_out or corpus, stems=True)[0], ground, work, Ways(column=column))
+    curve = points(list(kept), measured, hidden=hidden)
+    return Swept(
+        algorithm=recipe.algorithm,
+        corpus=facts,
+        measured_on=ground.facts.sources,
+        hidden=hidden,
+        points=curve,
+        recommendation=recommended(curve),
+        too_small=family.too_small,
+        beyond=tuple(size for size in family.tokenizers if size not in kept),
+        trainings=family.trainings,
+        why=family.why,
+        training_seconds=seconds,
+        kept=keep(family.tokenizers, recipe, facts, keeping) if keeping else (),
+    )
+
+
+def train(recipe: Recipe, corpus: Corpus, sizes: Sequence[int], *, progress: Progress = silent) -> Family:
+    """The tokenizer of each size, each as if it had been trained by itself."""
+    largest = max(sizes)
+    size = WORTH if corpus.size is None else corpus.size
+    if recipe.algorithm not in MODELS:
+        return _apart(
+            recipe, corpus, sizes, f"{recipe.algorithm} does not nest: each size learns anew", progress
+        )
+    whole = build(replace(recipe, vocab_size=largest), corpus, size=size, progress=progress)
+    try:
+        cuttable = Cuttable(whole, recipe)
+    except RecipeProblem as error:
+        return _apart(recipe, corpus, sizes, error.message, progress)
+    found, too_small = {}, []
+    for each in sorted(sizes):
+        try:
+            found[each] = cuttable.at(each)
+        except RecipeProblem:
+            too_small.append(each)
+    return Family(found, tuple(too_small), 1, "")
+
+
+def _apart(recipe: Recipe, corpus: Corpus, sizes: Sequence[int], why: str, progress: Progress) -> Family:
+    """Every size trained by itself; the largest first, for if that is too small, all are."""
+    size = WORTH if corpus.size is None else corpus.size
+    found, too_small = {}, []
+    for each in sorted(sizes, reverse=True):
+        try:
+            found[each] = build(replace(recipe, vocab_size=each), corpus, size=size, progress=progress)
+        except RecipeProblem:
+            if not found:
+                raise
+            too_small.append(each)
+    return Family(dict(sorted(found.items())), tuple(sorted(too_small)), len(sizes), why)
+
+
+def _check(recipe: Recipe, sizes: Sequence[int]) -> None:
+    """RecipeProblem for a recipe that is not sound, or a size that it can never have."""
+    assemble(replace(recipe, vocab_size=max(sizes)))
+    for size in sizes:
+        try:
+            assemble(replace(recipe, vocab_size=size))
+        except RecipeProblem as error:
+            raise RecipeProblem(error.message, fix=f"leave {size} out of --sizes") from error
+
+
+def _opened(paths: Sequence[str], column: str | None, progress: Progress) -> Corpus:
+    opened = open_corpus(paths, column=column, progress=progress)
+    if opened.size is None:
+        raise FileProblem(
+            "a sweep reads its corpus more than once, and stdin can be read only once",
+            fix="save it to a file and name the file",
+        )
+    return opened
+
+
+def _distinct(tokenizers: dict[int, Tokenizer]) -> dict[int, Tokenizer]:
+    """Without the sizes that reached no more than the size before: the corpus had nothing left to learn."""
+    kept: dict[int, Tokenizer] = {}
+    reached = 0
+    for size, tokenizer in tokenizers.items():
+        if tokenizer.get_vocab_size() > reached:
+            kept[size], reached = tokenizer, tokenizer.get_vocab_size()
+    return kept

@@ -1,0 +1,365 @@
+"""What check looks at: a tokenizer with its files, and what the files of its model say."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from logging import ERROR, WARNING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tokenizers import AddedToken, Tokenizer, decoders
+
+from tokbench.checks.model_files import CONFIG, EMBEDDINGS, HEADS, ModelFiles, read_model
+from tokbench.checks.safetensors_files import Tensor, read_header
+from tokbench.errors import FileProblem
+from tokbench.io.json_files import read_object
+from tokbench.io.library_errors import translated
+from tokbench.pretrained.folder import load
+from tokbench.pretrained.special_tokens import extra_of, roles_of, special_tokens_of
+
+if TYPE_CHECKING:
+    from tokbench.checks.running_model import Running
+
+ADAPTER, TENSORS = "adapter_config.json", "adapter_model.safetensors"
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """An adapter as its files tell it; `problem` is what is wrong with its weights, "" when nothing is."""
+
+    name: str
+    folder: Path
+    config: Mapping[str, Any]
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    problem: str = ""
+
+    @property
+    def base(self) -> str:
+        """The model it was trained on, by folder or name on the hub; "" when it does not say."""
+        return str(self.config.get("base_model_name_or_path") or "")
+
+    @property
+    def whole(self) -> tuple[str, ...]:
+        """The modules it is to keep as a whole, beside the adapted ones."""
+        named = self.config.get("modules_to_save")
+        return tuple(map(str, named)) if isinstance(named, list) else ()
+
+    @property
+    def rows(self) -> Mapping[str, int]:
+        """Name → rows of the matrices over the vocabulary that it brings whole."""
+        ends = tuple(f".{end}" for end in (*EMBEDDINGS, *HEADS))
+        return {
+            name: tensor.shape[0]
+            for name, tensor in self.tensors.items()
+            if f".{_plain(name)}".endswith(ends) and len(tensor.shape) == 2
+        }
+
+    def needed(self, size: int) -> int:
+        """The rows its base must have: what it brings, or `size` where it trained single rows; else 0."""
+        single = size if self.config.get("trainable_token_indices") else 0
+        return max([single, *self.rows.values()])
+
+
+def read_adapter(folder: Path, name: str) -> Adapter:
+    """The adapter in a folder that has an adapter_config.json; of its weights the header only."""
+    config = dict(read_object(folder / ADAPTER))
+    if not (folder / TENSORS).exists():
+        pickled = " (only adapter_model.bin, a pickle)" if (folder / "adapter_model.bin").exists() else ""
+        return Adapter(name, folder, config, problem=f"there is no {TENSORS}{pickled}")
+    try:
+        return Adapter(name, folder, config, read_header(folder / TENSORS))
+    except FileProblem as error:
+        return Adapter(name, folder, config, problem=error.message)
+
+
+def _plain(name: str) -> str:
+    """A tensor's name without what PEFT puts into it.
+
+    >>> _plain("base_model.model.model.embed_tokens.modules_to_save.default.weight")
+    'base_model.model.model.embed_tokens.weight'
+    """
+    for inside in (".modules_to_save.default", ".modules_to_save", ".base_layer"):
+        name = name.replace(inside, "")
+    return name
+
+
+SILENCE = "TRANSFORMERS_VERBOSITY"
+
+
+@dataclass(frozen=True)
+class Reloaded:
+    """The tokenizer of transformers, or the problem that it had with the folder."""
+
+    tokenizer: Any = None
+    problem: str = ""
+
+    def ids(self, text: str, pair: str | None = None) -> list[int]:
+        """The ids of a text as a user of transformers gets them."""
+        with _quiet():
+            return list(self.tokenizer(text, pair)["input_ids"])
+
+
+def reload(folder: Path) -> Reloaded:
+    """AutoTokenizer on the folder; imports transformers, which takes 2 to 3 seconds the first time."""
+    with _quiet():
+        from transformers import AutoTokenizer
+
+        try:
+            with translated(folder.name):
+                found = AutoTokenizer.from_pretrained(
+                    str(folder), local_files_only=True, trust_remote_code=False
+                )
+            return Reloaded(found)
+        except FileProblem as error:
+            return Reloaded(problem=in_words(error.__cause__ or error))
+        except Exception as error:  # a damaged folder raises whatever its damage leads to
+            return Reloaded(problem=in_words(error))
+
+
+def in_words(error: BaseException) -> str:
+    """The kind of an error and its message on one line of at most 160 characters."""
+    words = " ".join(f"{type(error).__name__}: {error}".split())
+    return words if len(words) <= 160 else words[:159] + "…"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No word from transformers, not even on its first import without torch; afterwards as before."""
+    before = os.environ.get(SILENCE)
+    os.environ[SILENCE] = "error"
+    try:
+        from transformers.utils import logging
+    finally:
+        os.environ.pop(SILENCE) if before is None else os.environ.update({SILENCE: before})
+    level = logging.get_verbosity()
+    logging.set_verbosity(ERROR)
+    try:
+        with warnings.catch_warnings(action="ignore"), _no_stdout():
+            yield
+    finally:
+        logging.set_verbosity(WARNING if before is None and level == ERROR else level)
+
+
+@contextmanager
+def _no_stdout() -> Iterator[None]:
+    """Nothing on file descriptor 1, which is for results: the Rust library prints there what it ignores."""
+    try:
+        before = os.dup(1)
+    except OSError:  # no stdout at all
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        os.dup2(before, 1)
+        os.close(before)
+        os.close(nowhere)
+
+
+GENERIC = ("PreTrainedTokenizerFast", "TokenizersBackend")  # one class under two names
+LISTS = {"normalizer": "normalizers", "pre_tokenizer": "pretokenizers"}
+LISTS |= {"post_processor": "processors", "decoder": "decoders"}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Everything a rule may look at. `raw` is tokenizer.json, `config` tokenizer_config.json ({} if absent).
+
+    `tokenizer` neither truncates nor pads, whatever `raw` says. `folder` is None when one file was given.
+    """
+
+    name: str
+    folder: Path | None
+    tokenizer: Tokenizer
+    raw: Mapping[str, Any]
+    config: Mapping[str, Any]
+    side_files: Mapping[
+        str, Mapping[str, Any]
+    ]  # special_tokens_map.json and added_tokens.json, as far as there
+    model: ModelFiles | None = None
+    adapter: Adapter | None = None  # then `model` is its base, if that is on this disk
+
+    @property
+    def word(self) -> str:
+        """The name as a word of a command line."""
+        return shlex.quote(self.name)
+
+    @cached_property
+    def vocabulary(self) -> dict[str, int]:
+        """Token → id, of the model and added, as the library has loaded them."""
+        return self.tokenizer.get_vocab(with_added_tokens=True)
+
+    @cached_property
+    def size(self) -> int:
+        """Highest id + 1: the rows that an embedding must have."""
+        return max(self.vocabulary.values(), default=-1) + 1
+
+    @cached_property
+    def roles(self) -> dict[str, str]:
+        """Role → token as the files declare them, which is what transformers sees; nothing is guessed."""
+        return roles_of(self.config) | roles_of(self.side_files.get("special_tokens_map.json", {}))
+
+    @cached_property
+    def specials(self) -> dict[str, str]:
+        """Token → what it is ("pad", "special"), all that a role, the config or the tokenizer declares."""
+        plain = [*special_tokens_of(self.tokenizer), *extra_of(self.config)]
+        return dict.fromkeys(plain, "special") | {token: role for role, token in self.roles.items()}
+
+    @cached_property
+    def added(self) -> dict[int, AddedToken]:
+        """Id → added token, special or not."""
+        return self.tokenizer.get_added_tokens_decoder()
+
+    @property
+    def kind(self) -> str:
+        """The model block: BPE, WordPiece, Unigram, WordLevel; "" when tokenizer.json does not say."""
+        return str(self.raw.get("model", {}).get("type") or "")
+
+    @property
+    def unknown(self) -> str | None:
+        """The token that the model block gives for what it does not know."""
+        model = self.raw.get("model", {})
+        at, pieces = model.get("unk_id"), model.get("vocab")
+        if isinstance(at, int) and isinstance(pieces, list):
+            return str(pieces[at][0]) if at < len(pieces) else None
+        return model.get("unk_token") or None
+
+    @property
+    def is_generic(self) -> bool:
+        """Whether transformers takes tokenizer.json as it is, and knows roles by the config only."""
+        return self.config.get("tokenizer_class") in GENERIC
+
+    def blocks(self, place: str) -> list[Mapping[str, Any]]:
+        """The blocks of `place`, such as "normalizer", in order and without their Sequences."""
+        return _flat(self.raw.get(place), LISTS[place])
+
+    def has(self, place: str, kind: str) -> bool:
+        """Whether a block of this kind stands in this place."""
+        return any(block.get("type") == kind for block in self.blocks(place))
+
+    def id_of(self, role: str) -> int | None:
+        """The id of the token with this role, if it is declared and in the vocabulary."""
+        token = self.roles.get(role)
+        return None if token is None else self.vocabulary.get(token)
+
+    @cached_property
+    def reloaded(self) -> Reloaded:
+        """What transformers makes of the folder."""
+        assert self.folder is not None
+        return reload(self.folder)
+
+    @cached_property
+    def running(self) -> Running:
+        """The model, loaded; imports torch."""
+        from tokbench.checks.running_model import run
+
+        assert self.model is not None
+        assert self.model.folder is not None
+        return run(self.model.folder, self.config, self.id_of("pad"))
+
+
+def look_at(tokenizer: str | Path, model: str | Path | None = None) -> Subject:
+    """Read the files of a tokenizer, and of its model: the one named, or the one in the same folder."""
+    loaded = load(tokenizer)
+    loaded.tokenizer.no_truncation()
+    loaded.tokenizer.no_padding()
+    folder = loaded.path if loaded.path.is_dir() else None
+    if model is None and folder is not None and (folder / CONFIG).exists():
+        model = folder
+    adapter = _adapter(model if model is not None else folder)
+    if adapter is not None and not (adapter.folder / CONFIG).exists():
+        model = _on_this_disk(adapter.base)
+    found = None if model is None else read_model(model)
+    names = ("special_tokens_map.json", "added_tokens.json")
+    sides = {name: dict(read_object(folder / name)) for name in names if folder and (folder / name).exists()}
+    return Subject(loaded.name, folder, loaded.tokenizer, loaded.raw, loaded.config, sides, found, adapter)
+
+
+def _adapter(place: str | Path | None) -> Adapter | None:
+    """The adapter in a folder, if there is one."""
+    path = None if place is None else Path(place).expanduser()
+    return read_adapter(path, str(place)) if path is not None and (path / ADAPTER).is_file() else None
+
+
+def _on_this_disk(base: str) -> str | None:
+    """The folder of an adapter's base; None where it is a hub's name: a file does not send us there."""
+    return base if base and (Path(base).expanduser() / CONFIG).is_file() else None
+
+
+def _flat(block: object, inner: str) -> list[Mapping[str, Any]]:
+    if not isinstance(block, Mapping):
+        return []
+    if block.get("type") != "Sequence":
+        return [block]
+    parts = block.get(inner)
+    return [each for part in (parts if isinstance(parts, list) else ()) for each in _flat(part, inner)]
+
+
+def known_part(subject: Subject, text: str) -> str:
+    """The text, or as many of its words as are known."""
+    if not unknowns(subject, text)[0]:
+        return text
+    return " ".join(word for word in text.split() if not unknowns(subject, word)[0])
+
+
+def unknowns(subject: Subject, text: str) -> tuple[int, int]:
+    """How many tokens of a text are unknown, of how many."""
+    ids = subject.tokenizer.encode(text, add_special_tokens=False).ids
+    unknown = subject.vocabulary.get(subject.unknown or "")
+    return sum(number == unknown for number in ids), len(ids)
+
+
+def there_and_back(subject: Subject, text: str) -> str:
+    """What decoding gives of a text's ids, without special tokens."""
+    return subject.tokenizer.decode(subject.tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def normalized(subject: Subject, text: str) -> str:
+    """What the normalizer makes of a text; byte letters and ▁ are read back."""
+    normalizer = subject.tokenizer.normalizer
+    if normalizer is None:
+        return text
+    after = normalizer.normalize_str(text)
+    return decoders.ByteLevel().decode([after]) if subject.has("normalizer", "ByteLevel") else after
+
+
+def plain_decoder(subject: Subject) -> dict[str, object] | None:
+    """The decoder that undoes pre-tokenizer and model, as tokenizer.json writes it; None if unsure."""
+    model = subject.raw.get("model", {})
+    if subject.has("pre_tokenizer", "ByteLevel") or subject.has("normalizer", "ByteLevel"):
+        return {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
+    if subject.kind == "WordPiece":
+        prefix = model.get("continuing_subword_prefix") or "##"
+        return {"type": "WordPiece", "prefix": prefix, "cleanup": False}
+    spaces = [block for block in subject.blocks("pre_tokenizer") if block.get("type") == "Metaspace"]
+    if spaces:
+        metaspace = {key: spaces[-1].get(key) for key in ("type", "replacement", "prepend_scheme", "split")}
+        bytewise = [{"type": "ByteFallback"}, metaspace, {"type": "Fuse"}]
+        return {"type": "Sequence", "decoders": bytewise} if model.get("byte_fallback") else metaspace
+    if model.get("end_of_word_suffix"):
+        return {"type": "BPEDecoder", "suffix": model["end_of_word_suffix"]}
+    return None
+
+
+# Nothing here that a decoder's clean-up rewrites ("do not" becomes "don't"), and no special token.
+SAMPLES: dict[str, str] = {
+    "English": "The quick brown fox jumps over the lazy dog, twice.",
+    "numbers": "In 2024 it cost 1234.50 (about 7%).",
+    "accents": "Café naïve, Straße, œuvre, año, Zażółć.",
+    "Korean": "한국어 문장을 자연스럽게 읽습니다.",
+    "Chinese": "我喜欢读书。",
+    "Japanese": "日本語のテキストです。",
+    "Russian": "Быстрая лиса",
+    "Arabic": "لغة عربية",
+    "emoji": "ok 🙂 👩‍💻 🇰🇷",
+    "code": "def f(x):\n    return x[0] + 1  # ok",
+    "white space": " two  spaces\tand a tab ",
+}

@@ -1,0 +1,302 @@
+"""What a file of texts shows of a tokenizer: read once, in bounded memory, counted by script."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from tokenizers import Encoding
+
+from tokbench.checks.context import Subject, normalized
+from tokbench.checks.data_result import Cause, ScriptCount, Survey
+from tokbench.checks.model_files import whole
+from tokbench.checks.rules.limits import NO_LIMIT
+from tokbench.corpus.reading import open_corpus
+from tokbench.corpus.records import TABLES, records
+from tokbench.corpus.sources import Source, find_sources
+from tokbench.errors import DataProblem
+from tokbench.io.library_errors import translated
+from tokbench.progress import Progress, silent
+
+JAPANESE = {"Hiragana", "Katakana", "Katakana-Hiragana", "Halfwidth"}
+OTHERS = {"N": "digits", "P": "punctuation", "S": "symbols and emoji", "Z": "white space", "C": "control"}
+
+
+@lru_cache(maxsize=100_000)
+def script_of(character: str) -> str:
+    """The script of a letter, or what else the character is.
+
+    >>> [script_of(each) for each in "aж한漢の7🙂"]
+    ['Latin', 'Cyrillic', 'Hangul', 'Chinese', 'Kana', 'digits', 'symbols and emoji']
+    """
+    category = unicodedata.category(character)
+    if character in "\u200d\ufe0f\ufe0e":  # what joins and styles emoji
+        return OTHERS["S"]
+    if character.isspace():
+        return OTHERS["Z"]
+    if category[0] in OTHERS:
+        return OTHERS[category[0]]
+    first = unicodedata.name(character, "OTHER").split()[0].capitalize()
+    if first == "Cjk":
+        return "Chinese"
+    return "Kana" if first in JAPANESE else "marks" if first == "Combining" else first
+
+
+def script_of_word(word: str) -> str:
+    """The script of a word's first letter, or of its first character when it has none.
+
+    >>> script_of_word("«да»"), script_of_word("2024")
+    ('Cyrillic', 'digits')
+    """
+    return script_of(next((each for each in word if each.isalpha()), word[0]))
+
+
+MOST_EXAMPLES = 5
+
+
+def causes(subject: Subject, unknown: Mapping[str, int]) -> tuple[Cause, ...]:
+    """The reasons why these pieces of text are unknown, the most frequent first."""
+    grouped: dict[str, Counter[str]] = {}
+    for text, count in unknown.items():
+        reason, shown = why_unknown(subject, text)
+        grouped.setdefault(reason, Counter())[shown] += count
+    found = [
+        Cause(reason, texts.total(), tuple(text for text, _ in texts.most_common(MOST_EXAMPLES)))
+        for reason, texts in grouped.items()
+    ]
+    return tuple(sorted(found, key=lambda cause: (-cause.tokens, cause.reason)))
+
+
+def why_unknown(subject: Subject, text: str) -> tuple[str, str]:
+    """The reason, and what to show of it: the character, or the word."""
+    word = normalized(subject, text).strip()
+    longest = subject.raw.get("model", {}).get("max_input_chars_per_word")
+    if subject.kind == "WordPiece" and longest and len(word) > longest:
+        return f"longer than {longest} characters", word
+    if subject.has("pre_tokenizer", "ByteLevel") and subject.kind in ("WordPiece", "WordLevel"):
+        return f"the blocks do not fit: ByteLevel before {subject.kind}", word
+    if subject.kind == "WordLevel" and len(word) > 1:
+        return "a word that is not in the vocabulary", word
+    missing = list(_missing(subject, word))
+    if not missing:
+        return "known letters that no pieces put together", word
+    if missing[0].startswith("##"):
+        return "a letter is known only at the start of a word, not inside one", missing[0]
+    if subject.kind == "WordPiece" and len(missing) < len(word):
+        what = script_of(missing[0])
+        return f"one unknown character ({what}) makes the whole word unknown", missing[0]
+    return f"{script_of(missing[0])}: characters that are not in the vocabulary", missing[0]
+
+
+def _missing(subject: Subject, word: str) -> Iterator[str]:
+    """The characters that have no piece at all; failing these, the ##c that have none."""
+    prefix = subject.raw.get("model", {}).get("continuing_subword_prefix") or ""
+    inside = [each for at, each in enumerate(word) if at and f"{prefix}{each}" not in subject.vocabulary]
+    absent = [each for each in word if each not in subject.vocabulary
+              and (not prefix or f"{prefix}{each}" not in subject.vocabulary)]  # fmt: skip
+    yield from absent or (f"{prefix}{each}" for each in inside)
+
+
+COLUMNS = ("label", "labels", "gold_label", "ner_tags", "tags", "class", "category", "target")
+MOST = 1_000  # different labels; a column with more holds something else
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels as written and how often, commonest first; `names` by class id, where the file has them."""
+
+    column: str = ""
+    counts: tuple[tuple[str, int], ...] = ()
+    names: tuple[str, ...] = ()
+
+
+def labels_of(data: str) -> Labels:
+    """The labels in the files of `data`; none when it is plain text or has no column called like one."""
+    counts, column, names = Counter[str](), "", tuple[str, ...]()
+    for source in find_sources([data]):
+        if source.format not in TABLES or source.path is None:
+            return Labels()
+        try:
+            for _, row in records(source):
+                column = column or next((each for each in COLUMNS if each in row), "")
+                if not column or len(counts) > MOST:
+                    return Labels()
+                value = row.get(column)
+                counts.update(map(_word, value if isinstance(value, list) else [value]))
+        except DataProblem:  # items that are no objects have no columns
+            return Labels()
+        names = names or (_own_names(source, column) if source.format == "parquet" else ())
+    counts.pop("", None)
+    return Labels(column, tuple(counts.most_common()), names)
+
+
+def _word(value: object) -> str:
+    """A label as one word; "" for none, and true and false as JSON has them."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value).strip()
+
+
+def _own_names(source: Source, column: str) -> tuple[str, ...]:
+    """The names that a parquet file of the datasets library gives its class ids."""
+    import pyarrow.parquet as parquet
+
+    metadata: Mapping[bytes, bytes] = parquet.read_schema(source.path).metadata or {}
+    try:
+        feature: Any = json.loads(metadata[b"huggingface"])["info"]["features"][column]
+    except (KeyError, TypeError, ValueError):
+        return ()
+    inner = feature.get("feature", feature) if isinstance(feature, dict) else {}
+    named = inner.get("names") if isinstance(inner, dict) else None
+    return tuple(map(str, named)) if isinstance(named, list) else ()
+
+
+MOST_UNKNOWN = 50_000  # distinct unknown pieces that are kept to find their causes
+MOST_KOREAN = 500  # texts with Hangul that are put through the normalizer
+MOST_INVISIBLE = 500  # distinct words without a letter, a digit or a sign
+
+
+def survey(subject: Subject, data: str, *, sample: int | None = None, progress: Progress = silent) -> Survey:
+    """Put the texts of a file, or `sample` of them drawn by chance (always the same), through a tokenizer."""
+    batches: Iterable[list[str]] = open_corpus([data], progress=progress)
+    if sample is not None:
+        batches = _parts(drawn((text for batch in batches for text in batch), sample))
+    counts = _Counts(subject)
+    with translated(subject.name):
+        for batch in batches:
+            counts.take(batch)
+        found = counts.survey(data)
+    labels = labels_of(data)
+    return dataclasses.replace(
+        found, label_column=labels.column, labels=labels.counts, label_names=labels.names
+    )
+
+
+def drawn(texts: Iterable[str], number: int) -> list[str]:
+    """So many of the texts, each with the same chance, in the order they come (Vitter 1985, algorithm R).
+
+    >>> drawn("abc", 5), len(drawn(map(str, range(1000)), 5))
+    (['a', 'b', 'c'], 5)
+    """
+    chance, kept = random.Random(0), list[tuple[int, str]]()
+    for at, text in enumerate(texts):
+        if at < number:
+            kept.append((at, text))
+        elif (place := chance.randrange(at + 1)) < number:
+            kept[place] = (at, text)
+    return [text for _, text in sorted(kept)]
+
+
+def _parts(texts: Sequence[str], size: int = 1_000) -> Iterator[list[str]]:
+    for at in range(0, len(texts), size):
+        yield list(texts[at : at + size])
+
+
+@dataclass
+class _Counts:
+    """The sums so far."""
+
+    subject: Subject
+    texts: int = 0
+    characters: Counter[str] = field(default_factory=Counter)
+    words: Counter[str] = field(default_factory=Counter)
+    tokens: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+    pieces: Counter[str] = field(default_factory=Counter)  # the texts of unknown tokens
+    decomposed: list[int] = field(default_factory=lambda: [0, 0, 0])
+    korean: list[int] = field(default_factory=lambda: [0, 0])
+    ids: set[int] = field(default_factory=set)
+    too_long: int = 0
+    longest: int = 0
+    invisible: set[str] = field(default_factory=set)
+
+    def take(self, batch: list[str]) -> None:
+        """Count a batch of texts."""
+        self.texts += len(batch)
+        unknown = self.subject.vocabulary.get(self.subject.unknown or "", -1)
+        encodings = self.subject.tokenizer.encode_batch(batch, add_special_tokens=False)
+        around = self.subject.tokenizer.num_special_tokens_to_add(False)
+        limit = (whole(self.subject.config.get("model_max_length")) or NO_LIMIT) - around
+        for text, encoding in zip(batch, encodings, strict=True):
+            self._text(text)
+            self._tokens(text, encoding, unknown)
+            self.longest = max(self.longest, len(encoding.ids) + around)
+            self.too_long += len(encoding.ids) > limit
+        self._forms(batch, [len(encoding.ids) for encoding in encodings])
+
+    def _text(self, text: str) -> None:
+        self.characters.update(text)
+        words = text.split()
+        self.words.update(map(script_of_word, words))
+        if len(self.invisible) < MOST_INVISIBLE and not text.isascii():
+            self.invisible.update(word for word in words if not word.isprintable() and _is_invisible(word))
+
+    def _tokens(self, text: str, encoding: Encoding, unknown: int) -> None:
+        ids, offsets = encoding.ids, encoding.offsets
+        self.ids.update(ids)
+        self.tokens.update(script_of(text[end - 1]) for _, end in offsets if end)
+        if unknown in ids:
+            for number, (start, end) in zip(ids, offsets, strict=True):
+                if number == unknown and end:
+                    piece = text[start:end]
+                    self.unknown[script_of(text[end - 1])] += 1
+                    if len(self.pieces) < MOST_UNKNOWN or piece in self.pieces:
+                        self.pieces[piece] += 1
+
+    def _forms(self, batch: list[str], sizes: list[int]) -> None:
+        apart = [at for at, text in enumerate(batch) if not unicodedata.is_normalized("NFC", text)]
+        composed = [unicodedata.normalize("NFC", batch[at]) for at in apart]
+        encodings = self.subject.tokenizer.encode_batch_fast(composed, add_special_tokens=False)
+        own, nfc = sum(sizes[at] for at in apart), sum(len(encoding.ids) for encoding in encodings)
+        self.decomposed = [sum(pair) for pair in zip(self.decomposed, (len(apart), own, nfc), strict=True)]
+        for text in batch:
+            if self.korean[0] >= MOST_KOREAN:
+                return
+            if not text.isascii() and any("가" <= letter <= "힣" for letter in text):
+                after = normalized(self.subject, text)
+                self.korean[0] += 1
+                self.korean[1] += any("\u1100" <= letter <= "\u11ff" for letter in after)
+
+    def survey(self, name: str) -> Survey:
+        """The sums as they stand."""
+        characters = Counter[str]()
+        for character, count in self.characters.items():
+            characters[script_of(character)] += count
+        return Survey(
+            name=name,
+            texts=self.texts,
+            characters=self.characters.total(),
+            words=self.words.total(),
+            tokens=self.tokens.total(),
+            unknown=self.unknown.total(),
+            scripts=tuple(self._scripts(characters)),
+            causes=causes(self.subject, self.pieces),
+            decomposed=self.decomposed[0],
+            decomposed_tokens=self.decomposed[1],
+            composed_tokens=self.decomposed[2],
+            korean=self.korean[0],
+            taken_apart=self.korean[1],
+            used=len(self.ids),
+            size=len(self.subject.vocabulary),
+            too_long=self.too_long,
+            longest=self.longest,
+            invisible=tuple(sorted(word for word in self.invisible if not self._ids(word))),
+        )
+
+    def _scripts(self, characters: Counter[str]) -> Iterator[ScriptCount]:
+        for script, count in characters.most_common():
+            yield ScriptCount(script, count, self.words[script], self.tokens[script], self.unknown[script])
+
+    def _ids(self, word: str) -> list[int]:
+        return self.subject.tokenizer.encode([word], is_pretokenized=True, add_special_tokens=False).ids
+
+
+def _is_invisible(word: str) -> bool:
+    return all(unicodedata.category(each)[0] in "CM" for each in word)

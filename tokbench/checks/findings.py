@@ -1,0 +1,151 @@
+"""What check says: findings, a checkup of them, and the explanation of a rule."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tokbench.checks.data_result import Survey
+
+SEVERITIES = ("error", "warning", "note")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it should be.
+
+    error: training or inference breaks, or is silently wrong; warning: likely trouble; note: worth knowing.
+    `evidence` is one line of ids and texts that show it; `fix` is a command, or what exactly to do.
+    """
+
+    code: str
+    severity: str
+    message: str
+    evidence: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """All findings about a tokenizer and its model, in the order of their codes.
+
+    `model` is "" when there was none; `checked` are the codes of the rules that looked; `skipped` says of
+    the others why they did not. `survey` is what a file of texts showed, if one was given. `adapter` is the
+    adapter that was found, and `model` then its base.
+    """
+
+    tokenizer: str
+    model: str
+    findings: tuple[Finding, ...]
+    checked: tuple[str, ...]
+    skipped: Mapping[str, str]
+    survey: Survey | None = None
+    adapter: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing found is an error."""
+        return not self.fails("error")
+
+    def fails(self, severity: str) -> bool:
+        """Whether something found is as bad as this, or worse."""
+        bad = SEVERITIES[: SEVERITIES.index(severity) + 1]
+        return any(finding.severity in bad for finding in self.findings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """One rule in words: what should be true, how bad it can be when it is not, and why.
+
+    `needs` says what the rule must have beside the tokenizer; "" when nothing.
+    """
+
+    code: str
+    title: str
+    severity: str
+    needs: str
+    cause: str
+    example: str
+    source: str
+
+
+WIDTH = 40
+
+
+def quoted(text: object, width: int = WIDTH) -> str:
+    r"""A text or a value in quotes on one line, its control characters written out, cut to `width`.
+
+    >>> quoted("[PAD]"), quoted("two\nlines"), quoted("x" * 99, width=6)
+    ("'[PAD]'", "'two\\nlines'", "'xxxx…'")
+    """
+    shown = repr(text)
+    return shown if len(shown) <= width else shown[: width - 1] + "…" + shown[-1]
+
+
+def apart(before: str, after: str) -> str:
+    """Two texts from shortly before the point where they begin to differ.
+
+    >>> apart("The quick brown fox jumps", "The quick brown fax jumps")
+    "'ck brown fox jumps' → 'ck brown fax jumps'"
+    """
+    pairs = enumerate(zip(before, after, strict=False))
+    at = next((at for at, (one, other) in pairs if one != other), min(len(before), len(after)))
+    start = max(0, at - 10)
+    return f"{quoted(before[start:])} → {quoted(after[start:])}"
+
+
+def listed(items: Collection[object], most: int = 4) -> str:
+    """The first few of a list, and how many more there are.
+
+    >>> listed([7, 8, 9]), listed(range(9), most=2)
+    ('7, 8, 9', '0, 1 and 7 more')
+    """
+    first = [str(item) for item, _ in zip(items, range(most), strict=False)]
+    rest = len(items) - len(first)
+    return ", ".join(first) + (f" and {rest:,} more" if rest else "")
+
+
+def named(pairs: Iterable[tuple[str, object]], most: int = 4) -> str:
+    """Tokens with their ids, the first few.
+
+    >>> named([("[PAD]", 0), ("[UNK]", 1)])
+    "'[PAD]' = 0, '[UNK]' = 1"
+    """
+    return listed([f"{quoted(token)} = {value}" for token, value in pairs], most)
+
+
+NEEDS = {
+    "": "",
+    "folder": "a folder, not a bare tokenizer.json",
+    "model": "the model's config.json",
+    "weights": "the model's safetensors, of which it reads the header",
+    "skeleton": "torch and transformers, and the header of the safetensors (left out by --quick)",
+    "values": "the numbers of the weights: read where the files are small, or with --weights",
+    "forward": "a forward pass, with torch: where the files are small, or with --weights",
+    "data": "texts: --data FILE",
+    "adapter": "an adapter_config.json",
+    "labels": "a classifier, and texts with a column of labels: --data FILE",
+    "transformers": "transformers, which it imports (left out by --quick)",
+}
+
+
+def explained(code: str, look: Callable[..., Any], severity: str, needs: str) -> Explanation:
+    """The docstring of a rule: its first line, and its paragraph of Cause:, Example: and Source:."""
+    title, _, rest = inspect.cleandoc(look.__doc__ or "").partition("\n\n")
+    parts = {"Cause": "", "Example": "", "Source": ""}
+    at = ""
+    for line in rest.splitlines():
+        label, sign, words = line.partition(": ")
+        at = label if sign and label in parts else at
+        parts[at] += (words if at == label else line) + " "
+    return Explanation(
+        code=code,
+        title=title,
+        severity=severity,
+        needs=NEEDS[needs],
+        cause=parts["Cause"].strip(),
+        example=parts["Example"].strip(),
+        source=parts["Source"].strip(),
+    )

@@ -1,0 +1,200 @@
+"""Findings that one thing mends are mended: in a copy, looked at again, and only then put in place."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokbench.checks import fixes
+from tokbench.checks.context import Subject, look_at
+from tokbench.checks.findings import Checkup
+from tokbench.checks.fixes import Fix, dropping
+from tokbench.checks.run import look
+from tokbench.checks.staging import Draft, drafted, kept, landed
+from tokbench.errors import AskedWrongly
+from tokbench.io.atomic import ensure_free, replacing
+
+ROUNDS = 4  # one fix may uncover what another mends
+TOKENIZER_FIXES: dict[str, Fix] = {
+    "TB103": fixes.added_tokens_are_pinned,
+    "TB201": fixes.specials_are_declared,
+    "TB202": fixes.roles_name_known_tokens,
+    "TB203": fixes.unknown_token_is_the_models,
+    "TB208": fixes.specials_are_taken_as_written,
+    "TB301": fixes.template_follows_the_vocabulary,
+    "TB303": fixes.segments_are_given,
+    "TB304": fixes.segments_are_left_out,
+    "TB421": fixes.longest_is_what_fits,
+    "TB422": fixes.longest_is_what_fits,
+    "TB504": fixes.decoder_undoes_the_blocks,
+    "TB601": fixes.config_is_written,
+    "TB602": fixes.both_versions_read_it,
+    "TB604": fixes.class_is_generic,
+    "TB605": fixes.class_is_generic,
+    "TB606": dropping("added_tokens.json", "special_tokens_map.json"),
+    "TB607": dropping("vocab.txt", "vocab.json"),
+    "TB608": fixes.nothing_is_baked_in,
+    "TB609": fixes.no_code_is_asked_for,
+    "TB611": dropping("training_args.bin"),
+}
+MODEL_FIXES: dict[str, Fix] = {
+    "TB402": fixes.vocab_size_is_counted,
+    "TB411": fixes.padding_id_is_the_tokenizers,
+    "TB412": fixes.special_ids_are_the_tokenizers,
+    "TB413": fixes.special_ids_are_the_tokenizers,
+    "TB414": fixes.decoder_starts_with_padding,
+}
+FIXES = TOKENIZER_FIXES | MODEL_FIXES
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that was changed, for the finding of this code; `what` names the file first."""
+
+    code: str
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mending:
+    """What was mended and what is left; `before` and `after` are checkups.
+
+    `output` is the folder that was written, "" after a dry run; `backup` holds the old files when the folder
+    was changed in its place.
+    """
+
+    tokenizer: str
+    model: str
+    output: str
+    backup: str
+    changes: tuple[Change, ...]
+    before: Checkup
+    after: Checkup
+
+
+def mend(
+    tokenizer: str | Path,
+    model: str | Path | None = None,
+    *,
+    output: Path | None = None,
+    in_place: bool = False,
+    force: bool = False,
+    quick: bool = False,
+    ignore: Sequence[str] = (),
+) -> Mending:
+    """Mend what is safe to mend; with neither `output` nor `in_place` only say what would be done.
+
+    The model in the tokenizer's folder is mended with it; one elsewhere only in its place. Whatever needs a
+    choice is left, with the command that its finding names.
+    """
+    subject = look_at(tokenizer, model)
+    if subject.folder is None:
+        raise AskedWrongly(
+            f"{tokenizer} is one file, and a folder is mended", fix=f"tokbench wrap {subject.word} -o wrapped"
+        )
+    if output is not None:
+        ensure_free(output, force=force)
+    for name in (tokenizer, model) if in_place else ():
+        if name is not None and not Path(name).expanduser().is_dir():
+            raise AskedWrongly(
+                f"{name} is on the hub, and has no place here", fix="write a new folder: -o NEW"
+            )
+    before = look(subject, quick=quick, ignore=ignore)
+    apart = _apart(subject)
+    with tempfile.TemporaryDirectory() as room:
+        draft = drafted(subject.folder, Path(room) / "tokenizer")
+        models = draft if apart is None else drafted(apart, Path(room) / "model")
+        whole = subject.adapter is None and (apart is None or output is None)
+        known = FIXES if whole else TOKENIZER_FIXES
+        other = subject.adapter.folder if subject.adapter and model is not None else None
+        named: tuple[Path, Path | None] = (draft.folder, other if apart is None else models.folder)
+        changes = tuple(_mended(named, draft, models, known, before))
+        names = {str(models.folder): str(model), str(draft.folder): str(output or tokenizer)}
+        after = _renamed(look(look_at(*named), quick=quick, ignore=ignore), names)
+        backup = ""
+        if output is not None:
+            with replacing(output, force=force) as place:
+                landed(draft, place)
+        elif in_place:
+            sources = {subject.folder: draft} | ({} if apart is None else {apart: models})
+            backup = ", ".join(_put_back(source, each) for source, each in sources.items() if each.changed)
+    return Mending(
+        tokenizer=str(tokenizer),
+        model=before.model,
+        output=str(output or (tokenizer if in_place else "")),
+        backup=backup,
+        changes=changes,
+        before=before,
+        after=after,
+    )
+
+
+def mendable(checkup: Checkup) -> int:
+    """How many of the findings there is a fix for; some are left in the end, where a choice is needed."""
+    return sum(finding.code in FIXES for finding in checkup.findings)
+
+
+def _mended(
+    named: tuple[Path, Path | None],
+    draft: Draft,
+    models: Draft,
+    known: Mapping[str, Fix],
+    before: Checkup,
+) -> Iterator[Change]:
+    """Carry out all fixes that the findings call for, and look again, until nothing more changes."""
+    found = before
+    for _ in range(ROUNDS):
+        codes = [code for code in known if code in {finding.code for finding in found.findings}]
+        changes = []
+        for code in codes:
+            subject = look_at(*named)  # the fix before it may have changed what this one sees
+            each = models if code in MODEL_FIXES else draft
+            changes += [Change(code, what) for what in known[code](subject, each)]
+        yield from changes
+        if not changes:
+            return
+        found = look(look_at(*named), quick=True)
+
+
+def _apart(subject: Subject) -> Path | None:
+    """The model's own folder, when it is mended too; an adapter and its base are left as they are."""
+    if subject.model is None or subject.adapter is not None or subject.model.folder == subject.folder:
+        return None
+    return subject.model.folder
+
+
+def _put_back(source: Path, draft: Draft) -> str:
+    """Give the draft the place of its source, the changed files' old ones kept beside; the backup's name."""
+    backup = next(
+        place
+        for number in range(1, 1_000)
+        if not (
+            place := source.with_name(f"{source.name}.backup{'' if number == 1 else f'-{number}'}")
+        ).exists()
+    )
+    ensure_free(source, force=True)
+    with replacing(backup) as place:
+        kept(source, draft.changed, place)
+    with replacing(source, force=True) as place:
+        landed(draft, place)
+    return str(backup)
+
+
+def _renamed(checkup: Checkup, names: Mapping[str, str]) -> Checkup:
+    """A checkup of copies, under the names of what was copied."""
+
+    def own(text: str) -> str:
+        for copy, name in names.items():
+            text = text.replace(copy, name)
+        return text
+
+    findings = tuple(
+        dataclasses.replace(each, message=own(each.message), evidence=own(each.evidence), fix=own(each.fix))
+        for each in checkup.findings
+    )
+    return dataclasses.replace(
+        checkup, tokenizer=own(checkup.tokenizer), model=own(checkup.model), findings=findings
+    )

@@ -1,0 +1,181 @@
+"""Rules about where things come from: is it the model's own tokenizer, and does a folder bring code."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from tokbench.checks.context import ADAPTER, TENSORS, Adapter, Subject
+from tokbench.checks.findings import Finding, listed, quoted
+from tokbench.checks.model_files import CONFIG, ModelFiles
+from tokbench.checks.same import Sameness, compared
+from tokbench.errors import FileProblem, plural
+from tokbench.pretrained.folder import load
+
+TOKENIZER = "tokenizer.json"
+# The key of CVE-2026-4372: code of the hub was run whatever trust_remote_code said.
+RUNNING = ("auto_map", "_attn_implementation_internal")
+PICKLES = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth", "scaler.pt")
+
+
+def model_needs_no_code(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+    """config.json asks for no code of its own.
+
+    Cause: the model was saved from a class that is not part of transformers, or somebody put it there.
+    Example: auto_map runs a Python file of the folder with trust_remote_code=True; in transformers before 5.3
+    _attn_implementation_internal ran code of the hub even without it.
+    Source: CVE-2026-4372, transformers, trust_remote_code
+    """
+    asked = {key: model.config[key] for key in RUNNING if model.config.get(key)}
+    if asked:
+        yield Finding(
+            "TB451",
+            "warning",
+            "the model asks for code of its own to be run",
+            listed([f"{key}: {quoted(value, 80)}" for key, value in asked.items()]),
+            f"read that code before you trust it; if the model needs none, take the key out of {CONFIG}",
+        )
+
+
+def tokenizer_is_the_models(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+    """The tokenizer is the one that the model was saved with.
+
+    Cause: another tokenizer of the same size, a newer save, or two folders of much the same name.
+    Example: every id has a row, so nothing fails: the model reads other words than were written. With the ids
+    of "good" and "bad" exchanged it says the opposite.
+    Source: NVIDIA AI Red Team on swapped token ids, tokenizers #1528
+    """
+    own = None if model.folder is None else model.folder / TOKENIZER
+    if own is None or not own.exists() or model.folder == subject.folder:
+        return
+    try:
+        theirs = load(own).tokenizer
+    except FileProblem:  # the model's own cannot be read, which is another matter
+        return
+    theirs.no_truncation()
+    theirs.no_padding()
+    found = compared((subject.tokenizer, theirs), (subject.name, model.name))
+    if not found.passed and found.reason:
+        grown = found.only[0] and not found.only[1] and not found.moved and subject.size > found.sizes[1]
+        yield Finding(
+            "TB452",
+            "warning" if grown or not (found.moved or found.only[1]) else "error",
+            f"this is not the tokenizer that the model was saved with: {found.reason}",
+            _shown(found),
+            f"check the model with its own: tokbench check {shlex.quote(model.name)}",
+        )
+
+
+def nothing_private_lies_beside(subject: Subject) -> Iterator[Finding]:
+    """The folder holds no pickles of a training run.
+
+    Cause: it is a checkpoint of Trainer.
+    Example: training_args.bin is a pickle that runs code when it is opened, and holds hub_token in the clear
+    if one was passed as an argument.
+    Source: CVE-2026-1839, measured with transformers 5.23
+    """
+    folder = subject.folder or Path()
+    found = [name for name in PICKLES if (folder / name).is_file()]
+    if found:
+        yield Finding(
+            "TB611",
+            "note",
+            "pickles of a training run lie in the folder",
+            listed(found, 5),
+            "before the folder is shared, delete them; to go on with the training, keep them",
+        )
+
+
+def _shown(found: Sameness) -> str:
+    """Both sizes, and the shortest text that shows the difference."""
+    sizes = f"highest ids {found.sizes[0] - 1:,} and {found.sizes[1] - 1:,}"
+    if found.example is None:
+        return sizes
+    ids = [list(each[:6]) for each in found.example.ids]
+    return f"{sizes}; {quoted(found.example.text)}: {ids[0]} here, {ids[1]} there"
+
+
+def adapter_is_whole(subject: Subject) -> Iterator[Finding]:
+    """An adapter brings its weights, and every module that it says it saves whole.
+
+    Cause: the head or the embedding was named in modules_to_save and lost on the way, or saved as a pickle.
+    Example: the classifier is not in the file: PEFT leaves the base's own, which is random numbers.
+    Source: peft #334, #2898
+    """
+    adapter = _adapter(subject)
+    lost = [
+        module for module in adapter.whole if not any(f".{module}." in f".{name}" for name in adapter.tensors)
+    ]
+    evidence = adapter.problem or (
+        f"{ADAPTER} names {listed(lost)}; {plural(len(adapter.tensors), 'tensor')}, none of it"
+    )
+    if adapter.problem or lost:
+        yield Finding(
+            "TB453",
+            "error",
+            "the adapter has no weights to read"
+            if adapter.problem
+            else "the adapter lacks weights it is made of",
+            evidence,
+            f"save it again with save_pretrained, or take a whole copy of {adapter.name}",
+        )
+
+
+def adapter_has_the_new_rows(subject: Subject) -> Iterator[Finding]:
+    """Tokens beyond the rows of the base model have their rows in the adapter.
+
+    Cause: tokens were added and the base was resized before training, but only the adapter was saved: without
+    embed_tokens in modules_to_save the new rows stay behind.
+    Example: loaded on the base, the first new token is an IndexError; resized again, its row is random.
+    Source: peft #334, #2898
+    """
+    adapter, model = _adapter(subject), subject.model
+    rows = None if model is None else model.rows
+    short = {name: count for name, count in adapter.rows.items() if count < subject.size}
+    where = f"highest id {subject.size - 1:,}; base {adapter.base or 'unnamed'}: {rows} rows"
+    if short:
+        short_of = plural(subject.size - min(short.values()), "token has", "tokens have")
+        message = f"{short_of} no row in the adapter's own matrices"
+        evidence = f"{listed([f'{name} {count}' for name, count in short.items()])}; {where}"
+        fix = f"name the tokenizer that {adapter.name} was trained with"
+        yield Finding("TB454", "error", message, evidence, fix)
+    elif rows is not None and rows < adapter.needed(subject.size):
+        fix = f"tokbench resize {shlex.quote(adapter.base)} --tokenizer {subject.word} -o resized"
+        message = "the adapter was trained on a resized base, which must be resized before it is loaded"
+        yield Finding("TB454", "note", message, f"{where}, the adapter for {subject.size} ids", fix)
+    elif rows is not None and rows < subject.size:
+        beyond = sorted((number, token) for token, number in subject.vocabulary.items() if number >= rows)
+        shown = listed([f"{quoted(token)} = {number}" for number, token in beyond])
+        lost = plural(len(beyond), "token has", "tokens have")
+        message = f"{lost} a row neither in the base model nor in the adapter"
+        fix = 'train again with modules_to_save=["embed_tokens", "lm_head"] or trainable_token_indices'
+        yield Finding("TB454", "error", message, f"{shown}; {where}; {TENSORS} has no embedding", fix)
+
+
+def base_is_named(subject: Subject) -> Iterator[Finding]:
+    """An adapter names the model it belongs to, by a name that others have too.
+
+    Cause: it was trained on a folder, whose path went into adapter_config.json.
+    Example: AutoPeftModel looks for /home/someone/run-7 on another machine and says that it is no repository.
+    Source: peft, base_model_name_or_path
+    """
+    adapter = _adapter(subject)
+    if not adapter.base:
+        shown = "none"
+    elif adapter.base.startswith(("/", ".", "~")) and subject.model is None:
+        shown = quoted(adapter.base, 80)
+    else:
+        return
+    yield Finding(
+        "TB455",
+        "warning",
+        "the adapter's base model cannot be found",
+        f"base_model_name_or_path: {shown}",
+        f"write its name on the hub, or its folder here, into {ADAPTER} of {adapter.name}",
+    )
+
+
+def _adapter(subject: Subject) -> Adapter:
+    assert subject.adapter is not None
+    return subject.adapter

@@ -1,0 +1,195 @@
+"""Rules about what is put around a text: the template, its ids, and the segments it tells apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tokbench.checks.context import SAMPLES, Subject
+from tokbench.checks.findings import Finding, listed, quoted
+from tokbench.checks.model_files import ModelFiles
+
+
+def template_ids_are_the_vocabularys(subject: Subject) -> Iterator[Finding]:
+    """The post-processor's tokens have the ids of the vocabulary.
+
+    Cause: the vocabulary was trained again or renumbered, and the template was not.
+    Example: train_new_from_iterator leaves the old ids in a Sequence: it emits id 348 of 288, an IndexError
+    in the model; a wrong id within the range is silently another token.
+    Source: transformers #30752, #33998, PR #34246
+    """
+    wrong = [
+        (token, number)
+        for block in subject.blocks("post_processor")
+        for token, number in _tokens(block)
+        if subject.vocabulary.get(token) != number
+    ]
+    if wrong:
+        shown = [
+            f"{quoted(token)} is {subject.vocabulary.get(token)}, the template says {number}"
+            for token, number in dict.fromkeys(wrong)
+        ]
+        yield Finding(
+            "TB301",
+            "error",
+            "the post-processor puts other ids around a text than its tokens have",
+            listed(shown),
+            "write the vocabulary's ids into post_processor in tokenizer.json",
+        )
+
+
+def declared_ends_are_put_around(subject: Subject) -> Iterator[Finding]:
+    """Where a cls and a sep token are declared, they stand around every text and every pair.
+
+    Cause: no post-processor was set (wrapping does not set one), or a role moved and the template did not.
+    Example: the model was trained with [CLS] first and [SEP] last, and gets neither; pooling takes the first
+    word for [CLS]. Without a template for pairs both texts run into one.
+    Source: transformers #13000, tokenizers #1208
+    """
+    ends = {role: subject.id_of(role) for role in ("cls", "sep")}
+    if None in ends.values():
+        return
+    for texts in (("a",), ("a", "b")):
+        encoding = subject.tokenizer.encode(*texts)
+        absent = [role for role, number in ends.items() if number not in encoding.ids]
+        if absent:
+            what = "a pair" if len(texts) > 1 else "a text"
+            yield Finding(
+                "TB302",
+                "warning",
+                f"{' and '.join(absent)} declared, but not put around {what}",
+                f"{' + '.join(map(quoted, texts))} → {listed(encoding.tokens, 8)}",
+                "set a TemplateProcessing for one text and for pairs as post_processor in tokenizer.json",
+            )
+            return
+
+
+def segments_reach_the_model(subject: Subject) -> Iterator[Finding]:
+    """Where the template tells two segments apart, token_type_ids are among the inputs.
+
+    Cause: the generic class of transformers 5 returns input_ids and attention_mask only, unless
+    model_input_names says more.
+    Example: a BERT fine-tuned on pairs sees both sentences as segment 0; accuracy drops, nothing is said.
+    Source: transformers #48128
+    """
+    names = subject.config.get("model_input_names")
+    given = names if isinstance(names, list) else []
+    if not (given or subject.is_generic) or "token_type_ids" in given or _takes_no_segments(subject.model):
+        return
+    segments = _segments(subject)
+    if any(segments):
+        yield Finding(
+            "TB303",
+            "warning",
+            "the template tells segments apart, but token_type_ids are not given to the model",
+            f"segments of a pair {segments}, model_input_names {names}",
+            'put "token_type_ids" into model_input_names in tokenizer_config.json',
+        )
+
+
+def segments_have_rows(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+    """No segment id of the template is beyond the model's type_vocab_size.
+
+    Cause: a template of BERT before a model with one segment, such as RoBERTa.
+    Example: the first pair of texts raises IndexError: index out of range in self.
+    Source: transformers #1538
+    """
+    rows = model.number("type_vocab_size")
+    names = subject.config.get("model_input_names")
+    if not rows or not isinstance(names, list) or "token_type_ids" not in names:
+        return
+    segments = _segments(subject)
+    highest = max(segments, default=0)
+    if highest >= rows:
+        yield Finding(
+            "TB304",
+            "error",
+            f"the template gives segment {highest}, the model has {rows}",
+            f"type_vocab_size {rows}, segments of a pair {segments}",
+            'take "token_type_ids" out of model_input_names in tokenizer_config.json',
+        )
+
+
+def _segments(subject: Subject) -> list[int]:
+    """The segments that the template gives a pair; [] without a template."""
+    templates = ("TemplateProcessing", "BertProcessing")
+    if not any(block.get("type") in templates for block in subject.blocks("post_processor")):
+        return []
+    return subject.tokenizer.encode("a", "b").type_ids
+
+
+def _takes_no_segments(model: ModelFiles | None) -> bool:
+    return model is not None and (model.number("type_vocab_size") or 0) < 2
+
+
+def _tokens(block: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """The tokens that a post-processor emits, with the ids it emits for them."""
+    if block.get("type") in ("BertProcessing", "RobertaProcessing"):
+        for role in ("sep", "cls"):
+            token, number = block[role]
+            yield token, number
+    for entry in (block.get("special_tokens") or {}).values():
+        yield from zip(entry["tokens"], entry["ids"], strict=False)
+
+
+WORDS = ("The", "fox", "jumps")
+EMPTY = {"zero width space": "\u200b", "byte order mark": "\ufeff", "soft hyphen": "\u00ad"}
+MOST_TOKENS = 64  # for one character; byte-level emoji take 4 to 25
+
+
+def words_are_tokens_of_the_text(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+    """A text given as words has the tokens of the text, and no word goes without one.
+
+    Cause: byte-level BPE without add_prefix_space marks a space that single words do not have; a normalizer
+    deletes characters of which a word may consist.
+    Example: a model that labels words sees other tokens than in pre-training, and no error; a word of U+200B
+    alone has no token, so its label is lost: word_ids 0, 2, 4.
+    Source: transformers #8962, #14055, #12317, tokenizers #2149
+    """
+    if not model.architecture.endswith("ForTokenClassification"):
+        return
+    text = subject.tokenizer.encode(" ".join(WORDS), add_special_tokens=False).tokens
+    words = subject.tokenizer.encode(WORDS, is_pretokenized=True, add_special_tokens=False).tokens
+    lost = [name for name, word in EMPTY.items() if not _tokens_of_word(subject, word)]
+    if words != text:
+        yield Finding(
+            "TB305",
+            "warning",
+            "words given one by one get other tokens than in a text",
+            f"{quoted(' '.join(WORDS))}: {listed(text, 6)} → {listed(words, 6)}",
+            'write "add_prefix_space": true into the ByteLevel pre_tokenizer, or give texts and use offsets',
+        )
+    elif lost:
+        yield Finding(
+            "TB305",
+            "note",
+            "some words have no token, and so no place for their label",
+            f"a word of only a {listed(lost)}",
+            "drop such words and their labels together before training",
+        )
+
+
+def texts_stay_short(subject: Subject) -> Iterator[Finding]:
+    """A text has no more tokens than its characters can need.
+
+    Cause: a Replace or Prepend of the normalizer that puts in far more than it takes out.
+    Example: with "e" replaced by a megabyte, 29 letters become 29 million ids in 20 seconds.
+    Source: 66 damaged folders, loaded with tokenizers 0.23
+    """
+    sizes = {
+        name: len(subject.tokenizer.encode(text, add_special_tokens=False)) for name, text in SAMPLES.items()
+    }
+    grown = [f"{name}: {len(SAMPLES[name])} characters, {size:,} tokens" for name, size in sizes.items()
+             if size > MOST_TOKENS * len(SAMPLES[name])]  # fmt: skip
+    if grown:
+        yield Finding(
+            "TB511",
+            "error",
+            "texts grow out of all proportion",
+            listed(grown),
+            "take the Replace or Prepend that does it out of normalizer in tokenizer.json",
+        )
+
+
+def _tokens_of_word(subject: Subject, word: str) -> list[str]:
+    return subject.tokenizer.encode([word], is_pretokenized=True, add_special_tokens=False).tokens

@@ -1,0 +1,465 @@
+"""Rules about the files of a tokenizer's folder: complete, of one mind, readable by those who get them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tokbench.checks.context import GENERIC, SAMPLES, Subject, in_words
+from tokbench.checks.findings import Finding, listed, named, quoted
+from tokbench.errors import FileProblem, plural
+from tokbench.io import hub
+from tokbench.io.json_files import MIB, parse_object, read_object, read_text
+from tokbench.io.library_errors import translated
+from tokbench.pretrained.folder import CHAT, CONFIG, LARGEST, ROLES_FILE, TOKENIZER
+from tokbench.pretrained.special_tokens import roles_of
+
+LARGEST_TABLE = 256 * MIB
+RECORD = "tokbench.json"
+
+
+def config_lies_beside(subject: Subject) -> Iterator[Finding]:
+    """tokenizer_config.json lies beside tokenizer.json.
+
+    Cause: the tokenizer was saved with the raw library, or only one file was copied.
+    Example: AutoTokenizer loads the folder and knows no special token: pad_token is None, padding=True raises
+    ValueError. Beside a config.json of BERT it takes BERT's own token names, and adds those it misses.
+    Source: tokenizers #320
+    """
+    if not subject.config and not subject.roles:
+        yield Finding(
+            "TB601",
+            "error",
+            "there is no tokenizer_config.json, so no token has a role",
+            f"tokens without a role: {listed([quoted(token) for token in subject.specials]) or 'none'}",
+            f"tokbench wrap {subject.word} -o wrapped",
+        )
+
+
+def both_versions_can_load_it(subject: Subject) -> Iterator[Finding]:
+    """tokenizer_config.json can be read by transformers 4 as well as 5.
+
+    Cause: transformers 5 writes tokenizer_class TokenizersBackend and a list extra_special_tokens.
+    Example: transformers 4.57 says "Tokenizer class TokenizersBackend does not exist", or raises
+    AttributeError over the list; so do the converters of llama.cpp and mlx.
+    Source: transformers #47553, #44297, unsloth #8444, mlx-lm #683
+    """
+    wrong = []
+    if subject.config.get("tokenizer_class") == "TokenizersBackend":
+        wrong.append('"tokenizer_class": "TokenizersBackend"')
+    if isinstance(subject.config.get("extra_special_tokens"), list):
+        wrong.append('"extra_special_tokens": […]')
+    if wrong:
+        yield Finding(
+            "TB602",
+            "warning",
+            "transformers 4 cannot load this tokenizer",
+            " and ".join(wrong),
+            'write "PreTrainedTokenizerFast" and "additional_special_tokens", which both read: '
+            f"tokbench wrap {subject.word} -o wrapped",
+        )
+
+
+def side_files_say_the_same(subject: Subject) -> Iterator[Finding]:
+    """added_tokens.json and special_tokens_map.json, which are still read, agree with the other files.
+
+    Cause: transformers 5 no longer writes them, so a save into an old folder leaves them behind.
+    Example: a stale special_tokens_map.json wins over tokenizer_config.json: len 2,000 becomes 2,001, and the
+    padding id 2,000 has no row.
+    Source: measured with transformers 5.23
+    """
+    for file, content in subject.side_files.items():
+        wrong = list(_added(subject, content) if file == "added_tokens.json" else _named(subject, content))
+        if wrong:
+            yield Finding(
+                "TB606",
+                "error",
+                f"{file} contradicts the other files, and transformers believes it",
+                listed(wrong),
+                f"delete {file}",
+            )
+
+
+def old_vocabularies_say_the_same(subject: Subject) -> Iterator[Finding]:
+    """vocab.txt and vocab.json, where they lie beside tokenizer.json, give the same ids.
+
+    Cause: they are of an older tokenizer, and the new one was saved into its folder.
+    Example: tools that do not read tokenizer.json take them, and give the model other ids.
+    Source: transformers #26773
+    """
+    for file in ("vocab.txt", "vocab.json"):
+        path = (subject.folder or Path()) / file
+        if not path.exists():
+            continue
+        try:
+            written = _vocabulary(path)
+        except FileProblem as error:
+            yield _unlike(file, "it cannot be read", error.message)
+            continue
+        wrong = [
+            f"{quoted(token)} is {subject.vocabulary.get(token)}, {file} says {number}"
+            for token, number in written.items()
+            if subject.vocabulary.get(token) != number
+        ]
+        if wrong:
+            count = plural(len(wrong), "token has", "tokens have")
+            yield _unlike(file, f"{count} another id there", listed(wrong))
+
+
+def nothing_is_cut_or_padded(subject: Subject) -> Iterator[Finding]:
+    """tokenizer.json itself neither truncates nor pads.
+
+    Cause: transformers leaves the last call's padding and truncation in the tokenizer, and saves it so.
+    Example: after one call with max_length=4, Tokenizer.from_file cuts every text to 4 tokens and pads every
+    text to 4; only transformers resets it.
+    Source: llm-compressor #2917, transformers #24441, datasets #5985
+    """
+    baked = {key: subject.raw[key] for key in ("truncation", "padding") if subject.raw.get(key)}
+    if baked:
+        yield Finding(
+            "TB608",
+            "warning",
+            f"{' and '.join(baked)} of some earlier call is part of tokenizer.json",
+            ", ".join(f"{key}: {_size(value)}" for key, value in baked.items()),
+            " and ".join(f'write "{key}": null' for key in baked) + " into tokenizer.json",
+        )
+
+
+def no_code_is_needed(subject: Subject) -> Iterator[Finding]:
+    """The tokenizer needs no code of its own.
+
+    Cause: auto_map in tokenizer_config.json names a Python class in the folder.
+    Example: AutoTokenizer runs it with trust_remote_code=True, and otherwise gives another tokenizer.
+    Source: transformers, trust_remote_code
+    """
+    if subject.config.get("auto_map"):
+        yield Finding(
+            "TB609",
+            "warning",
+            "the folder asks for code of its own to be run",
+            f"auto_map: {quoted(subject.config['auto_map'], 80)}",
+            "take auto_map out of tokenizer_config.json: tokenizer.json needs no code",
+        )
+
+
+def tokenizer_is_as_trained(subject: Subject) -> Iterator[Finding]:
+    """tokenizer.json is the one that tokbench.json beside it was written for.
+
+    Cause: the file was edited or replaced after training.
+    Example: the recipe no longer tells how this tokenizer came to be; two swapped ids flip what a model says.
+    Source: NVIDIA AI Red Team on swapped token ids
+    """
+    path = (subject.folder or Path()) / RECORD
+    if not path.exists():
+        return
+    try:
+        trained = read_object(path).get("tokenizer_json_sha256")
+        now = hashlib.sha256(((subject.folder or Path()) / "tokenizer.json").read_bytes()).hexdigest()
+    except (FileProblem, OSError):
+        return
+    if isinstance(trained, str) and trained != now:
+        yield Finding(
+            "TB610",
+            "note",
+            f"tokenizer.json was changed after {RECORD} was written",
+            f"sha256 {now[:12]}…, trained {trained[:12]}…",
+            "nothing, if tokens were added on purpose; else train again from tokbench.toml",
+        )
+
+
+def _added(subject: Subject, content: Mapping[str, Any]) -> Iterator[str]:
+    for token, number in content.items():
+        if subject.vocabulary.get(token) != number:
+            yield f"{quoted(token)} = {number}, in tokenizer.json {subject.vocabulary.get(token)}"
+
+
+def _named(subject: Subject, content: Mapping[str, Any]) -> Iterator[str]:
+    own = roles_of(subject.config)
+    for role, token in roles_of(content).items():
+        if token not in subject.vocabulary or own.get(role, token) != token:
+            yield f"{role}: {quoted(token)}, in tokenizer_config.json {quoted(own.get(role))}"
+
+
+def _vocabulary(path: Path) -> dict[str, int]:
+    if path.suffix == ".json":
+        return dict(read_object(path, limit=LARGEST_TABLE))
+    lines = read_text(path, limit=LARGEST_TABLE).split("\n")
+    return {line.rstrip("\r"): number for number, line in enumerate(lines) if line}
+
+
+def _unlike(file: str, message: str, evidence: str) -> Finding:
+    return Finding(
+        "TB607", "warning", f"{file} is not this tokenizer's: {message}", evidence, f"delete {file}"
+    )
+
+
+def _size(value: object) -> str:
+    """What a truncation or padding block does, in a few words."""
+    if not isinstance(value, Mapping):
+        return quoted(value)
+    return quoted(value.get("max_length") or value.get("strategy"))
+
+
+# What every odd file has in its text; a letter of ASCII that is written as an escape hides something.
+SIGNS = (
+    '"Replace"',
+    '"Prepend"',
+    '"Precompiled"',
+    '"padding": {',
+    '"padding":{',
+    "\\u004",
+    "\\u005",
+    "\\u006",
+    "\\u007",
+)
+MOST_SEQUENCES = 16
+SECONDS, MEMORY = 10, 4 << 30
+LONG = 32  # characters that a Replace or Prepend of an honest tokenizer does not put in
+MOST_TEXTS = 4  # times that a template has the text in it
+
+
+def library_survives_the_file(subject: Subject) -> Iterator[Finding]:
+    """The library loads the file and encodes texts in reasonable time and memory.
+
+    Cause: a Replace that puts in megabytes, several that feed each other, a damaged character map.
+    Example: Tokenizer.from_file hangs for ever, or ends the whole Python process with signal 6: there is no
+    exception to catch. check tries such a file in a process of its own.
+    Source: of 2,199 changed tokenizer.json 8 ended the process, 15 panicked and 1 hung
+    """
+    yield from ()  # looked for before the file is loaded: see hazard
+
+
+def deadly(ending: str) -> Finding:
+    """The finding about a file on which the library ends so."""
+    return Finding(
+        "TB500", "error", "the library does not survive this tokenizer.json", ending, "do not load this file"
+    )
+
+
+def hazard(tokenizer: str | Path) -> str:
+    """How the library fares with an odd file: "" when it comes through, or nothing in it is odd.
+
+    Only what cannot be caught in Python is told: a hang, an abort, all memory taken.
+    """
+    file = _file(tokenizer)
+    if file is None:
+        return ""
+    try:
+        text = read_text(file, limit=LARGEST)
+        if not any(sign in text for sign in SIGNS) and text.count('"Sequence"') < MOST_SEQUENCES:
+            return ""
+        raw = parse_object(text, name=str(file))
+    except FileProblem:
+        return ""  # load says it
+    odd = next(_oddities(raw), "")
+    return f"{ending} ({odd})" if odd and (ending := _ending(file)) else ""
+
+
+def _file(tokenizer: str | Path) -> Path | None:
+    """The tokenizer.json that will be loaded; None when there is none, which load says better."""
+    path = Path(tokenizer).expanduser()
+    if path.exists():
+        file = path / TOKENIZER if path.is_dir() else path
+        return file if file.is_file() else None
+    name = str(tokenizer)
+    if not hub.may_be_on_hub(name) or (
+        hub.cached(name, TOKENIZER) is None and path.parent.is_dir() and "/" in name
+    ):
+        return None
+    try:
+        return hub.fetch(name, [TOKENIZER], [CONFIG, ROLES_FILE, CHAT]) / TOKENIZER
+    except FileProblem:
+        return None
+
+
+def _oddities(raw: Mapping[str, Any]) -> Iterator[str]:
+    """What may make the library run away, in words."""
+    for place in ("normalizer", "pre_tokenizer", "decoder", "post_processor"):
+        for block in _blocks(raw.get(place)):
+            kind = f"{block.get('type')} in {place}"
+            if any(
+                isinstance(block.get(key), str) and len(block[key]) > LONG for key in ("content", "prepend")
+            ):
+                yield f"{kind} puts in a long text"
+            if sum(map(_growing, _blocks(raw.get(place)))) > 1:
+                yield f"several blocks in {place} make a text longer"
+            if block.get("type") == "Precompiled" and not _is_charsmap(block.get("precompiled_charsmap")):
+                yield f"{kind} is damaged"
+            if any(str(block.get(key)).count("'Sequence'") > MOST_TEXTS for key in ("single", "pair")):
+                yield f"{kind} repeats the text"
+    sizes = [value for value in _numbers(raw.get("padding")) if value > 1 << 20]
+    if sizes:
+        yield f"padding to {sizes[0]:,} tokens"
+
+
+def _growing(block: Mapping[str, Any]) -> bool:
+    """Whether a block may put in several characters for one."""
+    pattern = block.get("pattern")
+    found = next(iter(pattern.values()), "") if isinstance(pattern, Mapping) else ""
+    content = block.get("content")
+    return (
+        block.get("type") == "Replace" and isinstance(content, str) and len(content) > max(3, len(str(found)))
+    )
+
+
+def _blocks(block: object) -> Iterator[Mapping[str, Any]]:
+    """A block, or all in it."""
+    if isinstance(block, Mapping):
+        yield block
+        for value in block.values():
+            if isinstance(value, list) and "type" in block:
+                for each in value[:1_000]:
+                    yield from _blocks(each)
+
+
+def _is_charsmap(text: object) -> bool:
+    """Whether the first number of a character map, the size of its table, fits what follows."""
+    try:
+        data = base64.b64decode(str(text), validate=True)
+    except ValueError:
+        return False
+    size = int.from_bytes(data[:4], "little")
+    return len(data) > 8 and size % 4 == 0 and 0 < size <= len(data) - 4
+
+
+def _numbers(value: object) -> Iterator[int]:
+    if isinstance(value, Mapping):
+        for each in value.values():
+            yield from _numbers(each)
+    elif isinstance(value, int):
+        yield value
+
+
+def _ending(file: Path) -> str:
+    """How a child process ends that loads the file and encodes the samples; "" when it just ends."""
+    child = Path(__file__).parents[1] / "load_worker.py"
+    request = json.dumps({"file": str(file), "memory": MEMORY, "texts": list(SAMPLES.values())})
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", str(child)], input=request.encode(), capture_output=True, timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return f"the library had not come to an end after {SECONDS} seconds"
+    if done.returncode < 0:
+        return f"the library ended the process with signal {-done.returncode}"
+    if b"MemoryError" in done.stderr:
+        return f"the library took all of {MEMORY >> 30} GiB of memory"
+    return ""
+
+
+REBUILT = 'write "tokenizer_class": "PreTrainedTokenizerFast" into tokenizer_config.json'
+
+
+def transformers_can_load_it(subject: Subject) -> Iterator[Finding]:
+    """AutoTokenizer loads the folder.
+
+    Cause: a tokenizer_config.json with values of the wrong kind, or a class whose files are missing.
+    Example: "'NoneType' object has no attribute 'pop'", with no file named.
+    Source: 34 of 66 damaged folders end in such an error
+    """
+    if subject.reloaded.problem:
+        yield Finding(
+            "TB603",
+            "error",
+            "AutoTokenizer cannot load the folder",
+            subject.reloaded.problem,
+            f"tokbench wrap {subject.word}/tokenizer.json -o wrapped",
+        )
+
+
+def loading_keeps_the_ids(subject: Subject) -> Iterator[Finding]:
+    """AutoTokenizer gives a text the same ids as tokenizer.json does.
+
+    Cause: classes such as BertTokenizer, GPT2Tokenizer and LlamaTokenizer build normalizer and pre-tokenizer
+    anew in transformers 5, and take only the vocabulary from tokenizer.json. Beside a config.json of qwen2
+    and some other kinds their class is taken whatever tokenizer_config.json says.
+    Example: a cased tokenizer wrapped in BertTokenizerFast is right in memory; saved and loaded again it
+    lowercases, without a warning.
+    Source: transformers #45812, #45920, #48206, #26773, mellea #947
+    """
+    if subject.reloaded.tokenizer is None:
+        return
+    for text, pair in _probes(subject):
+        own = subject.tokenizer.encode(text, pair).ids
+        theirs = _theirs(subject, text, pair)
+        if theirs != own:
+            given = quoted(text) + (" and a pair" if pair else "")
+            yield Finding(
+                "TB604",
+                "error",
+                f"AutoTokenizer makes a {_made(subject)} of it, which gives other ids",
+                f"{given}: {_tokens(subject, own)} → {_tokens(subject, theirs)}",
+                _remedy(subject),
+            )
+            return
+
+
+def loading_adds_no_tokens(subject: Subject) -> Iterator[Finding]:
+    """AutoTokenizer knows the tokens of tokenizer.json, with the same ids, and no others.
+
+    Cause: names of special tokens that are not in the vocabulary, stale side files, defaults of a class.
+    Example: GPT2Tokenizer adds <|endoftext|> to a vocabulary without it: the new id has no embedding row.
+    Source: transformers #2155
+    """
+    loaded = subject.reloaded.tokenizer
+    if loaded is None:
+        return
+    theirs: dict[str, int] = dict(loaded.get_vocab())
+    new = sorted(
+        (number, token) for token, number in theirs.items() if subject.vocabulary.get(token) != number
+    )
+    if new:
+        yield Finding(
+            "TB605",
+            "error",
+            f"AutoTokenizer knows {plural(len(new), 'token')} "
+            "that tokenizer.json does not, or under other ids",
+            named([(token, number) for number, token in new])
+            + f"; highest id of tokenizer.json {subject.size - 1:,}",
+            _remedy(subject),
+        )
+
+
+def _probes(subject: Subject) -> Iterator[tuple[str, str | None]]:
+    """Texts, a text with its pair, and texts with special tokens."""
+    yield from ((text, None) for text in SAMPLES.values())
+    yield SAMPLES["English"], SAMPLES["numbers"]
+    yield from ((f"one {token} two{token}", None) for token in list(subject.specials)[:16])
+
+
+def _theirs(subject: Subject, text: str, pair: str | None) -> list[int] | str:
+    """The ids that transformers gives, or what it raises instead."""
+    try:
+        with translated(subject.name):
+            return subject.reloaded.ids(text, pair)
+    except FileProblem as error:
+        return in_words(error.__cause__ or error)
+    except Exception as error:  # whatever the class of the folder's tokenizer raises
+        return in_words(error)
+
+
+def _remedy(subject: Subject) -> str:
+    if not subject.is_generic:
+        return REBUILT
+    if subject.model is not None and _made(subject) not in GENERIC:
+        kind = subject.model.model_type
+        return f"keep the tokenizer in a folder without config.json: {kind} overrules tokenizer_class"
+    return "mend first what else is found in the folder's files"
+
+
+def _made(subject: Subject) -> str:
+    """The class that transformers chose."""
+    return type(subject.reloaded.tokenizer).__name__
+
+
+def _tokens(subject: Subject, ids: list[int] | str) -> str:
+    if isinstance(ids, str):
+        return ids
+    names = [subject.tokenizer.id_to_token(number) or str(number) for number in ids]
+    return listed(names, 8)

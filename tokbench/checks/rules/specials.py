@@ -1,0 +1,253 @@
+"""Rules about special tokens: they are in the vocabulary, stay whole, and say the same everywhere."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from tokbench.checks.context import Subject
+from tokbench.checks.findings import Finding, listed, named, quoted
+from tokbench.errors import plural
+from tokbench.pretrained.special_tokens import extra_of, roles_of
+
+
+def specials_stay_whole(subject: Subject) -> Iterator[Finding]:
+    """A special token written in a text comes out as its one id, also with no space around it.
+
+    Cause: it has a role in tokenizer_config.json but is not an added token of tokenizer.json, or it is
+    single_word.
+    Example: "[PAD]" becomes "[", "PAD", "]" or [UNK]; transformers repairs this for itself when it loads,
+    so the raw library and transformers give different ids.
+    Source: tokenizers #1408, #635, #376
+    """
+    known = {token: subject.vocabulary[token] for token in subject.specials if token in subject.vocabulary}
+    alone = {token.content for token in subject.added.values() if token.single_word}
+    for token, number in known.items():
+        text = token if token in alone else f"a{token}b"
+        encoding = subject.tokenizer.encode(text, add_special_tokens=False)
+        if number not in encoding.ids:
+            yield Finding(
+                "TB201",
+                "error",
+                f"the {subject.specials[token]} token {token} comes out in pieces",
+                f"{quoted(text)} → {listed(encoding.tokens, 8)}; its id is {number}",
+                f"tokbench wrap {subject.word} -o whole",
+            )
+
+
+def named_specials_exist(subject: Subject) -> Iterator[Finding]:
+    """Every special token that tokenizer_config.json names is in the vocabulary.
+
+    Cause: a role was set by name only, or tokenizer_config.json belongs to another tokenizer.
+    Example: transformers adds the missing token on load, so len grows from 1,000 to 1,001 and the new id has
+    no embedding row; tokenizer.cls_token = "[X]" in Python gives the id of [UNK] instead, without a word.
+    Source: transformers #2155
+    """
+    named_here = dict.fromkeys(extra_of(subject.config), "special")
+    named_here |= {token: role for role, token in roles_of(subject.config).items()}
+    missing = [(what, token) for token, what in named_here.items() if token not in subject.vocabulary]
+    if missing:
+        options = " ".join(f"--special {shlex.quote(token)}" for _, token in missing[:4])
+        yield Finding(
+            "TB202",
+            "error",
+            f"{plural(len(missing), 'special token is', 'special tokens are')} named, "
+            "but not in the vocabulary",
+            listed([f"{what}: {quoted(token)}" for what, token in missing]),
+            f"tokbench add-tokens {subject.word} {options} -o whole",
+        )
+
+
+def unknown_tokens_agree(subject: Subject) -> Iterator[Finding]:
+    """The unknown token of tokenizer_config.json is the one the model block gives.
+
+    Cause: the wrapper was given another unk_token than the tokenizer was trained with.
+    Example: a text of unknown words still comes out as [UNK] while unk_token_id is that of <unk>: counting
+    unknown tokens finds none.
+    Source: transformers #24179, tokenizers #320
+    """
+    inside, outside = subject.unknown, subject.roles.get("unk")
+    if inside is None or inside not in subject.vocabulary or inside == outside:
+        return
+    if outside is not None or subject.is_generic:
+        yield Finding(
+            "TB203",
+            "error" if outside else "warning",
+            "the unknown token has two names" if outside else "the config names no unknown token",
+            f"tokenizer.json: {quoted(inside)}, tokenizer_config.json: {quoted(outside)}",
+            f"tokbench wrap {subject.word} -o whole --role {shlex.quote(f'unk={inside}')}",
+        )
+
+
+def unknown_token_is_inside(subject: Subject) -> Iterator[Finding]:
+    """A model that can meet unknown text has its unknown token in the vocabulary.
+
+    Cause: it was not among the trainer's special tokens; the library says so only when it meets such a text.
+    Example: WordPiece raises "Missing [UNK] token" in the middle of a data set; BPE without one drops the
+    characters it does not know: "thΩe" comes out as "the".
+    Source: tokenizers #517, HF course #775
+    """
+    needs = subject.kind in ("WordPiece", "WordLevel", "Unigram") or subject.unknown is not None
+    if needs and subject.unknown not in subject.vocabulary:
+        yield Finding(
+            "TB204",
+            "error",
+            f"{subject.kind} has no unknown token in its vocabulary, and fails on unknown text",
+            f"unknown token {quoted(subject.unknown)}, {plural(len(subject.vocabulary), 'token')}",
+            "train again with the token among special_tokens",
+        )
+    elif not needs and not _knows_all_bytes(subject):
+        yield Finding(
+            "TB204",
+            "error",
+            "characters outside the vocabulary are dropped without a trace",
+            f"{subject.kind or 'BPE'} with neither unknown token, bytes, nor byte fallback",
+            "train again byte-level (tokbench train-bpe corpus.txt) or with an unknown token",
+        )
+
+
+def padding_stands_apart(subject: Subject) -> Iterator[Finding]:
+    """The padding token has no other role.
+
+    Cause: pad_token = eos_token, the usual way out where a model has no padding token.
+    Example: collators mask padding out of the labels, and the end token with it: the model never learns to
+    stop. With pad = unk every unknown word is masked.
+    Source: transformers #23530, #22794, trl #976
+    """
+    padding = subject.roles.get("pad")
+    others = set(subject.roles) - {"pad"} - ({"unk"} if subject.unknown is None else set())
+    shared = [role for role in subject.roles if role in others and subject.roles[role] == padding]
+    if padding is not None and shared:
+        yield Finding(
+            "TB205",
+            "note" if set(shared) <= {"bos", "eos"} else "warning",
+            f"the padding token is also {' and '.join(shared)}",
+            named([(padding, subject.vocabulary.get(padding))]),
+            _padded(subject),
+        )
+
+
+def there_is_a_padding_token(subject: Subject) -> Iterator[Finding]:
+    """A padding token is declared.
+
+    Cause: GPT-2 and Llama have none.
+    Example: tokenizer(texts, padding=True) raises ValueError; a decoder cannot classify batches of more than
+    one text.
+    Source: transformers #9785
+    """
+    if subject.is_generic and "pad" not in subject.roles:
+        yield Finding(
+            "TB206",
+            "note",
+            "no padding token is declared, so texts of different length make no batch",
+            f"roles: {listed(list(subject.roles)) or 'none'}",
+            _padded(subject),
+        )
+
+
+def added_tokens_are_reached(subject: Subject) -> Iterator[Finding]:
+    """Every added token is found when a text consists of it.
+
+    Cause: the normalizer makes two added tokens the same, or changes the text so that none matches.
+    Example: with a lowercasing normalizer "covid" and "COVID" are one: either takes both, and the row of the
+    other is never trained.
+    Source: tokenizers #1408
+    """
+    plain = [(number, token.content) for number, token in subject.added.items() if not token.special]
+    found = subject.tokenizer.encode_batch([text for _, text in plain], add_special_tokens=False)
+    lost = [
+        (text, number, encoding.ids)
+        for (number, text), encoding in zip(plain, found, strict=True)
+        if number not in encoding.ids
+    ]
+    if lost:
+        yield Finding(
+            "TB207",
+            "warning",
+            f"{plural(len(lost), 'added token')} can never occur",
+            listed([f"{quoted(text)} is {number}, comes out as {ids[:4]}" for text, number, ids in lost]),
+            "remove them from added_tokens, or add them with normalized=False",
+        )
+
+
+def _padded(subject: Subject) -> str:
+    """The commands that give a tokenizer a padding token of its own."""
+    add = f"tokbench add-tokens {subject.word} --special '[PAD]' -o padded"
+    return f"{add} && tokbench wrap padded -o ready --role 'pad=[PAD]'"
+
+
+def _knows_all_bytes(subject: Subject) -> bool:
+    """Whether the tokenizer works on bytes; TB502 and TB503 check that it has them."""
+    levels = subject.has("pre_tokenizer", "ByteLevel") or subject.has("normalizer", "ByteLevel")
+    return levels or bool(subject.raw.get("model", {}).get("byte_fallback"))
+
+
+SHORTEST = 3  # characters of a fragment that hardly comes about by chance
+
+
+def specials_are_taken_literally(subject: Subject) -> Iterator[Finding]:
+    """A special token is matched as it is written, never in another case or form.
+
+    Cause: it was added with normalized=True, so the normalizer changes both the text and the token.
+    Example: with a lowercasing normalizer the text "[e1]" of a user becomes the special token "[E1]", and
+    decode leaves it out.
+    Source: tokenizers #1408, #376
+    """
+    normalizer = subject.tokenizer.normalizer
+    if normalizer is None:
+        return
+    loose = {
+        token.content: after
+        for token in subject.added.values()
+        if token.special and token.normalized and (after := normalizer.normalize_str(token.content))
+    }
+    wrong = [(token, after) for token, after in loose.items() if after != token]
+    if wrong:
+        yield Finding(
+            "TB208",
+            "warning",
+            f"{plural(len(wrong), 'special token is', 'special tokens are')} also found in other spellings",
+            listed([f"{quoted(after)} is taken for {quoted(token)}" for token, after in wrong]),
+            'write "normalized": false into their added_tokens in tokenizer.json',
+        )
+
+
+def specials_are_not_learned(subject: Subject) -> Iterator[Finding]:
+    """No piece of a special token was learned from the texts.
+
+    Cause: the training texts had the special tokens written in them.
+    Example: "MASK" and "SEP" take places in the vocabulary, and where "[MASK]" is no added token it comes out
+    as "[MAS", "K]".
+    Source: tokenizers #985, #1616
+    """
+    added = {token.content for token in subject.added.values()}
+    learned = subject.vocabulary.keys() - added
+    found = {
+        piece: subject.vocabulary[piece]
+        for token in subject.specials
+        for piece in _fragments(token)
+        if piece in learned or f"##{piece}" in learned
+        if piece in subject.vocabulary
+    }
+    bracketed = {piece: number for piece, number in found.items() if not piece.isalnum()}
+    names = {piece: number for piece, number in found.items() if piece.isalnum() and piece.isupper()}
+    if bracketed or len(names) > 1:
+        yield Finding(
+            "TB209",
+            "note",
+            f"{plural(len(found), 'piece of a special token was', 'pieces of special tokens were')} "
+            "learned as words",
+            named(found.items()),
+            "take the special tokens out of the texts and train again",
+        )
+
+
+def _fragments(token: str) -> Iterator[str]:
+    """The name inside the brackets, and what begins or ends with a bracket and more than half the token."""
+    name = token.strip("[]<>|/_")
+    if name != token and len(name) >= SHORTEST:
+        yield name
+        half = max(SHORTEST, len(token) // 2 + 1)
+        for size in range(half, len(token)):
+            yield token[:size]
+            yield token[-size:]

@@ -1,0 +1,302 @@
+"""Rules about a text on its way into ids and back."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+
+from tokbench.checks.context import (
+    SAMPLES,
+    Subject,
+    in_words,
+    known_part,
+    normalized,
+    there_and_back,
+    unknowns,
+)
+from tokbench.checks.findings import Finding, apart, listed, quoted
+from tokbench.errors import FileProblem, plural
+from tokbench.io.library_errors import translated
+
+WORD = re.compile("[A-Za-z]+")
+
+
+def texts_can_be_encoded(subject: Subject) -> Iterator[Finding]:
+    """Any text can be encoded, alone and as a pair.
+
+    Cause: a template names a token it has no id for; a regular expression runs away; a model without its
+    unknown token meets an unknown word.
+    Example: the library panics, which `except Exception` in Python does not catch, or raises a bare Exception
+    in the middle of a data set.
+    Source: tokenizers, PanicException is a BaseException
+    """
+    failed = {name: _problem(subject, text) for name, text in SAMPLES.items()}
+    wrong = {name: problem for name, problem in failed.items() if problem}
+    if wrong:
+        name, problem = next(iter(wrong.items()))
+        yield Finding(
+            "TB501",
+            "error",
+            f"{len(wrong)} of {len(SAMPLES)} sample texts cannot be encoded",
+            f"{quoted(SAMPLES[name])}: {problem}",
+            "train the tokenizer again, or take a whole copy of tokenizer.json",
+        )
+
+
+def decoding_undoes_encoding(subject: Subject) -> Iterator[Finding]:
+    """Decoding gives the letters of the text again, apart from what the normalizer changes on purpose.
+
+    Cause: no decoder, or one that does not belong to the pre-tokenizer and the model.
+    Example: without ByteLevel's decoder "the cat" comes back as "the Ġcat"; without WordPiece's "un ##able".
+    Source: tokenizers #830, #1392, transformers #28384
+    """
+    for name, text in SAMPLES.items():
+        known = known_part(subject, text)
+        back = there_and_back(subject, known)
+        harm = _harm(normalized(subject, known).replace("▁", " "), back)  # ▁ in `back` is what remained of it
+        if harm:
+            yield Finding(
+                "TB504",
+                harm[0],
+                f"{name} comes back {harm[1]}",
+                apart(known, back),
+                "set the decoder that undoes the pre-tokenizer and the model, in tokenizer.json",
+            )
+            return
+
+
+def added_tokens_come_back(subject: Subject) -> Iterator[Finding]:
+    """An added token decodes to its own text.
+
+    Cause: the ByteLevel decoder reads an added token as if it were written in byte letters.
+    Example: after adding "Ö", "il Ö" comes back with a replacement character.
+    Source: transformers PR #44915, tokenizers #1392
+    """
+    wrong = [
+        (token.content, text)
+        for number, token in subject.added.items()
+        if (text := subject.tokenizer.decode([number], skip_special_tokens=False)).strip()
+        != token.content.strip()
+    ]
+    if wrong:
+        yield Finding(
+            "TB505",
+            "warning",
+            f"{plural(len(wrong), 'added token decodes', 'added tokens decode')} to something else",
+            listed([f"{quoted(token)} → {quoted(text)}" for token, text in wrong]),
+            "spell these tokens in ASCII, or learn them as merges",
+        )
+
+
+def texts_come_back(subject: Subject) -> Iterator[Finding]:
+    """Every text comes back exactly as it was.
+
+    Cause: by design: a normalizer lowers case or strips accents, a pre-tokenizer forgets the width of spaces.
+    Example: BERT gives "the fox, twice." for "The fox,  twice."; no answer in the original's letters can be
+    read off its tokens.
+    Source: bert #135, tokenizers #1975
+    """
+    changed = [
+        (name, text, back)
+        for name, text in SAMPLES.items()
+        if known_part(subject, text) == text and (back := there_and_back(subject, text)) != text
+    ]
+    if changed:
+        _, text, back = changed[0]
+        yield Finding(
+            "TB506",
+            "note",
+            f"some texts come back changed: {listed([name for name, _, _ in changed], 12)}",
+            apart(text, back),
+            "nothing, if case, accents and spaces do not matter; else train-bpe keeps everything",
+        )
+
+
+def _problem(subject: Subject, text: str) -> str:
+    try:
+        with translated(subject.name):
+            subject.tokenizer.encode(text)
+            subject.tokenizer.encode(text, text)
+    except FileProblem as error:
+        return in_words(error.__cause__ or error)
+    return ""
+
+
+def _harm(wanted: str, back: str) -> tuple[str, str] | None:
+    """How bad it is that a text came back so, and in which way; None when only the spacing differs."""
+    new, lost = (
+        Counter(_letters(back)) - Counter(_letters(wanted)),
+        Counter(_letters(wanted)) - Counter(_letters(back)),
+    )
+    if new:
+        return "error", f"with other letters: {listed([quoted(letter) for letter in new])}"
+    if lost:
+        return "warning", f"without some letters: {listed([quoted(letter) for letter in lost])}"
+    if _letters(wanted) != _letters(back):
+        return "error", "with its letters in another order"
+    if WORD.findall(wanted) != WORD.findall(back):
+        return "warning", "with its words joined or split"
+    return None
+
+
+def _letters(text: str) -> str:
+    return "".join(text.split())
+
+
+NEVER_IN_UTF8 = {0xC0, 0xC1, *range(0xF5, 0x100)}
+
+
+def byte_alphabet_is_whole(subject: Subject) -> Iterator[Finding]:
+    """A byte-level tokenizer has a token for each byte that UTF-8 can contain.
+
+    Cause: trained without initial_alphabet=ByteLevel.alphabet(), so it has the bytes of its corpus only.
+    Example: 220 of 256 bytes missing: "café 한국" comes back as "caf "; nothing is said, for byte-level BPE
+    has no unknown token.
+    Source: HF course #775 (its own page does it), tokenizers #517, gigatoken #20
+    """
+    levels = subject.has("pre_tokenizer", "ByteLevel") or subject.has("normalizer", "ByteLevel")
+    if not levels or subject.kind not in ("BPE", "Unigram"):
+        return
+    letters = byte_letters()
+    missing = [
+        byte for byte in range(256) if byte not in NEVER_IN_UTF8 and letters[byte] not in subject.vocabulary
+    ]
+    if missing:
+        yield Finding(
+            "TB502",
+            "error",
+            f"{len(missing)} of the 243 bytes of UTF-8 have no token; text with them is lost",
+            listed([f"0x{byte:02X} {quoted(letters[byte])}" for byte in missing], 6),
+            "train again with the whole alphabet: tokbench train-bpe corpus.txt",
+        )
+
+
+def byte_fallback_has_its_pieces(subject: Subject) -> Iterator[Finding]:
+    """byte_fallback is on exactly where the vocabulary has the pieces <0x00> to <0xFF>.
+
+    Cause: the trainers do not make the pieces; Unigram's sets byte_fallback to false again.
+    Example: with byte_fallback and no pieces an unknown character is still <unk>; with pieces and without
+    byte_fallback the 256 tokens are never used.
+    Source: tokenizers #1515, #1218, PR #1183
+    """
+    pieces = [f"<0x{byte:02X}>" for byte in range(256)]
+    missing = [piece for piece in pieces if piece not in subject.vocabulary]
+    falls_back = bool(subject.raw.get("model", {}).get("byte_fallback"))
+    if falls_back and missing:
+        yield Finding(
+            "TB503",
+            "error",
+            f"byte_fallback is on, but {len(missing)} of its 256 pieces are missing",
+            listed(missing),
+            "train again with the pieces in the vocabulary, or byte-level: tokbench train-bpe corpus.txt",
+        )
+    elif not falls_back and not missing and subject.kind in ("BPE", "Unigram"):
+        yield Finding(
+            "TB503",
+            "warning",
+            "the 256 byte pieces are in the vocabulary, but byte_fallback is off",
+            f"<0x00> = {subject.vocabulary['<0x00>']}",
+            'write "byte_fallback": true into model in tokenizer.json',
+        )
+
+
+def byte_letters() -> dict[int, str]:
+    """Byte → the printable letter that byte-level tokenizers write for it, as GPT-2 chose them.
+
+    >>> byte_letters()[ord("a")], byte_letters()[ord(" ")]
+    ('a', 'Ġ')
+    """
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = [byte for byte in range(256) if byte not in printable]
+    return {byte: chr(byte) for byte in printable} | {byte: chr(256 + at) for at, byte in enumerate(others)}
+
+
+TWO_FORMS = "한국어 café"
+ALONE = "ㅋㅠ"
+
+
+def scripts_are_known(subject: Subject) -> Iterator[Finding]:
+    """The tokenizer knows the characters of common scripts.
+
+    Cause: the corpus had none of them, or one emoji or long word makes a whole word unknown (WordPiece).
+    Example: a model fed with Korean it does not know sees [UNK] [UNK] [UNK].
+    Source: tokenizers #408, #1863, transformers #17551
+    """
+    counts = {name: unknowns(subject, text) for name, text in SAMPLES.items()}
+    strange = [f"{name} {unknown} of {tokens}" for name, (unknown, tokens) in counts.items() if unknown]
+    hopeless = all(unknown == tokens for unknown, tokens in counts.values())
+    if strange:
+        yield Finding(
+            "TB507",
+            "warning" if hopeless else "note",
+            "every token of every sample text is unknown"
+            if hopeless
+            else "some sample texts are not all known",
+            f"unknown tokens: {listed(strange, 12)}",
+            "train on texts like those it will meet; byte-level BPE knows everything",
+        )
+
+
+def both_forms_are_one_text(subject: Subject) -> Iterator[Finding]:
+    """A text gives the same ids whether its accents and syllables are composed (NFC) or not (NFD).
+
+    Cause: no normalizer; file names and some editors on macOS write NFD.
+    Example: NFD Korean takes 6 to 9 times the tokens, or is unknown; it looks the same on the screen.
+    Source: tokenizers #1975, bert #228
+    """
+    composed, apart = (
+        subject.tokenizer.encode(unicodedata.normalize(form, TWO_FORMS), add_special_tokens=False).ids
+        for form in ("NFC", "NFD")
+    )
+    if composed != apart:
+        yield Finding(
+            "TB508",
+            "note",
+            "the same text in NFC and in NFD gives different ids",
+            f"{quoted(TWO_FORMS)}: {plural(len(composed), 'token')} in NFC, {len(apart)} in NFD",
+            "write texts in NFC before they are encoded, or train with the normalizer NFC",
+        )
+
+
+def syllables_stay_whole(subject: Subject) -> Iterator[Finding]:
+    """The normalizer leaves Hangul syllables whole.
+
+    Cause: stripping accents decomposes first: BertNormalizer with lowercase=True does it to Korean too.
+    Example: 18 characters become 23 letters; the vocabulary learns parts of syllables, and decode gives text
+    that is not NFC.
+    Source: bert #135, #228
+    """
+    text = SAMPLES["Korean"]
+    after = normalized(subject, text)
+    if any("\u1100" <= letter <= "\u11ff" for letter in after):
+        yield Finding(
+            "TB509",
+            "note",
+            "the normalizer takes Korean syllables apart",
+            f"{len(text)} characters become {len(after)}",
+            "for Korean train with strip_accents=False: tokbench presets korean",
+        )
+
+
+def letters_keep_their_kind(subject: Subject) -> Iterator[Finding]:
+    """The normalizer leaves single Korean letters, as in ㅋㅋㅋ and ㅠㅠ, what they are.
+
+    Cause: NFKC, which SentencePiece's nmt_nfkc contains, turns a letter that stands alone into one that
+    begins a syllable.
+    Example: ㅋ, U+314B, becomes U+110F: it looks much the same, is another character, and decode gives that.
+    Source: Unicode, compatibility decomposition of U+3131 to U+318E
+    """
+    after = [normalized(subject, letter) for letter in ALONE]  # together they would make a syllable
+    changed = [
+        (before, now) for before, now in zip(ALONE, after, strict=True) if len(now) == 1 and now != before
+    ]
+    if changed:
+        yield Finding(
+            "TB510",
+            "note",
+            "the normalizer turns Korean letters that stand alone into parts of syllables",
+            listed([f"{before} U+{ord(before):04X} → U+{ord(now):04X}" for before, now in changed]),
+            "for Korean train with the normalizer NFC instead of NFKC: tokbench presets korean",
+        )

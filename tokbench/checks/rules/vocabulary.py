@@ -1,0 +1,189 @@
+"""Rules about the vocabulary: ids and tokens belong to each other one to one, without gaps."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from tokbench.checks.context import Subject
+from tokbench.checks.findings import Finding, listed, named, quoted
+from tokbench.errors import plural
+
+
+def ids_have_no_gaps(subject: Subject) -> Iterator[Finding]:
+    """The ids run from 0 to the number of tokens, with none left out.
+
+    Cause: tokens were deleted from a vocabulary, or an added token was given an id far behind the last.
+    Example: with 149 tokens and the highest id 700, resize_token_embeddings(len(tokenizer)) makes 149 rows,
+    and id 700 is an IndexError; the next added token lands in the gap.
+    Source: transformers PR #48446
+    """
+    missing = subject.size - len(set(subject.vocabulary.values()))
+    if missing > 0:
+        tokens = len(subject.vocabulary)
+        yield Finding(
+            "TB101",
+            "warning",
+            f"{plural(missing, 'id has', 'ids have')} no token",
+            f"{plural(tokens, 'token')}, highest id {subject.size - 1:,}, first gap at {_gap(subject)}",
+            f"give an embedding {subject.size:,} rows (highest id + 1), never len(tokenizer)",
+        )
+
+
+def one_id_is_one_token(subject: Subject) -> Iterator[Finding]:
+    """No two tokens share an id.
+
+    Cause: a vocabulary was merged or edited by hand.
+    Example: with "a" and "b" both on id 0 the model cannot tell them apart, and decode gives one of them.
+    Source: tokenizers #1366, #1281
+    """
+    tokens = defaultdict(list)
+    for token, number in subject.vocabulary.items():
+        tokens[number].append(token)
+    shared = {number: names for number, names in tokens.items() if len(names) > 1}
+    if shared:
+        shown = [f"{number}: {' '.join(map(quoted, sorted(shared[number])))}" for number in sorted(shared)]
+        yield Finding(
+            "TB102",
+            "error",
+            f"{plural(len(shared), 'id stands', 'ids stand')} for more than one token",
+            listed(shown),
+            "give each token of tokenizer.json an id of its own",
+        )
+
+
+def added_tokens_keep_their_ids(subject: Subject) -> Iterator[Finding]:
+    """An added token has the id that tokenizer.json gives it.
+
+    Cause: the library numbers added tokens anew when their ids leave a gap or are taken already.
+    Example: an added token written with id 500 after a vocabulary of 149 is loaded as id 149, without a word;
+    a model trained with 500 sees another token.
+    Source: tokenizers #1528, #1366, #1281
+    """
+    moved = [
+        (entry, subject.vocabulary.get(entry["content"]))
+        for entry in subject.raw.get("added_tokens") or ()
+        if isinstance(entry, Mapping) and subject.vocabulary.get(entry.get("content", "")) != entry.get("id")
+    ]
+    if moved:
+        shown = [f"{quoted(entry['content'])} {entry['id']} → {number}" for entry, number in moved]
+        yield Finding(
+            "TB103",
+            "error",
+            f"{plural(len(moved), 'added token gets', 'added tokens get')} another id than the file says",
+            listed(shown),
+            "put them into the model's vocabulary in tokenizer.json, under the same ids",
+        )
+
+
+def vocabulary_is_learned(subject: Subject) -> Iterator[Finding]:
+    """The vocabulary holds more than special tokens.
+
+    Cause: training on an empty source, or on a column that is not there, succeeds in the library.
+    Example: an empty corpus gives a tokenizer with one token and exit status 0; every text is unknown to it.
+    Source: Nemotron refuses it: it "would otherwise save a tokenizer that looks like a correct tokenizer"
+    """
+    added = {token.content for token in subject.added.values()}
+    learned = subject.vocabulary.keys() - added
+    if len(learned) < 2:
+        yield Finding(
+            "TB104",
+            "error",
+            "the vocabulary holds nothing but added tokens"
+            if not learned
+            else "the vocabulary has one token",
+            named(list(subject.vocabulary.items())) or "no token at all",
+            "train again: tokbench train-bpe corpus.txt",
+        )
+
+
+def _gap(subject: Subject) -> int:
+    used = set(subject.vocabulary.values())
+    return next(number for number in range(len(used) + 1) if number not in used)
+
+
+LETTERS = ("{}", "a{}", "{}a", "a{}a", "a {}", "1{}")
+MANY = 0.1  # of the learned tokens: then it is no leftover, but a vocabulary of other blocks
+
+
+def every_token_can_occur(subject: Subject) -> Iterator[Finding]:
+    """Every learned token comes out of some text.
+
+    Cause: no merge leads to it; the normalizer never leaves such letters; the pre-tokenizer always cuts
+    inside it; a vocabulary was put under other blocks than it was trained with.
+    Example: 588 tokens of Llama 3 cannot occur: their rows stay at random values, and a prompt that names
+    their ids makes the model ramble.
+    Source: rten #453, magikarp #13, wordchipper #386
+    """
+    dead = sorted(_dead(subject))
+    learned = len(subject.vocabulary) - len(subject.added)
+    if dead:
+        yield Finding(
+            "TB105",
+            "warning" if len(dead) > MANY * learned else "note",
+            f"{len(dead):,} of {learned:,} learned tokens can never occur",
+            named([(token, number) for number, token in dead]),
+            "nothing, if a model is trained already; else train with the blocks it is used with",
+        )
+
+
+def _dead(subject: Subject) -> Iterator[tuple[int, str]]:
+    """Id and token of what neither a text gives nor the model block can."""
+    if subject.raw.get("model", {}).get("dropout"):
+        return  # then a text gives something else each time
+    added = {token.content for token in subject.added.values()} | {subject.unknown}
+    left = {number: token for token, number in subject.vocabulary.items() if token not in added}
+    for place in LETTERS[:2]:
+        left = _unreached(subject, left, place)
+    for number, token in left.items():
+        surface = _surface(subject, token)
+        if len(surface) > 1 and not _is_partial(subject, number) and not _may_occur(subject, token, surface):
+            yield number, token
+
+
+def _unreached(subject: Subject, tokens: dict[int, str], place: str) -> dict[int, str]:
+    """The tokens that do not come out of a text of themselves, put into `place`."""
+    numbers = list(tokens)
+    texts = subject.tokenizer.decode_batch([[number] for number in numbers], skip_special_tokens=False)
+    prefix = subject.raw.get("model", {}).get("continuing_subword_prefix") or "\0"
+    texts = [text.removeprefix(prefix) if tokens[number].startswith(prefix) else text
+             for number, text in zip(numbers, texts, strict=True)]  # fmt: skip
+    found = subject.tokenizer.encode_batch_fast(
+        [place.replace("{}", text) for text in texts], add_special_tokens=False
+    )
+    pairs = zip(numbers, found, strict=True)
+    return {number: tokens[number] for number, encoding in pairs if number not in encoding.ids}
+
+
+def _may_occur(subject: Subject, token: str, surface: str) -> bool:
+    """Whether the model block gives the token, and some text has its letters inside one word."""
+    if subject.kind in ("BPE", "Unigram") and surface == token:
+        # What a token's own letters make is what they make in every text: merges inside it do not see
+        # its neighbours, and the best way through a whole is the best way through its parts.
+        own = [each.value for each in subject.tokenizer.model.tokenize(token)]
+        if own != [token]:
+            return False
+    text = subject.tokenizer.decode([subject.vocabulary[token]], skip_special_tokens=False)
+    words = (word for place in LETTERS for word in _words(subject, place.replace("{}", text.strip("#"))))
+    return any(surface in word for word in words)
+
+
+def _words(subject: Subject, text: str) -> list[str]:
+    """What normalizer and pre-tokenizer make of a text."""
+    normalizer, cutter = subject.tokenizer.normalizer, subject.tokenizer.pre_tokenizer
+    after = normalizer.normalize_str(text) if normalizer else text
+    return [word for word, _ in cutter.pre_tokenize_str(after)] if cutter else [after]
+
+
+def _surface(subject: Subject, token: str) -> str:
+    """The token without the marks for the middle and the end of a word."""
+    model = subject.raw.get("model", {})
+    prefix, suffix = model.get("continuing_subword_prefix") or "", model.get("end_of_word_suffix") or ""
+    return token.removeprefix(prefix).removesuffix(suffix)
+
+
+def _is_partial(subject: Subject, number: int) -> bool:
+    """Whether a token is no whole text: a part of a character's bytes, or a piece for one byte."""
+    text = subject.tokenizer.decode([number], skip_special_tokens=False)
+    token = subject.tokenizer.id_to_token(number) or ""
+    return "\ufffd" in text or not text.strip() or (token.startswith("<0x") and len(token) == 6)

@@ -1,0 +1,444 @@
+"""Rules about the model's matrices, by the headers of its weights: enough rows, and everywhere the same."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tokbench.checks.context import Subject
+from tokbench.checks.findings import Finding, listed, quoted
+from tokbench.checks.model_files import CONFIG, ModelFiles
+from tokbench.checks.safetensors_files import parts_of, tensors_of
+from tokbench.errors import FileProblem, plural
+
+
+def ids_have_rows(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+    """Every id has a row in the model's embedding.
+
+    Cause: tokens were added and the model was not grown, or only to len(tokenizer) where ids have gaps.
+    Example: the first text with the new token is an IndexError: index out of range in self; on a GPU a
+    device-side assert, reported at some later call.
+    Source: transformers #27053, tokenizers #1609
+    """
+    rows = model.rows
+    if rows is None or subject.size <= rows or subject.adapter is not None:  # TB454 looks at adapters
+        return
+    beyond = sorted((number, token) for token, number in subject.vocabulary.items() if number >= rows)
+    yield Finding(
+        "TB401",
+        "error",
+        f"{plural(len(beyond), 'id is', 'ids are')} beyond "
+        f"the {plural(rows, 'row')} of the model's embedding",
+        listed([f"{quoted(token)} = {number}" for number, token in beyond]),
+        f"tokbench resize {shlex.quote(model.name)} --tokenizer {subject.word} -o resized",
+    )
+
+
+def vocab_size_is_the_rows(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+    """config.json's vocab_size is the number of embedding rows in the weights.
+
+    Cause: vocab_size was edited by hand, or one of the two files is from another save.
+    Example: from_pretrained raises over sizes that do not match; with ignore_mismatched_sizes=True it starts
+    the whole embedding at random instead.
+    Source: transformers #2480, LlamaFactory #8823
+    """
+    stated, rows = model.number("vocab_size"), model.rows
+    if model.embeddings and stated is not None and stated != rows:
+        yield Finding(
+            "TB402",
+            "error",
+            f"config.json says {plural(stated, 'row')}, the weights have {rows:,}",
+            f"{next(iter(model.embeddings))}: {rows:,} rows; tokenizer: highest id {subject.size - 1:,}",
+            f"tokbench check {subject.word} {shlex.quote(model.name)} --fix --in-place",
+        )
+
+
+def spare_rows_are_few(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+    """The model has hardly more embedding rows than the tokenizer has ids.
+
+    Cause: matrices are padded to a round size; or this is not the tokenizer the model was trained with.
+    Example: resize_token_embeddings(len(tokenizer)) shrinks a padded matrix (152 → 149) and cuts off what was
+    in its last rows. A tokenizer half as large as its model is hardly the model's own.
+    Source: unsloth-zoo #923, unsloth #2607, mergekit #425
+    """
+    rows = model.rows
+    if rows is None or rows <= subject.size:
+        return
+    foreign = rows > 2 * subject.size
+    yield Finding(
+        "TB403",
+        "warning" if foreign else "note",
+        "most rows have no token: is this the model's tokenizer?"
+        if foreign
+        else f"{plural(rows - subject.size, 'spare row')}: new tokens can take them without a resize",
+        f"{rows:,} rows, highest id {subject.size - 1:,}",
+        f"name the tokenizer that {model.name} was trained with"
+        if foreign
+        else "nothing; never resize below",
+    )
+
+
+def matrices_have_the_same_rows(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+    """Input embedding, output head and its bias have the same number of rows.
+
+    Cause: only one of them was resized, by hand or by a tool that does not know the family.
+    Example: loading raises over sizes that do not match, or starts the head at random and says so in a table
+    that scrolls by.
+    Source: transformers #1730, #2480, #35141, skeletoken #108
+    """
+    sizes = model.embeddings | model.outputs
+    if model.embeddings and len(set(sizes.values())) > 1:
+        yield Finding(
+            "TB404",
+            "error",
+            "the model's matrices over the vocabulary differ in their rows",
+            listed([f"{name} {rows:,}" for name, rows in sizes.items()], 6),
+            "resize them together: model.resize_token_embeddings(n), then save the model again",
+        )
+
+
+def weights_can_be_read(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+    """The weights are whole: header and files agree, and every shard lies in the model's folder.
+
+    Cause: a download or a copy was cut, a Git LFS pointer was checked out, an index was tampered with.
+    Example: from_pretrained raises "Error while deserializing header" without naming the file; it follows an
+    index that points to ../elsewhere.safetensors out of the folder.
+    Source: transformers #46097, #47176
+    """
+    if model.weights.problem:
+        yield Finding(
+            "TB405",
+            "error",
+            "the weights cannot be read",
+            model.weights.problem,
+            "take a whole copy of the model",
+        )
+
+
+def weights_are_safetensors(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+    """The weights are stored as safetensors.
+
+    Cause: the model was saved years ago, or with safe_serialization=False.
+    Example: a .bin file is a pickle, which can run code when it is opened; check does not open it and cannot
+    count its rows.
+    Source: CVE-2025-32434
+    """
+    if model.weights.pickled:
+        yield Finding(
+            "TB406",
+            "warning",
+            "the weights are a pickle, so their rows were not counted",
+            model.weights.pickled,
+            "load the model with transformers and save it again with save_pretrained",
+        )
+
+
+LAYER = re.compile(r"^(.*?\b(?:layer|layers|h|block|blocks))\.(\d+)\.(.+)$")
+# Kinds whose layers all hold the same tensors; of others only the number is counted.
+ALIKE = frozenset({
+    "bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra", "gpt2", "gpt_neox", "llama",
+    "mistral", "opt", "phi", "qwen2", "qwen3", "bloom",
+})  # fmt: skip
+UNTIED = frozenset(
+    {"llama", "mistral", "phi", "phi3", "gpt_neox", "qwen2", "qwen3"}
+)  # their classes' default
+WRITING = ("ForCausalLM", "ForMaskedLM", "LMHeadModel", "ForConditionalGeneration")
+
+
+def layers_are_all_there(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+    """The weights hold as many layers as config.json says, each of them whole.
+
+    Cause: config.json was edited or is another model's; tensors were renamed or lost in a conversion.
+    Example: 2 layers where the weights have 1: the second starts at random, with 3 the third is left out; all
+    tensors renamed: a wholly random model. transformers says so in a warning only.
+    Source: measured with transformers 5.23, missing and unexpected keys
+    """
+    count, stacks = model.layers, _stacks(model)
+    composed = model.text is not model.config  # an image tower has layers of its own
+    if count is None or composed or model.family is None or not model.embeddings:
+        return
+    encoders = [name for name in stacks if "decoder" not in name] or list(stacks)
+    wrong = [f"{name}: {len(stacks[name])} layers" for name in encoders if len(stacks[name]) != count]
+    if not stacks and count:
+        wrong = [f"no tensor of a layer among {len(model.weights.tensors):,}"]
+    if model.model_type in ALIKE:
+        wrong += [line for name, layers in stacks.items() for line in _gaps(name, layers)]
+    if wrong and model.model_type != "albert":  # its layers share one set of weights
+        yield Finding(
+            "TB407",
+            "error",
+            "the weights are not those of config.json's layers; what is missing starts at random",
+            f"config.json: {plural(count, 'layer')}; {listed(wrong)}",
+            "take config.json and weights from the same save of the model",
+        )
+
+
+def embedding_is_found(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+    """Among the weights is the embedding of the tokens.
+
+    Cause: all tensors were renamed (a prefix of a training script), or these are the weights of an adapter.
+    Example: from_pretrained warns that 41 weights were newly initialized; the model knows nothing.
+    Source: measured with transformers 5.23
+    """
+    tensors = model.weights.tensors
+    if model.family is not None and not model.embeddings:
+        yield Finding(
+            "TB409",
+            "error",
+            "the weights hold no embedding of tokens under any name that is known",
+            f"{plural(len(tensors), 'tensor')}: {listed(list(tensors))}",
+            "save the model with save_pretrained, or rename its tensors as transformers calls them",
+        )
+
+
+def head_is_there(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+    """A model that writes text has an output head among its weights, or shares its embedding.
+
+    Cause: tie_word_embeddings is false (for Llama by default) and the weights were saved while it was true.
+    Example: lm_head starts at random: the model loads with one warning, and writes noise.
+    Source: transformers #35141, LlamaFactory #8823
+    """
+    stated = model.text.get("tie_word_embeddings", model.config.get("tie_word_embeddings"))
+    tied = model.model_type not in UNTIED if stated is None else bool(stated)
+    heads = [name for name in model.outputs if name.endswith("weight")]
+    if not tied and not heads and model.embeddings and model.architecture.endswith(WRITING):
+        yield Finding(
+            "TB408",
+            "error",
+            "there is no output head, and the embedding is not to be used for it",
+            f"tie_word_embeddings {stated}, {model.architecture}, "
+            f"{plural(len(model.weights.tensors), 'tensor')}",
+            f'write "tie_word_embeddings": true into config.json of {model.name}, if it was trained so',
+        )
+
+
+def _stacks(model: ModelFiles) -> Mapping[str, Mapping[int, frozenset[str]]]:
+    """The name of a stack of layers → number → the tensors of that layer."""
+    found: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for name in model.weights.tensors:
+        if match := LAYER.match(name):
+            found[match[1]][int(match[2])].add(match[3])
+    # a layer may hold a list of its own (experts, T5's parts): that is no stack of layers
+    top = {stack: layers for stack, layers in found.items() if not re.search(r"\.\d+\.", stack)}
+    return {stack: {at: frozenset(each) for at, each in layers.items()} for stack, layers in top.items()}
+
+
+def _gaps(stack: str, layers: Mapping[int, frozenset[str]]) -> Iterator[str]:
+    """The layers that lack a tensor which another one has."""
+    whole = frozenset[str]().union(*layers.values())
+    for at in sorted(layers):
+        missing = sorted(whole - layers[at])
+        if missing:
+            yield f"{stack}.{at} has no {listed(missing, 2)}"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What loading does: `missing` starts at random, so does `other` (of another size); `unexpected` is lost.
+
+    `expected` counts the tensors that the class has.
+    """
+
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    other: tuple[str, ...]
+    expected: int
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """The weights of the class that would be random numbers."""
+        return self.missing + self.other
+
+
+def weights_are_the_classes(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+    """Every weight of the class that config.json names is in the file, by its name and in its size.
+
+    Cause: a prefix of a training script in front of all names, a head that was not saved, a config of another
+    class.
+    Example: all names have one word in front: from_pretrained takes none of the weights, and every number of
+    the model is random; it says so in a table that scrolls by.
+    Source: measured with transformers 5.23, whose loading is run on tensors without content
+    """
+    fit = fitted(model)
+    if not fit.lost:
+        return
+    names = f"{len(fit.missing):,} missing: {listed(fit.missing, 2)}" if fit.missing else ""
+    sizes = f"{len(fit.other):,} of another size: {listed(fit.other, 2)}" if fit.other else ""
+    extra = f"{len(fit.unexpected):,} not taken: {listed(fit.unexpected, 2)}" if fit.unexpected else ""
+    whole = len(fit.lost) == fit.expected
+    yield Finding(
+        "TB410",
+        "error",
+        "none of the weights is taken: the whole model would be random numbers"
+        if whole
+        else f"{len(fit.lost):,} of {fit.expected:,} weights would be random numbers",
+        "; ".join(part for part in (names, sizes, extra) if part),
+        f"rename the tensors as {model.architecture or 'transformers'} calls them"
+        if whole and fit.unexpected
+        else f"take {CONFIG} and weights of {model.name} from the same save of the model",
+    )
+
+
+def fitted(model: ModelFiles) -> Fit:
+    """What from_pretrained would find, tried with tensors that have a shape and nothing in it.
+
+    A FileProblem when the library cannot make a model of the config.
+    """
+    import torch
+
+    from tokbench.io.quiet import quiet
+    from tokbench.model.loading import BROKEN, class_of, first_line
+
+    assert model.folder is not None
+    hollow = {
+        name: torch.empty(tensor.shape, device="meta") for name, tensor in model.weights.tensors.items()
+    }
+    try:
+        with quiet():
+            built, info = class_of(model.folder).from_pretrained(
+                None,
+                config=_config(model),
+                state_dict=hollow,
+                device_map="meta",
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+            )
+    except BROKEN as error:
+        raise FileProblem(
+            f"transformers makes no model of {CONFIG}: {first_line(error)}", fix=f"mend {CONFIG}"
+        ) from error
+    return Fit(
+        missing=_sorted(info["missing_keys"]),
+        unexpected=_sorted(info["unexpected_keys"]),
+        other=_sorted(each[0] for each in info["mismatched_keys"]),
+        expected=len({id(each) for each in built.parameters()}),
+    )
+
+
+def _config(model: ModelFiles) -> Any:  # noqa: ANN401
+    from transformers import AutoConfig
+
+    assert model.folder is not None
+    return AutoConfig.from_pretrained(model.folder, local_files_only=True, trust_remote_code=False)
+
+
+def _sorted(names: Any) -> tuple[str, ...]:  # noqa: ANN401
+    return tuple(sorted(map(str, names)))
+
+
+NEAR = 0.01  # of the usual distance from the mean row: rows made by mean_resizing have 0.001
+FEW_NEAR = 8  # rows near the mean, before it is more than chance
+
+
+@dataclass
+class _Rows:
+    """What is odd about the rows of an embedding, by id; `twins` are ids of rows equal to an earlier one."""
+
+    blank: list[int] = field(default_factory=list)
+    twins: list[int] = field(default_factory=list)
+    distances: list[float] = field(default_factory=list)
+
+
+def weights_are_numbers(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+    """The weights are numbers: none is infinite or not a number, and no matrix is all zero.
+
+    Cause: training diverged, float16 overflowed, or a copy lost its content and kept its length.
+    Example: one NaN makes every logit NaN; from_pretrained loads it without a word.
+    Source: measured with transformers 5.23: NaN, Inf and zeroed data are loaded in silence
+    """
+    import numpy as np
+
+    broken, blank = [], []
+    for name, path, entry in tensors_of(_folder(model)):
+        some = False
+        for part in parts_of(path, entry):
+            some = some or bool(part.any())
+            if not np.isfinite(part).all():
+                broken.append(name)
+                break
+        if not some and len(entry["shape"]) > 1:
+            blank.append(name)
+    if broken:
+        yield Finding(
+            "TB441",
+            "error",
+            f"{plural(len(broken), 'tensor holds', 'tensors hold')} NaN or infinity",
+            listed(broken, 3),
+            "take an earlier checkpoint, or a whole copy of the model",
+        )
+    elif blank:
+        yield Finding(
+            "TB441",
+            "warning",
+            f"{plural(len(blank), 'matrix is', 'matrices are')} all zero",
+            listed(blank, 3),
+            "take a whole copy of the model: this one may have lost its content",
+        )
+
+
+def rows_are_trained(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+    """Every token has a row of its own that was trained, or at least started apart from the others.
+
+    Cause: tokens were added, and the model was resized but not trained: mean_resizing starts all new rows at
+    the mean, so near each other that the model cannot tell them apart.
+    Example: ten new tokens with a cosine of 0.999997 between each two, norm 0.003 where others have 0.112; a
+    row of zeros, as of a padding token, stays at zero.
+    Source: transformers PR #33325, unsloth fix_untrained_tokens
+    """
+    if next(iter(model.embeddings), None) not in {name for name, _, _ in tensors_of(_folder(model))}:
+        return  # no embedding that is known, or its numbers are of a kind that is not read
+    rows = _rows(model)
+    padding = {subject.id_of("pad"), model.number("pad_token_id")}
+    named = {number for number in subject.vocabulary.values() if number not in padding}
+    blank = [number for number in rows.blank if number in named]
+    twins = [number for number in rows.twins if number in named]
+    usual = sorted(rows.distances)[len(rows.distances) // 2] if rows.distances else 0.0
+    near = [at for at, distance in enumerate(rows.distances) if distance < NEAR * usual and at in named]
+    lost = blank or twins or (near if len(near) >= FEW_NEAR else [])
+    if lost and len(rows.blank) < len(rows.distances):  # all blank is a finding of its own
+        kind = (
+            "of zeros"
+            if blank
+            else "equal to another"
+            if twins
+            else "at the mean of all, as a resize made it"
+        )
+        yield Finding(
+            "TB442",
+            "warning" if blank or twins else "note",
+            f"{plural(len(lost), 'token has', 'tokens have')} a row {kind}",
+            listed([f"{quoted(subject.tokenizer.id_to_token(number))} = {number}" for number in lost]),
+            "train the model on texts with these tokens; tokbench add-tokens starts them at their pieces",
+        )
+
+
+def _rows(model: ModelFiles) -> _Rows:
+    """One reading of the input embedding for its mean, and one for what is odd about its rows."""
+    import numpy as np
+
+    found, seen = _Rows(), set[int]()
+    wanted = next(iter(model.embeddings), None)
+    _, path, entry = next(each for each in tensors_of(_folder(model)) if each[0] == wanted)
+    with np.errstate(all="ignore"):  # what is no number has a rule of its own
+        mean = sum(part.sum(axis=0, dtype=np.float64) for part in parts_of(path, entry)) / entry["shape"][0]
+        for part in parts_of(path, entry):
+            at = len(found.distances)
+            found.distances += np.linalg.norm(part - mean, axis=1).tolist()
+            zero = np.asarray(~part.any(axis=1))
+            found.blank += (np.flatnonzero(zero) + at).tolist()
+            for number, row in enumerate(part):
+                key = hash(row.tobytes())
+                if key in seen and not zero[number]:
+                    found.twins.append(at + number)
+                seen.add(key)
+    return found
+
+
+def _folder(model: ModelFiles) -> Path:
+    assert model.folder is not None
+    return model.folder

@@ -1,0 +1,81 @@
+"""A folder that is being mended: copies of its small files, links to its large ones, JSON by name."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tokbench.io.json_files import MIB, read_object
+
+SMALL = 16 * MIB  # what is copied at once; larger files, the weights, are linked until the end
+LARGEST = 512 * MIB
+
+
+@dataclass(frozen=True)
+class Draft:
+    """`folder` is the copy that may be changed; `changed` are the names of its files that were."""
+
+    folder: Path
+    changed: set[str] = field(default_factory=set)
+
+    def read(self, name: str) -> dict[str, Any]:
+        """The JSON object in a file of the folder; {} when there is no such file."""
+        path = self.folder / name
+        return dict(read_object(path, limit=LARGEST)) if path.exists() else {}
+
+    def write(self, name: str, content: object) -> None:
+        """Put a JSON file into the folder, in place of one that says something else."""
+        path = self.folder / name
+        if path.exists() and self.read(name) == content:
+            return
+        path.unlink(missing_ok=True)  # it may be a link
+        path.write_text(
+            json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8", newline="\n"
+        )
+        self.changed.add(name)
+
+    def drop(self, name: str) -> None:
+        """Take a file out of the folder."""
+        (self.folder / name).unlink()
+        self.changed.add(name)
+
+
+def drafted(source: Path, into: Path) -> Draft:
+    """A draft of `source` in the new folder `into`."""
+    into.mkdir()
+    for path in sorted(source.iterdir()):
+        if path.is_file() and path.stat().st_size <= SMALL:
+            shutil.copyfile(path, into / path.name)
+        else:
+            (into / path.name).symlink_to(path.resolve())
+    return Draft(into)
+
+
+def landed(draft: Draft, place: Path) -> None:
+    """Fill the empty folder `place` with the draft: large files are linked where the disk allows it."""
+    for path in sorted(draft.folder.iterdir()):
+        if path.is_dir():
+            shutil.copytree(path, place / path.name)
+        elif path.is_symlink():
+            _linked(path.resolve(), place / path.name)
+        else:
+            shutil.copyfile(path, place / path.name)
+
+
+def kept(source: Path, names: Iterable[str], place: Path) -> None:
+    """Copy the files of these names, as far as there are any, from `source` into `place`."""
+    for name in sorted(names):
+        if (source / name).exists():
+            shutil.copyfile(source / name, place / name)
+
+
+def _linked(source: Path, place: Path) -> None:
+    try:
+        os.link(source, place)
+    except OSError:  # another disk, or one without links
+        shutil.copyfile(source, place)

@@ -1,0 +1,115 @@
+"""Show a result: JSON when asked, otherwise its window; hints go to stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import typer
+
+from tokbench.errors import DataProblem, TokbenchError
+from tokbench.reporting.elements import Part
+
+
+def text_of(word: str) -> str:
+    """The text that was given, or that of stdin for -; raises DataProblem for bytes that are not UTF-8."""
+    raw = sys.stdin.buffer.read() if word == "-" else os.fsencode(word)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        where = "stdin" if word == "-" else "the text"
+        raise DataProblem(
+            f"{where} is not UTF-8: byte {error.start + 1} is 0x{raw[error.start]:02X}",
+            fix="convert it: iconv -f latin1 -t utf-8",
+        ) from error
+
+
+@contextmanager
+def stdout_for_a_reader() -> Iterator[BinaryIO]:
+    """Where to write; a reader that has enough and leaves, as head does, ends the block without an error."""
+    try:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        write_no_more()
+
+
+def write_no_more() -> None:
+    """What is still buffered for a reader who left goes nowhere; Python writes it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+Result = TypeVar("Result")
+
+
+def put(
+    result: Result,
+    window: Callable[[Result], Iterable[Part]],
+    kind: str,
+    *,
+    json: bool,
+    html: Path | None = None,
+    plot: Path | None = None,
+    box: str = "",
+) -> None:
+    """Print a result on stdout through its window, or as JSON of this kind; also as a page or a picture.
+
+    A page or a picture of the same name is replaced: it is drawn from the result, which is the thing kept.
+    `box` is what `boxed` gives: a page in which a reader encodes a text of theirs.
+    """
+    if html:
+        from tokbench.reporting.html import Section
+        from tokbench.reporting.pages import in_words, write_page
+
+        words = in_words(kind)
+        write_page(html, f"tokbench {words}", [Section(words, list(window(result)))], live=box, force=True)
+        hint(f"the page: {html}")
+    if plot:
+        from tokbench.reporting.svg import save_plots
+
+        save_plots(window(result), plot, force=True)
+        hint(f"the picture: {plot}")
+    with stdout_for_a_reader():
+        _print(result, window, kind, json=json)
+
+
+def boxed(html: Path | None, tokenizers: Iterable[str], text: str = "") -> str:
+    """The box of a page for these tokenizers, when there is a page; only tokenizer.json can be carried."""
+    if html is None:
+        return ""
+    from tokbench.pretrained.folder import load
+    from tokbench.reporting.html import live
+
+    carried = {}
+    for name in tokenizers:
+        with suppress(TokbenchError):
+            carried[name] = load(name).raw
+    return live(carried, text) if carried else ""
+
+
+def _print(result: Result, window: Callable[[Result], Iterable[Part]], kind: str, *, json: bool) -> None:
+    if json:
+        from tokbench.reporting.json_results import as_json
+
+        typer.echo(as_json(result, kind))
+    else:
+        from tokbench.reporting.terminal import show
+
+        show(window(result))
+
+
+def say(words: str, *, quiet: bool = False) -> None:
+    """Say on stderr, to people and to logs, what the work found on its way."""
+    if not quiet:
+        typer.echo(words, err=True)
+
+
+def hint(*lines: str, quiet: bool = False) -> None:
+    """Say on stderr what to do next, when a person is looking."""
+    if not quiet and sys.stderr.isatty():
+        for line in lines:
+            typer.echo(f"  {line}", err=True)

@@ -1,0 +1,1 @@
+"""A tokenizer, a model and a task in, a Run with metrics and proofs out; prints nothing."""

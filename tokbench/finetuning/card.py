@@ -1,0 +1,199 @@
+"""The model card of a run: what was trained, what was measured, and the command that does it again."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from tokbench.finetuning.environment import environment
+from tokbench.finetuning.result import Run
+from tokbench.finetuning.tasks import TASKS, Task
+
+COMMAND = ("task", "tokenizer", "model", "data", "epochs", "batch_size", "learning_rate", "max_length",
+           "seed", "device", "precision", "engine")  # fmt: skip
+PATHS = ("tokenizer", "model", "data", "dev")  # of these the last part alone: the rest is somebody's machine
+PLACE = re.compile(r"(?<![\w:/])(?:[A-Za-z]:|~)?(?:[/\\][\w.+@-]+){2,}")
+UNSAID = ("dev_share",)  # not an option
+HUB = "nyu-mll/glue"
+# The hub's names for our metrics, and what each is to a reader.
+TYPES = {"matthews": "matthews_correlation", "pearson": "pearsonr", "spearman": "spearmanr"}
+
+
+def card(run: Run, choices: Mapping[str, Any], task: Task, tokenizer: PreTrainedTokenizerBase) -> str:
+    """The card as Markdown with the header that the hub reads; every number in it was measured."""
+    parts = (
+        _header(run, choices, task),
+        _measured(run),
+        _use(run, task),
+        _training(run, choices),
+        _tokenizer(run, tokenizer),
+        _proofs(run),
+        _limits(run, choices),
+    )
+    return "\n".join(line for part in parts for line in (*part, ""))
+
+
+def _header(run: Run, choices: Mapping[str, Any], task: Task) -> Iterator[str]:
+    """YAML, its values written as JSON, which YAML contains."""
+    kind = "token-classification" if task.tagging else "text-classification"
+    known = run.task in TASKS and choices["data"] != "sample"
+    base = _last(str(choices["model"]))
+    header: dict[str, Any] = {
+        "library_name": "transformers",
+        "pipeline_tag": kind,
+        "tags": ["tokbench", run.task],
+        **({"datasets": [HUB]} if known else {}),
+        "metrics": sorted({_type(name) for name in run.metrics}),
+        **({"base_model": base} if base.count("/") == 1 else {}),
+        "model-index": [{"name": _name(run), "results": list(_results(run, task, known=known))}],
+    }
+    yield "---"
+    for name, value in header.items():
+        yield f"{name}: {json.dumps(value, ensure_ascii=False)}"
+    yield "---"
+    yield ""
+    yield f"# {_name(run)}"
+
+
+def _results(run: Run, task: Task, *, known: bool) -> Iterator[dict[str, Any]]:
+    """A result for each dev split, as the hub's leaderboards read them."""
+    kind = "token-classification" if task.tagging else "text-classification"
+    for split in task.evaluation:
+        values = {name: run.metrics.get(task.key(split, name)) for name in task.metrics}
+        found = [
+            {"type": _type(name), "name": name, "value": round(value, 6)}
+            for name, value in values.items()
+            if value is not None
+        ]
+        if known:
+            rows = {"name": f"GLUE {run.task}", "type": HUB, "config": run.task, "split": split.hub}
+        else:
+            rows = {"name": f"{run.task}, rows held out", "type": run.task, "split": split.name}
+        yield {"task": {"type": kind}, "dataset": rows, "metrics": found}
+
+
+def _measured(run: Run) -> Iterator[str]:
+    yield f"Trained on {run.train_rows:,} rows, measured on {run.dev_rows:,} rows not trained on."
+    yield f"The weights are those of step {run.kept_step:,} of {run.steps:,}."
+    yield ""
+    yield "| metric | this model | 95 % interval over dev rows | best constant answer |"
+    yield "|---|---|---|---|"
+    for name, value in run.metrics.items():
+        yield f"| {name} | {value:.4f} | {run.bounds(name)} | {run.majority.get(name, 0.0):.4f} |"
+
+
+def _use(run: Run, task: Task) -> Iterator[str]:
+    yield "## What it answers"
+    yield ""
+    if task.regression:
+        yield f"A score from {task.scores[0]:g} to {task.scores[1]:g}." if task.scores else "A score."
+        return
+    yield f"One label for each {task.unit or 'row'}. The train rows had:"
+    yield ""
+    yield f"| label | {task.unit or 'row'}s |"
+    yield "|---|---|"
+    for label, count in run.classes.items():
+        yield f"| {_cell(label)} | {count:,} |"
+
+
+def _training(run: Run, choices: Mapping[str, Any]) -> Iterator[str]:
+    system = environment()
+    steps = f"{run.steps:,} steps in {run.seconds:,.0f} s, {run.rows_per_second:,.0f} rows a second"
+    yield "## How it was trained"
+    yield ""
+    yield f"{steps} on {run.device} in {run.precision} with the {run.engine} engine; the last epoch's"
+    yield f"mean loss was {run.loss:.4f}, the most memory {run.peak_memory_mb:,.0f} MB. The command:"
+    yield ""
+    yield "```"
+    yield command(choices)
+    yield "```"
+    yield ""
+    yield "| what | version |"
+    yield "|---|---|"
+    for name, value in choices["versions"].items():
+        yield f"| {name} | {value} |"
+    yield f"| python | {system.python} |"
+    yield f"| system | {system.system}, {system.processors} processors |"
+
+
+def command(choices: Mapping[str, Any]) -> str:
+    """The command line that these choices were, and that makes them again."""
+    words = ["tokbench", "finetune"]
+    for name in COMMAND:
+        words += _option(name, choices.get(name))
+    for name, value in choices.get("reading", {}).items():
+        words += [] if name in UNSAID else _option(name, value)
+    for name, value in choices["settings"].items():
+        words += ["--set", f"{name}={value}"]
+    return shlex.join(words)
+
+
+def _option(name: str, value: object) -> list[str]:
+    if value is None or value is False:
+        return []
+    option = f"--{name.replace('_', '-')}"
+    if value is True:
+        return [option]
+    return [option, _last(str(value)) if name in PATHS else str(value)]
+
+
+def _tokenizer(run: Run, tokenizer: PreTrainedTokenizerBase) -> Iterator[str]:
+    backend = tokenizer.backend_tokenizer
+    roles = {name: each for name, each in tokenizer.special_tokens_map.items() if isinstance(each, str)}
+    yield "## Tokenizer"
+    yield ""
+    yield "| fact | value |"
+    yield "|---|---|"
+    yield f"| kind | {type(backend.model).__name__} |"
+    yield f"| tokens | {len(tokenizer):,} |"
+    yield f"| special tokens | {_cell(', '.join(f'{name[:-6]} {each}' for name, each in roles.items()))} |"
+    yield f"| tokens a train row | {run.tokens / run.train_rows:.1f} |"
+    yield f"| padding in training | {run.padding:.1%} of the real tokens |"
+
+
+def _proofs(run: Run) -> Iterator[str]:
+    yield "## What was proved"
+    yield ""
+    yield f"- Loaded again, the logits differ by {run.reload_difference:g}."
+    yield f"- The saved tokenizer gives the ids that were trained on: {'yes' if run.same_ids else 'no'}."
+    for token, fate in run.new_tokens.items():
+        yield f"- The row of `{token}`: {fate}."
+
+
+def _limits(run: Run, choices: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Limits"
+    yield ""
+    yield f"- Rows are cut to {run.max_length} tokens; {run.truncated:,} rows here were longer."
+    yield f"- One seed, {choices.get('seed', 'not said')}: another gives another metric."
+    if not run.beats_majority:
+        yield "- It is no better than the best constant answer."
+    if run.kept_step < run.steps or len(run.evaluations) > 1:
+        yield "- The step was chosen on the rows it was measured on, so the metric is a little too good."
+    for note in run.notes:
+        yield f"- {_cell(PLACE.sub(lambda place: _last(place[0]), note))}"
+
+
+def _type(name: str) -> str:
+    """The hub's name of a metric, without the name of a split before it."""
+    plain = name.rpartition("_")[2]
+    return TYPES.get(plain, plain)
+
+
+def _name(run: Run) -> str:
+    return f"{run.task}, fine-tuned with tokbench"
+
+
+def _cell(text: str) -> str:
+    """Text that keeps a table whole."""
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _last(name: str) -> str:
+    """A name on the hub as it is; of a path the last part alone."""
+    path = name.replace("\\", "/")
+    return path if path.count("/") < 2 and not path.startswith((".", "/", "~")) else path.rpartition("/")[2]

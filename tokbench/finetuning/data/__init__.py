@@ -1,0 +1,1 @@
+"""Datasets in, labelled rows out: GLUE tasks, own tables, tagged words; knows no model."""

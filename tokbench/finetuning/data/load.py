@@ -1,0 +1,186 @@
+"""The rows of a plan: the hub's, an official folder's, someone's own files, or the sample that ships."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tokbench.errors import AskedWrongly, DataProblem, plural
+from tokbench.finetuning.config import Plan
+from tokbench.finetuning.data.rows import Rows, listed
+from tokbench.finetuning.data.tagging import Tagged, read_tagged
+from tokbench.finetuning.tasks import NER, OWN, TASKS, Task
+from tokbench.progress import Progress, silent
+
+SAMPLE, HUB = "sample", "hub"
+SAMPLES = {"sst2": "sst2-sample"}  # task → name among the shipped corpora
+FEW = 20  # a class with fewer train rows is worth a word
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The rows to train on, those to evaluate on by split, what is asked, what a reader should know.
+
+    `classes` is how many train rows each class has; for words with tags, how many words.
+    """
+
+    train: Rows | Tagged
+    evaluation: Mapping[str, Rows | Tagged]
+    notes: tuple[str, ...]
+    task: Task
+    classes: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_data(plan: Plan, *, progress: Progress = silent) -> Dataset:
+    """The rows a plan names, the train rows cut to a seeded sample when it says so."""
+    progress("read", 0)
+    task, rows = _read(plan)
+    train = rows.pop("train")
+    official = plan.task in TASKS and not plan.reading.columns
+    notes = _sample_note(train, rows) if plan.data == SAMPLE else _gaps(train, rows)
+    if official and plan.data != SAMPLE:
+        notes = (*_counts(task, train, rows), *notes)
+    if not official:
+        notes += (*_leaks(train, rows), *_unseen(train, rows, task))
+    most = plan.reading.max_train_rows
+    if most is not None and most < len(train):
+        order = random.Random(plan.seed).sample(range(len(train)), most)
+        notes += (f"{most:,} of {plural(len(train), 'train row')} were drawn by the seed",)
+        train = train.pick(order)
+    classes = balance(train, task)
+    return Dataset(train, rows, (*notes, *_balance_notes(classes)), task, classes)
+
+
+def _read(plan: Plan) -> tuple[Task, dict[str, Rows | Tagged]]:
+    known = TASKS.get(plan.task)
+    if plan.task == NER:
+        return _read_tags(plan)
+    if plan.task == OWN or plan.reading.columns:
+        from tokbench.finetuning.data.own_tables import read_own
+
+        task, own = read_own(_folder(plan), plan.reading, known, seed=plan.seed)
+        return task, {**own}
+    assert known is not None
+    return known, {**_official(plan, known)}
+
+
+def _read_tags(plan: Plan) -> tuple[Task, dict[str, Rows | Tagged]]:
+    task, rows = read_tagged(_folder(plan), dev=plan.reading.dev, all_pieces=plan.reading.label_all_pieces)
+    if "dev" in rows:
+        return task, {**rows}
+    order = random.Random(plan.seed).sample(range(len(rows["train"])), len(rows["train"]))
+    if len(order) < 2:
+        raise DataProblem(
+            f"{plan.data} has one sentence: none is left to evaluate on",
+            fix="give more sentences, or --dev FILE",
+        )
+    held = min(max(1, round(len(order) * plan.reading.dev_share)), len(order) - 1)
+    return task, {"train": rows["train"].pick(order[held:]), "dev": rows["train"].pick(order[:held])}
+
+
+def _official(plan: Plan, task: Task) -> dict[str, Rows]:
+    if plan.data in (None, HUB):
+        from tokbench.finetuning.data.glue import read_hub
+
+        return read_hub(task)
+    from tokbench.finetuning.data.glue import read_official
+
+    return read_official(_sample_folder(task) if plan.data == SAMPLE else _folder(plan), task)
+
+
+def _folder(plan: Plan) -> Path:
+    if plan.data in (None, HUB, SAMPLE):
+        raise AskedWrongly(f"--task {plan.task} reads files of your own", fix="--data FILE or FOLDER")
+    return Path(str(plan.data)).expanduser()
+
+
+def _sample_folder(task: Task) -> Path:
+    if task.name not in SAMPLES:
+        raise AskedWrongly(
+            f"no sample ships for {task.name}, only for {', '.join(SAMPLES)}",
+            fix=f"--data FOLDER with the official {task.folder} files",
+        )
+    from tokbench.corpus.samples import shipped
+
+    return shipped(SAMPLES[task.name])
+
+
+def _sample_note(train: Rows | Tagged, rows: Mapping[str, Rows | Tagged]) -> tuple[str, ...]:
+    dev = sum(map(len, rows.values()))
+    return (f"the sample that ships: {len(train)} train and {dev} dev rows, too few for a claim",)
+
+
+def _counts(task: Task, train: Rows | Tagged, rows: Mapping[str, Rows | Tagged]) -> tuple[str, ...]:
+    official = {"train": task.train_rows, **{split.name: split.rows for split in task.evaluation}}
+    return tuple(
+        f"{name} has {plural(len(split), 'row')}, the official {task.name} has {official[name]:,}"
+        for name, split in {"train": train, **rows}.items()
+        if len(split) != official[name]
+    )
+
+
+def _gaps(train: Rows | Tagged, rows: Mapping[str, Rows | Tagged]) -> tuple[str, ...]:
+    return tuple(
+        f"{plural(len(split.left_out), 'incomplete row was', 'incomplete rows were')} "
+        f"left out: {listed(split.left_out)}"
+        for split in (train, *rows.values())
+        if split.left_out
+    )
+
+
+def _leaks(train: Rows | Tagged, rows: Mapping[str, Rows | Tagged]) -> tuple[str, ...]:
+    """Dev rows that were trained on measure memory."""
+    known = set(_whole(train))
+    found = {name: sum(text in known for text in _whole(split)) for name, split in rows.items()}
+    return tuple(
+        f"{count:,} of {len(rows[name]):,} {name} rows stand word for word in train"
+        for name, count in found.items()
+        if count
+    )
+
+
+def _unseen(train: Rows | Tagged, rows: Mapping[str, Rows | Tagged], task: Task) -> tuple[str, ...]:
+    """Labels of words that are asked for and cannot be learned; those of whole rows are refused before."""
+    if not isinstance(train, Tagged):
+        return ()
+    known = {number for labels in train.labels for number in labels}
+    found = {
+        name: sorted({number for labels in each.labels for number in labels if number not in known})
+        for name, each in rows.items()
+        if isinstance(each, Tagged)
+    }
+    return tuple(
+        f"{name} has labels that train has not: {', '.join(task.labels[number] for number in numbers)}"
+        for name, numbers in found.items()
+        if numbers
+    )
+
+
+def _whole(rows: Rows | Tagged) -> list[tuple[str, str]]:
+    pairs = rows.pairs if isinstance(rows, Rows) and rows.pairs is not None else [""] * len(rows)
+    return list(zip(rows.texts, pairs, strict=True))
+
+
+def balance(rows: Rows | Tagged, task: Task) -> dict[str, int]:
+    """How many rows (words, where they are tagged) each class has, by class id; nothing for a score."""
+    if task.regression:
+        return {}
+    if isinstance(rows, Tagged):
+        found = Counter(number for labels in rows.labels for number in labels)
+    else:
+        found = Counter(int(label) for label in rows.labels)
+    return {label: found[number] for number, label in enumerate(task.labels)}
+
+
+def _balance_notes(classes: Mapping[str, int]) -> tuple[str, ...]:
+    there = [label for label, count in classes.items() if count]
+    if classes and len(there) == 1:
+        return (f"all train rows are {there[0]}: there is nothing to learn",)
+    few = [f"{label} {count}" for label, count in classes.items() if count < FEW]
+    total = sum(classes.values())
+    if few and total > FEW * len(classes) * 2:
+        return (f"classes with fewer than {FEW} train rows: {', '.join(few)}",)
+    return ()

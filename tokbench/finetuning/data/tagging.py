@@ -1,0 +1,197 @@
+"""Sentences whose words, or characters, each carry a label: CoNLL files and KLUE's.
+
+One unit and its label a line, an empty line after each sentence, lines with `##` and a space are notes.
+The unit is a word in the first column, or a character, as KLUE has it: then spaces have lines of their
+own, which carry no entity and are left out of every count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tokbench.errors import DataProblem, FileProblem, plural
+from tokbench.finetuning.data.glue import remedy_of
+from tokbench.finetuning.data.own_tables import Kind, files_in
+from tokbench.finetuning.tasks import Split, Task
+
+OUTSIDE = "O"
+CONLL = Kind((".conll", ".conllu", ".bio", ".iob", ".iob2", ".tsv", ".txt"))
+WORD, CHARACTER = "word", "character"
+WORD_METRICS = ("entity_f1", "entity_precision", "entity_recall")
+# KLUE's two come last; the first is what other benchmarks call F1
+CHARACTER_METRICS = ("entity_f1", "entity_macro_f1", "character_macro_f1")
+
+Sentence = tuple[list[str], list[str]]  # units, their labels
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """Sentences of units, and a class id for each; `characters` when they stand without spaces between."""
+
+    units: list[list[str]]
+    labels: list[list[int]]
+    characters: bool
+    left_out: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.units)
+
+    @property
+    def texts(self) -> list[str]:
+        """Each sentence as one text."""
+        between = "" if self.characters else " "
+        return [between.join(units) for units in self.units]
+
+    def pick(self, indices: Sequence[int]) -> Tagged:
+        """These sentences alone, in this order."""
+        units, labels = [self.units[index] for index in indices], [self.labels[index] for index in indices]
+        return Tagged(units, labels, self.characters, self.left_out)
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """What stands in one file, before its labels are numbers."""
+
+    path: Path
+    found: list[Sentence]
+
+    @property
+    def characters(self) -> bool:
+        """Whether the units are characters: short, and spaces among them have lines of their own.
+
+        A no-break space among words is a unit too, and makes no characters of them.
+        """
+        units = [unit for units, _ in self.found for unit in units]
+        return any(map(str.isspace, units)) and sum(map(len, units)) < 2 * len(units)
+
+
+def read_sentences(path: Path, *, hidden: bool = False) -> Sentences:
+    """The sentences of one file; DataProblem names the line that is not a unit and a label.
+
+    With `hidden` labels may be missing: those are O.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as problem:
+        raise FileProblem(f"{path} cannot be read: {problem.strerror}", fix=f"ls -l {path}") from problem
+    except UnicodeDecodeError as problem:
+        line = path.read_bytes()[: problem.start].count(b"\n") + 1
+        raise DataProblem(f"{path} line {line} is not UTF-8", fix=remedy_of(path)) from problem
+    found = list(_sentences(text.split("\n"), path, OUTSIDE if hidden else ""))
+    if not found:
+        raise DataProblem(f"{path} has no sentences", fix="one word, a tab and its label a line")
+    return Sentences(path, found)
+
+
+def _sentences(lines: Iterable[str], path: Path, missing: str) -> Iterator[Sentence]:
+    units: list[str] = []
+    labels: list[str] = []
+    width = 0  # fields of a line with spaces for tabs: where they differ, it is no table but a text
+    for number, line in enumerate(lines, 1):
+        unit, label = _split(line.rstrip("\r"), f"{path} line {number}", missing)
+        fields = len(line.split()) if unit and "\t" not in line else width
+        if fields != (width or fields):
+            raise DataProblem(
+                f"{path} line {number} has {plural(fields, 'field')} and those before it {width}",
+                fix="one word, a tab and its label a line",
+            )
+        width = width or fields
+        if unit:
+            units.append(unit)
+            labels.append(label)
+        elif label != NOTE and units:
+            yield units, labels
+            units, labels = [], []
+    if units:
+        yield units, labels
+
+
+NOTE = "note"
+
+
+def _split(line: str, place: str, missing: str) -> tuple[str, str]:
+    """Unit and label; no unit at the end of a sentence (a line of tabs is one) and on a line of notes.
+
+    `missing` is the label of a line that has none; where it is empty as well, that is an error.
+    """
+    if line.startswith(("## ", "-DOCSTART-")):
+        return "", NOTE
+    if not line.strip() and line.strip(" ") == line.strip(" \t"):
+        return "", ""
+    if not line.replace("\t", ""):
+        return "", ""
+    fields = line.split("\t") if "\t" in line else line.split(" ")
+    unit = fields[0]
+    label = (fields[-1].strip() if len(fields) > 1 else "") or missing
+    if not unit or not label:
+        raise DataProblem(f"{place}: {line!r} is not a word and a label", fix="one tab between the two")
+    return unit, label
+
+
+def read_tagged(data: Path, *, dev: str | None, all_pieces: bool) -> tuple[Task, dict[str, Tagged]]:
+    """The task that a file or a folder's files hold, and its rows by split; a file alone has no dev."""
+    read = {name: read_sentences(path) for name, path in files_in(data, CONLL, dev=dev).items()}
+    characters = any(each.characters for each in read.values())
+    labels = labels_of(read.values())
+    if len(labels) == 1:
+        raise DataProblem(
+            f"every label in {data} is {OUTSIDE}: there is nothing to learn", fix="label some words"
+        )
+    task = Task(
+        name="ner",
+        folder="ner",
+        texts=("words",),
+        tsv_texts=("words",),
+        labels=labels,
+        metrics=CHARACTER_METRICS if characters else WORD_METRICS,
+        train_rows=len(read["train"].found),
+        evaluation=(Split("dev", "dev", "validation", 0),),
+        unit=CHARACTER if characters else WORD,
+        all_pieces=all_pieces,
+        about="Which words are names, and of what?",
+    )
+    return task, {name: _numbered(each, labels, characters) for name, each in read.items()}
+
+
+def labels_of(read: Iterable[Sentences]) -> tuple[str, ...]:
+    """O first, then B- and I- of each type by name; a type that only begins can also go on."""
+    found = {label for each in read for _, labels in each.found for label in labels}
+    found |= {f"I-{label[2:]}" for label in found if label.startswith("B-")}
+    kinds = sorted(found - {OUTSIDE}, key=lambda label: (label[2:], label[:2]))
+    return (OUTSIDE, *kinds)
+
+
+def _numbered(read: Sentences, labels: tuple[str, ...], characters: bool) -> Tagged:
+    number = {label: index for index, label in enumerate(labels)}
+    units = [sentence for sentence, _ in read.found]
+    return Tagged(units, [[number[label] for label in each] for _, each in read.found], characters)
+
+
+def conll(rows: Tagged, told: Sequence[Sequence[str]]) -> str:
+    """The rows as a file that read_sentences reads; `told` has a label for each unit that is no space.
+
+    A space inside a name goes on with it, as in KLUE's own files; any other is outside.
+    """
+    return "".join(
+        "".join(f"{unit}\t{label}\n" for unit, label in zip(units, _with_spaces(units, labels), strict=True))
+        + "\n"
+        for units, labels in zip(rows.units, told, strict=True)
+    )
+
+
+def _with_spaces(units: Sequence[str], told: Sequence[str]) -> list[str]:
+    """A label for every unit, spaces too."""
+    labels = list[str]()
+    after = [*told, OUTSIDE]  # what follows a space
+    said = 0
+    for unit in units:
+        if not unit.isspace():
+            labels.append(told[said])
+            said += 1
+            continue
+        before, following = told[said - 1] if said else OUTSIDE, after[said]
+        inside = following.startswith("I-") and before[1:] == following[1:]
+        labels.append(following if inside else OUTSIDE)
+    return labels

@@ -1,0 +1,425 @@
+"""Texts → ids, all at once: flat arrays with a start per row, nothing padded yet."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import tokenizers
+from numpy.typing import NDArray
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedTokenizerBase
+
+from tokbench import __version__
+from tokbench.errors import ChecksFailed, DataProblem, plural
+from tokbench.finetuning.data import ragged
+from tokbench.finetuning.data.alignment import (
+    NO_PIECE,
+    Units,
+    counted,
+    going_on,
+    labels_of_pieces,
+    layout,
+    pieces_of_units,
+)
+from tokbench.finetuning.data.ragged import FlatIds, Ids, joined, of_encodings, replaced, starts_of
+from tokbench.finetuning.data.rows import Rows
+from tokbench.finetuning.data.tagging import Tagged
+from tokbench.finetuning.tasks import Task
+from tokbench.io.library_errors import translated
+from tokbench.native.compiler import are_compiled
+from tokbench.native.word_ids import LOOKUP
+from tokbench.pretrained.encode_texts import encode, served_encoding
+from tokbench.progress import Progress, silent
+from tokbench.training.engine import WORTH
+
+WORTH_CACHING = (
+    100_000  # characters from which reading ids is quicker than making them: some 2,000 rows of SST-2
+)
+CHUNK = 8_192  # rows that are hashed at a time
+
+
+def remembered(backend: Tokenizer, rows: Rows, max_length: int, make: Callable[[], FlatIds]) -> FlatIds:
+    """The ids of these rows as they were made before, or as `make` makes them, then kept.
+
+    The backend must be set as it will be used: truncation, and whether special tokens are split.
+    """
+    key = key_of(backend, rows, max_length) if _characters(rows) >= WORTH_CACHING else None
+    if key is None:
+        return make()
+    found = ragged.take(key)
+    if found is None or len(found.lengths) != len(rows):
+        found = make()
+        ragged.put(key, found)
+    return found
+
+
+def key_of(backend: Tokenizer, rows: Rows, max_length: int) -> str | None:
+    """A hash of tokenizer, length, versions and texts; None where the same text may get other ids."""
+    state = _state(backend)
+    if state is None:
+        return None
+    digest = blake2b(digest_size=32)
+    chosen = (ragged.SCHEMA, __version__, tokenizers.__version__, max_length, backend.encode_special_tokens)
+    columns = [rows.texts] if rows.pairs is None else [rows.texts, rows.pairs]
+    for part in (repr((*chosen, len(columns), len(rows.texts))), state):
+        digest.update(len(part).to_bytes(8, "little") + part.encode("utf-8", "surrogatepass"))
+    for column in columns:
+        for start in range(0, len(column), CHUNK):
+            some = column[start : start + CHUNK]
+            digest.update(np.fromiter(map(len, some), np.int64, len(some)).tobytes())
+            digest.update("".join(some).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _characters(rows: Rows) -> int:
+    return sum(map(len, rows.texts)) + sum(map(len, rows.pairs or ()))
+
+
+def _state(backend: Tokenizer) -> str | None:
+    """All that a tokenizer does, as JSON; None where chance has a part in it, or Python code."""
+    model = backend.model
+    if isinstance(model, models.BPE) and model.dropout is not None:
+        return None
+    if isinstance(model, models.Unigram) and (model.alpha is not None or model.nbest_size is not None):
+        return None
+    try:
+        state: str = backend.to_str()
+    except Exception:  # the library raises nothing narrower for blocks written in Python
+        return None
+    return state
+
+
+ADDS_NOTHING = ("ByteLevel",)  # it moves offsets only
+TEXTS = {"A": 0, "B": 1}
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One place of a row: a special token's id, or a text by its number; and its type id."""
+
+    special: int | None
+    text: int | None
+    type_id: int
+
+
+PLAIN_PAIR = (Slot(None, 0, 0), Slot(None, 1, 1))  # the library's own, where nothing is added
+
+
+@dataclass(frozen=True)
+class Template:
+    """The slots of a row of two texts, each text in it once."""
+
+    slots: tuple[Slot, ...]
+
+    def fill(self, texts: Sequence[FlatIds]) -> FlatIds:
+        """Rows of these first and second texts, which have no special tokens yet; none is cut."""
+        special = [0 if each.special is None else each.special for each in self.slots]
+        widths = np.ones((len(texts[0].starts) - 1, len(self.slots)), np.int64)
+        for number, slot in enumerate(self.slots):
+            if slot.text is not None:
+                widths[:, number] = texts[slot.text].lengths
+        whose = np.repeat(np.tile(np.arange(len(self.slots), dtype=np.uint8), len(widths)), widths.ravel())
+        ids: Ids = np.array(special, np.int64)[whose]
+        for number, slot in enumerate(self.slots):
+            if slot.text is not None:
+                ids[whose == number] = texts[slot.text].ids
+        types = np.array([each.type_id for each in self.slots], np.int64)
+        return FlatIds(ids, types[whose] if types.any() else None, starts_of(widths.sum(axis=1)), 0)
+
+
+def pair_template(tokenizer: Tokenizer) -> Template | None:
+    """How the post_processor joins two texts; None for one that is not known to join them always alike."""
+    found = [slots for slots in map(_slots, _steps(tokenizer)) if slots != ()]
+    if not found:
+        return Template(PLAIN_PAIR)
+    slots = found[0]
+    if len(found) > 1 or slots is None or len(slots) > np.iinfo(np.uint8).max:
+        return None
+    texts = sorted(each.text for each in slots if each.text is not None)
+    return Template(slots) if texts == [0, 1] else None
+
+
+def _steps(tokenizer: Tokenizer) -> Iterator[dict[str, Any]]:
+    """The JSON of each post_processor, whatever sequences they are in."""
+    steps = [] if tokenizer.post_processor is None else [json.loads(tokenizer.post_processor.__getstate__())]
+    while steps:
+        step = steps.pop(0)
+        if step["type"] == "Sequence":
+            steps = step["processors"] + steps
+        else:
+            yield step
+
+
+def _slots(step: dict[str, Any]) -> tuple[Slot, ...] | None:
+    """What one post_processor makes of a pair: () where it adds nothing, None where nobody knows."""
+    kind = step["type"]
+    if kind in ADDS_NOTHING:
+        return ()
+    if kind == "TemplateProcessing":
+        return tuple(slot for piece in step["pair"] for slot in _of_piece(piece, step["special_tokens"]))
+    if kind not in ("BertProcessing", "RobertaProcessing"):
+        return None
+    first, last = Slot(step["cls"][1], None, 0), Slot(step["sep"][1], None, 0)
+    if kind == "RobertaProcessing":
+        return (first, Slot(None, 0, 0), last, last, Slot(None, 1, 0), last)
+    return (first, Slot(None, 0, 0), last, Slot(None, 1, 1), Slot(last.special, None, 1))
+
+
+def _of_piece(piece: dict[str, Any], special: dict[str, Any]) -> Iterator[Slot]:
+    """The slots of one piece of a template; a special token may be several ids."""
+    if "Sequence" in piece:
+        yield Slot(None, TEXTS[piece["Sequence"]["id"]], piece["Sequence"]["type_id"])
+        return
+    found = piece["SpecialToken"]
+    for number in special[found["id"]]["ids"]:
+        yield Slot(number, None, found["type_id"])
+
+
+PROBED = 64  # rows that the library encodes as well, before the others are believed
+Read = Callable[[list[Any]], list[Any]]
+
+
+def in_bulk(backend: Tokenizer, rows: Rows, max_length: int, read: Read) -> FlatIds | None:
+    """The ids of all rows; None where the library has to make them.
+
+    `read` is the library, set to cut. It encodes the rows that are too long, and a sample of the others:
+    one that differs leaves all rows to the library.
+    """
+    whole = _texts(backend, rows.texts) if rows.pairs is None else _pairs(backend, rows.texts, rows.pairs)
+    if whole is None:
+        return None
+    long = whole.lengths > max_length
+    if not _alike(whole, rows, np.flatnonzero(~long), read):
+        return None
+    return replaced(whole, long, of_encodings(read(inputs(rows, np.flatnonzero(long)))))
+
+
+def inputs(rows: Rows, numbers: Ids | range) -> list[Any]:
+    """These rows as the library takes them: texts, or pairs of texts."""
+    if rows.pairs is None:
+        return [rows.texts[number] for number in numbers]
+    return [(rows.texts[number], rows.pairs[number]) for number in numbers]
+
+
+def _texts(backend: Tokenizer, texts: list[str]) -> FlatIds | None:
+    """Rows of one text each with their special tokens, none of them cut."""
+    return _encoded(backend, [texts], special=True)
+
+
+def _pairs(backend: Tokenizer, firsts: list[str], seconds: list[str]) -> FlatIds | None:
+    """Rows of two texts each with their special tokens, none of them cut.
+
+    The library, too, encodes each text for itself, and only then puts the special tokens around them.
+    """
+    template = pair_template(backend)
+    both = None if template is None else _encoded(backend, [firsts, seconds], special=False)
+    if template is None or both is None:
+        return None
+    half = len(firsts)
+    place = both.starts[half]
+    first = FlatIds(both.ids[:place], None, both.starts[: half + 1], 0)
+    return template.fill((first, FlatIds(both.ids[place:], None, both.starts[half:] - place, 0)))
+
+
+def _encoded(backend: Tokenizer, batches: list[list[str]], *, special: bool) -> FlatIds | None:
+    """The texts of these batches one after the other; None where the compiled loops do not serve them."""
+    characters = sum(sum(map(len, batch)) for batch in batches)
+    ready = are_compiled() and are_compiled(LOOKUP)
+    if not batches[0] or (characters < WORTH and not ready):
+        return None
+    if isinstance(served_encoding(backend, special=special), str):  # or the library would do it all twice
+        return None
+    found = encode(backend, batches, special=special, size=sys.maxsize)
+    if found.road.engine != "compiled":
+        return None
+    return FlatIds(found.ids.astype(np.int64), None, found.starts, 0)
+
+
+def _alike(whole: FlatIds, rows: Rows, numbers: NDArray[np.int64], read: Read) -> bool:
+    """Whether the library makes the same of a sample of these rows: some from all over, and the longest."""
+    if not len(numbers):
+        return True
+    probes = numbers[np.linspace(0, len(numbers) - 1, min(PROBED, len(numbers)), dtype=np.int64)]
+    probes = np.append(probes, numbers[whole.lengths[numbers].argmax()])
+    types = whole.segments()
+    for number, known in zip(probes, read(inputs(rows, probes)), strict=True):
+        mine = slice(whole.starts[number], whole.starts[number + 1])
+        if whole.ids[mine].tolist() != known.ids or types[mine].tolist() != known.type_ids:
+            return False
+    return True
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Rows as ids: row i is ids[starts[i]:starts[i + 1]]; labels are class ids or scores, one a row.
+
+    Where words are tagged, `units` says which piece speaks for which, and labels stand one a piece.
+    """
+
+    ids: Ids
+    type_ids: Ids
+    starts: Ids
+    labels: NDArray[Any]
+    truncated: int  # rows that were cut
+    units: Units | None = None
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def lengths(self) -> Ids:
+        """Tokens per row."""
+        return np.diff(self.starts)
+
+    def first(self, count: int) -> Encoded:
+        """The first rows alone."""
+        starts = self.starts[: count + 1]
+        end = starts[-1]
+        labels = self.labels[: count if self.units is None else end]
+        units = None if self.units is None else self.units.first(count)
+        return Encoded(self.ids[:end], self.type_ids[:end], starts, labels, self.truncated, units)
+
+
+def tokenize_rows(
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Rows | Tagged,
+    *,
+    max_length: int,
+    task: Task,
+    remember: bool = False,
+    progress: Progress = silent,
+) -> Encoded:
+    """The ids of all rows with their special tokens, cut to `max_length` as the tokenizer itself cuts.
+
+    With `remember` those of many rows are kept in the user's cache folder, and read from there; see
+    remembering.py. Rows with tagged words are encoded anew each time.
+    """
+    if isinstance(rows, Tagged):
+        return _encode_tagged(tokenizer, rows, max_length=max_length, task=task, progress=progress)
+    read = _reader(tokenizer, max_length)
+    backend = tokenizer.backend_tokenizer
+
+    def make() -> FlatIds:
+        return in_bulk(backend, rows, max_length, read) or _by_library(read, rows, progress)
+
+    found = remembered(backend, rows, max_length, make) if remember else make()
+    progress("tokenize", len(rows), len(rows))
+    _none_empty(found.lengths, rows)
+    labels = np.array(rows.labels, np.float32 if task.regression else np.int64)
+    return Encoded(found.ids, found.segments(), found.starts, labels, found.truncated)
+
+
+def _by_library(read: Read, rows: Rows, progress: Progress) -> FlatIds:
+    """The ids of all rows, made by the library."""
+    parts = []
+    for start in range(0, len(rows), CHUNK):
+        parts.append(of_encodings(read(inputs(rows, range(start, min(start + CHUNK, len(rows)))))))
+        progress("tokenize", start, len(rows))
+    return joined(parts)
+
+
+def _encode_tagged(
+    tokenizer: PreTrainedTokenizerBase, rows: Tagged, *, max_length: int, task: Task, progress: Progress
+) -> Encoded:
+    """Each sentence as one text, as a model was trained on texts; units are found again by their place."""
+    read = _reader(tokenizer, max_length, offsets=True)
+    later = going_on(task.labels) if task.all_pieces else None
+    texts = rows.texts
+    ids, types, labels, speaks, truths, cut, before = [], [], [], [], [], 0, 0
+    for start in range(0, len(texts), CHUNK):
+        for row, found in enumerate(read(texts[start : start + CHUNK]), start):
+            owner, kept = layout(rows.units[row], characters=rows.characters)
+            piece, first = pieces_of_units(found.offsets, owner, len(kept))
+            truth = counted(rows, row, kept)
+            labels.append(labels_of_pieces(piece, first, truth, later))
+            speaks.append(np.where(piece == NO_PIECE, NO_PIECE, piece + before))
+            truths.append(truth)
+            ids.append(np.array(found.ids, np.int64))
+            types.append(np.array(found.type_ids, np.int64))
+            cut += bool(found.overflowing)
+            before += len(found.ids)
+        progress("tokenize", len(ids), len(texts))
+    starts = starts_of([*map(len, ids)])
+    _none_empty(np.diff(starts), rows)
+    piece = np.concatenate(speaks)
+    goes_on = np.diff(piece, prepend=NO_PIECE) == 0
+    units = Units(
+        piece, goes_on & (piece != NO_PIECE), np.concatenate(truths), starts_of([*map(len, truths)])
+    )
+    return Encoded(np.concatenate(ids), np.concatenate(types), starts, np.concatenate(labels), cut, units)
+
+
+def in_order(computed: NDArray[np.float32], order: Ids, encoded: Encoded) -> NDArray[np.float32]:
+    """What was computed row after row in `order`, in the rows' own order; pieces where words are tagged."""
+    result = np.empty_like(computed)
+    places = order
+    if encoded.units is not None:
+        ends = encoded.starts[1:]
+        places = np.concatenate([np.arange(encoded.starts[row], ends[row]) for row in order])
+    result[places] = computed
+    return result
+
+
+def _reader(tokenizer: PreTrainedTokenizerBase, max_length: int, *, offsets: bool = False) -> Read:
+    """The wrapper's own backend, set as the wrapper sets it when it is called with truncation."""
+    backend = tokenizer.backend_tokenizer
+    backend.no_padding()
+    backend.enable_truncation(max_length, direction=tokenizer.truncation_side)
+    backend.encode_special_tokens = tokenizer.split_special_tokens
+    # without a post_processor the fast encoder gives both texts of a pair to the same segment
+    slowly = offsets or backend.post_processor is None
+
+    def read(texts: list[Any]) -> list[Any]:
+        with translated(f"the tokenizer in {tokenizer.name_or_path}"):
+            return list(backend.encode_batch(texts) if slowly else backend.encode_batch_fast(texts))
+
+    return read
+
+
+def _none_empty(lengths: Ids, rows: Rows | Tagged) -> None:
+    empty = np.flatnonzero(lengths == 0)
+    if len(empty):
+        text = rows.texts[empty[0]]
+        raise DataProblem(
+            f"{plural(len(empty), 'row has', 'rows have')} "
+            f"no token at all under this tokenizer, first: {text[:60]!r}",
+            fix="tokbench check says what the tokenizer cannot read",
+        )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a model's embeddings can take: token rows, type rows (None: no such embedding), positions."""
+
+    rows: int
+    types: int | None
+    positions: int | None
+
+
+def must_fit(encoded: Encoded, limits: Limits, name_of: Callable[[int], Any]) -> None:
+    """Nothing, or an error that names the id a model has no row for; on a GPU it would be a device assert."""
+    highest = int(encoded.ids.max())
+    if highest >= limits.rows:
+        raise ChecksFailed(
+            f"{name_of(highest)!r} is id {highest}, and the model has rows for ids below {limits.rows} only",
+            fix="tokbench add-tokens TOKENIZER --model MODEL grows the model with its tokenizer",
+        )
+    if limits.types is not None and int(encoded.type_ids.max()) >= limits.types:
+        raise ChecksFailed(
+            f"the tokenizer numbers its segments up to {encoded.type_ids.max()}, and the model knows"
+            f" {limits.types}",
+            fix="take token_type_ids out of model_input_names in tokenizer_config.json",
+        )
+
+
+def seen_ids(encoded: Encoded, size: int) -> NDArray[np.bool_]:
+    """For each of `size` ids, whether it occurs."""
+    seen = np.zeros(size, np.bool_)
+    seen[encoded.ids] = True
+    return seen

@@ -1,0 +1,91 @@
+"""The whole job on what ships: train, add tokens, grow a model, check, fine-tune, prove."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+
+from tokbench.adapt.grow import Growth, add_and_save
+from tokbench.checks.findings import Checkup
+from tokbench.checks.run import check
+from tokbench.corpus.samples import shipped
+from tokbench.finetuning.config import Plan
+from tokbench.finetuning.model_presets import PRESETS
+from tokbench.finetuning.result import Run
+from tokbench.finetuning.runner import finetune, have_packages
+from tokbench.finetuning.tasks import task_named
+from tokbench.io.atomic import ensure_free, replacing
+from tokbench.pretrained.train import Trained, train_folder
+from tokbench.progress import Progress, silent
+from tokbench.recipes.presets import start
+
+TEXTS = ("english.txt", "korean.txt", "mixed.txt")
+VOCAB_SIZE = 4000
+MODEL = "bert-tiny"
+SPECIAL = ("[E1]", "[/E1]")
+REGULAR = ("angioplasty", "telemedicine")
+SAMPLE = "sst2-sample"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """What each step gave, and how long all of it took."""
+
+    output: str
+    trained: Trained
+    growth: Growth
+    checkup: Checkup
+    run: Run
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing will break, the model loads as it was saved, and it learned something."""
+        return self.checkup.passed and self.run.proved and self.run.beats_majority
+
+
+def demo(out: Path, *, force: bool = False, progress: Progress = silent) -> Demo:
+    """Do the whole job into `out`: the folders tokenizer, model, grown and run; needs no network.
+
+    Raises FileProblem when `out` is taken and MissingExtra when torch or the metrics are not installed.
+    """
+    ensure_free(out, force=force)
+    plan = Plan(task="sst2", data="sample", epochs=8, learning_rate=1e-3, batch_size=16)
+    have_packages(plan)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    began = perf_counter()
+    with replacing(out, force=force) as place:
+        trained, growth, checkup, run = _steps(place, plan, progress)
+    return Demo(
+        output=str(out),
+        trained=replace(trained, path=out / "tokenizer"),
+        growth=replace(growth, path=out / "grown", model=str(out / "model")),
+        checkup=replace(checkup, tokenizer=str(out / "grown"), model=str(out / "grown")),
+        run=replace(run, output=str(out / "run")),
+        seconds=perf_counter() - began,
+    )
+
+
+def _steps(place: Path, plan: Plan, progress: Progress) -> tuple[Trained, Growth, Checkup, Run]:
+    texts = [*(str(shipped(name)) for name in TEXTS)]
+    recipe = start("wordpiece", settings={"vocab_size": str(VOCAB_SIZE)})
+    trained = train_folder(recipe, texts, place / "tokenizer", progress=progress)
+    _save_model(place / "tokenizer", place / "model")
+    growth = add_and_save(
+        place / "tokenizer", place / "grown", special=SPECIAL, regular=REGULAR, model=place / "model"
+    )
+    checkup = check(place / "grown")
+    run = finetune(replace(plan, model=str(place / "grown"), output=str(place / "run")), progress=progress)
+    return trained, growth, checkup, run
+
+
+def _save_model(tokenizer: Path, into: Path) -> None:
+    """Fresh weights with a row for every token of the tokenizer."""
+    from tokbench.finetuning.models import fresh
+    from tokbench.finetuning.saving import load_tokenizer, save_model
+
+    into.mkdir()
+    task = task_named("sst2")
+    save_model(fresh(PRESETS[MODEL], load_tokenizer(tokenizer), task, seed=Plan.seed).model, into)

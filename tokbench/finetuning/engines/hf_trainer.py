@@ -1,0 +1,202 @@
+"""The engine of transformers' Trainer, with our batches, rates and evaluations."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from dataclasses import fields
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import (
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from tokbench.errors import AskedWrongly
+from tokbench.finetuning.checkpoints import Keeper
+from tokbench.finetuning.config import Plan
+from tokbench.finetuning.data.batches import Batch, Batches
+from tokbench.finetuning.device import Machine
+from tokbench.finetuning.engines.loop import Fit, interruptible
+from tokbench.finetuning.engines.monitor import Watch
+from tokbench.finetuning.engines.passthrough import Fields
+from tokbench.finetuning.engines.state import Epochs, Guest, in_parts
+from tokbench.progress import Progress
+
+PLANNED = {
+    "learning_rate": "--learning-rate",
+    "num_train_epochs": "--epochs",
+    "max_steps": "--epochs",
+    "per_device_train_batch_size": "--batch-size",
+    "per_device_eval_batch_size": "--batch-size",
+    "gradient_accumulation_steps": "--set accumulate=2",
+    "max_grad_norm": "--set clip=1.0",
+    "seed": "--seed",
+    "bf16": "--precision bf16",
+    "use_cpu": "--device cpu",
+    "output_dir": "-o FOLDER",
+    "warmup_steps": "--set warmup=0.06",
+    "eval_strategy": "--set evaluate_every=100",
+    "eval_steps": "--set evaluate_every=100",
+    "save_strategy": "--set keep=best",
+    "save_steps": "--set save_every=100",
+    "load_best_model_at_end": "--set keep=best",
+    "metric_for_best_model": "--set metric=loss",
+    "greater_is_better": "--set mode=min",
+    "resume_from_checkpoint": "--resume",
+}
+OPTIMIZER = {"adam_beta1": (float,), "adam_beta2": (float,), "adam_epsilon": (float,)}
+TAKEN = {
+    **OPTIMIZER,
+    "label_smoothing_factor": (float,),
+    "neftune_noise_alpha": (float,),
+    "activation_checkpointing": (bool,),  # in older versions gradient_checkpointing
+    "activation_checkpointing_kwargs": (dict,),
+    "gradient_checkpointing": (bool,),
+    "gradient_checkpointing_kwargs": (dict,),
+    "torch_compile": (bool,),
+    "torch_compile_backend": ("inductor", "aot_eager", "eager", "cudagraphs"),
+    "torch_compile_mode": ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"),
+    "torch_empty_cache_steps": (int,),
+    "tf32": (bool,),
+    "full_determinism": (bool,),
+}
+KNOWN = tuple(each.name for each in fields(TrainingArguments))
+FIELDS = Fields(KNOWN, TAKEN, PLANNED)
+
+
+def check(plan: Plan) -> None:
+    """Nothing, or AskedWrongly for a field of TrainingArguments that cannot be taken as it was given."""
+    chosen = FIELDS.chosen(plan)
+    with tempfile.TemporaryDirectory(prefix="tokbench-") as place:
+        _arguments(plan, chosen, place, cpu=plan.device == "cpu" or not torch.cuda.is_available())
+
+
+def fit(
+    model: nn.Module,
+    batches: Batches,
+    plan: Plan,
+    *,
+    rate: float,
+    machine: Machine,
+    watch: Watch,
+    keeper: Keeper | None,
+    progress: Progress,
+) -> Fit:
+    """Train as the loop does, by transformers' Trainer."""
+    chosen = FIELDS.chosen(plan)
+    if chosen.get("label_smoothing_factor") and model.config.problem_type == "regression":  # type: ignore[union-attr]
+        raise AskedWrongly(
+            "label_smoothing_factor is for labels, and the rows have scores", fix="leave it out"
+        )
+    guest = Guest(model, batches, plan, rate, machine, watch, keeper, progress)
+    with tempfile.TemporaryDirectory(prefix="tokbench-") as place, interruptible() as guest.asked:
+        arguments = _arguments(plan, chosen, place, cpu=not machine.gpu, resumed=guest.done > 0)
+        for group in guest.optimizer.param_groups:
+            group.update(betas=(arguments.adam_beta1, arguments.adam_beta2), eps=arguments.adam_epsilon)
+        trainer = _Trainer(
+            model=model,
+            args=arguments,
+            optimizers=(guest.optimizer, guest.schedule),
+            callbacks=[_Following(guest)],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.guest = guest
+        trainer.train()
+    return guest.finished()
+
+
+def _arguments(
+    plan: Plan, chosen: dict[str, Any], place: str, *, cpu: bool, resumed: bool = False
+) -> TrainingArguments:
+    """What the plan says, in the Trainer's words; AskedWrongly where it does not like them."""
+    try:
+        found = TrainingArguments(
+            output_dir=place,
+            num_train_epochs=1 if resumed else plan.epochs,
+            per_device_train_batch_size=plan.batch_size,
+            max_grad_norm=plan.chosen.clip,
+            seed=plan.seed,
+            use_cpu=cpu,
+            save_strategy="no",
+            logging_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            remove_unused_columns=False,
+            **_renamed(chosen),
+        )
+        betas = (found.adam_beta1, found.adam_beta2)
+        torch.optim.AdamW([torch.zeros(1)], betas=betas, eps=found.adam_epsilon)  # refuses what it cannot be
+    except (ValueError, TypeError, ImportError, RuntimeError) as problem:
+        raise AskedWrongly(
+            f"TrainingArguments refuses {', '.join(chosen)}: {str(problem).strip().splitlines()[0]}",
+            fix="leave it out, or give it another value",
+        ) from problem
+    return found
+
+
+def _renamed(chosen: dict[str, Any]) -> dict[str, Any]:
+    """The fields under the names of the installed version: the old ones still work, with a warning."""
+    new = {name: name.replace("gradient_checkpointing", "activation_checkpointing") for name in chosen}
+    return {new[name] if new[name] in KNOWN else name: each for name, each in chosen.items()}
+
+
+class _Trainer(Trainer):
+    """The Trainer, fed with our batches; its losses are kept, not logged."""
+
+    guest: Guest
+    share = 1.0  # of the part that is computed in the mean loss of its batch
+
+    def get_train_dataloader(self) -> Any:  # noqa: ANN401  anything with a length that gives batches
+        """Our batches, epoch after epoch."""
+        return Epochs(self.guest.batches, epochs=self.guest.plan.epochs, done=self.guest.done)
+
+    def training_step(self, model: nn.Module, inputs: Batch, *_: Any, **__: Any) -> torch.Tensor:  # noqa: ANN401
+        """The Trainer's step, on each part of the batch; without its count of items, which is the whole's."""
+        loss = torch.zeros((), device=self.guest.machine.device)
+        for share, part in in_parts(inputs, self.guest.rows_in_a_part):
+            self.share = share
+            loss += super().training_step(model, part).detach()
+        self.guest.losses.add(loss)
+        return loss
+
+    def compute_loss(self, *given: Any, **named: Any) -> Any:  # noqa: ANN401
+        """The Trainer's loss, as much of it as the part is of the batch."""
+        loss: Any = super().compute_loss(*given, **named)
+        return loss if self.share == 1.0 else loss * self.share
+
+    def autocast_smart_context_manager(self, *_: Any, **__: Any) -> contextlib.AbstractContextManager[Any]:  # noqa: ANN401
+        """The precision that every engine computes in."""
+        return self.guest.machine.autocast()
+
+
+class _Following(TrainerCallback):
+    """Evaluates, tells, keeps and stops where the loop does."""
+
+    def __init__(self, guest: Guest) -> None:
+        self.guest = guest
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Draw from where the loop draws."""
+        self.guest.begin()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Look at the dev rows when it is time."""
+        guest = self.guest
+        guest.stepped()
+        if guest.watch.due(guest.step):
+            loss = guest.since_last_look()
+            with guest.clock.stopped():
+                guest.watch.look(guest.model, guest.step, loss)
+            control.should_training_stop |= guest.watch.enough
+        guest.keep()

@@ -1,0 +1,286 @@
+"""One step of training: the rows of a batch in, the weights moved; in parts where memory asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from tokbench.errors import AskedWrongly, OutOfRoom, plural
+from tokbench.finetuning.config import Settings
+from tokbench.finetuning.data.alignment import UNLABELLED
+from tokbench.finetuning.data.batches import Batches, Feeder, Flat, in_batches
+from tokbench.finetuning.data.ragged import Ids
+from tokbench.finetuning.data.tokenize import Encoded
+from tokbench.finetuning.device import Machine
+from tokbench.finetuning.engines.distributed import Team
+
+
+class Gradients:
+    """Clips a model's gradients, and spares the rows of its input embedding that a batch does not have.
+
+    A batch has some hundred of an embedding's thirty thousand rows. Where `by_row` is set, the others are
+    neither made, nor measured, nor scaled: they are zeros that stay from step to step. What the optimizer
+    is given is the same whole gradient. `asks` is whether a number may be read to spare the scaling, which on
+    a GPU means waiting.
+    """
+
+    def __init__(self, model: nn.Module, *, by_row: bool, asks: bool = True) -> None:
+        self.asks = asks
+        self.learned = [each for each in model.parameters() if each.requires_grad]
+        self.words = _embedding(model) if by_row else None
+        self.whole: torch.Tensor | None = None  # zeros, but for the rows of the batch
+        self.rows: torch.Tensor | None = None
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """What is computed inside leaves the embedding's gradient as rows."""
+        if self.words is None:
+            yield
+            return
+        self.words.sparse = True
+        try:
+            yield
+        finally:
+            self.words.sparse = False
+
+    def ready(self, clip: float) -> None:
+        """Cut all gradients to a length together (0 cuts nothing), and make each one whole."""
+        weight = self.words.weight if self.words else None
+        by_row = weight.grad if weight is not None else None
+        found = by_row.coalesce() if by_row is not None and by_row.is_sparse else None
+        if found is not None and weight is not None:
+            weight.grad = None
+        given = [each.grad for each in self.learned if each.grad is not None]
+        values = [] if found is None else [found.values()]
+        if clip:
+            cut([*given, *values], clip, asks=self.asks)
+        if found is None or weight is None:
+            return
+        if self.whole is None:
+            self.whole = torch.zeros_like(weight)
+        self.rows = found.indices()[0]
+        self.whole[self.rows] = values[0]
+        weight.grad = self.whole
+
+    def spent(self) -> None:
+        """Forget them: the next step begins with none."""
+        if self.rows is not None and self.whole is not None:
+            self.whole[self.rows] = 0
+            self.rows = None
+        for each in self.learned:
+            each.grad = None
+
+
+def cut(gradients: list[torch.Tensor], longest: float, *, asks: bool) -> None:
+    """Scale gradients in place to this length together, as torch's clip_grad_norm_ does."""
+    length = nn.utils.get_total_norm(gradients)
+    if asks and float(length) <= longest:
+        return
+    share = torch.clamp(longest / (length + 1e-6), max=1.0)
+    torch._foreach_mul_(gradients, share)
+
+
+def _embedding(model: nn.Module) -> nn.Embedding | None:
+    """The input embedding, where its gradient can be had as rows."""
+    ask = getattr(model, "get_input_embeddings", None)
+    words = ask() if ask else None
+    if not isinstance(words, nn.Embedding) or not words.weight.requires_grad:
+        return None
+    taken = words.max_norm is not None or words.scale_grad_by_freq or words.sparse
+    return None if taken else words
+
+
+@dataclass
+class Stepper:
+    """Computes gradients of a batch's mean loss and lets the optimizer act on them.
+
+    `parts` is in how many the rows of a batch are computed. It doubles when memory runs out; the batch that
+    the optimizer sees stays the same.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    batches: Batches
+    settings: Settings
+    machine: Machine
+    team: Team
+    parts: int = 1
+    notes: list[str] = field(default_factory=list)
+    width: int | None = None  # what rows are padded to on a GPU; None: the longest of them
+    replayed: int = 0  # steps that were replayed as CUDA graphs
+
+    def __post_init__(self) -> None:
+        self.parts = self.settings.accumulate
+        self.feeder = Feeder(self.batches.encoded, self.batches.feed, self.machine)
+        self.weight = weight_of_rows(self.batches.encoded)
+        # a GPU fills a matrix with zeros at once, and several processes exchange whole ones
+        alone = self.team.size == 1
+        self.gradients = Gradients(
+            self.model, by_row=alone and not self.machine.gpu, asks=not self.machine.gpu
+        )
+
+    def __call__(self, rows: Ids) -> torch.Tensor:
+        """Learn from these rows; their mean loss, as a tensor that nobody has waited for."""
+        drawn = self.machine.random_state()
+        while True:
+            try:
+                loss = self._gradients(rows)
+                break
+            except (torch.OutOfMemoryError, RuntimeError) as problem:
+                if not is_memory(problem):
+                    raise
+                self._halve(problem)
+                self.machine.set_random_state(drawn)
+        self.team.add_gradients(self.model)
+        self.finish()
+        return loss
+
+    def finish(self) -> None:
+        """Clip, step, and let go of the gradients."""
+        self.gradients.ready(self.settings.clip)
+        self.optimizer.step()
+        self.gradients.spent()
+
+    def _gradients(self, rows: Ids) -> torch.Tensor:
+        mine = self.team.share(rows)
+        size = max(1, -(-self.batches.size // (self.parts * self.team.size)))
+        pieces = in_batches(mine, size)
+        if len(pieces) == 1 and self.team.size == 1:
+            return self.backward(pieces[0])
+        total = self.weight[rows].sum()
+        loss = torch.zeros((), device=self.machine.device)
+        for piece in pieces:
+            loss += self.backward(piece, float(self.weight[piece].sum() / total))
+        return self.team.sum(loss)
+
+    def backward(self, rows: Ids, share: float | None = None) -> torch.Tensor:
+        """Add the gradients of these rows' mean loss, times their share in the batch."""
+        with self.machine.autocast(), self.gradients.recorded():
+            loss: torch.Tensor = self.model(**self.feeder(rows, self.width)).loss
+        if share is not None:
+            loss = loss * share
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def _halve(self, problem: BaseException) -> None:
+        self.gradients.spent()
+        self.parts *= 2
+        size = -(-self.batches.size // (self.parts * self.team.size))
+        if self.parts >= 2 * self.batches.size:
+            raise OutOfRoom(
+                "the memory does not hold the gradients of a single row",
+                fix="a lower --max-length, or a smaller model",
+            ) from problem
+        self.machine.let_go()
+        self.notes.append(
+            f"the memory ran out: batches of {self.batches.size} rows are computed "
+            f"{plural(size, 'row')} at a time"
+        )
+
+
+def is_memory(problem: BaseException) -> bool:
+    """Whether an error says that memory ran out, on a GPU or in the computer."""
+    words = ("DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED")
+    return isinstance(problem, torch.OutOfMemoryError) or any(each in str(problem) for each in words)
+
+
+def weight_of_rows(encoded: Encoded) -> NDArray[np.float64]:
+    """What each row counts in the mean loss of a batch: 1, or its labelled pieces where words are tagged."""
+    if encoded.units is None:
+        return np.ones(len(encoded))
+    labelled = (encoded.labels != UNLABELLED).astype(np.float64)
+    return np.asarray(np.add.reduceat(labelled, encoded.starts[:-1]))
+
+
+def replayable(settings: Settings, machine: Machine, team: Team) -> bool:
+    """Whether steps are to be captured: on one GPU, with whole batches.
+
+    Raises AskedWrongly where they were asked for and cannot be.
+    """
+    able = machine.gpu and settings.accumulate == 1 and team.size == 1
+    if settings.graphs == "on" and not able:
+        raise AskedWrongly(
+            "graphs=on needs one process on a GPU, and accumulate=1", fix="leave --set graphs=on out"
+        )
+    return able and settings.graphs != "off"
+
+
+@dataclass
+class Captured:
+    """A graph, the row numbers it reads and the loss it leaves."""
+
+    graph: torch.cuda.CUDAGraph
+    rows: torch.Tensor
+    loss: torch.Tensor
+
+
+@dataclass
+class GraphStepper(Stepper):
+    """A stepper that replays steps of a shape it has met before; others it computes like its parent."""
+
+    captured: dict[int, Captured] = field(default_factory=dict)
+    met: set[int] = field(default_factory=set)
+    capturing: bool = True
+
+    def __call__(self, rows: Ids) -> torch.Tensor:
+        """Learn from these rows; their mean loss."""
+        width = self.batches.replayed_width(rows)
+        if not self.capturing or self.parts > 1 or width is None:
+            return super().__call__(rows)
+        if width not in self.met:  # the first time makes what a capture may not make: workspaces, states
+            self.met.add(width)
+            return self._beside(rows, width)
+        if width not in self.captured and not self._capture(rows, width):
+            return super().__call__(rows)
+        found = self.captured[width]
+        assert self.feeder.flat is not None
+        found.rows.copy_(self.feeder.flat.numbers(rows), non_blocking=True)
+        found.graph.replay()
+        self.replayed += 1
+        return found.loss.clone()
+
+    def _beside(self, rows: Ids, width: int) -> torch.Tensor:
+        """A plain step of this width on a stream of its own, as captures want the one before them."""
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            self.width = width  # the kernels of this very shape are to be loaded
+            try:
+                loss = super().__call__(rows)
+            finally:
+                self.width = None
+        torch.cuda.current_stream().wait_stream(stream)
+        return loss
+
+    def _capture(self, rows: Ids, width: int) -> bool:
+        """Record a step of this width; False where the model does something that cannot be recorded."""
+        flat = self.feeder.flat
+        assert flat is not None
+        numbers = flat.numbers(rows)
+        graph = torch.cuda.CUDAGraph()
+        pool = next(iter(self.captured.values())).graph.pool() if self.captured else None
+        torch.cuda.synchronize()
+        try:
+            with torch.cuda.graph(graph, pool=pool):
+                kept = self.recorded(flat, numbers, width)
+        except RuntimeError as problem:
+            self.capturing = False
+            self.gradients.spent()
+            self.notes.append(f"steps are not replayed as graphs: {str(problem).splitlines()[0][:120]}")
+            return False
+        self.captured[width] = Captured(graph, numbers, kept)
+        return True
+
+    def recorded(self, flat: Flat, numbers: torch.Tensor, width: int) -> torch.Tensor:
+        """A whole step, from row numbers (B,) on the device to moved weights, that reads nothing back."""
+        with self.machine.autocast():
+            loss: torch.Tensor = self.model(**flat.cut(numbers, width)).loss
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.finish()
+        return loss.detach()

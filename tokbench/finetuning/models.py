@@ -1,0 +1,248 @@
+"""A model with a head for a task: weights from a folder, or fresh ones sized to the tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    BertConfig,
+    DistilBertConfig,
+    ElectraConfig,
+    GPT2Config,
+    ModernBertConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    RobertaConfig,
+)
+from transformers.utils import logging
+
+from tokbench.errors import AskedWrongly, FileProblem, plural
+from tokbench.finetuning.model_presets import Preset
+from tokbench.finetuning.pooling import MODEL_TYPE, NATIVE, PooledClassifier, PooledConfig
+from tokbench.finetuning.tasks import Task
+
+POSITIONS = 512
+Shape = dict[str, Any]
+
+
+def config_of(preset: Preset, tokenizer: PreTrainedTokenizerBase, **head: Any) -> PreTrainedConfig:  # noqa: ANN401
+    """The preset's config with a row for every id of the tokenizer, and the tokenizer's own special ids.
+
+    A config keeps no id that the tokenizer has not: a default such as 50283 would lie behind the last row.
+    """
+    ids = {f"{role}_token_id": getattr(tokenizer, f"{role}_token_id", None) for role in _ROLES}
+    shared = {**ids, "vocab_size": max(tokenizer.get_vocab().values()) + 1, **head}
+    return FAMILIES[preset.family](preset, shared)
+
+
+_ROLES = ("pad", "cls", "sep", "bos", "eos")
+
+
+def _bert(preset: Preset, shared: Shape) -> PreTrainedConfig:
+    return BertConfig(
+        **_encoder(preset), **_some(shared), max_position_embeddings=POSITIONS, type_vocab_size=2
+    )
+
+
+def _roberta(preset: Preset, shared: Shape) -> PreTrainedConfig:
+    pad = shared["pad_token_id"]
+    if pad is None:
+        raise AskedWrongly(
+            "roberta counts its positions from the padding id, and the tokenizer has no padding token",
+            fix="tokbench add-tokens TOKENIZER --special '<pad>', or --model bert-base",
+        )
+    places = POSITIONS + pad + 1  # positions begin behind the padding id
+    return RobertaConfig(
+        **_encoder(preset), **_some(shared), max_position_embeddings=places, type_vocab_size=1
+    )
+
+
+def _electra(preset: Preset, shared: Shape) -> PreTrainedConfig:
+    return ElectraConfig(
+        **_encoder(preset),
+        **_some(shared),
+        embedding_size=preset.embedding or preset.hidden,
+        max_position_embeddings=POSITIONS,
+        type_vocab_size=2,
+    )
+
+
+def _distilbert(preset: Preset, shared: Shape) -> PreTrainedConfig:
+    return DistilBertConfig(
+        **_some(shared),
+        dim=preset.hidden,
+        n_layers=preset.layers,
+        n_heads=preset.heads,
+        hidden_dim=preset.inner,
+        max_position_embeddings=POSITIONS,
+    )
+
+
+def _modernbert(preset: Preset, shared: Shape) -> PreTrainedConfig:
+    return ModernBertConfig(
+        **_encoder(preset), **{**shared, "classifier_pooling": "mean"}, max_position_embeddings=8_192
+    )
+
+
+def _gpt2(preset: Preset, shared: Shape) -> PreTrainedConfig:
+    """A decoder's head finds a row's last token by the padding id, so it gets one: the end's, or 0."""
+    known = (shared["pad_token_id"], shared["eos_token_id"], 0)
+    shared = {**shared, "pad_token_id": next(each for each in known if each is not None)}
+    return GPT2Config(
+        **_some(shared),
+        n_embd=preset.hidden,
+        n_layer=preset.layers,
+        n_head=preset.heads,
+        n_inner=preset.inner,
+        n_positions=POSITIONS,
+    )
+
+
+def _encoder(preset: Preset) -> Shape:
+    return {
+        "hidden_size": preset.hidden,
+        "num_hidden_layers": preset.layers,
+        "num_attention_heads": preset.heads,
+        "intermediate_size": preset.inner,
+    }
+
+
+def _some(shared: Shape) -> Shape:
+    """Without the ids that only modernbert's config knows."""
+    return {name: value for name, value in shared.items() if name not in ("cls_token_id", "sep_token_id")}
+
+
+FAMILIES: dict[str, Callable[[Preset, Shape], PreTrainedConfig]] = {
+    "bert": _bert,
+    "roberta": _roberta,
+    "electra": _electra,
+    "distilbert": _distilbert,
+    "modernbert": _modernbert,
+    "gpt2": _gpt2,
+}
+
+
+WHOLE = "give a folder that save_pretrained wrote whole, with safetensors"
+
+
+@dataclass
+class Loaded:
+    """A classifier and what a reader should know of how it came to be."""
+
+    model: PreTrainedModel
+    notes: list[str] = field(default_factory=list)
+    new: tuple[str, ...] = ()  # weights of head or pooler that the folder has not, or in another shape
+
+
+def fresh(preset: Preset, tokenizer: PreTrainedTokenizerBase, task: Task, *, seed: int) -> Loaded:
+    """A model with random weights and a row for every id of the tokenizer."""
+    config = config_of(preset, tokenizer, **_head(task))
+    torch.manual_seed(seed)
+    return Loaded(_kind(task).from_config(config))
+
+
+def pooled_as(loaded: Loaded, way: str) -> Loaded:
+    """The same model under a head that pools this way; where its own config can say so, it does.
+
+    "own" changes nothing: BERT takes its first token through a pooler, a decoder takes its last token.
+    """
+    model, config = loaded.model, loaded.model.config
+    if way == "own" or (way == "last" and hasattr(model, "score")):
+        return loaded
+    if config.model_type == MODEL_TYPE:
+        config.pooling = way
+    elif way in NATIVE.get(config.model_type, {}):
+        config.classifier_pooling = NATIVE[config.model_type][way]
+    else:
+        kept = {name: getattr(config, name) for name in ("id2label", "label2id", "problem_type")}
+        body: PreTrainedModel = model.base_model  # type: ignore[assignment]
+        wrapped = PooledClassifier(PooledConfig(body.config, way, pad_token_id=config.pad_token_id, **kept))
+        wrapped.backbone = body
+        return Loaded(wrapped, [*loaded.notes, f"{way} pooling: import {PooledConfig.__module__} to load it"])
+    return loaded
+
+
+def _kind(task: Task) -> Any:  # noqa: ANN401  (an Auto class)
+    return AutoModelForTokenClassification if task.tagging else AutoModelForSequenceClassification
+
+
+def load_model(folder: Path, task: Task, *, seed: int) -> Loaded:
+    """The weights of a folder under a head for the task; the head is new unless the folder has its like."""
+    torch.manual_seed(seed)
+    try:
+        with quiet():
+            model, info = _kind(task).from_pretrained(
+                folder,
+                **_head(task),
+                dtype=torch.float32,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+                ignore_mismatched_sizes=True,  # of the head; of anything else it is an error below
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, AssertionError) as problem:
+        raise FileProblem(
+            f"no model can be loaded from {folder}: {_first_line(problem)}", fix=WHOLE
+        ) from problem
+    except Exception as problem:
+        if type(problem).__name__ != "SafetensorError":
+            raise
+        raise FileProblem(f"the weights in {folder} cannot be read: {problem}", fix=WHOLE) from problem
+    notes = _notes(folder, model, info)
+    return Loaded(model, notes, tuple(sorted({*info["missing_keys"], *_mismatched(info)})))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers from writing bars and reports to stderr while the block runs."""
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _head(task: Task) -> dict[str, Any]:
+    if task.regression:
+        return {"num_labels": 1, "problem_type": "regression"}
+    ids = {
+        "id2label": dict(enumerate(task.labels)),
+        "label2id": {label: number for number, label in enumerate(task.labels)},
+    }
+    return ids if task.tagging else {**ids, "problem_type": "single_label_classification"}
+
+
+def _notes(folder: Path, model: PreTrainedModel, info: dict[str, Any]) -> list[str]:
+    """What was new or of another shape in the head; in the body either is an error."""
+    body = f"{model.base_model_prefix}."
+    other = _mismatched(info)
+    wrong = [key for key in other if key.startswith(body)]
+    if wrong:
+        raise FileProblem(f"{wrong[0]} in {folder} has not the shape config.json gives", fix=WHOLE)
+    missing = sorted(key for key in info["missing_keys"] if key.startswith(body))
+    lacking = [key for key in missing if ".pooler." not in key]
+    if lacking:
+        raise FileProblem(f"{folder} lacks {plural(len(lacking), 'weight')}, first: {lacking[0]}", fix=WHOLE)
+    notes = [f"{folder} has no pooler: it starts fresh, like the head"] if missing else []
+    return notes + ([f"the head in {folder} is for other labels: it starts fresh"] if other else [])
+
+
+def _mismatched(info: dict[str, Any]) -> list[str]:
+    return sorted(key if isinstance(key, str) else key[0] for key in info["mismatched_keys"])
+
+
+def _first_line(problem: BaseException) -> str:
+    return (str(problem).strip() or type(problem).__name__).splitlines()[0]

@@ -1,0 +1,452 @@
+"""Several runs beside each other: all of GLUE, every pooling, a tokenizer against another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from tokbench.errors import AskedWrongly, DataProblem, FileProblem, plural
+from tokbench.finetuning.config import POOLINGS, Plan
+from tokbench.finetuning.data.load import read_data
+from tokbench.finetuning.model_presets import PRESETS
+from tokbench.finetuning.predict import predict_with, questions_of, task_of
+from tokbench.finetuning.result import Evaluation, Run
+from tokbench.finetuning.run_files import (
+    CHOICES,
+    METRICS,
+    PRINT,
+    found_in,
+    leading,
+    must_be_wanted,
+    unfinished,
+)
+from tokbench.finetuning.runner import finetune
+from tokbench.finetuning.tasks import ALL, TASKS, Task
+from tokbench.io.atomic import ensure_free
+from tokbench.progress import Progress, silent
+
+NOT_A_CHOICE = (PRINT, "versions")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Runs by the name they have among the others; those in neither begin."""
+
+    finished: Mapping[str, Run] = field(default_factory=dict)
+    stopped: frozenset[str] = frozenset()
+
+    def words(self, names: tuple[str, ...]) -> list[str]:
+        """What is taken, what goes on and what is still to do, a line each; nothing where all begins."""
+        if not self.finished and not self.stopped:
+            return []
+        open_ones = [name for name in names if name not in self.finished and name not in self.stopped]
+        lines = {
+            "taken over, finished": [name for name in names if name in self.finished],
+            "goes on": [name for name in names if name in self.stopped],
+            "still to do": open_ones,
+        }
+        return [f"{word}: {', '.join(some)}" for word, some in lines.items() if some]
+
+
+def standing(
+    plans: Mapping[str, Plan], *, force: bool, resume: bool, progress: Progress = silent
+) -> Standing:
+    """What stands of these plans; whatever is in the way of one is said here, before the first is trained."""
+    if not resume:
+        for plan in plans.values():
+            _must_be_free(plan, force=force)
+        return Standing()
+    finished, stopped = {}, set()
+    for name, plan in plans.items():
+        run = _finished(plan, force=force, progress=progress)
+        if run:
+            finished[name] = run
+        elif found_in(unfinished(plan.output)):
+            stopped.add(name)
+        else:
+            ensure_free(Path(plan.output), force=force)
+    if not finished and not stopped:
+        places = " or ".join(str(Path(plan.output)) for plan in list(plans.values())[:2])
+        more = plural(len(plans), "run")
+        raise FileProblem(
+            f"nothing to resume: of {more} none is finished or was stopped in {places}"
+            + (", …" if len(plans) > 2 else ""),
+            fix="start without --resume",
+        )
+    return Standing(finished=finished, stopped=frozenset(stopped))
+
+
+def run_in(folder: Path) -> Run:
+    """The run that a finished folder tells of; FileProblem where its numbers are not those we write."""
+    path = folder / METRICS
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        saved.pop("beats_majority", None)
+        looks = tuple(Evaluation(**each) for each in saved.pop("evaluations"))
+        return Run(**{**_as_tuples(saved), "evaluations": looks, "output": str(folder)})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as problem:
+        raise FileProblem(
+            f"{path} does not tell of a run as this version writes it", fix="--force trains it again"
+        ) from problem
+
+
+def _as_tuples(value: Any) -> Any:  # noqa: ANN401  whatever JSON holds
+    """The value with tuples for lists, however deep."""
+    if isinstance(value, list):
+        return tuple(_as_tuples(each) for each in value)
+    if isinstance(value, dict):
+        return {name: _as_tuples(each) for name, each in value.items()}
+    return value
+
+
+def _must_be_free(plan: Plan, *, force: bool) -> None:
+    """Nothing, or an error that names --resume where a run is finished or was stopped."""
+    place = Path(plan.output)
+    if not force and (place / METRICS).is_file():
+        raise FileProblem(
+            f"{place} exists already",
+            fix="--resume takes finished runs over and goes on with the rest, --force starts over",
+        )
+    ensure_free(place, force=force)
+    if not force:
+        must_be_wanted(plan.output, resume=False, force=False)
+
+
+def _finished(plan: Plan, *, force: bool, progress: Progress) -> Run | None:
+    """The run in the plan's place if it is this very one; AskedWrongly if it is another, unless forced."""
+    place = Path(plan.output)
+    if not (place / METRICS).is_file():
+        return None
+    try:
+        other = _otherwise(place, plan, progress)
+        run = run_in(place)
+    except FileProblem:
+        if force:
+            return None
+        raise
+    if not other:
+        return run
+    if force:
+        return None
+    raise AskedWrongly(
+        f"{place} is finished, and was made otherwise: {other}",
+        fix="give the command as it was, take another place with -o, or train it again with --force",
+    )
+
+
+def _otherwise(place: Path, plan: Plan, progress: Progress) -> str:
+    """What a finished run was made with that the plan does not ask for; "" if it is the plan's own."""
+    from tokbench.finetuning.prepare import choices, fingerprint
+    from tokbench.finetuning.stages import settle
+
+    path = place / CHOICES
+    saved = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    setting = settle(plan, read_data(plan, progress=progress), progress=progress)
+    if saved.get(PRINT) == fingerprint(setting):
+        return ""
+    mine = json.loads(json.dumps(choices(setting), default=str))
+    had, asked = _flat(saved), _flat(mine)
+    differ = [name for name in asked if name not in NOT_A_CHOICE and had.get(name) != asked[name]]
+    named = [f"{name} {had.get(name, 'not set')}, not {asked[name]}" for name in differ]
+    dropped = [f"{name} {had[name]}, not set now" for name in had if name not in asked and name != PRINT]
+    return "; ".join(named + dropped) or "other rows, weights or tokenizer"
+
+
+def _flat(made: Mapping[str, Any]) -> dict[str, Any]:
+    """Choices by name, those of the settings and of reading beside the others."""
+    inner = {name: each for name, each in made.items() if isinstance(each, Mapping)}
+    flat = {name: each for name, each in made.items() if name not in inner}
+    for name, some in inner.items():
+        flat |= {} if name in NOT_A_CHOICE else dict(some)
+    return flat
+
+
+TABLE = "glue.tsv"
+
+
+def unsaid(words: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """How several runs are started: anew, over what is there, or going on; who is told what is taken over."""
+
+    force: bool = False
+    resume: bool = False
+    told: Callable[[str], None] = unsaid
+    progress: Progress = silent
+
+
+class Train(Protocol):
+    """Carries out one of the plans; `finished` is its run where that was done before."""
+
+    def __call__(self, plan: Plan, *, force: bool, resume: bool, finished: Run | None) -> Run:
+        """Train, or go on, or take what is finished."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glue:
+    """Every task whose data was there, by name in GLUE's order; why the others are missing.
+
+    `scores` and `average` are percent, as on the leaderboard: the mean of a task's metrics counts as its
+    score, and the mean of the scores as the whole (Wang et al. 2018, GLUE, section 3).
+    """
+
+    runs: Mapping[str, Run]
+    missing: Mapping[str, str]
+    scores: Mapping[str, float]
+    average: float  # over the tasks that were run: GLUE's own only when none is missing
+    output: str
+
+    @property
+    def proved(self) -> bool:
+        """Whether every run proved itself."""
+        return all(run.proved for run in self.runs.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Runs that differ in one thing: its name, and each run by the thing's value."""
+
+    differs: str
+    runs: Mapping[str, Run]
+
+    @property
+    def proved(self) -> bool:
+        """Whether every run proved itself."""
+        return all(run.proved for run in self.runs.values())
+
+
+def score_of(run: Run) -> float:
+    """The mean of a run's metrics in percent.
+
+    A run of mnli has one metric on two splits, one of mrpc two metrics on one: either way the mean of all.
+    """
+    return 100 * sum(run.metrics.values()) / len(run.metrics)
+
+
+def all_tasks(plan: Plan, train: Train, start: Start) -> Glue:
+    """Run the nine tasks one after the other into folders of `plan.output`; leave out what has no data."""
+    there, missing = _with_data(plan)
+    plans = {name: _for_task(plan, name) for name in there}
+    runs = trained(plans, train, start)
+    scores = {name: score_of(run) for name, run in runs.items()}
+    average = sum(scores.values()) / len(scores)
+    found = Glue(runs=runs, missing=missing, scores=scores, average=average, output=plan.output)
+    if plan.chosen.fast_dev_run:  # nothing is kept
+        return replace(found, output="")
+    path = Path(plan.output) / TABLE
+    if leading():
+        path.with_suffix(".new").write_text(table_of(found), encoding="utf-8")
+        path.with_suffix(".new").replace(path)
+    return found
+
+
+def table_of(found: Glue) -> str:
+    """Task, metrics, score and the constant answer's metrics, tab-separated; the average comes last."""
+    rows = [("task", "metrics", "values", "score", "constant answer")]
+    for name, run in found.runs.items():
+        values = (
+            " / ".join(f"{100 * each:.1f}" for each in some.values()) for some in (run.metrics, run.majority)
+        )
+        mine, constant = values
+        rows.append((name, " / ".join(run.metrics), mine, f"{score_of(run):.1f}", constant))
+    rows += [(name, "", "", "", why) for name, why in found.missing.items()]
+    rows.append((f"average of {len(found.runs)}", "", "", f"{found.average:.1f}", ""))
+    return "".join("\t".join(row) + "\n" for row in rows)
+
+
+def compare_poolings(plan: Plan, train: Train, start: Start) -> Comparison:
+    """The same run with every pooling, each into a folder of `plan.output` with its name."""
+    plans = {way: _pooling(plan, way) for way in POOLINGS}
+    return Comparison(differs="pooling", runs=trained(plans, train, start))
+
+
+def against(plan: Plan, baseline: str, train: Train, start: Start) -> Comparison:
+    """The same run with another tokenizer: same rows, steps and seed. Its folder is the output's, -baseline.
+
+    Both models begin alike: fresh from one preset, or `baseline` is a folder with a model of its own.
+    """
+    other = replace(plan, tokenizer=baseline, output=f"{plan.output}-baseline")
+    if plan.model not in PRESETS:
+        if not (Path(baseline).expanduser() / "config.json").is_file():
+            raise AskedWrongly(
+                f"{plan.model} was trained with one tokenizer, and {baseline} holds no model of its own",
+                fix=f"compare fresh models: --model {Plan.model}, or give a folder with tokenizer and model",
+            )
+        other = replace(other, model=baseline)
+    mine = plan.tokenizer or plan.model
+    return Comparison(differs="tokenizer", runs=trained({mine: plan, baseline: other}, train, start))
+
+
+def trained(plans: Mapping[str, Plan], train: Train, start: Start) -> dict[str, Run]:
+    """The runs of all plans; that a place is taken is said before the first, and what is taken over."""
+    there = standing(plans, force=start.force, resume=start.resume, progress=start.progress)
+    for line in there.words(tuple(plans)):
+        start.told(line)
+    return {
+        name: train(plan, force=start.force, resume=name in there.stopped, finished=there.finished.get(name))
+        for name, plan in plans.items()
+    }
+
+
+def _with_data(plan: Plan) -> tuple[list[str], dict[str, str]]:
+    """The tasks whose rows can be read, and for each of the others why not."""
+    there, missing = [], {}
+    for name, task in TASKS.items():
+        if not task.trainable:
+            continue
+        problem = _problem(plan, task)
+        if problem:
+            missing[name] = problem
+        else:
+            there.append(name)
+    if not there:
+        first = next(iter(missing.values()))
+        raise DataProblem(
+            f"no task of GLUE has its data there: {first}", fix="--data FOLDER with CoLA, SST-2, …"
+        )
+    return there, missing
+
+
+def _problem(plan: Plan, task: Task) -> str:
+    try:
+        read_data(_for_task(plan, task.name))
+    except AskedWrongly as problem:
+        return str(problem)
+    return ""
+
+
+def _for_task(plan: Plan, name: str) -> Plan:
+    return replace(plan, task=name, output=str(Path(plan.output) / name))
+
+
+def _pooling(plan: Plan, way: str) -> Plan:
+    return replace(plan, settings={**plan.settings, "pooling": way}, output=str(Path(plan.output) / way))
+
+
+ANSWERS = "predictions"
+Done = Run | Glue | Comparison
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What is asked beside one run; at most one of the comparisons."""
+
+    predict: bool = False  # answer the test rows, in the files that gluebenchmark.com takes
+    compare_pooling: bool = False
+    baseline: str | None = None  # another tokenizer
+
+    def __post_init__(self) -> None:
+        if self.compare_pooling and self.baseline is not None:
+            raise AskedWrongly(
+                "--compare-pooling and --baseline are two comparisons", fix="make one after the other"
+            )
+
+
+def carry(
+    plan: Plan,
+    beside: Beside,
+    *,
+    force: bool = False,
+    resume: bool = False,
+    drawings: Mapping[str, Callable[[Run], str]] | None = None,
+    progress: Progress = silent,
+    told: Callable[[str], None] = unsaid,
+) -> Done:
+    """One run, or several where all tasks, all poolings or another tokenizer are asked for.
+
+    Test rows are looked for before anything is trained; their answers lie in the output, below predictions.
+    Of several runs `resume` takes the finished ones as they are, which `told` is told of.
+    """
+    train: Train = partial(_one, drawings=drawings, progress=progress)
+    start = Start(force=force, resume=resume, told=told, progress=progress)
+    if beside.predict:
+        train = partial(_and_predict, train=train, strict=plan.task != ALL, progress=progress)
+    if plan.task == ALL:
+        if beside.compare_pooling or beside.baseline is not None:
+            raise AskedWrongly("a comparison is made on one task", fix="--task sst2, say")
+        return all_tasks(plan, train, start)
+    if beside.compare_pooling:
+        return compare_poolings(plan, train, start)
+    if beside.baseline is not None:
+        return against(plan, beside.baseline, train, start)
+    return train(plan, force=force, resume=resume, finished=None)
+
+
+def in_words(done: Done) -> str:
+    """The result in one line."""
+    match done:
+        case Run(metrics=metrics):
+            return ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        case Glue(runs=runs, average=average):
+            return f"GLUE {average:.1f} over {', '.join(runs)}"
+        case Comparison(runs=runs):
+            return "; ".join(f"{name}: {in_words(run)}" for name, run in runs.items())
+
+
+def _one(
+    plan: Plan,
+    *,
+    force: bool,
+    resume: bool,
+    finished: Run | None,
+    drawings: Mapping[str, Callable[[Run], str]] | None,
+    progress: Progress,
+) -> Run:
+    """The run that is finished, or that comes of the plan now."""
+    return finished or finetune(plan, force=force, resume=resume, drawings=drawings, progress=progress)
+
+
+def _and_predict(
+    plan: Plan,
+    *,
+    force: bool,
+    resume: bool,
+    finished: Run | None,
+    train: Train,
+    strict: bool,
+    progress: Progress,
+) -> Run:
+    """Train, and answer the test rows; where there are none, an error before or a note afterwards."""
+    names = [plan.task] + (["ax"] if plan.task == "mnli" and not plan.reading.columns else [])
+    found = {name: _why_not(plan, name) for name in names}
+    if strict and found[plan.task]:
+        raise AskedWrongly(
+            f"nothing was trained, there is nothing to predict: {found[plan.task]}", fix="leave out --predict"
+        )
+    run = train(plan, force=force, resume=resume, finished=finished)
+    if not leading() or plan.chosen.fast_dev_run:  # there is no model to load
+        return run
+    notes = [f"{name} was not predicted: {why}" for name, why in found.items() if why]
+    for name in (name for name in names if not found[name]):
+        notes += _answered(plan, name, again=finished is None, progress=progress)
+    return replace(run, notes=(*run.notes, *notes))
+
+
+def _answered(plan: Plan, name: str, *, again: bool, progress: Progress) -> list[str]:
+    """Where the answers to the test rows are; they are made unless they are there and not asked for again."""
+    folder = Path(plan.output)
+    asked = [] if again else questions_of(plan, task_of(name))
+    rows = {folder / ANSWERS / each.submission: len(each.indices) for each in asked}
+    notes = [note for each in asked for note in each.notes]
+    if again or not all(path.is_file() for path in rows):
+        written = predict_with(folder, plan, name, into=folder / ANSWERS, progress=progress)
+        rows, notes = {Path(path): count for path, count in written.rows.items()}, list(written.notes)
+    return [*(f"the answers to {plural(count, 'row')} are in {path}" for path, count in rows.items()), *notes]
+
+
+def _why_not(plan: Plan, name: str) -> str:
+    """Why the test rows of a task cannot be had; nothing when they can."""
+    if (name not in TASKS or plan.reading.columns) and Path(str(plan.data)).is_file():
+        return f"{plan.data} holds the rows to train on; afterwards: tokbench predict RUN --data FILE"
+    try:
+        questions_of(plan, task_of(name))
+    except AskedWrongly as problem:
+        return str(problem)
+    return ""

@@ -1,0 +1,185 @@
+"""Answers to rows whose labels are hidden: gluebenchmark.com's files, a table, or a tag a word."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from tokbench.errors import AskedWrongly, plural
+from tokbench.finetuning.config import Plan
+from tokbench.finetuning.data.batches import Batches
+from tokbench.finetuning.data.tagging import OUTSIDE, Tagged, conll
+from tokbench.finetuning.data.test_rows import Questions
+from tokbench.finetuning.data.tokenize import Encoded, must_fit, tokenize_rows
+from tokbench.finetuning.device import Machine, machine_of
+from tokbench.finetuning.engines.loop import predict
+from tokbench.finetuning.metrics import answers_of
+from tokbench.finetuning.models import load_model
+from tokbench.finetuning.prepare import feed_of, limits_of
+from tokbench.finetuning.saving import load_tokenizer
+from tokbench.finetuning.tasks import Task
+from tokbench.io.atomic import written_whole
+from tokbench.progress import Progress, silent
+
+HEADER = "index\tprediction\n"
+TAGGERS, CLASSIFIERS = ("ForTokenClassification",), ("ForSequenceClassification", "PooledClassifier")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predicted:
+    """The files that were written, and how often each label was given in them; nothing for a score."""
+
+    task: str
+    rows: Mapping[str, int]  # by path
+    labels: Mapping[str, int]
+    notes: tuple[str, ...]
+
+
+def predict_all(
+    folder: Path,
+    asked: Sequence[Questions],
+    task: Task,
+    *,
+    into: Path,
+    plan: Plan,
+    progress: Progress = silent,
+) -> Predicted:
+    """Answer the rows of `asked` with the model in `folder`; each file into `into`, whole or not at all."""
+    machine = machine_of(plan)
+    tokenizer, model = load_tokenizer(folder), answering(folder, task)
+    machine.hold(model)
+    written, given, notes = {}, Counter[str](), list[str]()
+    for each in asked:
+        found = _answers(model, tokenizer, each, task, plan=plan, machine=machine, progress=progress)
+        path = into / each.submission
+        with _empty_no_more(into), written_whole(path) as beside:
+            beside.write_text(found.text, encoding="utf-8")
+        written[str(path)] = len(each.rows)
+        given += found.given
+        notes += [*each.notes, *found.notes]
+    labels = {label: given[spelled(number, task)] for number, label in enumerate(task.labels)}
+    return Predicted(task=task.name, rows=written, labels=labels, notes=tuple(notes))
+
+
+@contextmanager
+def _empty_no_more(folder: Path) -> Iterator[None]:
+    """A folder that is made inside goes again when nothing was put into it."""
+    there = folder.exists()
+    try:
+        yield
+    finally:
+        if not there:
+            with suppress(OSError):  # it holds something, or was never made
+                folder.rmdir()
+
+
+def answering(folder: Path, task: Task) -> PreTrainedModel:
+    """The model of a folder with its trained head, its labels in the task's order."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    _must_have_head(folder, config, task)
+    trained = {int(number): label for number, label in config.get("id2label", {}).items()}
+    names = tuple(trained[number] for number in sorted(trained))
+    if not task.regression and names != task.labels:
+        raise AskedWrongly(
+            f"the model in {folder} tells {', '.join(names) or 'nothing'} apart, and {task.name} asks for"
+            f" {', '.join(task.labels)}",
+            fix=f"tokbench finetune --task {'mnli' if task.name == 'ax' else task.name} trains one that fits",
+        )
+    loaded = load_model(folder, task, seed=0)
+    if loaded.new:
+        raise AskedWrongly(
+            f"the model in {folder} has no trained head: {loaded.new[0]} is missing or of another shape",
+            fix="fine-tune it first",
+        )
+    return loaded.model
+
+
+def _must_have_head(folder: Path, config: Mapping[str, Any], task: Task) -> None:
+    """A head of another kind may have the same shape, and one that is missing would be random."""
+    fitting, gives = (TAGGERS, "tags for words") if task.tagging else (CLASSIFIERS, "an answer to a row")
+    for head in config.get("architectures") or ():
+        if not str(head).endswith(fitting):
+            raise AskedWrongly(
+                f"the model in {folder} is a {head}, which does not give {gives}",
+                fix=f"tokbench finetune --task {task.name} trains one that does",
+            )
+
+
+def spelled(number: int, task: Task) -> str:
+    """A class id as the submission spells it: 0 and 1, or the label's name.
+
+    >>> from tokbench.finetuning.tasks import TASKS
+    >>> spelled(1, TASKS["cola"]), spelled(1, TASKS["rte"])
+    ('1', 'not_entailment')
+    """
+    return (task.tsv_labels or task.labels)[number]
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What goes into a file, how often each label is in it, what a reader should know."""
+
+    text: str
+    given: Counter[str]
+    notes: tuple[str, ...]
+
+
+def _answers(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    asked: Questions,
+    task: Task,
+    *,
+    plan: Plan,
+    machine: Machine,
+    progress: Progress,
+) -> _Answers:
+    feed = feed_of(model, tokenizer, plan.max_length)
+    encoded = tokenize_rows(tokenizer, asked.rows, max_length=feed.max_length, task=task, progress=progress)
+    must_fit(encoded, limits_of(model), tokenizer.convert_ids_to_tokens)
+    batches = Batches(encoded=encoded, feed=feed, size=plan.batch_size, seed=plan.seed)
+    logits = predict(model, batches, machine=machine, progress=progress)
+    notes = _cut(encoded, feed.max_length, asked)
+    if isinstance(asked.rows, Tagged):
+        told = told_of_rows(logits, encoded, task)
+        given = Counter(label for labels in told for label in labels)
+        return _Answers(conll(asked.rows, told), given, notes)
+    if task.scores is not None:
+        words = [f"{score:.3f}" for score in np.clip(logits[:, 0], *task.scores).tolist()]
+    else:
+        words = [spelled(number, task) for number in logits.argmax(axis=1).tolist()]
+    lines = [f"{index}\t{word}\n" for index, word in zip(asked.indices, words, strict=True)]
+    return _Answers(HEADER + "".join(lines), Counter(words), notes)
+
+
+def told_of_rows(logits: NDArray[np.float32], encoded: Encoded, task: Task) -> list[list[str]]:
+    """A label for each unit of each row; logits are (pieces, labels)."""
+    assert encoded.units is not None
+    starts = encoded.units.starts
+    flat = answers_of(logits, encoded, task).tolist()  # with one more after each row
+    return [
+        [task.labels[number] for number in flat[start + row : end + row]]
+        for row, (start, end) in enumerate(pairwise(starts))
+    ]
+
+
+def _cut(encoded: Encoded, most: int, asked: Questions) -> tuple[str, ...]:
+    """What was not seen, and what that means for the answers."""
+    notes = []
+    if encoded.truncated:
+        notes.append(f"{asked.submission}: {plural(encoded.truncated, 'row')} cut to {most} tokens")
+    if encoded.units is not None and encoded.units.lost:
+        unit = "character" if isinstance(asked.rows, Tagged) and asked.rows.characters else "word"
+        lost = plural(encoded.units.lost, unit)
+        notes.append(f"{asked.submission}: {lost} cut off or without a piece, and told to be {OUTSIDE}")
+    return tuple(notes)

@@ -1,0 +1,255 @@
+"""The tokenizer and the model a plan names, checked together before anything is trained."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tokenizers
+import torch
+import transformers
+from numpy.typing import NDArray
+from torch import nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+import tokbench
+from tokbench.checks.findings import Finding
+from tokbench.checks.run import RULES, check
+from tokbench.errors import AskedWrongly, ChecksFailed, FileProblem
+from tokbench.finetuning.config import Plan
+from tokbench.finetuning.data.batches import Batches, Feed
+from tokbench.finetuning.data.load import Dataset
+from tokbench.finetuning.data.tokenize import Limits
+from tokbench.finetuning.device import Machine
+from tokbench.finetuning.metrics import costs
+from tokbench.finetuning.model_presets import PRESETS, TRAINED_RATE
+from tokbench.finetuning.models import Loaded, fresh, load_model, pooled_as
+from tokbench.finetuning.run_files import named
+from tokbench.finetuning.saving import load_tokenizer
+from tokbench.finetuning.tasks import Task
+from tokbench.pretrained.folder import TokenizerFolder
+
+SHORTEST = 4  # a pair has three special tokens
+PADDED = ("input_ids", "token_type_ids", "attention_mask")
+
+
+def align(loaded: Loaded, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Give the model the tokenizer's padding id, unless its positions are counted from its own."""
+    pad = padding_id(tokenizer)
+    config = loaded.model.config.get_text_config()
+    if config.pad_token_id == pad or (tokenizer.pad_token_id is None and not decoder_only(loaded.model)):
+        return
+    if any(each.padding_idx is not None for each in _embeddings(loaded.model, "position_embeddings")):
+        return
+    if config.pad_token_id is not None:
+        loaded.notes.append(
+            f"the model's padding id was {config.pad_token_id}; it is now the tokenizer's, {pad}"
+        )
+    config.pad_token_id = pad
+    words = loaded.model.get_input_embeddings()
+    if isinstance(words, nn.Embedding) and words.padding_idx is not None:
+        words.padding_idx = pad  # a row with this id gets no gradient: it must be the padding's
+
+
+def feed_of(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Feed:
+    """What the tokenizer declares and the model takes; the mask always, since rows are padded.
+
+    Rows may have `max_length` tokens, or fewer where the tokenizer's or the model's own limit is lower.
+    """
+    takes = inspect.signature(model.forward).parameters
+    declared = {*tokenizer.model_input_names, "input_ids", "attention_mask"}
+    names = tuple(name for name in PADDED if name in declared and name in takes)
+    limit = min(max_length, int(tokenizer.model_max_length), limits_of(model).positions or max_length)
+    if limit < SHORTEST:
+        raise FileProblem(
+            f"rows would be cut to {limit} tokens, too few for anything",
+            fix="mend model_max_length in tokenizer_config.json, or take a model with more positions",
+        )
+    left = tokenizer.padding_side == "left"
+    return Feed(inputs=names, pad_id=padding_id(tokenizer), max_length=limit, left=left)
+
+
+def limits_of(model: PreTrainedModel) -> Limits:
+    """How many ids, segments and positions the model's embeddings take."""
+    types = [each.num_embeddings for each in _embeddings(model, "token_type_embeddings")]
+    # where padding has a position (roberta), those up to it are not for tokens
+    places = [
+        each.num_embeddings - (0 if each.padding_idx is None else each.padding_idx + 1)
+        for each in _embeddings(model, "position_embeddings", "wpe")
+    ]
+    known = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    rows: int = model.get_input_embeddings().weight.shape[0]  # type: ignore[index, assignment]
+    return Limits(rows, min(types, default=None), min(places, default=known))
+
+
+def padding_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The padding id; without one the end's, or 0: behind the mask no model reads it."""
+    known = (tokenizer.pad_token_id, tokenizer.eos_token_id, 0)
+    return next(int(each) for each in known if each is not None)
+
+
+def decoder_only(model: PreTrainedModel) -> bool:
+    """Whether the head reads the last token, which it finds by the padding id."""
+    names = {name.rpartition(".")[2] for name, _ in model.named_modules()}
+    return "score" in names  # what such classifiers call their head throughout transformers
+
+
+def _embeddings(model: PreTrainedModel, *names: str) -> list[nn.Embedding]:
+    found = (each for name, each in model.named_modules() if name.rpartition(".")[2] in names)
+    return [each for each in found if isinstance(each, nn.Embedding)]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Tokenizer and model, ready to train, and where the tokenizer's files are."""
+
+    files: TokenizerFolder
+    tokenizer: PreTrainedTokenizerBase
+    model: PreTrainedModel
+    rate: float
+    notes: tuple[str, ...]
+    added: Mapping[str, int]  # tokens beside the trained vocabulary, roles such as [PAD] left out
+    start: NDArray[np.float32]  # their rows before training (tokens, H)
+
+
+def parts_of(plan: Plan, task: Task) -> Parts:
+    """Load what the plan names under a head for the task; errors that check finds stop here."""
+    preset = PRESETS.get(plan.model)
+    found = named(plan)
+    files, folder = found.files, found.model
+    notes = preflight(files.path, folder)
+    tokenizer = load_tokenizer(files.path)
+    if preset:
+        loaded = fresh(preset, tokenizer, task, seed=plan.seed)
+    else:
+        assert folder is not None
+        loaded = load_model(folder, task, seed=plan.seed)
+    align(loaded, tokenizer)
+    if task.tagging and plan.chosen.pooling != "own":
+        raise AskedWrongly(
+            f"--pooling {plan.chosen.pooling}: tagged words are not pooled", fix="leave it out"
+        )
+    loaded = pooled_as(loaded, plan.chosen.pooling)
+    rate = plan.learning_rate or (preset.learning_rate if preset else TRAINED_RATE)
+    added = added_tokens(tokenizer, files, loaded.model)
+    start = rows_of(loaded.model, added)
+    return Parts(files, tokenizer, loaded.model, rate, (*notes, *loaded.notes), added, start)
+
+
+def added_tokens(
+    tokenizer: PreTrainedTokenizerBase, files: TokenizerFolder, model: PreTrainedModel
+) -> dict[str, int]:
+    """The tokens that were added to the vocabulary and have a row: token → id."""
+    rows: int = model.get_input_embeddings().weight.shape[0]  # type: ignore[index, assignment]
+    roles = files.roles.values()
+    found = tokenizer.get_added_vocab().items()
+    return {token: number for token, number in found if token not in roles and number < rows}
+
+
+def rows_of(model: PreTrainedModel, tokens: Mapping[str, int]) -> NDArray[np.float32]:
+    """A copy of the embedding rows of these tokens (tokens, H)."""
+    weight: torch.Tensor = model.get_input_embeddings().weight.detach()  # type: ignore[operator]
+    places = torch.tensor(list(tokens.values()), dtype=torch.long, device=weight.device)
+    return np.asarray(weight[places].float().cpu().numpy())
+
+
+def preflight(tokenizer: Path, model: Path | None) -> tuple[str, ...]:
+    """What check warns of, in sentences; its errors end the run."""
+    found = check(tokenizer, model).findings
+    # a preset is made for the tokenizer; a model that lies beside the tokenizer has no say in it
+    findings = [
+        each for each in found if model is not None or RULES[each.code].needs not in ("model", "weights")
+    ]
+    errors = [each for each in findings if each.severity == "error"]
+    if errors:
+        what = "; ".join(_sentence(each) for each in errors)
+        raise ChecksFailed(f"nothing was trained, check found {what}", fix=errors[0].fix)
+    return tuple(_sentence(each) for each in findings if each.severity == "warning")
+
+
+def _sentence(finding: Finding) -> str:
+    return f"{finding.code} {finding.message}"
+
+
+WEIGHTS_HASHED = 64  # of each tensor: those of another model differ in all of them
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Everything that is settled before the first step."""
+
+    plan: Plan
+    task: Task
+    data: Dataset
+    parts: Parts
+    machine: Machine
+    train: Batches
+    evaluation: Mapping[str, Batches]
+
+
+def fingerprint(setting: Setting) -> str:
+    """A hash of all that makes a run what it is: choices, ids, labels and the weights it starts from.
+
+    Neither versions nor the place of the output count, nor whether ids are remembered. Of each weight the
+    first numbers stand for it.
+    """
+    made = {name: each for name, each in choices(setting).items() if name != "versions"}
+    made["settings"] = {name: each for name, each in made["settings"].items() if name != "cache"}
+    found = hashlib.blake2b(json.dumps(made, sort_keys=True, default=str).encode(), digest_size=16)
+    for each in (setting.train.encoded, *(split.encoded for split in setting.evaluation.values())):
+        for array in (each.ids, each.starts, each.labels):
+            found.update(array.tobytes())
+    for weight in setting.parts.model.parameters():
+        found.update(weight.detach().flatten()[:WEIGHTS_HASHED].float().cpu().numpy().tobytes())
+    return found.hexdigest()
+
+
+def main_metrics(task: Task) -> tuple[str, ...]:
+    """The metrics that are held against the majority, one a dev split."""
+    return tuple(task.key(split, task.metrics[0]) for split in task.evaluation)
+
+
+def choices(setting: Setting) -> dict[str, Any]:
+    """The plan as it was carried out and the versions; nothing that changes when it is carried out again."""
+    asked = {name: each for name, each in asdict(setting.plan).items() if name != "output"}
+    return {
+        **asked,
+        "learning_rate": setting.parts.rate,
+        "max_length": setting.train.feed.max_length,
+        "device": setting.machine.device.type,
+        "precision": setting.machine.precision,
+        "versions": {
+            "tokbench": tokbench.__version__,
+            "tokenizers": tokenizers.__version__,
+            "torch": str(torch.__version__),
+            "transformers": transformers.__version__,
+        },
+    }
+
+
+def input_notes(setting: Setting) -> tuple[str, ...]:
+    """What is worth knowing before the first step: lengths, the rate, segments, what tags cost."""
+    notes = []
+    feed, limits = setting.train.feed, limits_of(setting.parts.model)
+    if feed.max_length < setting.plan.max_length:
+        notes.append(f"rows are cut to {feed.max_length} tokens: more do not fit the tokenizer or the model")
+    if setting.plan.learning_rate is None:
+        whose = setting.plan.model if setting.plan.model in PRESETS else "trained weights"
+        notes.append(
+            f"the learning rate {setting.parts.rate:g} is the default for {whose}; --learning-rate changes it"
+        )
+    segments = "token_type_ids" in feed.inputs and int(setting.train.encoded.type_ids.max()) > 0
+    if len(setting.task.texts) == 2 and (limits.types or 0) > 1 and not segments:
+        notes.append(
+            "the tokenizer gives no segment ids: the model tells a row's two texts apart by separators"
+        )
+    if setting.task.tagging:
+        splits = {"train": setting.train, **setting.evaluation}
+        notes += [note for name, each in splits.items() for note in costs(each.encoded, setting.task, name)]
+    return tuple(notes)

@@ -1,0 +1,207 @@
+"""Base against new over several seeds: what the difference is, and how sure one can be of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from statistics import fmean, stdev
+from tempfile import TemporaryDirectory
+
+from tokbench.errors import AskedWrongly, Interrupted
+from tokbench.finetuning.config import Plan
+from tokbench.finetuning.model_presets import PRESETS
+from tokbench.finetuning.multi import Start, trained
+from tokbench.finetuning.result import Run
+from tokbench.finetuning.run_files import leading
+from tokbench.finetuning.runner import finetune
+from tokbench.progress import Progress, note
+
+BASE, NEW = "base", "new"
+LEVEL = 0.95
+METHOD = "Student's t on the differences of runs with the same seed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One tokenizer's runs: the main metric by seed, tokens a row in training, seconds of training."""
+
+    name: str
+    values: tuple[float, ...]
+    tokens_per_row: float
+    seconds: float  # mean of one run
+
+    @property
+    def mean(self) -> float:
+        """The mean of the metric."""
+        return fmean(self.values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Both on one task; `low` and `high` bound the mean difference new - base at LEVEL."""
+
+    task: str
+    metric: str
+    seeds: tuple[int, ...]
+    base: Side
+    new: Side
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self) -> str:
+        """What the interval lets one say."""
+        if self.low > 0:
+            return "better"
+        return "worse" if self.high < 0 else "no difference shown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """Base against new on every task asked for."""
+
+    model: str
+    pairs: tuple[Pair, ...]
+    level: float = LEVEL
+    method: str = METHOD
+
+    @property
+    def held(self) -> bool:
+        """Whether new is shown to be worse nowhere."""
+        return all(pair.verdict != "worse" for pair in self.pairs)
+
+
+def prove(
+    plan: Plan,
+    base: str,
+    new: str,
+    *,
+    tasks: Sequence[str],
+    seeds: int,
+    output: Path | None = None,
+    start: Start = Start(),  # noqa: B008  frozen
+) -> Proof:
+    """Fine-tune both with the same seeds, rows and steps, and compare them; no weights are kept.
+
+    Where base and new hold a model it is trained; otherwise each gets the plan's preset, sized to it. With an
+    `output` the numbers of every run are kept there, and a start that resumes does not make them again.
+    """
+    if seeds < 2:
+        raise AskedWrongly(f"an interval needs at least 2 seeds, and {seeds} was asked for", fix="--seeds 5")
+    if start.resume and output is None:
+        raise AskedWrongly(
+            "there is nothing to resume without a folder", fix="-o FOLDER keeps the runs there"
+        )
+    numbers = tuple(range(plan.seed, plan.seed + seeds))
+    model = _model(plan, base, new)
+    with _place(output) as place:
+        plans = {
+            f"{task}/seed-{seed}/{side}": replace(
+                plan,
+                task=task,
+                seed=seed,
+                tokenizer=name,
+                model=model or name,
+                output=str(place / task / f"seed-{seed}" / side),
+            )
+            for task in tasks
+            for seed in numbers
+            for side, name in ((BASE, base), (NEW, new))
+            if (side, name) != (NEW, base)  # against itself: run once
+        }
+        runs = trained(plans, partial(_run, progress=start.progress), start)
+    pairs = []
+    for task in tasks:
+        mine = [runs[f"{task}/seed-{seed}/{BASE}"] for seed in numbers]
+        theirs = [runs.get(f"{task}/seed-{seed}/{NEW}", run) for seed, run in zip(numbers, mine, strict=True)]
+        pairs.append(_pair(task, numbers, (base, mine), (new, theirs)))
+    return Proof(model=model or "each its own", pairs=tuple(pairs))
+
+
+def interval(differences: Sequence[float], *, level: float = LEVEL) -> tuple[float, float]:
+    """Bounds of the mean of paired differences by Student's t with n - 1 degrees of freedom.
+
+    >>> low, high = interval([1.0, 2.0, 3.0])
+    >>> round(low, 3), round(high, 3)
+    (-0.484, 4.484)
+    """
+    from scipy.stats import t
+
+    count = len(differences)
+    middle = fmean(differences)
+    half = float(t.ppf((1 + level) / 2, count - 1)) * stdev(differences) / math.sqrt(count)
+    return middle - half, middle + half
+
+
+def _model(plan: Plan, base: str, new: str) -> str | None:
+    """The preset for both, or None where both bring a model."""
+    with_model = [(Path(name).expanduser() / "config.json").is_file() for name in (base, new)]
+    if all(with_model):
+        return None
+    if any(with_model) and plan.model not in PRESETS:
+        raise AskedWrongly(
+            "one of the two holds a model and the other does not", fix="--model bert-tiny for both"
+        )
+    return plan.model
+
+
+@contextmanager
+def _place(output: Path | None) -> Iterator[Path]:
+    """Where the runs go: the output, or a place that is gone afterwards, also when they are stopped."""
+    if output is not None:
+        yield output
+        return
+    with TemporaryDirectory(prefix="tokbench-") as place:
+        try:
+            yield Path(place)
+        except Interrupted as stop:
+            raise Interrupted(
+                "stopped, and nothing was kept",
+                fix="-o FOLDER keeps the runs, and --resume goes on with them",
+            ) from stop
+
+
+def _run(plan: Plan, *, force: bool, resume: bool, finished: Run | None, progress: Progress) -> Run:
+    """The run that is finished, or that is made now; its weights are not kept."""
+    if finished:
+        return finished
+
+    def tell(stage: str, done: int, total: int | None = None) -> None:
+        progress(stage, done, total)
+        note(progress, stage, f"{plan.task}, seed {plan.seed}, {plan.tokenizer}")
+
+    run = finetune(plan, force=force, resume=resume, progress=tell)
+    if leading():
+        (Path(plan.output) / "model.safetensors").unlink(missing_ok=True)
+    return run
+
+
+def _pair(task: str, seeds: tuple[int, ...], base: tuple[str, list[Run]], new: tuple[str, list[Run]]) -> Pair:
+    metric = base[1][0].main[0]
+    sides = [_side(name, runs, metric) for name, runs in (base, new)]
+    differences = [after - before for before, after in zip(sides[0].values, sides[1].values, strict=True)]
+    low, high = interval(differences)
+    return Pair(
+        task=task,
+        metric=metric,
+        seeds=seeds,
+        base=sides[0],
+        new=sides[1],
+        difference=fmean(differences),
+        low=low,
+        high=high,
+    )
+
+
+def _side(name: str, runs: list[Run], metric: str) -> Side:
+    return Side(
+        name=name,
+        values=tuple(run.metrics[metric] for run in runs),
+        tokens_per_row=runs[0].tokens / runs[0].train_rows,
+        seconds=fmean(run.seconds for run in runs),
+    )

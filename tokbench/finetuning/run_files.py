@@ -1,0 +1,102 @@
+"""Where a run and its checkpoints lie, and whether they are wanted; loads nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokbench.errors import AskedWrongly, FileProblem
+from tokbench.finetuning.config import Plan
+from tokbench.finetuning.model_presets import PRESETS
+from tokbench.io import hub
+from tokbench.pretrained.folder import TokenizerFolder, load
+
+STATE = "state.json"
+METRICS, CHOICES = "metrics.json", "hyperparameters.json"  # of a finished run
+PRINT = "fingerprint"  # where CHOICES has the hash of all that makes a run what it is
+
+
+def unfinished(output: str) -> Path:
+    """The folder beside an output where its checkpoints lie until it is finished."""
+    path = Path(output).expanduser().absolute()
+    return path.with_name(path.name + ".unfinished")
+
+
+def must_be_wanted(output: str, *, resume: bool, force: bool) -> None:
+    """Nothing, or an error where checkpoints lie that are neither to be used nor thrown away."""
+    place = unfinished(output)
+    there = bool(found_in(place))
+    if resume and not there:
+        raise FileProblem(
+            f"nothing to resume: there is no checkpoint in {place}", fix="start without --resume"
+        )
+    if there and not resume and not force:
+        raise FileProblem(
+            f"{place} holds a run that was stopped", fix="--resume goes on with it, --force starts over"
+        )
+    if there and not resume and leading():
+        shutil.rmtree(place)
+
+
+def found_in(place: Path) -> list[Path]:
+    """Complete checkpoints, newest first."""
+    return sorted((path.parent for path in place.glob(f"step-*/{STATE}")), reverse=True)
+
+
+def leading() -> bool:
+    """Whether this process writes and speaks: the only one, or the first that a launcher started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def launched_alone() -> str:
+    """What is to be told where several processes were asked for and one was started; "" otherwise.
+
+    accelerate launch --cpu --num_processes 2 names a port for them and starts one: without mpirun it has no
+    way to start more on a CPU.
+    """
+    asked = os.environ.get("ACCELERATE_USE_CPU") == "True" and "MASTER_PORT" in os.environ
+    if not asked or "WORLD_SIZE" in os.environ:
+        return ""
+    return "accelerate started one process; on a CPU, torchrun --nproc-per-node 2 -m tokbench … starts two"
+
+
+WEIGHTS = ("config.json", "model.safetensors")
+BESIDES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+
+
+@dataclass(frozen=True)
+class Named:
+    """The tokenizer's files, and the model's folder; None where a preset makes the model."""
+
+    files: TokenizerFolder
+    model: Path | None
+
+
+def named(plan: Plan) -> Named:
+    """Tokenizer and model of a plan; FileProblem or AskedWrongly where there is none to be had."""
+    if plan.tokenizer is None and plan.model in PRESETS:
+        raise AskedWrongly(
+            f"{plan.model} is made to fit a tokenizer, and none was given",
+            fix="--tokenizer FOLDER; train one: tokbench train-wordpiece corpus.txt",
+        )
+    folder = None if plan.model in PRESETS else model_folder(plan.model)
+    files = load(plan.tokenizer or str(folder))
+    if files.path.is_file():
+        raise FileProblem(
+            f"{files.name} is a bare tokenizer.json, which says nothing of padding",
+            fix=f"tokbench wrap {files.name} -o my-tok",
+        )
+    return Named(files, folder)
+
+
+def model_folder(name: str) -> Path:
+    """The folder of a model: a path, or the local copy of a repository on the hub."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists() or not hub.may_be_on_hub(name):
+        known = ", ".join(PRESETS)
+        raise FileProblem(f"there is no model folder at {name}", fix=f"give a folder, or one of {known}")
+    return hub.fetch(name, WEIGHTS, BESIDES)

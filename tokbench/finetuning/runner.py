@@ -1,0 +1,69 @@
+"""The door of a fine-tuning run: what can be said before anything heavy loads is said here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tokbench.errors import MissingExtra, plural
+from tokbench.finetuning.config import Plan
+from tokbench.finetuning.data.load import HUB, Dataset, read_data
+from tokbench.finetuning.result import Run
+from tokbench.finetuning.run_files import must_be_wanted, named
+from tokbench.io.atomic import ensure_free
+from tokbench.progress import Progress, silent
+
+PACKAGES = {"torch": "torch", "sklearn": "scikit-learn", "scipy": "scipy"}  # module → package
+
+
+def finetune(
+    plan: Plan,
+    *,
+    force: bool = False,
+    resume: bool = False,
+    drawings: Mapping[str, Callable[[Run], str]] | None = None,
+    progress: Progress = silent,
+) -> Run:
+    """Train as planned, save, load again and compare; the output appears whole at the end, or not at all.
+
+    What a stopped run has learned lies beside the output; `resume` goes on from there. `drawings` are further
+    files of the output: a name, and what makes its content of the run.
+
+    Sets OMP_WAIT_POLICY=PASSIVE unless it is set: torch's idle threads then sleep instead of spinning,
+    worth four to six times on two busy cores. It is read once, so it must come before torch is imported.
+    """
+    ensure_free(Path(plan.output), force=force)
+    must_be_wanted(plan.output, resume=resume, force=force)
+    have_packages(plan)
+    named(plan)  # what cannot be found is said before torch loads
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    data = read_data(plan, progress=progress)  # needs no torch, so what is wrong with it is said at once
+    from tokbench.finetuning.stages import carry_out
+
+    if plan.chosen.fast_dev_run:
+        with TemporaryDirectory(prefix="tokbench-") as place:
+            brief = replace(plan, epochs=1, output=str(Path(place) / "run"))
+            run = carry_out(brief, few(data, plan), progress=progress)
+        count = plural(plan.chosen.fast_dev_run, "batch of each split was", "batches of each split were")
+        note = f"only {count} gone through, and nothing was kept"
+        return replace(run, output="", notes=(*run.notes, note))
+    return carry_out(plan, data, force=force, resume=resume, drawings=drawings, progress=progress)
+
+
+def few(data: Dataset, plan: Plan) -> Dataset:
+    """As many rows of each split as the plan's fast_dev_run has batches for."""
+    most = plan.chosen.fast_dev_run * plan.batch_size
+    cut = {name: rows.pick(range(min(most, len(rows)))) for name, rows in data.evaluation.items()}
+    return replace(data, train=data.train.pick(range(min(most, len(data.train)))), evaluation=cut)
+
+
+def have_packages(plan: Plan) -> None:
+    """Nothing, or MissingExtra for the first package that the plan needs and that is not installed."""
+    wanted = {**PACKAGES, "datasets": "datasets"} if plan.data in (None, HUB) else PACKAGES
+    for module, package in wanted.items():
+        if find_spec(module) is None:
+            raise MissingExtra("finetune", package, extra="train")

@@ -1,0 +1,1 @@
+"""Bytes to disk and back: atomic writes, the user cache, JSON files, the hub, library errors in words."""

@@ -1,0 +1,212 @@
+"""Machine code of loops: compiled by numba once, kept in the user's cache, then loaded without numba.
+
+numba's own cache would cost its import (half a CPU second) in every run, and does not notice a change in what
+the cached file imports. Here the key is all sources, the compiler's version and the processor. What is kept
+and cannot be loaded all the same is compiled anew.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import importlib
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tokbench.io.cache import is_kept, keep, read
+from tokbench.progress import Progress, silent
+
+LLVM = Any  # llvmlite.binding, which tells no types
+MAGIC = b"object file:"  # before it something that numba or LLVM prints may come
+
+
+class NotCompiled(Exception):
+    """Machine code that cannot be had here, and why."""
+
+
+def compiled(several: Sequence[tuple[str, Sequence[str]]]) -> list[bytes]:
+    """The object file for each of these modules and functions; NotCompiled when there is one without."""
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    run = [sys.executable, "-P", "-m", __name__]
+    started = [
+        subprocess.Popen(
+            [*run, module, *names],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # out of reach of a terminal's Ctrl-C, which is answered here
+            env=os.environ | {"PYTHONPATH": path.strip(os.pathsep)},
+        )
+        for module, names in several
+    ]
+    try:
+        return [_code(process) for process in started]
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
+
+
+def _code(process: subprocess.Popen[bytes]) -> bytes:
+    """What the process compiled."""
+    out, err = process.communicate()
+    _, found, code = out.partition(MAGIC)
+    if process.returncode or not found:
+        words = err.decode(errors="replace").strip() or f"exit code {process.returncode}"
+        raise NotCompiled(words.splitlines()[-1])
+    return code
+
+
+def ready() -> LLVM:
+    """The compiler's second half, ready for this machine."""
+    llvm = importlib.import_module("llvmlite.binding")
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm
+
+
+def compile_here(module: str, names: Sequence[str]) -> bytes:
+    """One object file with all of the functions."""
+    from numba import cfunc, types
+
+    llvm = ready()
+    functions = importlib.import_module(module)
+    pointer: Callable[[LLVM], LLVM] = types.CPointer
+    whole = llvm.parse_assembly("")
+    for name in names:
+        entry = cfunc(types.int64(pointer(types.int64)), error_model="numpy")(getattr(functions, name))
+        part = llvm.parse_assembly(_without_wrapper(entry.inspect_llvm()))
+        part.get_function(entry.native_name.removeprefix("cfunc.")).name = name
+        whole.link_in(part)
+    target = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
+    )
+    code: bytes = target.emit_object(whole)
+    return code
+
+
+def _without_wrapper(code: str) -> str:
+    """The LLVM code without the function that makes Python exceptions, which needs numba to be loaded."""
+    return re.sub(r"^define [^\n]*@cfunc\..*?^}\n", "", code, flags=re.MULTILINE | re.DOTALL)
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(MAGIC + compile_here(sys.argv[1], sys.argv[2:]))
+
+
+Loop = Callable[[int], int]  # takes the address of a job; runs without Python's lock
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Functions to compile: their module and their names. Their code may call any file of native/kernels."""
+
+    module: str
+    names: tuple[str, ...]
+
+
+COUNTING = Kernels(
+    "tokbench.native.kernels.count_entries",
+    ("count", "add", "grow", "rewrite", "sieve"),
+)
+HEAD = 2 if sys.platform == "win32" else 16  # bytes that all object files of a kind of machine begin with
+_LOADED: dict[Kernels, Mapping[str, Loop]] = {}
+
+
+def loops(kernels: Kernels = COUNTING, *, progress: Progress = silent) -> Mapping[str, Loop]:
+    """The functions by name, loaded, or compiled first: told as the stage "compile".
+
+    NotCompiled when that cannot be done here.
+    """
+    load([kernels], progress=progress)
+    return _LOADED[kernels]
+
+
+def load(several: Sequence[Kernels], *, progress: Progress = silent) -> None:
+    """Have these ready; those that are not kept are compiled, all at the same time."""
+    missing = [each for each in several if each not in _LOADED and not _is_loaded(each, read(_name(each)))]
+    if not missing:
+        return
+    progress("compile", 0, None)
+    for kernels, code in zip(missing, compiled([(each.module, each.names) for each in missing]), strict=True):
+        if not _is_loaded(kernels, code):
+            raise NotCompiled("what was compiled cannot be loaded")
+        keep(_name(kernels), code)
+    progress("compile", 1, 1)
+
+
+def trouble(several: Sequence[Kernels], *, progress: Progress = silent) -> str:
+    """Why these cannot be had here, or "" when they are ready."""
+    try:
+        load(several, progress=progress)
+    except NotCompiled as error:
+        return f"the loops cannot be compiled here: {error}"
+    return ""
+
+
+def are_compiled(kernels: Kernels = COUNTING) -> bool:
+    """Whether the machine code is there, so that nothing needs numba."""
+    return kernels in _LOADED or is_kept(_name(kernels))
+
+
+@cache
+def _llvm() -> LLVM:
+    """The compiler's second half; NotCompiled when it cannot be loaded."""
+    try:
+        return ready()
+    except (ImportError, OSError, RuntimeError) as error:
+        raise NotCompiled(f"llvmlite cannot be loaded: {error}") from error
+
+
+@cache
+def _name(kernels: Kernels) -> str:
+    """What the machine code is kept as; it tells all that it depends on."""
+    llvm, here = _llvm(), Path(__file__)
+    digest = hashlib.sha256(repr(kernels).encode())
+    for path in [here, *sorted((here.parent / "kernels").glob("*.py"))]:
+        digest.update(path.read_bytes())
+    processor = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    digest.update(repr((llvm.llvm_version_info, platform.machine(), *processor)).encode())
+    return f"kernels-{digest.hexdigest()[:20]}.o"
+
+
+def _is_loaded(kernels: Kernels, code: bytes | None) -> bool:
+    """Load the functions in this object file, if it is one and has them."""
+    if code is None:
+        return False
+    llvm = _llvm()
+    target = llvm.Target.from_default_triple().create_target_machine(opt=3, jit=True)
+    empty = llvm.parse_assembly(f'target triple = "{llvm.get_process_triple()}"')
+    if code[:HEAD] != target.emit_object(empty)[:HEAD]:  # LLVM would crash on what is no object file
+        return False
+    engine = llvm.create_mcjit_compiler(empty, target)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    if not all(engine.get_function_address(name) for name in kernels.names):
+        return False
+    _LOADED[kernels] = {name: _loop(engine, name) for name in kernels.names}
+    return True
+
+
+def _loop(engine: LLVM, name: str) -> Loop:
+    """A function as numba lays it out: it takes where its result goes, where an exception would, the job."""
+    kind = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+    call = kind(engine.get_function_address(name))
+    keeper = engine  # it owns the code
+
+    def loop(job: int) -> int:
+        result = ctypes.c_int64()
+        status = call(ctypes.addressof(result), None, job)
+        if status:
+            raise RuntimeError(f"the compiled loop {name} ended with status {status}, {keeper}")
+        return result.value
+
+    return loop

@@ -1,0 +1,330 @@
+"""Words of a block to numbers: each different word has one, in the order in which they are met."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tokbench.native.kernels import count_abi
+from tokbench.native.kernels.count_split import (
+    BLANK_BYTE,
+    Page,
+    mark,
+    mark_gpt2,
+    split_gpt2,
+    split_pattern,
+    split_runs,
+)
+from tokbench.native.kernels.count_table import LENGTH, NONE, ONE, SHORT, Table, insert, same, write_key
+from tokbench.native.kernels.count_text import Rewriting, rewrite_text, text_end
+from tokbench.native.kernels.encode_abi import (
+    AFTER,
+    AFTER_COUNT,
+    BEFORE,
+    BEFORE_COUNT,
+    COUNT_BITS,
+    COUNTS,
+    EMPTY,
+    ENDS,
+    FEW,
+    FIRST_COUNT,
+    FIRSTS,
+    HEADS,
+    MATCHED,
+    NEEDLE_COUNT,
+    NEEDLE_ENDS,
+    NEEDLES,
+    NEW,
+    NEW_LENGTHS,
+    NUMBERS,
+    OUT,
+    OUT_SIZE,
+    PLACES,
+    PLAIN,
+    POOL,
+    REFUSED,
+    SLACK,
+    STATES,
+    TEXT_AT,
+    TEXTS,
+    WORD_ENDS,
+    WORDS,
+    WRITTEN,
+)
+from tokbench.native.kernels.encode_models import whole
+from tokbench.native.kernels.simd import (
+    Pointer,
+    Whole,
+    apart,
+    as_bytes,
+    as_places,
+    as_words,
+    equal,
+    inner,
+    lowest,
+)
+
+
+@inner
+def number_words(job: Pointer, table: Pointer) -> int:
+    """Number the words of a block, strip by strip; 1 when the table lacks room to go on, 0 when done."""
+    page = Page(
+        as_bytes(table[count_abi.TEXT]),
+        as_bytes(table[count_abi.LOW]),
+        as_bytes(table[count_abi.CLASSES]),
+        as_bytes(table[count_abi.FLAGS]),
+    )
+    spans = as_places(table[count_abi.SPANS])
+    while table[count_abi.START] < table[count_abi.END]:
+        start, last = table[count_abi.START], table[count_abi.END]
+        end = min(last, text_end(page.text, start + count_abi.STRIP, last, table[count_abi.SEPARATOR]) + 1)
+        mark(page, start, end)
+        found = _split(page, spans, table, end)
+        if not _has_room(table, found, end - start):
+            return 1
+        _look_up(job, table, page.text, found)
+        _close_texts(job, spans, found, end)
+        job[WORDS] += found
+        table[count_abi.START] = end
+    return 0
+
+
+@inner
+def _split(page: Page, spans: Pointer, table: Pointer, end: int) -> int:
+    """Write the spans of a strip's words; how many."""
+    if table[count_abi.KIND] == count_abi.GPT2:
+        mark_gpt2(page, table[count_abi.START], end)
+        return split_gpt2(page, spans, table[count_abi.START], end)
+    if table[count_abi.KIND] == count_abi.RUNS:
+        return split_runs(page, spans, table[count_abi.START], end)
+    return split_pattern(page, spans, table, end)
+
+
+@inner
+def _has_room(table: Pointer, words: int, utf8_bytes: int) -> Whole:
+    """Whether so many words would leave half of the slots free and fit in the arena; the job then says so."""
+    table[count_abi.NEED_WORDS], table[count_abi.NEED_BYTES] = words, utf8_bytes
+    slots = table[count_abi.USED] + words <= 1 << table[count_abi.SLOT_BITS] >> 1
+    return slots and table[count_abi.ARENA_USED] + utf8_bytes <= table[count_abi.ARENA_SIZE]
+
+
+@inner
+def _look_up(job: Pointer, fields: Pointer, text: Pointer, found: int) -> None:
+    """Write the numbers of a strip's words."""
+    spans, numbers = as_places(fields[count_abi.SPANS]), as_places(job[NUMBERS])
+    slots, arena, keys = (
+        as_words(fields[count_abi.SLOTS]),
+        as_bytes(fields[count_abi.ARENA]),
+        as_words(fields[count_abi.KEYS]),
+    )
+    table = Table(slots, fields[count_abi.SLOT_BITS], arena, keys, fields)
+    to = job[WORDS]
+    for first in range(0, found, count_abi.BATCH):
+        last = min(first + count_abi.BATCH, found)
+        for word in range(first, last):
+            start = spans[2 * word]
+            write_key(table, text, start, spans[2 * word + 1] - start, count_abi.SLOT * (word - first))
+        for word in range(first, last):
+            numbers[to + word] = _number(job, table, text, spans[2 * word], count_abi.SLOT * (word - first))
+
+
+@inner
+def _number(job: Pointer, table: Table, text: Pointer, start: int, key: int) -> Whole:
+    """The word's number; a new one takes the first empty slot and the next number."""
+    low, high, length = table.keys[key], table.keys[key + 1], table.keys[key + 2]
+    place = table.keys[key + 3]
+    last = (ONE << np.uint64(table.bits)) - ONE
+    while True:
+        slot = count_abi.SLOT * whole(place)
+        packed = table.slots[slot + 2]
+        if packed == NONE:
+            number = table.job[count_abi.USED]
+            insert(table, text, start, slot, key)
+            table.slots[slot + 3] = np.uint64(number)
+            as_places(job[NEW_LENGTHS])[job[NEW]] = whole(length)
+            job[NEW] += 1
+            return number
+        if table.slots[slot] == low and table.slots[slot + 1] == high and packed & LENGTH == length:
+            arena = whole(packed >> np.uint64(count_abi.LENGTH_BITS))
+            if length <= SHORT or same(table, text, start, arena, whole(length)):
+                return whole(table.slots[slot + 3])
+        place = (place + ONE) & last
+
+
+@inner
+def _close_texts(job: Pointer, spans: Pointer, found: int, end: int) -> None:
+    """Note how many words there are up to the end of each text that ends in this strip."""
+    ends, word_ends = as_places(job[ENDS]), as_places(job[WORD_ENDS])
+    word, number = 0, job[TEXT_AT]
+    while number < job[TEXTS] and ends[number + 1] < end:
+        while word < found and spans[2 * word] < ends[number + 1]:
+            word += 1
+        word_ends[number + 1] = job[WORDS] + word
+        number += 1
+    job[TEXT_AT] = number
+
+
+class Needles(NamedTuple):
+    """What to look for, sorted: the bytes, where each ends, which is the first to begin with two bytes."""
+
+    utf8: Pointer
+    ends: Pointer
+    number: int
+    heads: Pointer
+    firsts: Pointer
+    first_count: int
+
+
+@inner
+def part(job: Pointer, table: Pointer) -> None:
+    """Write down where the texts end; each is followed by the separator."""
+    text, ends = as_bytes(table[count_abi.TEXT]), as_places(job[ENDS])
+    begin = 0
+    for number in range(job[TEXTS]):
+        end = text_end(text, begin, table[count_abi.END], table[count_abi.SEPARATOR])
+        ends[number + 1] = end
+        begin = end + 1
+
+
+@inner
+def search(job: Pointer, table: Pointer) -> None:
+    """Note which texts hold a needle, and make them empty."""
+    text, ends, states = as_bytes(table[count_abi.TEXT]), as_places(job[ENDS]), as_bytes(job[STATES])
+    needles = Needles(
+        as_bytes(job[NEEDLES]),
+        as_places(job[NEEDLE_ENDS]),
+        job[NEEDLE_COUNT],
+        as_places(job[HEADS]),
+        as_bytes(job[FIRSTS]),
+        job[FIRST_COUNT],
+    )
+    for number in range(job[TEXTS]):
+        begin, end = ends[number] + 1, ends[number + 1]
+        if states[number] == PLAIN and _has_needle(needles, text, begin, end):
+            states[number] = MATCHED
+            for place in range(begin, end):
+                text[place] = table[count_abi.SEPARATOR]
+
+
+@inner
+def _has_needle(needles: Needles, text: Pointer, begin: int, end: int) -> Whole:
+    """Whether a needle stands between begin and end."""
+    if needles.first_count > FEW:
+        for place in range(begin, end):  # noqa: SIM110  numba has no any()
+            if _is_needle(needles, text, place, end):
+                return True
+        return False
+    for place in range(begin, end, 64):
+        found = NONE
+        for k in range(needles.first_count):
+            found |= equal(text, place, needles.firsts[k])
+        while found != NONE:
+            if _is_needle(needles, text, place + lowest(found), end):
+                return True
+            found &= found - ONE
+    return False
+
+
+@inner
+def _is_needle(needles: Needles, text: Pointer, place: int, end: int) -> Whole:
+    """Whether a needle begins here and ends before the text does."""
+    number = needles.heads[whole(text[place]) << 8 | whole(text[place + 1])]
+    return number != EMPTY and place < end and _is_one_of(needles, number, text, place, end)
+
+
+@apart
+def _is_one_of(needles: Needles, number: int, text: Pointer, place: int, end: int) -> bool:
+    """Whether this needle, or one after it that begins with the same byte, stands here."""
+    while number < needles.number:
+        begin = needles.ends[number]
+        size = needles.ends[number + 1] - begin
+        if needles.utf8[begin] > text[place]:
+            return False
+        same = place + size <= end
+        k = 0
+        while same and k < size:
+            same = needles.utf8[begin + k] == text[place + k]
+            k += 1
+        if same:
+            return True
+        number += 1
+    return False
+
+
+@inner
+def rewrite_texts(job: Pointer, table: Pointer) -> None:
+    """Write the new form of every text that is still plain; the others become empty."""
+    text, out, ends = as_bytes(table[count_abi.TEXT]), as_bytes(table[count_abi.OUT]), as_places(job[ENDS])
+    low, actions = as_bytes(table[count_abi.LOW_MAP]), as_bytes(table[count_abi.ACTIONS])
+    places, spellings = as_places(table[count_abi.PLACES]), as_bytes(table[count_abi.SPELLINGS])
+    states = as_bytes(job[STATES])
+    how = Rewriting(text, out, low, actions, places, spellings, table[count_abi.SEPARATOR])
+    begin, to = 0, 0
+    for number in range(job[TEXTS]):
+        end, stop = whole(ends[number + 1]), to
+        if states[number] == PLAIN and begin < end:
+            stop = _rewritten(how, begin, end, to, table[count_abi.PREFIX])
+            if stop < 0:
+                states[number], stop = REFUSED, to
+        out[stop] = how.separator
+        ends[number + 1] = stop
+        begin, to = end + 1, stop + 1
+    table[count_abi.WRITTEN] = to
+
+
+@inner
+def _rewritten(how: Rewriting, begin: int, end: int, to: int, prefix: int) -> Whole:
+    """Write one text, with a blank before it if it needs one; return where it ends, or -1 if it refuses."""
+    stop = rewrite_text(how, begin, end, to + prefix)
+    if stop == to + prefix:
+        return to
+    if prefix and stop > 0:  # a second blank is made an empty text of its own
+        how.out[to] = how.separator if how.out[to + 1] == BLANK_BYTE else BLANK_BYTE
+    return stop
+
+
+LOW_BITS = np.uint64((1 << COUNT_BITS) - 1)
+
+
+@inner
+def write_ids(job: Pointer) -> int:
+    """Write the ids of all plain texts; 1 when there is no room for the next one, 0 when done."""
+    states, counts = as_bytes(job[STATES]), as_places(job[COUNTS])
+    while job[TEXT_AT] < job[TEXTS]:
+        text, begin = job[TEXT_AT], job[WRITTEN]
+        if states[text] == PLAIN:
+            end = _write_text(job, text)
+            if end < 0:
+                return 1
+            job[WRITTEN] = end
+        counts[text] = job[WRITTEN] - begin
+        job[TEXT_AT] = text + 1
+    return 0
+
+
+@inner
+def _write_text(job: Pointer, text: int) -> Whole:
+    """Write the ids of one text; where they end, or -1 if they do not fit."""
+    out, to, room = as_places(job[OUT]), job[WRITTEN], job[OUT_SIZE] - SLACK - job[AFTER_COUNT]
+    numbers, places, pool = as_places(job[NUMBERS]), as_words(job[PLACES]), as_places(job[POOL])
+    word_ends, before, after = as_places(job[WORD_ENDS]), as_places(job[BEFORE]), as_places(job[AFTER])
+    if to + job[BEFORE_COUNT] > room:
+        return -1
+    for k in range(job[BEFORE_COUNT]):
+        out[to + k] = before[k]
+    to += job[BEFORE_COUNT]
+    for word in range(word_ends[text], word_ends[text + 1]):
+        packed = places[numbers[word]]
+        place, number = whole(packed >> np.uint64(COUNT_BITS)), whole(packed & LOW_BITS)
+        if to + number > room:
+            return -1
+        for k in range(SLACK):  # mostly enough, and without a branch
+            out[to + k] = pool[place + k]
+        for k in range(SLACK, number):
+            out[to + k] = pool[place + k]
+        to += number
+    for k in range(job[AFTER_COUNT]):
+        out[to + k] = after[k]
+    to += job[AFTER_COUNT]
+    return to

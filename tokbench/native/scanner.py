@@ -1,0 +1,456 @@
+"""Which normalizers and pre-tokenizers the compiled loops can stand in for, decided by their JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import tokenizers
+from numpy.typing import NDArray
+from tokenizers import NormalizedString, PreTokenizedString, Regex, Tokenizer, normalizers
+from tokenizers.normalizers import Normalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer, PreTokenizer, Whitespace, WhitespaceSplit
+
+from tokbench.io.cache import kept
+from tokbench.native.compiler import are_compiled
+from tokbench.native.kernels import count_abi
+
+Table = NDArray[np.uint16]  # the flags below, by code point
+
+# As the regex engine sees them, in ByteLevel and Split.
+LETTER, NUMBER, SPACE, UPPER, LOWER, MARK = (1 << bit for bit in range(6))  # UPPER has the title case too
+# As the Rust code sees them: Whitespace's \w and \s, BertPreTokenizer's punctuation, char::is_whitespace.
+WORD, GAP, PUNCTUATION, WHITE = (1 << bit for bit in range(6, 10))
+CLASS_PATTERNS = {
+    LETTER: r"\p{L}",
+    NUMBER: r"\p{N}",
+    SPACE: r"\s",
+    UPPER: r"[\p{Lu}\p{Lt}]",
+    LOWER: r"\p{Ll}",
+    MARK: r"\p{M}",
+}
+SURROGATES = range(0xD800, 0xE000)
+
+
+@cache
+def characters() -> Table:
+    """The flags of every code point; about 2 CPU seconds the first time, then read from the user's cache."""
+    name = f"characters-1-{tokenizers.__version__}.bin"
+    return np.frombuffer(kept(name, lambda: _ask().astype("<u2").tobytes()), dtype="<u2")
+
+
+def _ask() -> Table:
+    """Every code point, as the library takes it."""
+    everything = "".join(map(chr, (*range(SURROGATES.start), *range(SURROGATES.stop, 0x110000))))
+    table = np.zeros(0x110000, np.uint16)
+    for flag, pattern in CLASS_PATTERNS.items():
+        rest = NormalizedString(everything).split(Regex(pattern), "removed")
+        _set(table, flag, everything, (piece.normalized for piece in rest))
+    _set(table, WHITE, everything, _pieces(WhitespaceSplit(), everything))
+    _set(table, GAP, everything, _pieces(Whitespace(), everything))
+    for piece in _pieces(Whitespace(), everything):
+        if len(list(_pieces(Whitespace(), "a" + piece[0]))) == 1:
+            _flag(table, WORD, piece)
+    for piece in _pieces(BertPreTokenizer(), everything):
+        if len(piece) == 1 and len(list(_pieces(BertPreTokenizer(), f"a{piece}a"))) == 3:
+            _flag(table, PUNCTUATION, piece)
+    return table
+
+
+def _pieces(pre_tokenizer: PreTokenizer, text: str) -> Iterator[str]:
+    """The words of a text; this way the library counts no characters for offsets, its slowest part."""
+    words = PreTokenizedString(text)
+    pre_tokenizer.pre_tokenize(words)
+    return (piece for piece, _, _ in words.get_splits("original", "byte"))
+
+
+def _set(table: Table, flag: int, everything: str, others: Iterator[str]) -> None:
+    """Give the flag to all characters but these."""
+    _flag(table, flag, everything)
+    for piece in others:
+        table[_codes(piece)] &= ~np.uint16(flag)
+
+
+def _flag(table: Table, flag: int, text: str) -> None:
+    table[_codes(text)] |= np.uint16(flag)
+
+
+def _codes(text: str) -> NDArray[np.uint32]:
+    """The code points of a text."""
+    return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
+
+
+def byte_characters() -> list[str]:
+    """The character that ByteLevel writes for each byte: itself if it can be seen, else from U+0100 on."""
+    unseen = [byte for byte in range(0x100) if byte <= 0x20 or 0x7F <= byte <= 0xA0 or byte == 0xAD]
+    characters = [chr(byte) for byte in range(0x100)]
+    for number, byte in enumerate(unseen):
+        characters[byte] = chr(0x100 + number)
+    return characters
+
+
+NOT_ONE_BYTE = 0x80
+REFUSED = -1
+JOINT = "|"  # no normalizer served here makes or changes one
+PLANE_4, TAGS = "\U00040000", frozenset(map(chr, range(0xE0000, 0xE1000)))
+EARLY, LATE = "\u0334", "\u0345"  # marks of the lowest and the highest combining class, 1 and 240
+
+
+@dataclass(frozen=True)
+class Rewriter:
+    """Tables of a step that rewrites texts character by character; growth: the most bytes a byte becomes."""
+
+    low: NDArray[np.uint8]
+    actions: NDArray[np.uint8]
+    places: NDArray[np.int32]
+    spellings: NDArray[np.uint8]
+    growth: float
+    prefix: bool = False
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Characters that become something else, and characters whose texts are refused."""
+
+    spelled: Mapping[str, str]
+    refused: frozenset[str] = frozenset()
+
+
+def rewriter(changes: Changes, *, prefix: bool = False) -> Rewriter:
+    """The tables for these changes; a prefix is a blank before each text that has none."""
+    return _unpacked(_packed(changes), prefix=prefix)
+
+
+def bordering(characters: str) -> Rewriter:
+    """The tables by which these characters part texts."""
+    whole = _unpacked(_packed(Changes({}, frozenset(characters))))
+    whole.actions[whole.actions == count_abi.REFUSE] = count_abi.AS_BORDER
+    return whole
+
+
+@cache
+def normalizing(state: bytes) -> Rewriter | str:
+    """What a normalizer does, from its JSON; or the reason why this is not known character by character."""
+    steps = list(_steps(json.loads(state)))
+    for step in steps:
+        if step["type"] not in ("NFC", "Lowercase", "BertNormalizer"):
+            return f"the normalizer {step['type']} has no compiled form"
+    name = hashlib.sha256(b"2" + state).hexdigest()[:16]
+    name = f"normalizer-{name}-{tokenizers.__version__}.bin"
+    return _unpacked(kept(name, lambda: _packed(_chained(steps))))
+
+
+def _packed(changes: Changes) -> bytes:
+    """The changes as bytes: how many, the most growth, characters and where they are spelled, spellings."""
+    places, spellings = {"": 0}, bytearray(1)
+    for spelling in changes.spelled.values():
+        if spelling not in places:
+            places[spelling] = len(spellings)
+            written = spelling.encode()
+            spellings += bytes([len(written)]) + written
+    growth = [len(now.encode()) / len(before.encode()) for before, now in changes.spelled.items()]
+    rows = [(ord(before), places[now]) for before, now in changes.spelled.items()]
+    rows += [(ord(each), REFUSED) for each in sorted(changes.refused)]
+    head = np.array([len(rows), 0], "<i8").tobytes() + np.array([max(growth, default=1.0)], "<f8").tobytes()
+    return head + np.array(rows, "<i4").tobytes() + bytes(spellings)
+
+
+def _unpacked(packed: bytes, *, prefix: bool = False) -> Rewriter:
+    """The tables made of what `_packed` gave."""
+    number = int(np.frombuffer(packed, "<i8", 1)[0])
+    growth = max(1.0, float(np.frombuffer(packed, "<f8", 1, 16)[0]))
+    codes, spelled = np.frombuffer(packed, "<i4", 2 * number, 24).reshape(-1, 2).T
+    spellings = np.frombuffer(packed, np.uint8, offset=24 + 8 * number)
+    actions, places = np.zeros(count_abi.CODE_POINTS, np.uint8), np.zeros(count_abi.CODE_POINTS, np.int32)
+    actions[codes] = np.where(spelled == REFUSED, count_abi.REFUSE, count_abi.SPELL)
+    places[codes] = np.maximum(spelled, 0)
+    low = np.arange(256, dtype=np.uint8)
+    for code in codes[codes < 0x80].tolist():
+        place = places[code]
+        one = (
+            actions[code] == count_abi.SPELL and spellings[place] == 1 and spellings[place + 1] < NOT_ONE_BYTE
+        )
+        low[code] = spellings[place + 1] if one else NOT_ONE_BYTE
+    return Rewriter(low, actions, places, spellings, growth, prefix)
+
+
+def _steps(block: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The normalizers in a normalizer, one after the other."""
+    if block["type"] == "Sequence":
+        for inner in block["normalizers"]:
+            yield from _steps(inner)
+    else:
+        yield block
+
+
+def _chained(steps: list[dict[str, Any]]) -> Changes:
+    """The changes of several steps as those of one."""
+    whole = Changes({}, frozenset())
+    for step in steps:
+        whole = _then(whole, _changes(json.dumps(step)))
+    return whole
+
+
+def _then(first: Changes, second: Changes) -> Changes:
+    spelled, refused = {}, set(first.refused)
+    for character in {*first.spelled, *second.spelled, *second.refused} - refused:
+        between = first.spelled.get(character, character)
+        if second.refused.intersection(between):
+            refused.add(character)
+        else:
+            spelled[character] = "".join(second.spelled.get(each, each) for each in between)
+    return Changes(spelled, frozenset(refused))
+
+
+@cache
+def _changes(step: str) -> Changes:
+    """What one normalizer does, asked of the library."""
+    options = json.loads(step)
+    kind = options.pop("type")
+    normalizer = getattr(normalizers, kind)(**options)
+    after = {chr(code): normalizer.normalize_str(chr(code)) for code in range(0x80)}
+    after |= _after(normalizer, _beyond_ascii())
+    changed = {before: now for before, now in after.items() if now != before}
+    if kind == "NFC":
+        return Changes({}, _marks() | _joiners() | changed.keys())
+    strips = options.get("strip_accents", False)
+    if options.get("lowercase") if strips is None else strips:  # by NFD; of the marks it orders, some remain
+        return Changes(
+            changed, frozenset(each for each, now in after.items() if not _marks().isdisjoint(now))
+        )
+    return Changes(changed)
+
+
+def _beyond_ascii() -> list[str]:
+    """All characters but the first 128."""
+    return [chr(code) for code in (*range(0x80, 0xD800), *range(0xE000, 0x110000))]
+
+
+def _after(normalizer: normalizers.Normalizer, texts: Sequence[str]) -> dict[str, str]:
+    """What the normalizer makes of each of these short texts, all in one go."""
+    told: list[str] = normalizer.normalize_str(JOINT.join(texts)).split(JOINT)
+    return dict(zip(texts, told, strict=True))
+
+
+@cache
+def _marks() -> frozenset[str]:
+    """Characters that NFD may put into another order: those whose combining class is not 0."""
+    alone = _decomposed()
+    before = _after(normalizers.NFD(), [each + EARLY for each in alone])
+    behind = _after(normalizers.NFD(), [LATE + each for each in alone])
+    return frozenset((EARLY, LATE)).union(
+        each
+        for each, parts in alone.items()
+        if before[each + EARLY] != parts + EARLY or behind[LATE + each] != LATE + parts
+    )
+
+
+@cache
+def _decomposed() -> dict[str, str]:
+    """What NFD makes of every character of the planes in which some are decomposed or combine.
+
+    Planes 4 to 13 are empty, 15 and 16 for private use; a test asks about every one of theirs.
+    """
+    return _after(normalizers.NFD(), [each for each in _beyond_ascii() if each < PLANE_4 or each in TAGS])
+
+
+@cache
+def _joiners() -> frozenset[str]:
+    """Characters that NFC may join with one before them: all that do not begin a decomposition."""
+    return frozenset(each for whole in _decomposed().values() for each in whole[1:])
+
+
+Flags = NDArray[np.uint8]
+
+CL100K_TEXT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+O200K_TEXT = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+LOW_LINE = "▁"  # U+2581, Metaspace's blank; the loops see it as a blank, since Metaspace leaves none
+
+
+@dataclass(frozen=True)
+class Split:
+    """One way to part texts into words. flags: by code point, what the loops of this kind go by."""
+
+    kind: int
+    flags: Callable[[Table], Flags]
+    steps: tuple[Callable[[], Rewriter], ...] = ()
+    digits: int = 0
+    blank: str = " "  # what a blank in a word stands for
+    bytewise: bool = False  # whether words are spelled in the byte alphabet
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """How to count the words of one normalizer and pre-tokenizer.
+
+    low: the flags of bytes, with a line feed between texts; steps: what texts go through before the split.
+    `refusals` says that the first step is the normalizer, which then takes on the texts that it refused.
+    """
+
+    split: Split
+    flags: Flags
+    steps: tuple[Rewriter, ...]
+    normalizer: Normalizer | None
+
+
+def served(tokenizer: Tokenizer) -> Scanner | str:
+    """How to count this tokenizer's words, or the reason why that is left to the library."""
+    if os.environ.get("TOKBENCH_NO_COMPILE", "") not in ("", "0"):
+        return "TOKBENCH_NO_COMPILE is set"
+    if find_spec("llvmlite") is None or (find_spec("numba") is None and not are_compiled()):
+        return "numba is not installed"
+    try:
+        normalizer, pre_tokenizer = _states(tokenizer)
+    except Exception as error:  # the library raises nothing narrower for blocks written in Python
+        return f"a block has no JSON: {error}"
+    split = _split(json.loads(pre_tokenizer))
+    if isinstance(split, str):
+        return split
+    step = normalizing(normalizer) if normalizer else None
+    if isinstance(step, str):
+        return step
+    steps = (*([step] if step else []), *(make() for make in split.steps))
+    return Scanner(split, _flags(split.flags), steps, tokenizer.normalizer)
+
+
+@cache
+def _flags(of: Callable[[Table], Flags]) -> Flags:
+    """The flags of all that four bytes can spell; beyond Unicode there are none."""
+    flags = np.zeros(count_abi.CODE_POINTS, np.uint8)
+    flags[:0x110000] = of(characters())
+    return flags
+
+
+def _states(tokenizer: Tokenizer) -> tuple[bytes, bytes]:
+    """The JSON of both blocks, empty where there is none."""
+    blocks = tokenizer.normalizer, tokenizer.pre_tokenizer
+    first, second = (b"" if block is None else block.__getstate__() for block in blocks)
+    return first, second or b'{"type": "no pre_tokenizer"}'
+
+
+def _split(block: dict[str, Any]) -> Split | str:
+    """The split of a pre-tokenizer, or why there is none."""
+    kind = block["type"]
+    inner = block.get("pretokenizers", [])
+    if len(inner) == 1:
+        return _split(inner[0])
+    if kind == "ByteLevel" and block["use_regex"]:
+        return _PREFIXED if block["add_prefix_space"] else _GPT2
+    if kind == "Metaspace":
+        return _metaspace(block)
+    if [each["type"] for each in inner] == ["WhitespaceSplit", "Metaspace"]:
+        return _metaspace(inner[1], after_split=True)
+    if [each["type"] for each in inner] == ["Split", "ByteLevel"]:
+        return _pattern(*inner)
+    names = "+".join(each["type"] for each in inner) or kind
+    return _PLAIN.get(kind, f"the pre-tokenizer {names} has no compiled form")
+
+
+def _metaspace(block: dict[str, Any], *, after_split: bool = False) -> Split | str:
+    """Metaspace alone or on words; "first" needs no words before it, since each text is split for itself."""
+    scheme = block["prepend_scheme"]
+    if block["replacement"] != LOW_LINE or not block["split"] or (after_split and scheme == "first"):
+        return "this Metaspace has no compiled form"
+    words = (lambda: bordering(_white()),) if after_split else ()
+
+    def blanks() -> Rewriter:
+        return rewriter(Changes({LOW_LINE: " "}), prefix=scheme != "never")
+
+    return Split(count_abi.RUNS, _metaspace_flags, (*words, blanks), blank=LOW_LINE)
+
+
+def _pattern(split: dict[str, Any], byte_level: dict[str, Any]) -> Split | str:
+    """One of the known patterns, so used that every match is a word, with a ByteLevel that only spells."""
+    how = split["behavior"], split["invert"]
+    known = SPLITTERS.get(split["pattern"].get("Regex", ""))
+    whole = how in (("Isolated", False), ("Removed", True), ("Isolated", True))
+    if known is None or not whole or byte_level["use_regex"] or byte_level["add_prefix_space"]:
+        return "this Split has no compiled form"
+    return known
+
+
+def _has(table: Table, flag: int) -> NDArray[np.bool_]:
+    has: NDArray[np.bool_] = (table & flag) != 0
+    return has
+
+
+def _where(table: Table, flag: int, ours: int) -> Flags:
+    """This flag of ours for the characters with that flag; in bytes, since wider numbers took 20 ms more."""
+    return np.multiply(_has(table, flag), ours, dtype=np.uint8)
+
+
+def _gpt2_flags(table: Table) -> Flags:
+    flags = _where(table, LETTER, count_abi.LETTER) | _where(table, NUMBER, count_abi.NUMBER)
+    flags |= _where(table, SPACE, count_abi.SPACE)
+    flags[ord(" ")] |= count_abi.BLANK
+    return flags
+
+
+def _cl100k_flags(table: Table) -> Flags:
+    flags = _where(table, LETTER, count_abi.UPPERISH | count_abi.LOWERISH) | _where(
+        table, NUMBER, count_abi.DIGIT
+    )
+    flags |= _where(table, SPACE, count_abi.SPACE)
+    flags[[ord("\r"), ord("\n")]] |= count_abi.NEWLINE
+    return flags
+
+
+def _o200k_flags(table: Table) -> Flags:
+    flags = _cl100k_flags(table)
+    flags[_has(table, UPPER)] = count_abi.UPPERISH
+    flags[_has(table, LOWER)] = count_abi.LOWERISH
+    flags[_has(table, MARK)] = count_abi.UPPERISH | count_abi.LOWERISH | count_abi.MARK
+    return flags
+
+
+def _bert_flags(table: Table) -> Flags:
+    flags = np.where(_has(table, PUNCTUATION), count_abi.ALONE, count_abi.FIRST_RUN)
+    return np.where(_has(table, WHITE), count_abi.BORDER, flags).astype(np.uint8)
+
+
+def _whitespace_flags(table: Table) -> Flags:
+    flags = np.where(_has(table, WORD), count_abi.FIRST_RUN, count_abi.SECOND_RUN)
+    return np.where(_has(table, GAP), count_abi.BORDER, flags).astype(np.uint8)
+
+
+def _whitespace_split_flags(table: Table) -> Flags:
+    return np.where(_has(table, WHITE), count_abi.BORDER, count_abi.FIRST_RUN).astype(np.uint8)
+
+
+def _metaspace_flags(table: Table) -> Flags:
+    flags = np.full(len(table), count_abi.FIRST_RUN, np.uint8)
+    flags[ord(" ")] = count_abi.BEGINS
+    return flags
+
+
+def _white() -> str:
+    """The characters that WhitespaceSplit takes for white space."""
+    return "".join(map(chr, np.flatnonzero(_has(characters(), WHITE)).tolist()))
+
+
+_GPT2 = Split(count_abi.GPT2, _gpt2_flags, bytewise=True)
+_PREFIXED = Split(count_abi.GPT2, _gpt2_flags, (lambda: rewriter(Changes({}), prefix=True),), bytewise=True)
+_PLAIN = {
+    "BertPreTokenizer": Split(count_abi.RUNS, _bert_flags),
+    "Whitespace": Split(count_abi.RUNS, _whitespace_flags),
+    "WhitespaceSplit": Split(count_abi.RUNS, _whitespace_split_flags),
+}
+SPLITTERS = {
+    CL100K_TEXT % "{1,3}": Split(count_abi.CL100K, _cl100k_flags, digits=3, bytewise=True),  # Llama 3 too
+    CL100K_TEXT % "": Split(count_abi.CL100K, _cl100k_flags, digits=1, bytewise=True),  # Qwen 2
+    O200K_TEXT: Split(count_abi.O200K, _o200k_flags, digits=3, bytewise=True),
+}

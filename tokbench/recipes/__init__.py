@@ -1,0 +1,1 @@
+"""A recipe and texts in, a tokenizer out; knows the blocks of the tokenizers library, no folders."""

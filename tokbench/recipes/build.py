@@ -1,0 +1,168 @@
+"""A recipe and texts become a tokenizer: check everything, cut and count, learn, set the blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from tokenizers import Tokenizer
+
+from tokbench.errors import DataProblem, RecipeProblem, did_you_mean
+from tokbench.progress import Progress, silent
+from tokbench.recipes.algorithms import ALGORITHMS, LEARNED, Algorithm
+from tokbench.recipes.decoders import decoder, undoing
+from tokbench.recipes.normalizers import normalizer
+from tokbench.recipes.options import choose
+from tokbench.recipes.post_processors import post_processor
+from tokbench.recipes.pre_tokenizers import pre_tokenizer
+from tokbench.recipes.presets import like
+from tokbench.recipes.recipe import Recipe
+from tokbench.recipes.registry import refusals
+from tokbench.recipes.validate import check_recipe, check_result
+from tokbench.training import engine as engines
+from tokbench.training.engine import Road
+
+if TYPE_CHECKING:
+    from tokbench.training.counting.store import StoredCounts
+
+NEVER_SEEN = "\U000e0fff 1 a"  # an unassigned character, and some that most texts have
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A recipe that was found sound.
+
+    blank: its blocks around a model that has learned nothing, for one training; road: which engine trains it.
+    """
+
+    recipe: Recipe
+    blank: Tokenizer
+    road: Road
+
+
+def prepare(recipe: Recipe, engine: str = "auto", *, size: int = 0, progress: Progress = silent) -> Prepared:
+    """The recipe with all that can be known before a text is read; RecipeProblem if it is not sound.
+
+    `engine` and `size`, the bytes of the corpus when known, choose the road (training/roads.py).
+    """
+    blank = assemble(recipe)
+    if recipe.algorithm in LEARNED:
+        return Prepared(recipe, blank, engines.road(blank, engine, size=size, progress=progress))
+    if engine == "compiled":
+        raise RecipeProblem(f"no compiled engine trains {recipe.algorithm}", fix="--engine library")
+    return Prepared(recipe, blank, Road("library", f"it trains {recipe.algorithm} always"))
+
+
+def prepare_counted(
+    recipe: Recipe, counts: StoredCounts, engine: str = "auto", *, progress: Progress = silent
+) -> Prepared:
+    """As prepare, for counts of words in the place of texts; RecipeProblem if this recipe has other words."""
+    blank = assemble(recipe)
+    if recipe.algorithm not in LEARNED:
+        raise RecipeProblem(
+            f"{recipe.algorithm} is trained on texts, not on counts",
+            fix="name the corpus instead of --counts",
+        )
+    counts.ensure_made_by(blank, fix=f"tokbench count CORPUS -o counts.parquet {like(recipe)}")
+    return Prepared(
+        recipe, blank, engines.road_from_counts(engine, words=len(counts.words), progress=progress)
+    )
+
+
+def build(
+    recipe: Recipe,
+    batches: Iterable[list[str]],
+    *,
+    engine: str = "auto",
+    size: int = 0,
+    progress: Progress = silent,
+) -> Tokenizer:
+    """The tokenizer that a recipe makes of these texts; the same every time, whichever engine trains it.
+
+    Arguments and errors are those of prepare and train.
+    """
+    return train(prepare(recipe, engine, size=size, progress=progress), batches, progress=progress)
+
+
+def train(prepared: Prepared, batches: Iterable[list[str]], *, progress: Progress = silent) -> Tokenizer:
+    """The tokenizer that a recipe makes of these texts.
+
+    Raises RecipeProblem if vocab_size was too small for the characters; DataProblem if there was nothing to
+    learn from.
+    """
+    recipe, blank, compiled = prepared.recipe, prepared.blank, prepared.road.compiled
+    texts = _with_text(engines.in_bytes(batches, progress=progress) if compiled else batches)
+    algorithm = ALGORITHMS[recipe.algorithm]
+    chosen = {"compiled": compiled} if algorithm.from_merges else {}
+    return _whole(recipe, algorithm.train(blank, recipe, texts, progress=progress, **chosen))
+
+
+def train_counted(prepared: Prepared, counts: StoredCounts, *, progress: Progress = silent) -> Tokenizer:
+    """The tokenizer that a recipe makes of the texts whose words were counted; errors are those of train."""
+    if not len(counts.words):
+        raise DataProblem("there is no word in these counts", fix="count with a smaller --min-count")
+    learn = partial(engines.learn_counted, counts, compiled=prepared.road.compiled, progress=progress)
+    from_merges = ALGORITHMS[prepared.recipe.algorithm].from_merges
+    assert from_merges is not None  # prepare_counted refused the others
+    return _whole(prepared.recipe, from_merges(prepared.blank, prepared.recipe, learn))
+
+
+def _whole(recipe: Recipe, trained: Tokenizer) -> Tokenizer:
+    """The trained tokenizer with its post-processor."""
+    check_result(recipe, trained.get_vocab_size())
+    if recipe.post_processor:
+        found = {token: trained.token_to_id(token) for token in recipe.tokens}  # get_vocab takes 13 ms
+        ids = {token: number for token, number in found.items() if number is not None}
+        trained.post_processor = post_processor(recipe.post_processor, ids)
+    with refusals("the trained tokenizer"):
+        trained.encode(NEVER_SEEN)
+    return trained
+
+
+def assemble(recipe: Recipe) -> Tokenizer:
+    """The untrained tokenizer, all blocks but the post-processor set; RecipeProblem for an unsound recipe."""
+    algorithm = _algorithm(recipe)
+    trainer = choose(recipe.trainer, algorithm.trainer_options, f"{recipe.algorithm} trainer")
+    choose(recipe.model, algorithm.model_options, f"{recipe.algorithm} model")
+    check_recipe(recipe)
+    algorithm.check(recipe)
+    post_processor(recipe.post_processor, {token: number for number, token in enumerate(recipe.tokens)})
+    tokenizer = Tokenizer(algorithm.model(recipe))
+    tokenizer.normalizer = normalizer(recipe.normalizers)
+    tokenizer.pre_tokenizer = pre_tokenizer(recipe.pre_tokenizers)
+    tokenizer.decoder = decoder(recipe.decoders or undoing(recipe, trainer))
+    _try_out(tokenizer)
+    return tokenizer
+
+
+def _algorithm(recipe: Recipe) -> Algorithm:
+    if recipe.algorithm not in ALGORITHMS:
+        raise RecipeProblem(
+            f"there is no algorithm {recipe.algorithm}", fix=did_you_mean(recipe.algorithm, ALGORITHMS)
+        )
+    return ALGORITHMS[recipe.algorithm]
+
+
+def _try_out(tokenizer: Tokenizer) -> None:
+    """Let the blocks that cut do it once: some break the library only when they are used."""
+    with refusals("the normalizers"):
+        text = tokenizer.normalizer.normalize_str(NEVER_SEEN) if tokenizer.normalizer else NEVER_SEEN
+    with refusals("the pre_tokenizers"):
+        if tokenizer.pre_tokenizer:
+            tokenizer.pre_tokenizer.pre_tokenize_str(text)
+
+
+def _with_text(batches: Iterable[Any]) -> Iterator[Any]:
+    """The same batches from the first that is not blank; DataProblem without one, before training starts."""
+    rest = iter(batches)
+    for batch in rest:
+        if isinstance(batch, str):
+            raise TypeError("build takes batches of texts, such as [['a text', 'another']]")
+        if batch.strip() if isinstance(batch, bytes) else any(text.strip() for text in batch):
+            return chain([batch], rest)
+    raise DataProblem(
+        "there is no text to learn from: all of it is blank", fix="give files with text in them"
+    )

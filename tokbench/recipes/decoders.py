@@ -1,0 +1,102 @@
+"""Decoders by name: they turn tokens back into text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tokenizers import decoders as library
+from tokenizers.decoders import Decoder
+
+from tokbench.recipes.options import blocks, character, flag, one_of, text, whole
+from tokbench.recipes.pre_tokenizers import SCHEMES
+from tokbench.recipes.recipe import Block, Recipe, block, flat, read_blocks
+from tokbench.recipes.registry import Kind, make, pattern
+
+
+def decoder(chosen: Sequence[Block]) -> Decoder | None:
+    """One decoder that does these in order; none for none."""
+    made = [make(each, DECODERS, "decoder") for each in chosen]
+    return library.Sequence(made) if len(made) > 1 else (made[0] if made else None)
+
+
+def _sequence(blocks: Sequence[Any]) -> Decoder:
+    inner = read_blocks(blocks, "decoder Sequence: blocks")
+    return library.Sequence([make(each, DECODERS, "decoder") for each in inner])
+
+
+def _replace(content: str, **sought: str) -> Decoder:
+    return library.Replace(pattern(**sought), content)
+
+
+DECODERS: dict[str, Kind[Decoder]] = {
+    "BPEDecoder": Kind(
+        "Turn the suffix that ends a word into a space.", library.BPEDecoder, {"suffix": text("</w>")}
+    ),
+    "ByteFallback": Kind("Turn tokens such as <0x41> into the bytes they name.", library.ByteFallback),
+    "ByteLevel": Kind("Turn the visible characters of bytes back into bytes.", library.ByteLevel),
+    "CTC": Kind(
+        "Join repeated tokens and drop pads, for speech.",
+        library.CTC,
+        {"pad_token": text("<pad>"), "word_delimiter_token": text("|"), "cleanup": flag(True)},
+    ),
+    "Fuse": Kind("Join all tokens without spaces.", library.Fuse),
+    "Metaspace": Kind(
+        "Turn ▁ into spaces.",
+        library.Metaspace,
+        {
+            "replacement": character("▁"),
+            "prepend_scheme": one_of(*SCHEMES, default="always"),
+            "split": flag(True),
+        },
+    ),
+    "Replace": Kind(
+        "Replace a literal pattern or a regex in every token.",
+        _replace,
+        {"pattern": text(None), "regex": text(None), "content": text(empty=True)},
+    ),
+    "Sequence": Kind("Do several in order.", _sequence, {"blocks": blocks()}),
+    "Strip": Kind(
+        "Drop so many of one character at the ends of every token.",
+        library.Strip,
+        {"content": character(" "), "left": whole(0), "right": whole(0)},
+    ),
+    "WordPiece": Kind(
+        "Join pieces that continue a word; cleanup drops the spaces before signs.",
+        library.WordPiece,
+        {"prefix": text("##"), "cleanup": flag(True)},
+    ),
+}
+
+
+KEEPING = ("Digits", "FixedLength", "Punctuation", "Split", "UnicodeScripts")
+
+
+def undoing(recipe: Recipe, trainer: Mapping[str, Any]) -> tuple[Block, ...]:
+    """The decoders; none where words are best joined by spaces. `trainer`: its options, defaults included.
+
+    >>> undoing(Recipe(pre_tokenizers=(block("ByteLevel"),)), {})
+    (Block(type='ByteLevel', options={}),)
+    """
+    prefix, suffix = trainer.get("continuing_subword_prefix"), trainer.get("end_of_word_suffix")
+    before = list(flat(recipe.pre_tokenizers))
+    spaces = [each for each in before if each.type == "Metaspace"]
+    if recipe.is_byte_level:
+        return (block("ByteLevel"),)
+    if suffix:
+        marks = (block("Replace", regex=f"^{re.escape(prefix)}", content=""),) if prefix else ()
+        return (*marks, block("BPEDecoder", suffix=suffix))
+    if prefix:
+        return (block("WordPiece", prefix=prefix),)
+    bytewise = (block("ByteFallback"), block("Fuse")) if recipe.model.get("byte_fallback") else ()
+    if spaces:
+        return (Block(type="Metaspace", options=spaces[-1].options), *bytewise)
+    if recipe.algorithm == "character" or all(_keeps(each) for each in before):
+        return bytewise or (block("Fuse"),)
+    return bytewise
+
+
+def _keeps(each: Block) -> bool:
+    """Whether this pre-tokenizer drops no character."""
+    return each.type in KEEPING and each.options.get("behavior") != "removed"

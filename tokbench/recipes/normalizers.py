@@ -1,0 +1,81 @@
+"""Normalizers by name: they change the text before it is cut."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from collections.abc import Sequence
+from typing import Any
+
+from tokenizers import normalizers as library
+from tokenizers.normalizers import Normalizer
+
+from tokbench.recipes.options import blocks, flag, text
+from tokbench.recipes.recipe import Block, read_blocks
+from tokbench.recipes.registry import Kind, make, pattern
+
+
+def normalizer(chosen: Sequence[Block]) -> Normalizer | None:
+    """One normalizer that does these in order; none for none."""
+    made = [make(each, NORMALIZERS, "normalizer") for each in chosen]
+    return library.Sequence(made) if len(made) > 1 else (made[0] if made else None)
+
+
+def _sequence(blocks: Sequence[Any]) -> Normalizer:
+    inner = read_blocks(blocks, "normalizer Sequence: blocks")
+    return library.Sequence([make(each, NORMALIZERS, "normalizer") for each in inner])
+
+
+def _replace(content: str, **sought: str) -> Normalizer:
+    return library.Replace(pattern(**sought), content)
+
+
+def _precompiled(precompiled_charsmap: str) -> Normalizer:
+    """Check what the library does not: a map whose table is cut short would panic at the first text."""
+    try:
+        charsmap = b64decode(precompiled_charsmap, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"precompiled_charsmap is not base64: {error}") from error
+    size = int.from_bytes(charsmap[:4], "little")
+    if size < 1024 or size % 1024 or len(charsmap) < 4 + size:
+        raise ValueError("precompiled_charsmap is no SentencePiece character map, or is cut short")
+    return library.Precompiled(charsmap)
+
+
+NORMALIZERS: dict[str, Kind[Normalizer]] = {
+    "BertNormalizer": Kind(
+        "Clean, space out Chinese, strip accents, lowercase, as BERT; strip_accents takes Hangul apart.",
+        library.BertNormalizer,
+        {
+            "clean_text": flag(True),
+            "handle_chinese_chars": flag(True),
+            "strip_accents": flag(None),  # unset: as lowercase
+            "lowercase": flag(True),
+        },
+    ),
+    "ByteLevel": Kind("Write every byte as one visible character.", library.ByteLevel),
+    "Lowercase": Kind("Lowercase every letter.", library.Lowercase),
+    "NFC": Kind("Compose characters, keeping their look.", library.NFC),
+    "NFD": Kind("Decompose characters: accents and Hangul letters stand alone.", library.NFD),
+    "NFKC": Kind(
+        "Compose, and unify variants such as full width; changes lone Hangul letters.", library.NFKC
+    ),
+    "NFKD": Kind("Decompose, and unify variants such as full width.", library.NFKD),
+    "Nmt": Kind("Drop control characters and unify spaces, as SentencePiece's nmt rules do.", library.Nmt),
+    "Precompiled": Kind(
+        "Apply a SentencePiece character map, given in base64.",
+        _precompiled,
+        {"precompiled_charsmap": text()},
+    ),
+    "Prepend": Kind(
+        "Put a text before every text that is not empty.", library.Prepend, {"prepend": text("▁")}
+    ),
+    "Replace": Kind(
+        "Replace a literal pattern or a regex by other text.",
+        _replace,
+        {"pattern": text(None), "regex": text(None), "content": text(empty=True)},
+    ),
+    "Sequence": Kind("Do several in order.", _sequence, {"blocks": blocks()}),
+    "Strip": Kind("Drop white space at the ends.", library.Strip, {"left": flag(True), "right": flag(True)}),
+    "StripAccents": Kind("Drop combining marks; needs NFD or NFKD before it.", library.StripAccents),
+}

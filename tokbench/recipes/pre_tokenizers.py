@@ -1,0 +1,74 @@
+"""Pre-tokenizers by name: they cut the text into words, which pieces never cross."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tokenizers import pre_tokenizers as library
+from tokenizers.pre_tokenizers import PreTokenizer
+
+from tokbench.recipes.options import blocks, character, flag, one_of, text, whole
+from tokbench.recipes.recipe import Block, read_blocks
+from tokbench.recipes.registry import Kind, make, pattern
+
+BEHAVIORS = ("removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous")
+SCHEMES = ("always", "first", "never")
+
+
+def pre_tokenizer(chosen: Sequence[Block]) -> PreTokenizer | None:
+    """One pre-tokenizer that does these in order; none for none."""
+    made = [make(each, PRE_TOKENIZERS, "pre_tokenizer") for each in chosen]
+    return library.Sequence(made) if len(made) > 1 else (made[0] if made else None)
+
+
+def _sequence(blocks: Sequence[Any]) -> PreTokenizer:
+    inner = read_blocks(blocks, "pre_tokenizer Sequence: blocks")
+    return library.Sequence([make(each, PRE_TOKENIZERS, "pre_tokenizer") for each in inner])
+
+
+def _split(behavior: str, *, invert: bool, **sought: str) -> PreTokenizer:
+    return library.Split(pattern(**sought), behavior, invert)
+
+
+PRE_TOKENIZERS: dict[str, Kind[PreTokenizer]] = {
+    "BertPreTokenizer": Kind("Cut at white space and around punctuation.", library.BertPreTokenizer),
+    "ByteLevel": Kind(
+        "Write every byte as one visible character, and cut into words as GPT-2 does.",
+        library.ByteLevel,
+        {"add_prefix_space": flag(True), "trim_offsets": flag(True), "use_regex": flag(True)},
+    ),
+    "CharDelimiterSplit": Kind(
+        "Cut at one character, which is dropped.", library.CharDelimiterSplit, {"delimiter": character()}
+    ),
+    "Digits": Kind("Cut numbers from letters.", library.Digits, {"individual_digits": flag(False)}),
+    "FixedLength": Kind(
+        "Cut into parts of so many characters.", library.FixedLength, {"length": whole(5, low=1)}
+    ),
+    "Metaspace": Kind(
+        "Write spaces as ▁ and cut before them, as SentencePiece does.",
+        library.Metaspace,
+        {
+            "replacement": character("▁"),
+            "prepend_scheme": one_of(*SCHEMES, default="always"),
+            "split": flag(True),
+        },
+    ),
+    "Punctuation": Kind(
+        "Cut at punctuation.", library.Punctuation, {"behavior": one_of(*BEHAVIORS, default="isolated")}
+    ),
+    "Sequence": Kind("Do several in order.", _sequence, {"blocks": blocks()}),
+    "Split": Kind(
+        "Cut at a literal pattern or a regex; invert takes what does not match.",
+        _split,
+        {
+            "pattern": text(None),
+            "regex": text(None),
+            "behavior": one_of(*BEHAVIORS),
+            "invert": flag(False),
+        },
+    ),
+    "UnicodeScripts": Kind("Cut where the script changes; kana and kanji are one.", library.UnicodeScripts),
+    "Whitespace": Kind(r"Cut into words and runs of signs: \w+|[^\w\s]+.", library.Whitespace),
+    "WhitespaceSplit": Kind("Cut at white space.", library.WhitespaceSplit),
+}

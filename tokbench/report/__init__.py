@@ -1,1 +1,0 @@
-"""Results in, text out: the only room with rich, pages and plots; computes nothing."""

@@ -1,0 +1,1 @@
+"""Results in, terminal, JSON, HTML, SVG and SARIF out; computes nothing."""

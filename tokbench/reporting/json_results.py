@@ -1,0 +1,241 @@
+"""Results as JSON with stable keys and the name of what they are."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import dataclasses
+import json
+import sys
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
+from inspect import getsource
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from tokbench.errors import DataProblem, FileProblem, did_you_mean
+from tokbench.reporting.elements import Part
+
+
+def as_json(result: object, kind: str) -> str:
+    """One JSON object: the schema's name and version, then the result's own fields.
+
+    Fields marked `metadata={"json": False}` hold library objects and are left out.
+    """
+    body = as_data(result)
+    if not isinstance(body, dict):
+        body = {"result": body}
+    return json.dumps({"schema": f"tokbench/{kind}/1", **body}, ensure_ascii=False, indent=2)
+
+
+def as_data(value: object) -> Any:  # noqa: ANN401
+    """Dataclasses, mappings, sequences, paths and plain values as what json can write.
+
+    Raises TypeError for anything else, so that no object is shown by its memory address.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        kept = (field for field in dataclasses.fields(value) if field.metadata.get("json", True))
+        return {field.name: as_data(getattr(value, field.name)) for field in kept}
+    if isinstance(value, Mapping):
+        return {str(key): as_data(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_data(each) for each in value]
+    if isinstance(value, set | frozenset):
+        return sorted(as_data(each) for each in value)
+    if isinstance(value, Path):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+# kind: (the result's type, the window) — each a module below tokbench and a name in it.
+KINDS = {
+    "checkup": ("checks.findings:Checkup", "reporting.views.check:checkup"),
+    "comparison": ("analysis.compare:Comparison", "reporting.views.compare:page"),
+    "config": ("model.model_config:ConfigView", "reporting.views.grow:view"),
+    "config-change": ("model.model_config:ConfigChange", "reporting.views.grow:change"),
+    "counted": ("training.counting.count_corpus:Counted", "reporting.views.make:counted"),
+    "demo": ("finetuning.demo:Demo", "reporting.views.finetune:demo"),
+    "encoded": ("pretrained.encode:Encoded", "reporting.views.look:encoded"),
+    "encoded-corpus": ("pretrained.encode_corpus:EncodedCorpus", "reporting.views.make:encoded"),
+    "environment": ("finetuning.environment:Environment", "reporting.views.finetune:environment"),
+    "explanation": ("checks.findings:Explanation", "reporting.views.check:explanation"),
+    "growth": ("adapt.grow:Growth", "reporting.views.grow:growth"),
+    "info": ("pretrained.info:TokenizerInfo", "reporting.views.look:info"),
+    "mending": ("checks.fix:Mending", "reporting.views.check:mending"),
+    "pair_trace": ("tracing.post_model:PairTrace", "reporting.views.trace:pair"),
+    "predictions": ("finetuning.predictions:Predicted", "reporting.views.finetune:predicted"),
+    "proof": ("finetuning.prove:Proof", "reporting.views.finetune:proof"),
+    "run": ("finetuning.multi:Done", "reporting.views.finetune:done"),
+    "sameness": ("checks.same:Sameness", "reporting.views.check:sameness"),
+    "side_by_side": ("tracing.side_by_side:SideBySide", "reporting.views.trace:side_by_side"),
+    "sweep": ("analysis.sweep:Swept", "reporting.views.compare:swept"),
+    "trace": ("tracing.steps:Trace", "reporting.views.trace:trace"),
+    "trained": ("pretrained.train:Trained", "reporting.views.make:trained"),
+}
+
+
+LISTS = "it lists what tokbench has, and says nothing of a tokenizer of yours"
+# kind: why no page shows it
+PAGELESS = {
+    "blocks": LISTS,
+    "decoded": "it is the text itself",
+    "explanations": LISTS,
+    "page": "it is where another page was written",
+    "presets": LISTS,
+    "recipe": "tokbench presets NAME prints it as TOML",
+    "tasks": LISTS,
+}
+
+
+def type_of(kind: str) -> Any:  # noqa: ANN401  (a class, or a union of classes)
+    """The type of a kind of result; a DataProblem for a kind that no page shows."""
+    return _named(_entry(kind)[0])
+
+
+def window_of(kind: str) -> Callable[[Any], Iterable[Part]]:
+    """The window of a kind of result; a DataProblem for a kind that no page shows."""
+    return _named(_entry(kind)[1])  # type: ignore[no-any-return]
+
+
+def _entry(kind: str) -> tuple[str, str]:
+    if kind in PAGELESS:
+        raise DataProblem(f"a result of kind {kind!r} has no page: {PAGELESS[kind]}", fix="leave it out")
+    if kind not in KINDS:
+        raise DataProblem(f"a result of kind {kind!r} has no page", fix=did_you_mean(kind, KINDS))
+    return KINDS[kind]
+
+
+def _named(place: str) -> Any:  # noqa: ANN401
+    module, name = place.split(":")
+    return getattr(import_module(f"tokbench.{module}"), name)
+
+
+SCHEMA = "tokbench"
+VERSION = "1"
+
+
+def read(path: Path) -> tuple[str, object]:
+    """The kind and the result in a file that `--json` wrote.
+
+    Fields that JSON leaves out (library objects) are None. Raises FileProblem for a file that cannot be
+    read and DataProblem for one that holds something else.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileProblem(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise DataProblem(f"{path} is not JSON: {error}", fix="write it with --json > file") from error
+    if not isinstance(data, dict) or not isinstance(data.get("schema"), str):
+        raise DataProblem(f"{path} is not a result of tokbench: it has no schema", fix="write it with --json")
+    kind = _kind(path, data.pop("schema"))
+    try:
+        return kind, as_result(type_of(kind), data)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataProblem(
+            f"{path} does not hold what a result of kind {kind!r} holds: {error}",
+            fix="write it again with --json of this version",
+        ) from error
+
+
+def _kind(path: Path, schema: str) -> str:
+    match schema.split("/"):
+        case [name, kind, version] if (name, version) == (SCHEMA, VERSION):
+            return kind
+    raise DataProblem(
+        f"{path} has the schema {schema!r}, not {SCHEMA}/…/{VERSION}", fix="write it again with --json"
+    )
+
+
+def as_result(hint: Any, data: Any) -> Any:  # noqa: ANN401
+    """Data as the type says: dataclasses, mappings, sequences and paths are built, plain values kept."""
+    if data is None or hint in (Any, object) or get_origin(hint) is Literal:
+        return data
+    if dataclasses.is_dataclass(hint):
+        return _dataclass(hint, data)  # type: ignore[arg-type]
+    kind, inside = get_origin(hint) or hint, get_args(hint)
+    if kind in (Union, types.UnionType):
+        return _first(inside, data)
+    if issubclass(kind, Mapping):
+        key, value = inside or (object, object)
+        return {int(name) if key is int else name: as_result(value, each) for name, each in data.items()}
+    if issubclass(kind, Sequence | set | frozenset) and not issubclass(kind, str):
+        return _several(kind, inside, data)
+    return _plain(kind, data)
+
+
+def _several(kind: type, inside: Sequence[Any], data: Any) -> Sequence[Any] | frozenset[Any]:  # noqa: ANN401
+    if not isinstance(data, list):
+        raise TypeError(f"{data!r:.40} is not a list")
+    if issubclass(kind, tuple) and inside and inside[-1] is not Ellipsis:
+        return tuple(as_result(each, value) for each, value in zip(inside, data, strict=True))
+    made = [as_result(inside[0] if inside else object, each) for each in data]
+    return frozenset(made) if issubclass(kind, set | frozenset) else tuple(made)
+
+
+def _plain(kind: type, data: Any) -> Any:  # noqa: ANN401
+    if issubclass(kind, Path):
+        return kind(data)
+    wanted = (int, float) if kind is float else kind
+    if not isinstance(data, wanted):
+        raise TypeError(f"{data!r:.40} is not of type {kind.__name__}")
+    return data
+
+
+def _first(hints: Iterable[Any], data: Any) -> Any:  # noqa: ANN401
+    """Data as the first of the types that it fits."""
+    for hint in hints:
+        if hint is not type(None):
+            try:
+                return as_result(hint, data)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                continue
+    raise TypeError(f"{data!r:.40} is none of the types expected")
+
+
+def _dataclass(wanted: type, data: Mapping[str, Any]) -> object:
+    hints = get_type_hints(wanted, localns=_Names(wanted))
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(wanted):
+        if field.name in data:
+            values[field.name] = as_result(hints[field.name], data[field.name])
+        elif not field.metadata.get("json", True):
+            values[field.name] = None
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise KeyError(field.name)
+    return wanted(**values)
+
+
+class _Names(dict[str, object]):
+    """The names a type's module knows, those of ours among them that it imports only for type checks.
+
+    A name of another library is any object, and so is one of ours that needs a package which is not there.
+    """
+
+    def __init__(self, wanted: type) -> None:
+        super().__init__()
+        self._module = sys.modules[wanted.__module__]
+
+    def __missing__(self, name: str) -> object:
+        for place in (self._module, builtins):
+            if hasattr(place, name):
+                return getattr(place, name)
+        module = _ours(self._module).get(name)
+        try:
+            return getattr(import_module(module), name) if module else object
+        except ImportError:
+            return object
+
+
+def _ours(module: types.ModuleType) -> Mapping[str, str]:
+    """Each name that the module's source imports from tokbench, and from which file."""
+    imports = (node for node in ast.walk(ast.parse(getsource(module))) if isinstance(node, ast.ImportFrom))
+    return {
+        each.name: node.module
+        for node in imports
+        for each in node.names
+        if node.module and node.module.startswith("tokbench.")
+    }

@@ -1,0 +1,57 @@
+"""Results as pages: sections out of windows, saved JSON put together, written whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokbench.io.atomic import ensure_file_free, written_whole
+from tokbench.reporting.elements import Part
+from tokbench.reporting.html import Section, page
+from tokbench.reporting.json_results import read, window_of
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that was written: where, its bytes, and the titles of its sections."""
+
+    path: Path
+    bytes: int
+    sections: tuple[str, ...]
+
+
+def write_page(
+    path: Path, title: str, sections: Sequence[Section], *, live: str = "", force: bool = False
+) -> Page:
+    """Write the sections as one page.
+
+    Raises FileProblem when something is there and `force` is not given.
+    """
+    ensure_file_free(path, magic=b"<!doctype html>", force=force)
+    content = page(title, sections, live=live).encode("utf-8", "backslashreplace")
+    with written_whole(path) as beside:
+        beside.write_bytes(content)
+    return Page(path, len(content), tuple(each.title for each in sections))
+
+
+def gather(files: Iterable[Path], path: Path, *, title: str = "tokbench report", force: bool = False) -> Page:
+    """One page of results that `--json` wrote, a section for each file, in the order given.
+
+    Raises FileProblem or DataProblem for a file that is no result.
+    """
+    sections = []
+    for file in files:
+        kind, result = read(file)
+        parts: Iterable[Part] = window_of(kind)(result)
+        sections.append(Section(f"{in_words(kind)}: {file.stem}", list(parts)))
+    return write_page(path, title, sections, force=force)
+
+
+def in_words(kind: str) -> str:
+    """The name of a kind as a heading.
+
+    >>> in_words("side_by_side"), in_words("config-change")
+    ('side by side', 'config change')
+    """
+    return kind.replace("_", " ").replace("-", " ")

@@ -1,0 +1,142 @@
+"""A page served to the reader's own machine: several tokenizers encode a text as it is typed."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from tokbench.errors import AskedWrongly, MissingExtra, TokbenchError
+from tokbench.pretrained.encode import encode
+from tokbench.pretrained.folder import TokenizerFolder
+from tokbench.reporting.html import page, served
+from tokbench.tracing.spelling import Speller, shown_tokens
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+HOST = "127.0.0.1"
+NAMES = [HOST, "localhost"]  # a page elsewhere that resolves its name to this machine is refused
+LARGEST_REQUEST = 2**20  # bytes
+LONGEST_TEXT = 100_000  # characters
+SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def listening(port: int) -> socket.socket:
+    """A socket on this machine only; an AskedWrongly when the port is taken. Port 0 takes a free one."""
+    place = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        place.bind((HOST, port))
+    except OSError as error:
+        place.close()
+        raise AskedWrongly(
+            f"port {port} cannot be used: {error.strerror}", fix="--port 0 takes a free one"
+        ) from error
+    return place
+
+
+def serve(tokenizers: Mapping[str, TokenizerFolder], place: socket.socket, *, text: str = "") -> None:
+    """Serve the page on the socket until interrupted."""
+    application = app(tokenizers, text=text)
+    import uvicorn
+
+    settings = uvicorn.Config(
+        application, log_level="warning", server_header=False, timeout_graceful_shutdown=1
+    )
+    uvicorn.Server(settings).run(sockets=[place])
+
+
+def app(tokenizers: Mapping[str, TokenizerFolder], *, text: str = "") -> Starlette:
+    """The web application: the page at /, and POST /encode of {"tokenizer", "text"}.
+
+    A request larger than LARGEST_REQUEST bytes, a text longer than LONGEST_TEXT characters and a host that
+    is not this machine are refused. Raises MissingExtra without the extra `web`.
+    """
+    for package in ("starlette", "uvicorn"):
+        if find_spec(package) is None:
+            raise MissingExtra("the playground", package, extra="web")
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+    from starlette.responses import HTMLResponse, JSONResponse
+    from starlette.routing import Route
+
+    whole = page("tokbench playground", [], live=served(list(tokenizers), text), server=True)
+
+    async def home(_: Request) -> Response:
+        return HTMLResponse(whole, headers=SAFE)
+
+    async def encoded(request: Request) -> Response:
+        from starlette.concurrency import run_in_threadpool
+
+        try:
+            asked = _asked(await _body(request))
+            tokens = await run_in_threadpool(_tokens, tokenizers, *asked)
+        except TokbenchError as error:
+            return JSONResponse({"error": error.message}, status_code=400, headers=SAFE)
+        return JSONResponse({"tokens": tokens}, headers=SAFE)
+
+    return Starlette(
+        routes=[Route("/", home), Route("/encode", encoded, methods=["POST"])],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=NAMES)],
+    )
+
+
+async def _body(request: Request) -> bytes:
+    """The request's body, read no further than it may be long."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_REQUEST:
+            raise AskedWrongly(f"the request is longer than {LARGEST_REQUEST:,} bytes")
+    return body
+
+
+def _asked(body: bytes) -> tuple[str, str]:
+    """The tokenizer's name and the text; an AskedWrongly for anything else."""
+    try:
+        data = json.loads(body)
+    except ValueError as error:
+        raise AskedWrongly("the request is not JSON") from error
+    name, text = (data.get("tokenizer"), data.get("text")) if isinstance(data, dict) else (None, None)
+    if not isinstance(name, str) or not isinstance(text, str):
+        raise AskedWrongly("the request needs a tokenizer and a text")
+    if len(text) > LONGEST_TEXT:
+        raise AskedWrongly(f"the text is longer than {LONGEST_TEXT:,} characters")
+    return name, text
+
+
+def _tokens(tokenizers: Mapping[str, TokenizerFolder], name: str, text: str) -> list[dict[str, Any]]:
+    if name not in tokenizers:
+        raise AskedWrongly(f"no tokenizer here is called {name!r}")
+    clean = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    done = encode(tokenizers[name], clean)
+    speller = Speller(tokenizers[name].raw)
+    shown = shown_tokens(done.tokens, done.pieces, done.offsets, speller)
+    kinds = (
+        "special" if special else "unknown" if unknown else ""
+        for special, unknown in zip(done.special_tokens_mask, done.unknown, strict=True)
+    )
+    return [
+        {
+            "token": token,
+            "id": number,
+            "kind": kind,
+            "text": words or token,
+            "partial": partial,
+            "details": f"{token} has id {number} and stands for characters {start}–{end}",
+        }
+        for token, number, kind, (words, partial), (start, end) in zip(
+            done.tokens, done.ids, kinds, shown, done.offsets, strict=True
+        )
+    ]

@@ -1,0 +1,1 @@
+"""How each result is shown: one file a panel of commands, elements out."""

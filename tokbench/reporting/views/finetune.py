@@ -1,0 +1,260 @@
+"""Windows on what was proved: tasks, a fine-tuning run, the demo, the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from tokbench.errors import plural
+from tokbench.finetuning.demo import Demo
+from tokbench.finetuning.environment import Environment
+from tokbench.finetuning.multi import Comparison, Done, Glue
+from tokbench.finetuning.prove import Pair, Proof
+from tokbench.finetuning.result import Run
+from tokbench.finetuning.tasks import Task
+from tokbench.reporting.elements import Curve, Facts, Grid, Headline, Paragraph, Part
+from tokbench.reporting.svg import picture
+from tokbench.reporting.views import check, grow, make
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.predictions import Predicted
+
+MOST_CLASSES = 8
+
+POINTS = 30  # of a curve of losses
+
+
+def tasks(result: Mapping[str, Task]) -> Iterator[Part]:
+    """A row a task."""
+    rows = [
+        (
+            name,
+            ", ".join(task.metrics),
+            f"{task.train_rows:,}",
+            f"{sum(split.rows for split in task.evaluation):,}",
+            " / ".join(task.example[:-1]) + f" → {task.example[-1]}",
+        )
+        for name, task in result.items()
+    ]
+    yield Grid(("task", "metrics", "train", "dev", "example"), rows, right=("train", "dev"))
+
+
+def run(result: Run) -> Iterator[Part]:
+    """The metric against the best constant answer, what was fed, what was proved."""
+    mood = "good" if result.beats_majority and result.proved else "bad"
+    main = ", ".join(f"{name} {result.metrics[name]:.4f}" for name in result.main)
+    yield Headline(f"{result.output}: {result.task} {main} on {plural(result.dev_rows, 'dev row')}", mood)
+    rows = [
+        (name, f"{value:.4f}", result.bounds(name), f"{result.majority.get(name, 0.0):.4f}")
+        for name, value in result.metrics.items()
+    ]
+    right = ("this run", "95 % interval", "constant answer")
+    yield Grid(("metric", *right), rows, right=right)
+    yield Facts([*_fed(result), *_proved(result)])
+    if len(result.evaluations) > 1:
+        yield curve(result)
+    if result.notes:
+        yield Grid(("worth knowing",), [(note,) for note in result.notes])
+
+
+def _fed(result: Run) -> Iterator[tuple[str, object]]:
+    tokens, cut = plural(result.tokens, "token"), plural(result.truncated, "row")
+    yield "train rows", f"{result.train_rows:,} ({tokens}, {cut} cut)"
+    if result.classes:
+        yield "classes", _shares(result.classes)
+    yield "steps", f"{result.steps:,} at learning rate {result.learning_rate:g}, last loss {result.loss:.4f}"
+    yield "speed", f"{result.rows_per_second:,.0f} rows a second on {result.device} in {result.precision}"
+    yield (
+        "weights",
+        f"of step {result.kept_step:,}, after "
+        f"{plural(len(result.evaluations), 'evaluation')}, by {result.engine}",
+    )
+    yield "padding", f"{result.padding:.1%} of the real tokens"
+    yield "peak memory", f"{result.peak_memory_mb:,.0f} MB"
+
+
+def _proved(result: Run) -> Iterator[tuple[str, object]]:
+    yield "loaded again", f"logits differ by {result.reload_difference:g}; same ids: {_yes(result.same_ids)}"
+    for token, fate in result.new_tokens.items():
+        yield f"row of {token}", fate
+
+
+def _shares(classes: Mapping[str, int]) -> str:
+    """Each class and its share of the train rows, the most frequent first."""
+    total = sum(classes.values())
+    ranked = sorted(classes.items(), key=lambda each: -each[1])
+    shown = [f"{label} {count / total:.1%}" for label, count in ranked[:MOST_CLASSES]]
+    more = f" and {len(ranked) - MOST_CLASSES} more" if len(ranked) > MOST_CLASSES else ""
+    return ", ".join(shown) + more
+
+
+def _yes(fact: bool) -> str:
+    return "yes" if fact else "no"
+
+
+def demo(result: Demo) -> Iterator[Part]:
+    """Step by step, then the verdict."""
+    yield Headline("1. A tokenizer is trained on the texts that ship", opens=True)
+    yield from make.trained(result.trained)
+    yield Headline("2. Tokens are added, and a model grows with them", opens=True)
+    yield from grow.growth(result.growth)
+    yield Headline("3. Tokenizer and model are checked against each other", opens=True)
+    yield from check.checkup(result.checkup)
+    yield Headline("4. The model is fine-tuned on film reviews, and the result is proved", opens=True)
+    yield from run(result.run)
+    verdict = "everything fits" if result.passed else "something does not fit: see above"
+    mood = "good" if result.passed else "bad"
+    yield Headline(f"{verdict}; {result.seconds:.0f} seconds, all in {result.output}", mood)
+
+
+def environment(result: Environment) -> Iterator[Part]:
+    """One fact a line, to be pasted into a report."""
+    offline = "yes" if result.offline else "no"
+    yield Facts(
+        [
+            ("tokbench", result.tokbench),
+            ("python", result.python),
+            ("system", result.system),
+            ("processors", result.processors),
+            ("offline", offline),
+            *((name, installed or "not installed") for name, installed in result.packages.items()),
+        ]
+    )
+
+
+def curve(result: Run) -> Curve:
+    """The loss on the train rows and every metric on the dev rows, step by step."""
+    looks = result.evaluations
+    series = [("train loss", _thinned(result.losses))]
+    for name in result.metrics:
+        series.append((name, [(each.step, each.metrics[name]) for each in looks]))
+    mark = [
+        (look.step, look.metrics[result.main[0]], "kept") for look in looks if look.step == result.kept_step
+    ]
+    return Curve(f"{result.task}: loss and metrics", "step", "value", series, marks=mark)
+
+
+def _thinned(losses: Sequence[float]) -> list[tuple[float, float]]:
+    """At most POINTS points, each the mean of the steps it stands for: single batches say little."""
+    size = max(1, -(-len(losses) // POINTS))
+    cut = (losses[start : start + size] for start in range(0, len(losses), size))
+    return [(min((at + 1) * size, len(losses)), sum(some) / len(some)) for at, some in enumerate(cut)]
+
+
+DRAWINGS: Mapping[str, Callable[[Run], str]] = {"curve.svg": lambda result: picture(curve(result))}
+
+
+def done(result: Done) -> Iterator[Part]:
+    """The window of whatever came of a run."""
+    match result:
+        case Glue():
+            return glue(result)
+        case Comparison():
+            return comparison(result)
+        case Run():
+            return run(result)
+
+
+def glue(result: Glue) -> Iterator[Part]:
+    """A row a task, in percent as on the leaderboard, and the average."""
+    nine = len(result.runs) + len(result.missing)
+    whole = "" if not result.missing else f", {len(result.missing)} of {nine} tasks missing"
+    mood = "good" if result.proved and not result.missing else "plain" if result.proved else "bad"
+    place = f"{result.output}: " if result.output else ""
+    yield Headline(f"{place}average {result.average:.1f}{whole}", mood)
+    rows = [
+        (
+            name,
+            " / ".join(run.metrics),
+            _percent(run.metrics.values()),
+            _percent(run.majority.values()),
+            f"{result.scores[name]:.1f}",
+            "yes" if run.proved else "no",
+        )
+        for name, run in result.runs.items()
+    ]
+    header = ("task", "metrics", "this run", "constant", "score", "proved")
+    yield Grid(header, rows, right=("this run", "constant", "score"))
+    if result.missing:
+        yield Grid(("missing", "why"), list(result.missing.items()))
+    yield from _notes(result.runs.items())
+
+
+def comparison(result: Comparison) -> Iterator[Part]:
+    """A row a run, the best first; what it cost beside what it gave."""
+    ranked = sorted(result.runs.items(), key=lambda each: -each[1].metrics[each[1].main[0]])
+    best, run = ranked[0]
+    name = run.main[0]
+    yield Headline(
+        f"best {result.differs}: {best}, {name} {run.metrics[name]:.4f} (one seed each: see prove for more)",
+        "good" if result.proved else "bad",
+    )
+    rows = [
+        (
+            value,
+            *(f"{each.metrics[metric]:.4f}" for metric in run.metrics),
+            f"{each.tokens / each.train_rows:.1f}",
+            f"{each.seconds:.1f}",
+            "yes" if each.proved else "no",
+        )
+        for value, each in ranked
+    ]
+    constant = [f"{run.majority.get(metric, 0.0):.4f}" for metric in run.metrics]
+    rows.append(("constant answer", *constant, "", "", ""))
+    header = (result.differs, *run.metrics, "tokens a row", "seconds", "proved")
+    yield Grid(header, rows, right=header[1:-1])
+    yield from _notes(result.runs.items())
+
+
+def _notes(runs: Iterable[tuple[str, Run]]) -> Iterator[Part]:
+    rows = [(name, note) for name, run in runs for note in run.notes]
+    if rows:
+        yield Grid(("run", "worth knowing"), rows)
+
+
+def _percent(values: Iterable[float]) -> str:
+    return " / ".join(f"{100 * value:.1f}" for value in values)
+
+
+def predicted(result: Predicted) -> Iterator[Part]:
+    """The files, and how often each label was given."""
+    rows = sum(result.rows.values())
+    yield Headline(f"{plural(rows, 'row')} of {result.task} answered", "good")
+    yield Grid(
+        ("file", "rows"), [(path, f"{count:,}") for path, count in result.rows.items()], right=("rows",)
+    )
+    yield Facts([(label, f"{count:,}") for label, count in result.labels.items()], title="answers")
+    if result.notes:
+        yield Grid(("worth knowing",), [(note,) for note in result.notes])
+
+
+MOODS = {"better": "good", "worse": "bad"}
+
+
+def proof(result: Proof) -> Iterator[Part]:
+    """A verdict a task, then the figures of both sides."""
+    for pair in result.pairs:
+        yield Headline(
+            f"{pair.task}: {pair.new.name} is {_than(pair)} {pair.base.name}: {pair.metric}"
+            f" {pair.difference:+.4f}, {result.level:.0%} between {pair.low:+.4f} and {pair.high:+.4f}",
+            MOODS.get(pair.verdict, "plain"),
+        )
+    header = ("task", "tokenizer", "mean", "by seed", "tokens a row", "seconds")
+    rows = [
+        (
+            pair.task,
+            side.name,
+            f"{side.mean:.4f}",
+            " ".join(f"{value:.3f}" for value in side.values),
+            f"{side.tokens_per_row:.1f}",
+            f"{side.seconds:.1f}",
+        )
+        for pair in result.pairs
+        for side in (pair.base, pair.new)
+    ]
+    yield Grid(header, rows, right=("mean", "tokens a row", "seconds"))
+    yield Paragraph(f"Model: {result.model}. The interval is {result.method}.")
+
+
+def _than(pair: Pair) -> str:
+    return {"better": "better than", "worse": "worse than"}.get(pair.verdict, "not shown to differ from")

@@ -1,0 +1,184 @@
+"""A window on what was added, and on how the model followed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from tokbench.adapt.grow import Growth
+from tokbench.errors import plural
+from tokbench.model.model_config import MAY, MUST_NOT, RESIZE, ConfigChange, ConfigView
+from tokbench.pretrained.added_tokens import Added
+from tokbench.pretrained.retokenized import Changed
+from tokbench.reporting.elements import Facts, Grid, Headline, Part
+
+if TYPE_CHECKING:
+    from tokbench.model.resize import Resized
+
+MOST_SHOWN = 20
+
+SPECIAL = "markup: never split, decode can leave it out"
+REGULAR = "a word: kept in one piece, text like any other"
+
+
+def growth(result: Growth) -> Iterator[Part]:
+    """What is new and what it starts from, then the model's rows, the proof, and what texts become."""
+    added = result.added
+    new = len(added.special) + len(added.regular)
+    place = "a dry run, nothing was written" if result.dry else result.path
+    yield Headline(f"{place}: {plural(new, 'new token')}, {added.before:,} → {added.after:,} ids", "good")
+    rows = list(_rows(added))
+    if rows:
+        yield Grid(("id", "token", "kind", "was"), rows[:MOST_SHOWN], right=("id",))
+    if len(rows) > MOST_SHOWN:
+        yield Facts([("and", f"{len(rows) - MOST_SHOWN:,} more")])
+    yield Facts([*_existing(added), *_roles(result), *_model(result)])
+    if result.changed is not None:
+        yield from _sample(result.changed)
+
+
+def _rows(added: Added) -> Iterator[tuple[int, str, str, str]]:
+    for tokens, kind in ((added.special, SPECIAL), (added.regular, REGULAR)):
+        for token, number in tokens.items():
+            pieces = added.pieces.get(token, ())
+            yield number, token, kind, plural(len(pieces), "piece") if pieces else "unknown"
+
+
+def _existing(added: Added) -> Iterator[tuple[str, object]]:
+    if added.existing:
+        yield "already there", _listed([f"{token} {number}" for token, number in added.existing.items()])
+    if added.declared:
+        yield "now reachable", _listed(added.declared)
+
+
+def _roles(result: Growth) -> Iterator[tuple[str, object]]:
+    for move in result.added.roles:
+        before = f"was {move.before}" if move.before else "had none"
+        template = ", and the template follows" if move.template else ""
+        yield f"role {move.role}", f"{move.token} {move.id} ({before}){template}"
+    for key, (old, new) in result.followed.items():
+        yield key, f"{'none' if old < 0 else old} → {new}"
+
+
+def _model(result: Growth) -> Iterator[tuple[str, object]]:
+    if result.plan is None:
+        yield "model", "none given: name it with --model to give it rows for the new ids"
+        return
+    plan = result.plan
+    yield "model", result.model
+    yield "rows", _resize(plan.rows_before, plan.size)
+    gone = f", {plan.dropped:,} dropped" if plan.dropped else ""
+    yield "spare rows", f"{len(plan.spare_used):,} used, {plan.spare_left:,} left{gone}"
+    yield "kept", f"{plan.kept!r} as they are"
+    yield "started", _listed([*map(_span, _stretches(plan.started))]) or "none"
+    if result.memory is not None:
+        yield "weights", f"{_bytes(result.memory.before)} → {_bytes(result.memory.after)}"
+    if result.resized is not None:
+        yield from _resized(result.resized)
+    if result.proof is not None:
+        yield (
+            "old texts",
+            (
+                f"{result.proof.texts} give the same hidden states; largest difference "
+                f"{result.proof.largest_difference:g}"
+            ),
+        )
+
+
+HEADS = {"tied": "tied to the input rows, and still is", "own": "its own rows, grown alike", "none": "none"}
+
+
+def _resized(resized: Resized) -> Iterator[tuple[str, object]]:
+    yield "new rows", f"{resized.started:,}, started as {resized.initializer}" if resized.started else "none"
+    bias = ", with a bias a row" if resized.bias else ""
+    yield "output head", HEADS[resized.head] + bias
+
+
+def _resize(before: int, after: int) -> str:
+    return f"{before:,}: no resize was needed" if before == after else f"{before:,} → {after:,}"
+
+
+def _sample(changed: Changed) -> Iterator[Part]:
+    more = " (the first of them)" if changed.stopped else ""
+    sentence = f"{changed.changed:,} of {plural(changed.texts, 'text')}{more} are split differently"
+    rows = [(each.count, each.word, " ".join(each.before), " ".join(each.after)) for each in changed.words]
+    yield Facts([("sample", sentence)])
+    if rows:
+        yield Grid(("times", "word", "before", "after"), rows[:MOST_SHOWN], right=("times",))
+    if len(rows) > MOST_SHOWN:
+        yield Facts([("and", f"{plural(len(rows) - MOST_SHOWN, 'more word')}")])
+
+
+def _listed(words: Sequence[str]) -> str:
+    more = f" and {len(words) - MOST_SHOWN:,} more" if len(words) > MOST_SHOWN else ""
+    return ", ".join(words[:MOST_SHOWN]) + more
+
+
+def _stretches(rows: Sequence[int]) -> list[range]:
+    """Numbers in order as ranges without gaps."""
+    found: list[range] = []
+    for row in rows:
+        if found and found[-1].stop == row:
+            found[-1] = range(found[-1].start, row + 1)
+        else:
+            found.append(range(row, row + 1))
+    return found
+
+
+def _span(rows: range) -> str:
+    return str(rows[0]) if len(rows) == 1 else f"{rows[0]}-{rows[-1]}"
+
+
+def _bytes(number: int) -> str:
+    """Bytes as people read them.
+
+    >>> _bytes(90_868_376), _bytes(512)
+    ('86.7 MiB', '0.5 KiB')
+    """
+    for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20)):
+        if number >= size:
+            return f"{number / size:,.1f} {unit}"
+    return f"{number / 1024:,.1f} KiB"
+
+
+LONGEST = 40  # characters of a value; the whole one is in the JSON
+
+
+def view(result: ConfigView) -> Iterator[Part]:
+    """The keys in three groups, each group's reasons once."""
+    counts = Counter(each.allowed for each in result.keys)
+    found = ", ".join(
+        f"{counts[allowed]} {allowed}" for allowed in (MAY, RESIZE, MUST_NOT) if counts[allowed]
+    )
+    yield Headline(f"{result.model}: {result.model_type or 'no model_type'} ({found})")
+    for allowed in (MAY, RESIZE, MUST_NOT):
+        reasons = dict.fromkeys(each.why for each in result.keys if each.allowed == allowed)
+        for why in reasons:
+            rows = [
+                (each.key, _short(each.value))
+                for each in result.keys
+                if (each.allowed, each.why) == (allowed, why)
+            ]
+            yield Headline(f"{allowed}: {why}")
+            yield Facts(rows)
+
+
+def change(result: ConfigChange) -> Iterator[Part]:
+    """What was set, old and new."""
+    mood = "good" if result.changed else "plain"
+    number = len(result.changed)
+    yield Headline(f"{result.path}: {number} {'value' if number == 1 else 'values'} changed", mood)
+    if result.changed:
+        rows = [(key, _short(old), _short(new)) for key, (old, new) in result.changed.items()]
+        yield Grid(("key", "was", "is"), rows)
+    if result.new:
+        yield Facts([("added", ", ".join(result.new))])
+    if result.unchanged:
+        yield Facts([("had that value", ", ".join(result.unchanged))])
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -1,0 +1,94 @@
+"""Windows on what a tokenizer is and does: info, encoded texts, decoded ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tokbench.pretrained.encode import Decoded, Encoded
+from tokbench.pretrained.info import TokenizerInfo
+from tokbench.reporting.elements import Chips, Facts, Grid, Paragraph, Part
+from tokbench.reporting.text import seen, visible
+
+
+def info(result: TokenizerInfo) -> Iterator[Part]:
+    """Sizes, blocks in the order a text meets them, special tokens."""
+    yield Facts(
+        [
+            ("tokenizer", result.name),
+            ("model", result.model),
+            ("tokens", _tokens(result)),
+            ("rows needed", f"{result.rows_needed:,}"),
+            ("longest input", f"{result.model_max_length:,}" if result.model_max_length else "not set"),
+            ("padding side", result.padding_side),
+            ("inputs", ", ".join(result.model_input_names)),
+            ("class", result.tokenizer_class or "not set: transformers will not know the special tokens"),
+        ]
+    )
+    yield Grid(("block", "what"), list(_blocks(result)))
+    if result.special_tokens:
+        rows = [
+            (role, token, "not in the vocabulary" if at is None else at)
+            for role, (token, at) in result.special_tokens.items()
+        ]
+        yield Grid(("role", "special token", "id"), rows, right=("id",))
+
+
+def _tokens(result: TokenizerInfo) -> str:
+    model, whole = result.vocab_size, result.added_tokens
+    return f"{result.tokens:,} ({model:,} of the model; {whole:,} are matched whole before it)"
+
+
+def _blocks(result: TokenizerInfo) -> Iterator[tuple[str, str]]:
+    for name, blocks in (
+        ("normalizer", result.normalizers),
+        ("pre_tokenizer", result.pre_tokenizers),
+        ("model", (result.model,)),
+        ("post_processor", result.post_processor),
+        ("decoder", result.decoders),
+    ):
+        for block in blocks or ("none",):
+            yield name, block
+
+
+def encoded(result: Encoded) -> Iterator[Part]:
+    """The text as coloured chips, then a row a token."""
+    kinds = [
+        "special" if special else "unknown" if unknown else ""
+        for special, unknown in zip(result.special_tokens_mask, result.unknown, strict=True)
+    ]
+    kinds = [
+        kind or ("partial" if partial else "") for kind, partial in zip(kinds, result.partial, strict=True)
+    ]
+    details = [
+        f"{token} · id {number} · characters {_span(offsets)}"
+        for token, number, offsets in zip(result.tokens, result.ids, result.offsets, strict=True)
+    ]
+    yield Chips(list(zip(map(seen, result.shown), kinds, strict=True)), ids=result.ids, details=details)
+    rows = zip(
+        result.ids,
+        result.tokens,
+        map(visible, result.shown),
+        map(_span, result.offsets),
+        result.type_ids,
+        strict=True,
+    )
+    yield Grid(("id", "token", "text", "characters", "type"), list(rows), right=("id", "characters", "type"))
+
+
+def _span(offsets: tuple[int, int]) -> str:
+    return f"{offsets[0]}–{offsets[1]}"
+
+
+def decoded(result: Decoded) -> Iterator[Part]:
+    """The text alone, so that it can be piped on."""
+    yield Paragraph(result.text, verbatim=True)
+
+
+def decoded_chips(result: Decoded) -> Iterator[Part]:
+    """For eyes: the tokens as chips above the text."""
+    kinds = (
+        "special" if special else "partial" if partial else ""
+        for special, partial in zip(result.special, result.partial, strict=True)
+    )
+    yield Chips(list(zip(map(seen, result.shown), kinds, strict=True)))
+    yield Paragraph(result.text, verbatim=True)

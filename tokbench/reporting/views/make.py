@@ -1,0 +1,135 @@
+"""Windows on what was made: a trained tokenizer, recipes, blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from tokbench.errors import plural
+from tokbench.recipes.presets import ABOUT
+from tokbench.recipes.recipe import Recipe, to_toml
+from tokbench.reporting.elements import Facts, Grid, Headline, Paragraph, Part
+from tokbench.reporting.pages import Page
+
+if TYPE_CHECKING:
+    from tokbench.pretrained.encode_corpus import EncodedCorpus
+    from tokbench.pretrained.train import Trained
+    from tokbench.recipes.catalog import Catalog, Entry
+    from tokbench.training.counting.count_corpus import Counted
+
+
+def counted(result: Counted) -> Iterator[Part]:
+    """Where the counts are, what was counted, and what was left out."""
+    yield Headline(f"{result.path}: {plural(result.words, 'different word')}", "good")
+    corpus = result.corpus
+    yield Facts(
+        [
+            ("words", f"{result.total:,} with repetitions"),
+            (
+                "corpus",
+                f"{plural(corpus.texts, 'text')}, {plural(corpus.utf8_bytes, 'byte')}, "
+                f"{corpus.blank:,} blank left out",
+            ),
+            ("fingerprint", result.fingerprint),
+            ("engine", engine(result.engine, result.why)),
+        ]
+    )
+    if result.min_count > 1:
+        yield Paragraph(left_out(result.min_count))
+
+
+def left_out(min_count: int) -> str:
+    """What a user of counts without the rare words has to know."""
+    return (
+        f"Words that occur fewer than {min_count} times were left out: a tokenizer trained from these counts "
+        "never sees them, nor characters that only they have, and may differ from one trained on the texts."
+    )
+
+
+def encoded(result: EncodedCorpus) -> Iterator[Part]:
+    """Which files there are, how much is in them, how fast they came."""
+    files = ", ".join(map(str, result.files)) or result.format or "nowhere"
+    yield Headline(f"{files}: {plural(result.tokens, 'token')} of {plural(result.texts, 'text')}", "good")
+    seconds = max(result.seconds, 1e-3)
+    yield Facts(
+        [
+            (
+                "bytes of text",
+                f"{result.utf8_bytes:,}, {result.utf8_bytes / max(1, result.tokens):.2f} a token",
+            ),
+            ("format", f"{result.format}, ids in {result.dtype}" if result.dtype else result.format),
+            ("time", f"{seconds:.1f} s, {result.utf8_bytes / seconds / 1e6:,.1f} MB a second"),
+            ("engine", engine(result.engine, result.why)),
+        ]
+    )
+
+
+def engine(name: str, why: str) -> str:
+    """Which engine did it, and why it was not the compiled one."""
+    return f"{name}: {why}" if why else name
+
+
+def trained(result: Trained) -> Iterator[Part]:
+    """Where it is, how big it became, what it was made of."""
+    yield Headline(f"{result.path}: {result.algorithm} with {plural(result.reached, 'token')}", "good")
+    corpus = result.corpus
+    specials = ", ".join(f"{token} {at}" for token, at in result.special_tokens.items())
+    yield Facts(
+        [
+            ("tokens", _sizes(result)),
+            ("special tokens", specials or "none"),
+            (
+                "corpus",
+                f"{plural(corpus.texts, 'text')}, {plural(corpus.utf8_bytes, 'byte')}, "
+                f"{corpus.blank:,} blank left out",
+            ),
+            _source(result),
+            ("tokenizer.json sha256", result.sha256),
+            ("engine", engine(result.engine, result.why)),
+        ]
+    )
+    if result.counts and result.counts.min_count > 1:
+        yield Paragraph(left_out(result.counts.min_count))
+
+
+def _source(result: Trained) -> tuple[str, str]:
+    """What identifies the texts, or the counts that were read instead of them."""
+    if result.counts is None:
+        return "corpus sha256", result.corpus.sha256
+    words = plural(result.counts.words, "different word")
+    return "counts", f"{words}, fingerprint {result.counts.fingerprint}"
+
+
+def _sizes(result: Trained) -> str:
+    if result.reached == result.asked:
+        return f"{result.reached:,}"
+    return f"{result.reached:,} of {result.asked:,} asked: the corpus has no more to learn"
+
+
+def presets(result: Mapping[str, Recipe]) -> Iterator[Part]:
+    """The recipes, a line each."""
+    rows = [
+        (name, recipe.algorithm, f"{recipe.vocab_size:,}", ABOUT[name]) for name, recipe in result.items()
+    ]
+    yield Grid(("preset", "algorithm", "tokens", "what it is"), rows, right=("tokens",))
+
+
+def recipe(result: Recipe) -> Iterator[Part]:
+    """The recipe as TOML, ready to be saved."""
+    yield Paragraph(to_toml(result).rstrip("\n"), verbatim=True)
+
+
+def blocks(result: Catalog) -> Iterator[Part]:
+    """A row a block, its options below each other."""
+    rows = [(entry.place, entry.name, entry.about, _options(entry)) for entry in result.entries]
+    yield Grid(("place", "block", "what it does", "options"), rows)
+
+
+def _options(entry: Entry) -> str:
+    return "; ".join(f"{name}: {words}" for name, words in entry.options.items())
+
+
+def page(result: Page) -> Iterator[Part]:
+    """Where the page is, its size and its sections."""
+    yield Headline(f"{result.path}: {plural(len(result.sections), 'result')} on one page", "good")
+    yield Facts([("size", f"{result.bytes:,} bytes"), ("sections", ", ".join(result.sections))])

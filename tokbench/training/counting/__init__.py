@@ -1,0 +1,1 @@
+"""A corpus in, word counts out: in memory, on disk, or on a dask cluster."""

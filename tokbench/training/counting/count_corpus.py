@@ -1,0 +1,172 @@
+"""A corpus becomes a file of counts, by whichever engine can do it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from tokbench.corpus.reading import CorpusFacts, open_corpus
+from tokbench.errors import AskedWrongly, did_you_mean
+from tokbench.io.atomic import ensure_file_free
+from tokbench.native.scanner import served
+from tokbench.progress import Progress, silent
+from tokbench.training import engine as engines
+from tokbench.training.counting import store
+from tokbench.training.counting.dask_cluster import Cluster, count_distributed
+from tokbench.training.counting.external import BUDGET, Counting, counted
+from tokbench.training.counting.store import CountedCorpus, Pipeline, Spelled
+from tokbench.training.engine import Road
+
+ENGINES = (*engines.ENGINES, "dask")
+WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A file of counts that was written.
+
+    words: different ones in the file; total: with repetitions; fingerprint: of pipeline, words and counts.
+    engine: compiled, library or dask; why: the reason for it, "" for the compiled one.
+    """
+
+    path: Path
+    words: int
+    total: int
+    corpus: CountedCorpus
+    min_count: int
+    fingerprint: str
+    engine: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ways:
+    """How to count: which engine, within how many bytes of memory, and for dask which cluster.
+
+    workers: threads, and for dask processes on this machine; scheduler: the address of an existing cluster,
+    which brings its own. AskedWrongly for what does not go together.
+    """
+
+    engine: str = "auto"
+    memory: int = BUDGET
+    workers: int | None = None
+    scheduler: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would be left unused."""
+        if self.engine not in ENGINES:
+            raise AskedWrongly(f"there is no engine {self.engine}", fix=did_you_mean(self.engine, ENGINES))
+        if self.scheduler is not None and self.engine != "dask":
+            raise AskedWrongly(f"{self.engine} asks no scheduler", fix="add --engine dask")
+        if self.scheduler is not None and self.workers is not None:
+            raise AskedWrongly(
+                "a cluster that is there has its workers already", fix="leave out --workers or --scheduler"
+            )
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What to count: paths, the column of tables, the tokenizer whose blocks make words of texts."""
+
+    paths: tuple[str, ...]
+    column: str | None
+    tokenizer: Tokenizer
+
+
+Tallied = tuple[Iterator[Spelled], CountedCorpus, Road]
+
+
+def count_corpus(
+    paths: Sequence[str],
+    tokenizer: Tokenizer,
+    output: Path,
+    *,
+    column: str | None = None,
+    ways: Ways | None = None,
+    min_count: int = 1,
+    force: bool = False,
+    progress: Progress = silent,
+) -> Counted:
+    """Count the words that a tokenizer's normalizer and pre_tokenizer make, and save them.
+
+    Whatever can be known before reading is checked before: the output, the packages, the engine.
+    """
+    ways = ways or Ways()
+    store.need_pyarrow()
+    ensure_file_free(output, magic=store.MAGIC, force=force)
+    pipeline = Pipeline.of(tokenizer)
+    texts = Texts(tuple(paths), column, tokenizer)
+    counting = _by_dask if ways.engine == "dask" else _here
+    with counting(texts, ways, output, min_count, progress) as (blocks, corpus, road):
+        saved = store.save(blocks, output, pipeline, corpus, min_count=min_count)
+    return Counted(
+        path=output,
+        words=saved.words,
+        total=saved.total,
+        corpus=corpus,
+        min_count=min_count,
+        fingerprint=saved.fingerprint,
+        engine=road.engine,
+        why=road.why,
+    )
+
+
+@contextmanager
+def _here(texts: Texts, ways: Ways, output: Path, min_count: int, progress: Progress) -> Iterator[Tallied]:
+    """Counted on this machine."""
+    corpus = open_corpus(texts.paths, column=texts.column, progress=progress)
+    size = engines.WORTH if corpus.size is None else corpus.size
+    road = engines.road(texts.tokenizer, ways.engine, size=size, learning=False, progress=progress)
+    scanner = served(texts.tokenizer) if road.compiled else None
+    assert not isinstance(scanner, str)
+    how = Counting(texts.tokenizer, scanner, ways.memory, ways.workers or WORKERS, _existing(output))
+    batches = engines.in_bytes(corpus, progress=progress) if road.compiled else corpus
+    with counted(batches, how, min_count=min_count, progress=progress) as blocks:
+        yield blocks, corpus_of(corpus.facts), road
+
+
+@contextmanager
+def _by_dask(texts: Texts, ways: Ways, output: Path, min_count: int, progress: Progress) -> Iterator[Tallied]:
+    """Counted by the workers of a cluster; what they finish is kept beside the output until that is there."""
+    work = output.with_name(f".{output.name}.shards")
+    with (
+        _gone_if_empty(work),
+        count_distributed(
+            texts.paths,
+            texts.tokenizer,
+            work,
+            cluster=Cluster(scheduler=ways.scheduler, workers=ways.workers or WORKERS),
+            column=texts.column,
+            min_count=min_count,
+            memory=ways.memory,
+            progress=progress,
+        ) as tallied,
+    ):
+        yield *tallied, Road("dask", "it was asked for")
+    shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _gone_if_empty(folder: Path) -> Iterator[None]:
+    """A folder in which nothing was finished is not left behind."""
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def corpus_of(facts: CorpusFacts) -> CountedCorpus:
+    """The facts that do not depend on where the files lie."""
+    names = tuple(source.rpartition("/")[2] for source in facts.sources)
+    return CountedCorpus(names, facts.texts, facts.blank, facts.utf8_bytes)
+
+
+def _existing(path: Path) -> Path:
+    """The nearest folder above that exists."""
+    return next(folder for folder in path.absolute().parents if folder.is_dir())

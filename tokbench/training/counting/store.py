@@ -1,0 +1,471 @@
+"""Counts in a file: one parquet file of words, with the pipeline that made them and what was counted.
+
+Columns: word, the UTF-8 of the word as the library spells it (ByteLevel's letters and Metaspace's sign
+included), whichever engine counted it; count, the most frequent first, equally frequent ones by their bytes.
+The same counts give the same bytes with the same versions of pyarrow, tokenizers and this package. Whatever
+depends on how the texts were read is left out: neither dates nor folders nor the engine are told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from importlib.metadata import version
+from importlib.util import find_spec
+from itertools import chain, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from tokbench import __version__
+from tokbench.errors import AskedWrongly, FileProblem, MissingExtra, RecipeProblem
+from tokbench.io.atomic import written_whole
+from tokbench.native.scanner import byte_characters
+from tokbench.training.bpe_compiled import WordArrays, of_bytes
+from tokbench.training.word_counts import WordCounts
+
+Bytes = NDArray[np.uint8]
+Numbers = NDArray[np.int64]
+AT_ONCE = 1 << 18  # words, or bytes, worked at in one go: what numpy makes on the way is many times as large
+
+
+@dataclass(frozen=True, eq=False)
+class Spelled:
+    """Words and their counts.
+
+    utf8: the bytes of all words, one word after the other; lengths: how many each has; counts: how often each
+    occurs.
+    """
+
+    utf8: Bytes
+    lengths: Numbers
+    counts: Numbers
+
+    def __len__(self) -> int:
+        """How many words there are."""
+        return len(self.counts)
+
+    @property
+    def places(self) -> Numbers:
+        """Start and end of each word, (words, 2)."""
+        ends = np.cumsum(self.lengths, dtype=np.int64)
+        return np.stack((ends - self.lengths, ends), axis=1)
+
+    def words(self) -> Iterator[bytes]:
+        """The words, one by one."""
+        utf8 = self.utf8.tobytes()
+        return (utf8[start:end] for start, end in self.places.tolist())
+
+    def part(self, start: int, end: int) -> Spelled:
+        """The words from one number to another."""
+        before, size = int(self.lengths[:start].sum()), int(self.lengths[start:end].sum())
+        return Spelled(self.utf8[before : before + size], self.lengths[start:end], self.counts[start:end])
+
+    def take(self, numbers: Numbers) -> Spelled:
+        """The words of these numbers, in this order."""
+        return gathered(self.utf8, self.places[numbers], self.counts[numbers])
+
+    def by_count(self) -> Spelled:
+        """The most frequent first, equally frequent ones by their bytes."""
+        return self.take(_sorted(self, -self.counts)[0])
+
+    def by_word(self) -> Spelled:
+        """Sorted by the bytes of the words."""
+        return self.take(_sorted(self, np.zeros(len(self), np.int64))[0])
+
+    def word_counts(self) -> WordCounts:
+        """The same as Python's strings and numbers."""
+        counts = zip((word.decode() for word in self.words()), self.counts.tolist(), strict=True)
+        return WordCounts(dict(counts))
+
+    def arrays(self) -> WordArrays:
+        """The same for the compiled learner."""
+        return of_bytes(self.utf8, self.places, self.counts)
+
+
+def of_counts(counts: WordCounts) -> Spelled:
+    """Words counted in Python, in their order."""
+    words = [word.encode() for word in counts.counts]
+    return Spelled(
+        np.frombuffer(b"".join(words), np.uint8),
+        np.fromiter(map(len, words), np.int64, len(words)),
+        np.fromiter(counts.counts.values(), np.int64, len(words)),
+    )
+
+
+def of_arena(arena: Bytes, places: Numbers, counts: Numbers, *, bytewise: bool, blank: str) -> Spelled:
+    """Words as the compiled loops count them, in their order; bytewise and blank tell their spelling."""
+    words = gathered(arena, places, counts)
+    if bytewise:
+        letters = np.array([ord(each) for each in byte_characters()], "<u2")
+        cuts = [words.utf8[at : at + AT_ONCE] for at in range(0, len(words.utf8), AT_ONCE)]
+        utf8 = b"".join(letters[cut].tobytes().decode("utf-16-le").encode() for cut in cuts)
+        sizes = 1 + (letters >= 0x80)
+    else:
+        utf8 = words.utf8.tobytes().replace(b" ", blank.encode())
+        sizes = np.ones(0x100, np.int64)
+        sizes[ord(" ")] = len(blank.encode())
+    starts = words.places[:, 0]  # no word is empty, which is what reduceat needs
+    lengths = np.add.reduceat(sizes[words.utf8], starts, dtype=np.int64) if len(words) else words.lengths
+    return Spelled(np.frombuffer(utf8, np.uint8), lengths, counts)
+
+
+def joined(several: Sequence[Spelled]) -> Spelled:
+    """All of these words, one table after the other."""
+    if len(several) == 1:
+        return several[0]
+    return Spelled(
+        np.concatenate([each.utf8 for each in several] or [np.zeros(0, np.uint8)]),
+        np.concatenate([each.lengths for each in several] or [np.zeros(0, np.int64)]),
+        np.concatenate([each.counts for each in several] or [np.zeros(0, np.int64)]),
+    )
+
+
+def summed(words: Spelled) -> Spelled:
+    """Each word once, sorted by bytes, its counts added up."""
+    order, group = _sorted(words, np.zeros(len(words), np.int64))
+    first = np.flatnonzero(np.diff(group, prepend=-1))
+    if len(first) == len(words):
+        return words.take(order)
+    once = words.take(order[first])
+    return Spelled(once.utf8, once.lengths, np.add.reduceat(words.counts[order], first))
+
+
+def gathered(arena: Bytes, places: Numbers, counts: Numbers) -> Spelled:
+    """The words at these places, one after the other."""
+    lengths = places[:, 1] - places[:, 0]
+    ends = np.cumsum(lengths, dtype=np.int64)
+    utf8 = np.empty(int(lengths.sum()), np.uint8)
+    for start, end in _portions(ends, len(utf8)):
+        before = int(ends[start - 1]) if start else 0
+        shift = places[start:end, 0] - (ends[start:end] - lengths[start:end])
+        at = np.arange(before, ends[end - 1]) + np.repeat(shift, lengths[start:end])
+        utf8[before : ends[end - 1]] = arena[at]
+    return Spelled(utf8, lengths, counts)
+
+
+def _portions(ends: Numbers, size: int) -> Iterator[tuple[int, int]]:
+    """Numbers of words from, to: about AT_ONCE bytes each."""
+    cuts = np.searchsorted(ends, np.arange(AT_ONCE, size + AT_ONCE, AT_ONCE), side="right")
+    borders = np.unique(np.concatenate(([0], cuts, [len(ends)]))).tolist()
+    return pairwise(borders)
+
+
+def _sorted(words: Spelled, group: Numbers) -> tuple[Numbers, Numbers]:
+    """The numbers of the words sorted by group and then by bytes, and groups that only equal words share.
+
+    Like ordering.ordered, but a word may come twice. Each round goes by eight bytes, read as one number.
+    """
+    order: Numbers = np.argsort(group, kind="stable")
+    group, lengths, starts = group[order], words.lengths, words.places[:, 0]
+    numbers = np.ndarray(
+        len(words.utf8) + 1, ">u8", np.append(words.utf8, np.zeros(8, np.uint8)), strides=(1,)
+    )
+    at, begun = np.flatnonzero(_tied(group)), 0
+    while len(at):
+        left = np.clip(lengths[order[at]] - begun, 0, 9)
+        unused = 8 * (8 - np.clip(left, 1, 8)).astype(np.uint64)
+        heads = numbers[starts[order[at]] + begun].astype(np.uint64) >> unused << unused
+        heads[left == 0] = 0
+        sort = np.lexsort((left, heads, group[at]))
+        order[at], left, heads, old = order[at][sort], left[sort], heads[sort], group[at][sort]
+        new = (np.diff(old) != 0) | (np.diff(heads) != 0) | (np.diff(left) != 0)
+        group[at] = np.cumsum(np.append(True, new)) + int(group.max())
+        at = at[_tied(group[at]) & (left > 8)]
+        begun += 8
+    return order, group
+
+
+def _tied(group: Numbers) -> NDArray[np.bool_]:
+    """Which numbers are the same as one beside them."""
+    same = group[1:] == group[:-1]
+    tied: NDArray[np.bool_] = np.append(same, False) | np.append(False, same)
+    return tied
+
+
+MAGIC = b"PAR1"
+KEY = b"tokbench"  # of our facts among the file's own
+ROWS = 1 << 17  # words in a row group; part of the format, since the bytes and the fingerprint depend on it
+AGAIN = "count the corpus again: tokbench count CORPUS -o counts.parquet"
+
+
+def need_pyarrow() -> None:
+    """MissingExtra when there is no pyarrow."""
+    if find_spec("pyarrow") is None:
+        raise MissingExtra("a file of counts", "pyarrow", extra="data")
+
+
+def groups(blocks: Iterable[Spelled]) -> Iterator[Spelled]:
+    """The same words in groups of ROWS, however they come."""
+    held: list[Spelled] = []
+    rows = 0
+    for block in blocks:
+        held.append(block)
+        rows += len(block)
+        if rows >= ROWS:
+            whole = joined(held)
+            full = rows - rows % ROWS
+            yield from (whole.part(start, start + ROWS) for start in range(0, full, ROWS))
+            held, rows = [whole.part(full, rows)], rows - full
+    if rows:
+        yield joined(held)
+
+
+def _columns() -> Any:  # noqa: ANN401
+    import pyarrow
+
+    fields = [("word", pyarrow.string()), ("count", pyarrow.int64())]
+    return pyarrow.schema([pyarrow.field(name, kind, nullable=False) for name, kind in fields])
+
+
+def open_writer(path: Path) -> Any:  # noqa: ANN401
+    """Neighbours in this order have the same count and like words, which these encodings make little of."""
+    from pyarrow import parquet
+
+    return parquet.ParquetWriter(
+        path,
+        _columns(),
+        compression="zstd",
+        use_dictionary=False,
+        column_encoding={"word": "DELTA_BYTE_ARRAY", "count": "DELTA_BINARY_PACKED"},
+        write_page_checksum=True,
+    )
+
+
+def table(group: Spelled) -> Any:  # noqa: ANN401
+    """A row group."""
+    import pyarrow
+
+    ends = np.cumsum(np.append(0, group.lengths)).astype("<i4")
+    buffers = [None, pyarrow.py_buffer(ends), pyarrow.py_buffer(np.ascontiguousarray(group.utf8))]
+    words = pyarrow.StringArray.from_buffers(len(group), *buffers[1:])
+    return pyarrow.Table.from_arrays([words, pyarrow.array(group.counts)], schema=_columns())
+
+
+def read(path: Path, schema: str) -> tuple[Mapping[str, Any], Spelled]:
+    """The facts and the words in a file of this schema; ValueError when the facts are no JSON."""
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+        written = (file.metadata.metadata or {}).get(KEY)
+        facts = json.loads(written) if written else {}
+        if facts.get("schema") != schema or not file.schema_arrow.equals(_columns()):
+            raise FileProblem(
+                f"{path} is parquet, but no file of counts of this version ({schema})", fix=AGAIN
+            )
+        parts = [_words(file.read_row_group(number)) for number in range(file.num_row_groups)]
+    return facts, joined(parts)
+
+
+def _words(table: Any) -> Spelled:  # noqa: ANN401
+    words, counts = (_whole(table.column(name)) for name in ("word", "count"))
+    _, offsets, utf8 = words.buffers()
+    ends = np.frombuffer(offsets, "<i4")[words.offset : words.offset + len(words) + 1].astype(np.int64)
+    letters = np.frombuffer(utf8 or b"", np.uint8)[ends[0] : ends[-1]]
+    numbers = np.frombuffer(counts.buffers()[1], "<i8")[counts.offset : counts.offset + len(counts)]
+    return Spelled(letters, np.diff(ends), numbers)
+
+
+def _whole(column: Any) -> Any:  # noqa: ANN401
+    """A column as one array; pyarrow's own way to numpy would import pandas."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+SCHEMA = "tokbench/counts/1"
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What made words of texts: the JSON of normalizer and pre_tokenizer, "null" where there is none."""
+
+    normalizer: str
+    pre_tokenizer: str
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer) -> Pipeline:
+        """The pipeline of a tokenizer; its model plays no part."""
+        return cls(_json(tokenizer.normalizer), _json(tokenizer.pre_tokenizer))
+
+
+@dataclass(frozen=True)
+class CountedCorpus:
+    """What was counted: names of sources without folders, texts, blank ones left out, bytes of the others."""
+
+    sources: tuple[str, ...]
+    texts: int
+    blank: int
+    utf8_bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class StoredCounts:
+    """What a file of counts holds.
+
+    min_count: words rarer than this were left out. fingerprint: the SHA-256 over the pipeline, all words and
+    their counts; the same whatever the order of the texts and whoever counted.
+    """
+
+    words: Spelled
+    pipeline: Pipeline
+    corpus: CountedCorpus
+    min_count: int = 1
+    fingerprint: str = ""
+
+    def ensure_made_by(self, tokenizer: Tokenizer, *, fix: str) -> None:
+        """RecipeProblem when the normalizer or the pre_tokenizer of this tokenizer makes other words."""
+        wanted = Pipeline.of(tokenizer)
+        for name in ("normalizer", "pre_tokenizer"):
+            here, there = getattr(self.pipeline, name), getattr(wanted, name)
+            if here != there:
+                raise RecipeProblem(
+                    f"these words were counted with the {name} {here}, and the recipe has {there}", fix=fix
+                )
+
+    def word_counts(self) -> WordCounts:
+        """For the learner in Python."""
+        return self.words.word_counts()
+
+    def arrays(self) -> WordArrays:
+        """For the compiled learner."""
+        return self.words.arrays()
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A file of counts that was written: its different words, all words counted, its fingerprint."""
+
+    words: int
+    total: int
+    fingerprint: str
+
+
+def save(
+    blocks: Iterable[Spelled], path: Path, pipeline: Pipeline, corpus: CountedCorpus, *, min_count: int = 1
+) -> Saved:
+    """Write words that come in their final order; the file takes its place at the end, whole."""
+    need_pyarrow()
+    digest, words, total = _digest(pipeline), 0, 0
+    with written_whole(path) as beside, open_writer(beside) as writer:
+        for group in groups(blocks):
+            _absorb(digest, group)
+            words, total = words + len(group), total + int(group.counts.sum())
+            writer.write_table(table(group))
+        facts = {
+            "schema": SCHEMA,
+            "fingerprint": digest.hexdigest(),
+            "normalizer": pipeline.normalizer,
+            "pre_tokenizer": pipeline.pre_tokenizer,
+            "corpus": asdict(corpus),
+            "min_count": min_count,
+            "versions": {"tokbench": __version__, "tokenizers": version("tokenizers")},
+        }
+        writer.add_key_value_metadata({KEY: json.dumps(facts, ensure_ascii=False).encode()})
+    return Saved(words, total, digest.hexdigest())
+
+
+def load(path: Path) -> StoredCounts:
+    """The counts in a file, every word and count looked at; a FileProblem when something is wrong with it."""
+    need_pyarrow()
+    import pyarrow
+
+    try:
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                raise FileProblem(f"{path} is no file of counts: it is not parquet", fix=AGAIN)
+        facts, words = read(path, SCHEMA)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise FileProblem(f"there is no file {path}", fix=AGAIN) from error
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise FileProblem(f"{path} cannot be read, it is damaged: {reason}", fix=AGAIN) from error
+    return _checked(path, facts, words)
+
+
+def fingerprint(words: Spelled, pipeline: Pipeline) -> str:
+    """The SHA-256 over a pipeline and the words it made, which are in their final order."""
+    digest = _digest(pipeline)
+    for group in groups([words]):
+        _absorb(digest, group)
+    return str(digest.hexdigest())
+
+
+def merge(several: Sequence[StoredCounts]) -> StoredCounts:
+    """One from several of the same pipeline: as if all texts had been counted at once."""
+    first, *others = several
+    for other in others:
+        _refuse_other_pipeline(first.pipeline, other.pipeline)
+    for each in several:
+        if each.min_count > 1:
+            raise AskedWrongly(
+                f"words rarer than {each.min_count} were left out of {_named(each)}, so sums would be wrong",
+                fix="count it again without --min-count",
+            )
+    words = summed(joined([each.words for each in several])).by_count()
+    corpora = [each.corpus for each in several]
+    corpus = CountedCorpus(
+        tuple(chain.from_iterable(each.sources for each in corpora)),
+        sum(each.texts for each in corpora),
+        sum(each.blank for each in corpora),
+        sum(each.utf8_bytes for each in corpora),
+    )
+    return StoredCounts(words, first.pipeline, corpus, 1, fingerprint(words, first.pipeline))
+
+
+def _json(block: Any) -> str:  # noqa: ANN401  (a Normalizer or a PreTokenizer)
+    """A block's JSON in one fixed spelling; those written in Python have none."""
+    try:
+        state = "null" if block is None else block.__getstate__()
+    except Exception as error:  # the library raises nothing narrower
+        raise RecipeProblem(
+            f"a block of this pipeline cannot be written as JSON: {error}",
+            fix="use the library's own blocks instead of custom ones",
+        ) from error
+    return json.dumps(json.loads(state), ensure_ascii=False, sort_keys=True)
+
+
+def _digest(pipeline: Pipeline) -> Any:  # noqa: ANN401  (hashlib has no name for it)
+    return sha256("\n".join((SCHEMA, pipeline.normalizer, pipeline.pre_tokenizer, "")).encode())
+
+
+def _absorb(digest: Any, group: Spelled) -> None:  # noqa: ANN401
+    for array in (group.lengths.astype("<u4"), group.counts.astype("<i8"), group.utf8):
+        digest.update(array.tobytes())
+
+
+def _checked(path: Path, facts: Mapping[str, Any], words: Spelled) -> StoredCounts:
+    """The counts, if they are what was written."""
+    negative = words.counts[words.counts <= 0]
+    if len(negative):
+        raise FileProblem(f"{path} is damaged: a word occurs {negative[0]} times", fix=AGAIN)
+    try:
+        pipeline = Pipeline(facts["normalizer"], facts["pre_tokenizer"])
+        corpus = facts["corpus"]
+        sources = tuple(corpus["sources"])
+        numbers = corpus["texts"], corpus["blank"], corpus["utf8_bytes"]
+        stored = StoredCounts(
+            words, pipeline, CountedCorpus(sources, *numbers), facts["min_count"], facts["fingerprint"]
+        )
+    except (KeyError, TypeError) as error:
+        raise FileProblem(f"{path} is damaged: it does not tell what was counted", fix=AGAIN) from error
+    if fingerprint(words, pipeline) != stored.fingerprint:
+        raise FileProblem(f"{path} is damaged: its words are not those that were written", fix=AGAIN)
+    return stored
+
+
+def _refuse_other_pipeline(one: Pipeline, other: Pipeline) -> None:
+    for name in ("normalizer", "pre_tokenizer"):
+        here, there = getattr(one, name), getattr(other, name)
+        if here != there:
+            raise AskedWrongly(
+                f"these counts have different {name}s, so their words cannot be added up: {here} and {there}",
+                fix="count both corpora with the same recipe",
+            )
+
+
+def _named(counts: StoredCounts) -> str:
+    return ", ".join(counts.corpus.sources)

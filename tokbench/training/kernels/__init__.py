@@ -1,1 +1,0 @@
-"""Inner loops in the Python that numba compiles; all but layout.py are imported only to be compiled."""
