@@ -105,19 +105,22 @@ COUNTED = "tokbench: read, check, hash, part into words, count"
 
 def _cpu_of_counting(corpus: Path, rounds: int) -> dict[str, float]:
     from tokbench.corpus.reading import open_corpus
-    from tokbench.native.scanner import served
-    from tokbench.native.word_counter import count
+    from tokbench.native.scanner import scanner_for
+    from tokbench.native.word_counter import count_words_compiled
     from tokbench.recipes.build import assemble
-    from tokbench.recipes.presets import start
+    from tokbench.recipes.presets import start_recipe
     from tokbench.training.engine import in_bytes
 
-    scanner = served(assemble(start("bpe")))
+    scanner = scanner_for(assemble(start_recipe("bpe")))
     assert not isinstance(scanner, str)
     blocks = list(in_bytes(open_corpus([str(corpus)])))
     reading = _best(lambda: sum(1 for _ in in_bytes(open_corpus([str(corpus)]))), rounds)
-    scanning = _best(lambda: count(blocks, scanner, threads=1, in_order=False), rounds)
+    scanning = _best(lambda: count_words_compiled(blocks, scanner, threads=1, in_order=False), rounds)
     both = _best(
-        lambda: count(in_bytes(open_corpus([str(corpus)])), scanner, threads=1, in_order=False), rounds
+        lambda: count_words_compiled(
+            in_bytes(open_corpus([str(corpus)])), scanner, threads=1, in_order=False
+        ),
+        rounds,
     )
     return {
         COUNTED: both,

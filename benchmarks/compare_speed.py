@@ -19,11 +19,11 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from tokbench.analysis.compare import compare
-from tokbench.analysis.sweep import read_sizes, train
+from tokbench.analysis.sweep import read_sizes, train_sizes
 from tokbench.corpus.reading import open_corpus
 from tokbench.pretrained.folder import load
 from tokbench.recipes.build import build
-from tokbench.recipes.presets import named
+from tokbench.recipes.presets import resolve_recipe
 
 BATCH = 1000  # texts a call
 
@@ -88,10 +88,10 @@ def row(name: str, wall: float, processor: float, our_wall: float, our_processor
 
 def sweep(recipe_name: str, corpus: Path, words: str, *, engine: str, repeat: int) -> None:
     """One training cut to all sizes, and a training for each."""
-    recipe, sizes = named(recipe_name), read_sizes(words)
+    recipe, sizes = resolve_recipe(recipe_name), read_sizes(words)
     texts = open_corpus([str(corpus)])
-    train(recipe, texts, sizes[:1])  # whatever is compiled once
-    family, wall, processor = timed(lambda: train(recipe, texts, sizes), repeat)
+    train_sizes(recipe, texts, sizes[:1])  # whatever is compiled once
+    family, wall, processor = timed(lambda: train_sizes(recipe, texts, sizes), repeat)
 
     def apart() -> dict[int, Tokenizer]:
         return {

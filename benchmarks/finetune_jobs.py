@@ -71,7 +71,7 @@ class Session:
         self.began = time.monotonic()
         try:
             self.machine = self._ask(["machine", "--threads", self.threads], 0)
-        except Failed as problem:
+        except TrainingFailedError as problem:
             raise SystemExit(f"nothing can be measured here: {problem}") from None
 
     @property
@@ -83,7 +83,7 @@ class Session:
         """Train; say what came of it."""
         try:
             done = Done(job, self._ask(self._words(job), job.most))
-        except Failed as problem:
+        except TrainingFailedError as problem:
             self.failed.append(f"{job.name}: {problem}")
             print(self.failed[-1], flush=True)
         else:
@@ -125,10 +125,10 @@ class Session:
         return [*words, *(["--data", job.data] if job.data else []), *(["--profile"] if job.profile else [])]
 
     def _ask(self, words: Sequence[object], most: float) -> dict[str, Any]:
-        """The last line of a child, as JSON; Failed with the last thing it said otherwise."""
+        """The last line of a child, as JSON; TrainingFailedError with the last thing it said otherwise."""
         left = min(self.left, most or float("inf"))
         if left < LEAST:
-            raise Failed("left out, the time is over")
+            raise TrainingFailedError("left out, the time is over")
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         more = {"OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1", "PYTHONPATH": path}
         try:
@@ -141,11 +141,11 @@ class Session:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise Failed(f"stopped after {left:.0f} s") from None
+            raise TrainingFailedError(f"stopped after {left:.0f} s") from None
         if ended.returncode:
             lines = ended.stderr.strip().splitlines() or [f"ended with {ended.returncode} and no words"]
             print("\n".join(lines[-12:]), file=sys.stderr, flush=True)
-            raise Failed(lines[-1])
+            raise TrainingFailedError(lines[-1])
         found: dict[str, Any] = json.loads(ended.stdout.strip().splitlines()[-1])
         return found
 
@@ -162,5 +162,5 @@ class Session:
         )
 
 
-class Failed(Exception):
+class TrainingFailedError(Exception):
     """A training that gave no figures, and why."""

@@ -28,8 +28,8 @@ from transformers import PreTrainedModel
 from tokbench.adapt.grow import add_and_save
 from tokbench.io.quiet import quiet
 from tokbench.model.loading import load_model
-from tokbench.model.resize import head_kind, hidden_states, rows_of, vocabulary_weights
-from tokbench.pretrained.folder import save
+from tokbench.model.resize import embedding_rows, head_kind, hidden_states, vocabulary_weights
+from tokbench.pretrained.folder import save_folder
 from tokbench.pretrained.wrap import wrapper_config
 
 ROLES = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
@@ -175,8 +175,8 @@ def measure(folder: Path, family: str, head: str, config: str, small: dict[str, 
             for one, two in zip(*map(vocabulary, (before, after.model)), strict=True)
         ),
         tie=f"{head_kind(before)} → {head_kind(after.model)}",
-        rows=(rows_of(before), rows_of(after.model)),
-        config=after.model.config.get_text_config().vocab_size == rows_of(after.model) == 128,
+        rows=(embedding_rows(before), embedding_rows(after.model)),
+        config=after.model.config.get_text_config().vocab_size == embedding_rows(after.model) == 128,
         weights_fresh=len(after.fresh) + len(after.dropped),
     )
 
@@ -220,7 +220,7 @@ def save_tokenizer(folder: Path) -> None:
         special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     folder.mkdir(parents=True)
-    save(tokenizer, wrapper_config(tokenizer, ROLES), folder)
+    save_folder(tokenizer, wrapper_config(tokenizer, ROLES), folder)
 
 
 if __name__ == "__main__":

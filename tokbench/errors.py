@@ -31,23 +31,23 @@ class TokbenchError(Exception):
         self.fix = fix
 
 
-class AskedWrongly(TokbenchError):
+class UsageError(TokbenchError):
     """The command or its data must change; exit code 2."""
 
 
-class FileProblem(AskedWrongly):
+class FileError(UsageError):
     """A file or folder is missing, unreadable, of the wrong kind, or in the way."""
 
 
-class DataProblem(AskedWrongly):
+class DataError(UsageError):
     """The content of a file is not what was asked for: encoding, column, row or label."""
 
 
-class RecipeProblem(AskedWrongly):
+class RecipeError(UsageError):
     """A block, option or value that does not exist or does not fit the others."""
 
 
-class MissingExtra(AskedWrongly):
+class MissingExtraError(UsageError):
     """A package that this command needs is not installed."""
 
     def __init__(self, what: str, package: str, *, extra: str) -> None:
@@ -57,21 +57,21 @@ class MissingExtra(AskedWrongly):
         )
 
 
-class AnswerIsNo(TokbenchError):
+class NegativeResultError(TokbenchError):
     """Asked rightly, and the answer is no; exit code 1."""
 
     exit_code = 1
 
 
-class ChecksFailed(AnswerIsNo):
+class ChecksFailedError(NegativeResultError):
     """Check found errors, so nothing after it was started."""
 
 
-class OutOfRoom(AnswerIsNo):
+class ResourceError(NegativeResultError):
     """The disk or the memory was full."""
 
 
-class Interrupted(AnswerIsNo):
+class RunInterruptedError(NegativeResultError):
     """Stopped by Ctrl-C after what was done had been kept; exit code 130."""
 
     exit_code = 130

@@ -16,14 +16,14 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from tokbench.corpus.reading import open_corpus
-from tokbench.native.compiler import COUNTING, load, loops
+from tokbench.native.compiler import COUNTING, load_kernels, loops
 from tokbench.native.corpus_encoder import CompiledEncoder
 from tokbench.native.word_ids import LOOKUP
 from tokbench.pretrained.encode_texts import served_encoding
 from tokbench.training.engine import in_bytes
 
 tokenizer = Tokenizer.from_file(sys.argv[1])
-load([COUNTING, LOOKUP])
+load_kernels([COUNTING, LOOKUP])
 seconds, digests, tokens = [], [], 0
 begun = time.process_time()
 pipeline = served_encoding(tokenizer)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from tokbench.finetuning.data.batches import Batches, Feed
-from tokbench.finetuning.data.tokenize import Encoded
+from tokbench.finetuning.data.batches import Batches, ModelInputs
+from tokbench.finetuning.data.tokenize import EncodedRows
 
 SHAPES = {"tiny": (2, 128), "minilm": (6, 384), "base": (12, 768)}  # layers, width
 VOCABULARY = 30_522
@@ -62,8 +62,8 @@ def batches_of(lines: Lines, size: int, seed: int) -> Batches:
     rows, labels = lines
     ids = np.concatenate([np.array(row, np.int64) for row in rows])
     starts = np.cumsum([0, *map(len, rows)], dtype=np.int64)
-    encoded = Encoded(ids, np.zeros_like(ids), starts, np.array(labels, np.int64), 0)
-    feed = Feed(inputs=INPUTS, pad_id=0, max_length=WIDTH)
+    encoded = EncodedRows(ids, np.zeros_like(ids), starts, np.array(labels, np.int64), 0)
+    feed = ModelInputs(inputs=INPUTS, pad_id=0, max_length=WIDTH)
     return Batches(encoded=encoded, feed=feed, size=size, seed=seed)
 
 

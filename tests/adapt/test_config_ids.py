@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tokbench.adapt.grow import add_and_save
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.model.loading import load_model
 
 
@@ -68,6 +68,6 @@ def test_a_decoder_starts_with_the_token_it_started_with(build, tokenizer_folder
 
 
 def test_roberta_keeps_its_padding(move, tmp_path):
-    with pytest.raises(AskedWrongly, match="counts positions from the padding's id"):
+    with pytest.raises(UsageError, match="counts positions from the padding's id"):
         move("RobertaForMaskedLM", {"pad": "[PAD2]"})
     assert not (tmp_path / "grown").exists()

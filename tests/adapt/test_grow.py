@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tokbench.adapt.grow import add_and_save, grow
-from tokbench.errors import AskedWrongly, FileProblem, OutOfRoom
+from tokbench.adapt.grow import add_and_save, grow_model
+from tokbench.errors import FileError, ResourceError, UsageError
 from tokbench.model.loading import load_model
 from tokbench.model.resize import hidden_states, old_inputs
 from tokbench.pretrained.added_tokens import add_tokens
@@ -160,7 +160,7 @@ def edit_weights(folder: Path, change) -> None:
 def test_a_body_that_would_be_random_is_refused(build, save_model, add, tmp_path):
     path = save_model(build())
     edit_weights(path, lambda weights: weights.pop("bert.encoder.layer.0.output.dense.weight"))
-    with pytest.raises(FileProblem, match=r"lacks 1 weight of its body, bert\.encoder\.layer\.0\.output"):
+    with pytest.raises(FileError, match=r"lacks 1 weight of its body, bert\.encoder\.layer\.0\.output"):
         add(path)
     assert not (tmp_path / "grown").exists()
 
@@ -214,7 +214,7 @@ def test_a_damaged_model_is_one_sentence_and_nothing_is_written(
 ):
     path = save_model(build())
     DAMAGES[case](path)
-    with pytest.raises(FileProblem) as caught:
+    with pytest.raises(FileError) as caught:
         add(path)
     assert str(path) in caught.value.message
     assert "\n" not in caught.value.message
@@ -223,24 +223,24 @@ def test_a_damaged_model_is_one_sentence_and_nothing_is_written(
 
 
 def test_a_tokenizer_and_a_model_that_do_not_belong_together_are_refused(build, save_model, add):
-    with pytest.raises(AskedWrongly, match=r"has 20 rows, but the ids of .* go up to"):
+    with pytest.raises(UsageError, match=r"has 20 rows, but the ids of .* go up to"):
         add(save_model(build(vocab_size=20)))
 
 
 def test_a_taken_place_is_told_before_the_model_is_loaded(add, tmp_path):
     (tmp_path / "grown").mkdir()
-    with pytest.raises(FileProblem, match="exists already"):
+    with pytest.raises(FileError, match="exists already"):
         add(tmp_path / "no-model")
 
 
 def test_an_unknown_start_names_the_known_ones(add, build, save_model):
-    with pytest.raises(AskedWrongly, match="cannot start with pieze"):
+    with pytest.raises(UsageError, match="cannot start with pieze"):
         add(save_model(build()), start="pieze")
 
 
 def test_growing_writes_nothing(build, save_model, tokenizer_folder, tmp_path):
     path = save_model(build())
-    growth = grow(tokenizer_folder, path, add_tokens(tokenizer_folder, regular=REGULAR))
+    growth = grow_model(tokenizer_folder, path, add_tokens(tokenizer_folder, regular=REGULAR))
     assert growth.path is None
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
 
@@ -260,7 +260,7 @@ def test_a_full_disk_in_the_middle_of_the_weights_leaves_the_old_folder(build, s
     path = save_model(build())
     out = add(path).path
     before = {file.name: file.read_bytes() for file in out.iterdir()}
-    with pytest.raises(OutOfRoom, match=f"the disk is full: {out}"), files_end_at(20_000):
+    with pytest.raises(ResourceError, match=f"the disk is full: {out}"), files_end_at(20_000):
         add(path, special=["[E3]"], force=True)
     assert {file.name: file.read_bytes() for file in out.iterdir()} == before
     assert sorted(entry.name for entry in out.parent.iterdir()) == ["grown", "model"]

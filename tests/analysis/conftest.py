@@ -3,7 +3,7 @@
 import pytest
 
 from tokbench.recipes.build import build
-from tokbench.recipes.presets import named
+from tokbench.recipes.presets import resolve_recipe
 
 ENGLISH = [
     "The lighthouse keeper had two clocks, and only one of them told the truth.",
@@ -23,7 +23,10 @@ SIZES = {"bpe": 400, "wordpiece": 150, "unigram": 120, "wordlevel": 60, "charact
 @pytest.fixture(scope="session")
 def trained():
     """Algorithm → a tokenizer of it that learned the English texts."""
-    return {name: build(named(name, {"vocab_size": str(size)}), [ENGLISH]) for name, size in SIZES.items()}
+    return {
+        name: build(resolve_recipe(name, {"vocab_size": str(size)}), [ENGLISH])
+        for name, size in SIZES.items()
+    }
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tokbench.analysis import corpus_metrics
-from tokbench.analysis.compare import Ways, compare
-from tokbench.analysis.words import count_words
-from tokbench.errors import AskedWrongly
+from tokbench.analysis.compare import CompareOptions, compare
+from tokbench.analysis.words import number_of_words
+from tokbench.errors import UsageError
 
 from .conftest import ENGLISH, KOREAN, SIZES
 
@@ -18,7 +18,9 @@ TEXTS = {"en": ENGLISH, "ko": KOREAN}
 @pytest.fixture
 def compared(saved, corpora):
     names = list(saved)
-    result = compare(list(saved.values()), [str(path) for path in corpora.values()], ways=Ways(max_length=20))
+    result = compare(
+        list(saved.values()), [str(path) for path in corpora.values()], ways=CompareOptions(max_length=20)
+    )
     return {(name, each.corpus): each for name, each in zip(names * 2, result.results, strict=True)}
 
 
@@ -31,7 +33,7 @@ def test_the_measures_are_those_of_the_librarys_ids(name, corpus, compared, trai
     often = Counter(number for each in ids for number in each)
     tokens, size = sum(often.values()), tokenizer.get_vocab_size()
     assert found.tokens == tokens
-    assert found.fertility == tokens / sum(map(count_words, texts))
+    assert found.fertility == tokens / sum(map(number_of_words, texts))
     assert found.bytes_per_token == sum(len(text.encode()) for text in texts) / tokens
     assert found.characters_per_token == sum(map(len, texts)) / tokens
     assert found.vocabulary_used == len(often)
@@ -73,7 +75,7 @@ def test_whole_words_are_never_split_and_bytes_of_korean_always(compared):
 
 def test_a_sample_is_of_so_many_texts_and_the_same_for_the_same_seed(saved, corpora):
     def sampled(seed):
-        ways = Ways(sample=7, seed=seed)
+        ways = CompareOptions(sample=7, seed=seed)
         return compare([saved["bpe"]], [str(corpora["en"])], ways=ways)
 
     one, again, other = sampled(1), sampled(1), sampled(2)
@@ -115,7 +117,7 @@ def test_a_line_that_is_blank_in_one_language_is_left_out_of_all(saved, tmp_path
 def test_files_that_are_not_parallel_are_refused(lines, message, saved, tmp_path):
     (tmp_path / "a.txt").write_text("one\n", encoding="utf-8")
     (tmp_path / "b.txt").write_text(lines, encoding="utf-8")
-    with pytest.raises(AskedWrongly, match=message):
+    with pytest.raises(UsageError, match=message):
         compare([saved["bpe"]], [], parallels=[str(tmp_path / "a.txt"), str(tmp_path / "b.txt")])
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tokbench.analysis.backends import contender
+from tokbench.analysis.backends import backend_for
 from tokbench.analysis.compare import compare
 from tokbench.analysis.measure import probe
-from tokbench.errors import AskedWrongly, FileProblem, MissingExtra
+from tokbench.errors import FileError, MissingExtraError, UsageError
 
 from .conftest import ENGLISH, KOREAN
 
@@ -37,13 +37,13 @@ def test_a_sentencepiece_model_is_measured_by_its_own_library(sentencepiece_mode
 
 def test_an_encoding_of_tiktoken_is_measured_by_its_own_library():
     tiktoken = pytest.importorskip("tiktoken")
-    from tokbench.analysis.backends import OfTiktoken
+    from tokbench.analysis.backends import TiktokenBackend
 
     ranks = {bytes([byte]): byte for byte in range(256)} | {b"th": 256, b"the": 257, b" the": 258}
     encoding = tiktoken.Encoding(
         "small", pat_str=r" ?\p{L}+|\s+|[^\s\p{L}]+", mergeable_ranks=ranks, special_tokens={"<|end|>": 300}
     )
-    ours = OfTiktoken("small", encoding)
+    ours = TiktokenBackend("small", encoding)
     [encoded] = ours.stream([[*ENGLISH, *KOREAN]])
     assert encoded.ids.tolist() == [
         number for text in (*ENGLISH, *KOREAN) for number in encoding.encode_ordinary(text)
@@ -56,8 +56,8 @@ def test_an_encoding_of_tiktoken_is_measured_by_its_own_library():
 
 def test_an_unknown_encoding_names_the_near_ones():
     pytest.importorskip("tiktoken")
-    with pytest.raises(FileProblem, match="no encoding 'o200k'") as caught:
-        contender("tiktoken:o200k")
+    with pytest.raises(FileError, match="no encoding 'o200k'") as caught:
+        backend_for("tiktoken:o200k")
     assert "o200k_base" in caught.value.fix
 
 
@@ -66,20 +66,20 @@ def test_a_missing_package_names_its_extra(name, package, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.model").touch()
     monkeypatch.setattr("tokbench.analysis.backends.find_spec", lambda name: None)
-    with pytest.raises(MissingExtra, match=package) as caught:
-        contender(name)
+    with pytest.raises(MissingExtraError, match=package) as caught:
+        backend_for(name)
     assert f"tokbench[{package}]" in caught.value.fix
 
 
 def test_what_is_no_sentencepiece_model_is_said(tmp_path):
     pytest.importorskip("sentencepiece")
     (tmp_path / "broken.model").write_bytes(b"no model at all")
-    with pytest.raises(FileProblem, match="not a SentencePiece model"):
-        contender(str(tmp_path / "broken.model"))
-    with pytest.raises(FileProblem, match="no SentencePiece model at"):
-        contender(str(tmp_path / "missing.model"))
+    with pytest.raises(FileError, match="not a SentencePiece model"):
+        backend_for(str(tmp_path / "broken.model"))
+    with pytest.raises(FileError, match="no SentencePiece model at"):
+        backend_for(str(tmp_path / "missing.model"))
 
 
 def test_a_corpus_in_the_place_of_a_tokenizer_is_said(corpora):
-    with pytest.raises(AskedWrongly, match="holds texts"):
-        contender(str(corpora["en"]))
+    with pytest.raises(UsageError, match="holds texts"):
+        backend_for(str(corpora["en"]))

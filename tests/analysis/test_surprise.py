@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from tokbench.analysis.compare import compare
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 
 from .conftest import ENGLISH, KOREAN
 
@@ -51,5 +51,5 @@ def test_progress_is_told_up_to_the_last_token(saved, corpora, trained):
 
 
 def test_a_model_of_another_tokenizer_is_refused_before_anything_is_read(saved):
-    with pytest.raises(AskedWrongly, match=r"has 99 rows and .* has ids up to .*: it is not the model"):
+    with pytest.raises(UsageError, match=r"has 99 rows and .* has ids up to .*: it is not the model"):
         compare([saved["bpe"]], ["no-such-file"], scorers=[Uniform(99)])

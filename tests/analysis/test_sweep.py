@@ -7,13 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from tokbench.analysis.sweep import Keeping, read_sizes, sweep, train, wanted
+from tokbench.analysis.sweep import SaveSizes, read_sizes, sweep, train_sizes, wanted
 from tokbench.analysis.vocab_curve import knee
 from tokbench.corpus.reading import open_corpus
-from tokbench.errors import AskedWrongly, FileProblem, RecipeProblem
+from tokbench.errors import FileError, RecipeError, UsageError
 from tokbench.pretrained.train import train_folder
 from tokbench.recipes.build import build
-from tokbench.recipes.presets import named
+from tokbench.recipes.presets import resolve_recipe
 
 from .conftest import ENGLISH, KOREAN
 
@@ -23,8 +23,8 @@ SMALL = {"wordpiece": (100, 150), "bert": (100, 150), "unigram": (90, 120), "wor
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_size_is_what_training_it_alone_gives(name, corpora):
-    recipe, sizes = named(name), SMALL.get(name, (300, 320, 400))
-    family = train(recipe, open_corpus([corpora["en"]]), sizes)
+    recipe, sizes = resolve_recipe(name), SMALL.get(name, (300, 320, 400))
+    family = train_sizes(recipe, open_corpus([corpora["en"]]), sizes)
     alone = {size: build(replace(recipe, vocab_size=size), [ENGLISH]) for size in sizes}
     assert {size: each.to_str() for size, each in family.tokenizers.items()} == {
         size: each.to_str() for size, each in alone.items()
@@ -53,16 +53,16 @@ CHARACTERS = {"pre_tokenizers": '["Whitespace"]', "post_processor": "", "special
 @given(texts, options, st.sampled_from(["bpe", "wordpiece"]), st.integers(9, 60))
 def test_a_cut_equals_a_training_for_any_texts_and_options(tmp_path, lines, choices, algorithm, size):
     more = CHARACTERS if algorithm == "bpe" else {}
-    recipe = named(algorithm, {"vocab_size": "70", **more, **choices})
+    recipe = resolve_recipe(algorithm, {"vocab_size": "70", **more, **choices})
     path = tmp_path / "lines.txt"
     path.write_text("\n".join(lines), encoding="utf-8", newline="\n")
     try:
-        family = train(recipe, open_corpus([path]), (size, 70))
-    except AskedWrongly:
+        family = train_sizes(recipe, open_corpus([path]), (size, 70))
+    except UsageError:
         return
     try:
         alone = build(replace(recipe, vocab_size=size), [lines])
-    except RecipeProblem:
+    except RecipeError:
         assert family.too_small == (size,)
         return
     assert family.tokenizers[size].to_str() == alone.to_str()
@@ -71,16 +71,16 @@ def test_a_cut_equals_a_training_for_any_texts_and_options(tmp_path, lines, choi
 def test_a_token_made_by_two_merges_is_trained_size_by_size(tmp_path):
     path = tmp_path / "lines.txt"
     path.write_text("aaa aaab aaaa aaaaab\n" * 9, encoding="utf-8")
-    recipe = named("bpe", {**CHARACTERS, "trainer.max_token_length": "3"})
+    recipe = resolve_recipe("bpe", {**CHARACTERS, "trainer.max_token_length": "3"})
     sizes = range(6, 16)
-    family = train(recipe, open_corpus([path]), list(sizes))
+    family = train_sizes(recipe, open_corpus([path]), list(sizes))
     for size, each in family.tokenizers.items():
         alone = build(replace(recipe, vocab_size=size), [path.read_text(encoding="utf-8").splitlines()])
         assert each.to_str() == alone.to_str()
 
 
 def test_sizes_that_are_too_small_or_out_of_reach_are_told(corpora):
-    swept = sweep(named("wordpiece"), [str(corpora["en"])], (10, 100, 150, 10_000, 20_000))
+    swept = sweep(resolve_recipe("wordpiece"), [str(corpora["en"])], (10, 100, 150, 10_000, 20_000))
     assert swept.too_small == (10,)
     assert swept.beyond == (20_000,)
     assert [point.asked for point in swept.points] == [100, 150, 10_000]
@@ -88,7 +88,7 @@ def test_sizes_that_are_too_small_or_out_of_reach_are_told(corpora):
 
 
 def test_the_curve_is_measured_on_the_corpus_or_on_what_is_held_out(corpora):
-    recipe, sizes = named("bpe"), (300, 400)
+    recipe, sizes = resolve_recipe("bpe"), (300, 400)
     own = sweep(recipe, [str(corpora["en"])], sizes, hidden=10)
     other = sweep(recipe, [str(corpora["en"])], sizes, held_out=[str(corpora["ko"])])
     for point in own.points:
@@ -101,46 +101,46 @@ def test_the_curve_is_measured_on_the_corpus_or_on_what_is_held_out(corpora):
 
 
 def test_unknown_tokens_show_in_the_curve(corpora):
-    swept = sweep(named("wordpiece"), [str(corpora["en"])], (150,), held_out=[str(corpora["ko"])])
+    swept = sweep(resolve_recipe("wordpiece"), [str(corpora["en"])], (150,), held_out=[str(corpora["ko"])])
     assert swept.points[0].unknown_rate > 0.5
     assert swept.recommendation is None
 
 
 def test_a_kept_size_is_the_folder_that_training_it_makes(corpora, tmp_path):
-    recipe = named("bpe")
-    keeping = Keeping(("300",), tmp_path / "sizes")
+    recipe = resolve_recipe("bpe")
+    keeping = SaveSizes(("300",), tmp_path / "sizes")
     swept = sweep(recipe, [str(corpora["en"])], (300, 400), keeping=keeping)
     assert swept.kept == (tmp_path / "sizes" / "300",)
     train_folder(replace(recipe, vocab_size=300), [str(corpora["en"])], tmp_path / "alone")
     for file in (tmp_path / "alone").iterdir():
         assert (tmp_path / "sizes" / "300" / file.name).read_bytes() == file.read_bytes(), file.name
-    with pytest.raises(FileProblem, match="exists already"):
+    with pytest.raises(FileError, match="exists already"):
         sweep(recipe, [str(corpora["en"])], (300,), keeping=keeping)
-    forced = Keeping(("all",), tmp_path / "sizes", force=True)
+    forced = SaveSizes(("all",), tmp_path / "sizes", force=True)
     assert len(sweep(recipe, [str(corpora["en"])], (300, 400), keeping=forced).kept) == 2
     Tokenizer.from_file(str(tmp_path / "sizes" / "400" / "tokenizer.json"))
 
 
 def test_a_size_that_cannot_be_kept_is_refused_and_nothing_is_written(corpora, tmp_path):
-    with pytest.raises(AskedWrongly, match="none of the sizes"):
-        sweep(named("bpe"), ["missing.txt"], (300,), keeping=Keeping(("500",), tmp_path / "sizes"))
-    keeping = Keeping(("10",), tmp_path / "sizes")
-    with pytest.raises(RecipeProblem, match="too small"):
-        sweep(named("wordpiece"), [str(corpora["en"])], (10, 150), keeping=keeping)
+    with pytest.raises(UsageError, match="none of the sizes"):
+        sweep(resolve_recipe("bpe"), ["missing.txt"], (300,), keeping=SaveSizes(("500",), tmp_path / "sizes"))
+    keeping = SaveSizes(("10",), tmp_path / "sizes")
+    with pytest.raises(RecipeError, match="too small"):
+        sweep(resolve_recipe("wordpiece"), [str(corpora["en"])], (10, 150), keeping=keeping)
     assert not (tmp_path / "sizes").exists()
 
 
 def test_keeping_needs_sizes_and_a_folder(tmp_path):
     assert wanted(None, None) is None
-    with pytest.raises(AskedWrongly, match="need a folder"):
+    with pytest.raises(UsageError, match="need a folder"):
         wanted(["all"], None)
-    with pytest.raises(AskedWrongly, match="none is"):
+    with pytest.raises(UsageError, match="none is"):
         wanted(None, tmp_path)
 
 
 def test_stdin_cannot_be_swept():
-    with pytest.raises(FileProblem, match="only once"):
-        sweep(named("bpe"), ["-"], (300,))
+    with pytest.raises(FileError, match="only once"):
+        sweep(resolve_recipe("bpe"), ["-"], (300,))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_sizes_are_read_as_people_write_them(words, sizes):
     "words", ["", "0", "ten", "1:2", "5:9:x1", "5:9:+0", "9:5:x2", "1:9999:+1", "-5", "1,,2", "٣"]
 )
 def test_words_that_say_no_sizes_are_refused(words):
-    with pytest.raises(AskedWrongly):
+    with pytest.raises(UsageError):
         read_sizes(words)
 
 

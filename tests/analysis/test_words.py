@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tokbench.analysis.words import continued, count_words, words
+from tokbench.analysis.words import continued, number_of_words, words
 
 CASES = {
     "The quick (“brown”) fox can’t jump 32.3 feet, right?": [  # the example of the standard
@@ -27,13 +27,13 @@ def test_words_are_those_of_the_standard(text):
 
 @given(st.text(max_size=60))
 def test_counting_finds_as_many_as_listing(text):
-    assert count_words(text) == len(words(text))
+    assert number_of_words(text) == len(words(text))
 
 
 @example(["", "\xad0"])
 @given(st.lists(st.text(max_size=20), max_size=5))
 def test_texts_joined_by_line_feeds_have_the_words_of_each(texts):
-    assert count_words("\n".join(texts)) == sum(map(count_words, texts))
+    assert number_of_words("\n".join(texts)) == sum(map(number_of_words, texts))
 
 
 def test_a_word_is_split_when_two_tokens_end_in_it():

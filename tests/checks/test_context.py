@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tokbench.checks.context import look_at
-from tokbench.errors import FileProblem
+from tokbench.checks.context import check_context
+from tokbench.errors import FileError
 
 from .cases import cut_and_padded
 from .folders import BERT, clean, clean_pair
@@ -13,49 +13,49 @@ from .folders import BERT, clean, clean_pair
 
 def test_roles_are_those_declared_and_never_guessed(tmp_path):
     files = clean("bert")
-    assert look_at(files.write(tmp_path / "declared")).roles == BERT
+    assert check_context(files.write(tmp_path / "declared")).roles == BERT
     files.config = None
-    assert look_at(files.write(tmp_path / "bare")).roles == {}
+    assert check_context(files.write(tmp_path / "bare")).roles == {}
 
 
 def test_the_older_file_of_roles_counts_as_it_does_for_transformers(tmp_path):
     files = clean("bert")
     files.sides["special_tokens_map.json"] = {"pad_token": {"content": "[MASK]"}}
-    assert look_at(files.write(tmp_path)).roles["pad"] == "[MASK]"
+    assert check_context(files.write(tmp_path)).roles["pad"] == "[MASK]"
 
 
 def test_nothing_is_truncated_or_padded_while_looking(tmp_path):
     files = clean("bert")
     cut_and_padded(files)
-    subject = look_at(files.write(tmp_path))
+    subject = check_context(files.write(tmp_path))
     assert len(subject.tokenizer.encode("a b c d e f g h").ids) == 10
     assert subject.raw["truncation"]["max_length"] == 4
 
 
 def test_blocks_come_without_their_sequences(tmp_path):
-    subject = look_at(clean("t5").write(tmp_path))
+    subject = check_context(clean("t5").write(tmp_path))
     assert [block["type"] for block in subject.blocks("pre_tokenizer")] == ["WhitespaceSplit", "Metaspace"]
     assert subject.has("normalizer", "NFKC")
     assert not subject.has("post_processor", "ByteLevel")
 
 
 def test_the_unknown_token_of_unigram_is_found_by_its_place(tmp_path):
-    assert look_at(clean("t5").write(tmp_path)).unknown == "<unk>"
+    assert check_context(clean("t5").write(tmp_path)).unknown == "<unk>"
 
 
 def test_the_size_is_the_highest_id_and_one(tmp_path):
     files = clean("bert")
     files.raw["model"]["vocab"]["the"] = 700
-    assert look_at(files.write(tmp_path)).size == 701
+    assert check_context(files.write(tmp_path)).size == 701
 
 
 def test_a_model_in_the_same_folder_is_found(tmp_path):
-    assert look_at(clean_pair("bert").write(tmp_path)).model is not None
-    assert look_at(clean("bert").write(tmp_path / "alone")).model is None
+    assert check_context(clean_pair("bert").write(tmp_path)).model is not None
+    assert check_context(clean("bert").write(tmp_path / "alone")).model is None
 
 
 def test_a_broken_side_file_is_named(tmp_path):
     files = clean("bert")
     files.sides["added_tokens.json"] = json.dumps([1])
-    with pytest.raises(FileProblem, match=r"added_tokens\.json"):
-        look_at(files.write(tmp_path))
+    with pytest.raises(FileError, match=r"added_tokens\.json"):
+        check_context(files.write(tmp_path))

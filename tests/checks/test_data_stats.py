@@ -4,8 +4,8 @@ import unicodedata
 
 import pytest
 
-from tokbench.checks.context import look_at
-from tokbench.checks.data_stats import drawn, survey, why_unknown
+from tokbench.checks.context import check_context
+from tokbench.checks.data_stats import collect_data_stats, reservoir, why_unknown
 
 from .folders import KINDS, clean
 
@@ -24,7 +24,7 @@ def surveyed(tmp_path):
     def look(files, texts, **choices):
         path = tmp_path / "texts.txt"
         path.write_text("\n".join(texts) + "\n", encoding="utf-8")
-        return survey(look_at(files.write(tmp_path / "folder")), str(path), **choices)
+        return collect_data_stats(check_context(files.write(tmp_path / "folder")), str(path), **choices)
 
     return look
 
@@ -32,7 +32,7 @@ def surveyed(tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_sums_are_those_of_the_library(kind, surveyed, tmp_path):
     shown = surveyed(clean(kind), TEXTS)
-    subject = look_at(tmp_path / "folder")
+    subject = check_context(tmp_path / "folder")
     encodings = subject.tokenizer.encode_batch(TEXTS, add_special_tokens=False)
     unknown = subject.vocabulary.get(subject.unknown)
     assert shown.texts == len(TEXTS)
@@ -64,14 +64,14 @@ def test_scripts_are_told_apart(surveyed):
     ],
 )
 def test_the_cause_of_an_unknown_piece_is_named(kind, text, reason, tmp_path):
-    subject = look_at(clean(kind).write(tmp_path))
+    subject = check_context(clean(kind).write(tmp_path))
     assert why_unknown(subject, text)[0] == reason
 
 
 def test_a_letter_known_at_the_start_of_words_only_is_named(tmp_path):
     files = clean("bert")
     files.raw["model"]["vocab"]["zz##x"] = files.raw["model"]["vocab"].pop("##x")
-    subject = look_at(files.write(tmp_path))
+    subject = check_context(files.write(tmp_path))
     assert subject.tokenizer.encode("mox", add_special_tokens=False).tokens == ["[UNK]"]
     reason, shown = why_unknown(subject, "mox")
     assert reason == "a letter is known only at the start of a word, not inside one"
@@ -82,7 +82,7 @@ def test_blocks_that_do_not_fit_are_named(tmp_path):
     files = clean("bert")
     files.raw["pre_tokenizer"] = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True,
                                   "use_regex": True}  # fmt: skip
-    assert why_unknown(look_at(files.write(tmp_path)), "fox")[0].startswith("the blocks do not fit")
+    assert why_unknown(check_context(files.write(tmp_path)), "fox")[0].startswith("the blocks do not fit")
 
 
 def test_what_nfd_costs_is_counted(surveyed):
@@ -104,5 +104,5 @@ def test_a_sample_is_drawn_by_chance_and_always_the_same(surveyed):
     one, other = (surveyed(clean("gpt2"), texts, sample=20) for _ in range(2))
     assert one == other
     assert one.texts == 20
-    assert drawn(texts, 20) != texts[:20]
-    assert len(set(drawn(texts, 20))) == 20
+    assert reservoir(texts, 20) != texts[:20]
+    assert len(set(reservoir(texts, 20))) == 20

@@ -5,9 +5,9 @@ import json
 import pytest
 from tokenizers import Tokenizer
 
-from tokbench.checks.fix import FIXES, mend
+from tokbench.checks.fix import FIXES, fix
 from tokbench.checks.run import check
-from tokbench.errors import AskedWrongly, FileProblem
+from tokbench.errors import FileError, UsageError
 from tokbench.pretrained.folder import load
 
 from .cases import CASES, cut_and_padded
@@ -36,7 +36,7 @@ def errors(checkup):
 @pytest.mark.parametrize("case", MENDED, ids=name)
 def test_a_fix_takes_its_finding_away_and_adds_no_error(case, tmp_path):
     folder = case.files.write(tmp_path / "broken")
-    mended = mend(folder, output=tmp_path / "mended", quick=case.code not in SLOW)
+    mended = fix(folder, output=tmp_path / "mended", quick=case.code not in SLOW)
     left = check(tmp_path / "mended", quick=case.code not in SLOW)
     assert errors(left) <= errors(mended.before), mended.changes
     assert left.findings == mended.after.findings
@@ -49,7 +49,7 @@ def test_a_fix_takes_its_finding_away_and_adds_no_error(case, tmp_path):
 @pytest.mark.parametrize("kind", MODELS)
 def test_a_clean_folder_needs_no_change(make, kind, tmp_path):
     folder = make(kind).write(tmp_path / "clean")
-    assert mend(folder, quick=True).changes == ()
+    assert fix(folder, quick=True).changes == ()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -57,7 +57,7 @@ def test_a_fix_of_the_decoder_changes_no_id(kind, tmp_path):
     files = clean(kind)
     files.raw["decoder"] = None
     folder = files.write(tmp_path / "broken")
-    mend(folder, output=tmp_path / "mended", quick=True)
+    fix(folder, output=tmp_path / "mended", quick=True)
     one, other = load(folder).tokenizer, load(tmp_path / "mended").tokenizer
     text = "The quick brown fox. [x] 한국어"
     assert one.encode(text).ids == other.encode(text).ids
@@ -69,11 +69,11 @@ def test_a_dry_run_writes_nothing_and_says_what_the_rest_does(tmp_path):
     files.model["pad_token_id"] = 1
     folder = files.write(tmp_path / "broken")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    planned = mend(folder, quick=True)
+    planned = fix(folder, quick=True)
     assert planned.output == planned.backup == ""
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["broken"]
-    done = mend(folder, output=tmp_path / "new", quick=True)
+    done = fix(folder, output=tmp_path / "new", quick=True)
     assert done.changes == planned.changes
     assert "config.json: pad_token_id 1 → 0" in [change.what for change in done.changes]
 
@@ -83,13 +83,13 @@ def test_in_place_keeps_the_old_files_beside_and_the_weights_as_they_are(tmp_pat
     cut_and_padded(files)
     folder = files.write(tmp_path / "broken")
     old, weights = (folder / "tokenizer.json").read_bytes(), (folder / "model.safetensors").read_bytes()
-    mended = mend(folder, in_place=True, quick=True)
+    mended = fix(folder, in_place=True, quick=True)
     assert mended.backup == str(tmp_path / "broken.backup")
     assert [path.name for path in (tmp_path / "broken.backup").iterdir()] == ["tokenizer.json"]
     assert (tmp_path / "broken.backup" / "tokenizer.json").read_bytes() == old
     assert (folder / "model.safetensors").read_bytes() == weights
     assert json.loads((folder / "tokenizer.json").read_text())["truncation"] is None
-    assert mend(folder, in_place=True, quick=True).backup == ""  # nothing to mend, nothing to keep
+    assert fix(folder, in_place=True, quick=True).backup == ""  # nothing to mend, nothing to keep
 
 
 def test_a_second_backup_does_not_take_the_place_of_the_first(tmp_path):
@@ -97,7 +97,7 @@ def test_a_second_backup_does_not_take_the_place_of_the_first(tmp_path):
     cut_and_padded(files)
     for place in ("broken.backup", "broken.backup-2"):
         folder = files.write(tmp_path / "broken")
-        assert mend(folder, in_place=True, quick=True).backup == str(tmp_path / place)
+        assert fix(folder, in_place=True, quick=True).backup == str(tmp_path / place)
 
 
 def test_a_model_elsewhere_is_mended_in_its_place_only(tmp_path):
@@ -105,8 +105,8 @@ def test_a_model_elsewhere_is_mended_in_its_place_only(tmp_path):
     files.model["pad_token_id"] = 1
     model = files.write(tmp_path / "model")
     tokenizer = clean("bert").write(tmp_path / "tokenizer")
-    assert mend(tokenizer, model, output=tmp_path / "new", quick=True).changes == ()
-    mended = mend(tokenizer, model, in_place=True, quick=True)
+    assert fix(tokenizer, model, output=tmp_path / "new", quick=True).changes == ()
+    mended = fix(tokenizer, model, in_place=True, quick=True)
     assert json.loads((model / "config.json").read_text())["pad_token_id"] == 0
     assert mended.backup == str(tmp_path / "model.backup")
     assert not (tmp_path / "tokenizer.backup").exists()
@@ -118,18 +118,18 @@ def test_a_fixed_id_is_the_one_of_the_file(tmp_path):
         {"id": 500, "content": "<end>", "single_word": False, "lstrip": False, "rstrip": False,
          "normalized": False, "special": True}
     )  # fmt: skip
-    mend(files.write(tmp_path / "broken"), output=tmp_path / "new", quick=True)
+    fix(files.write(tmp_path / "broken"), output=tmp_path / "new", quick=True)
     assert Tokenizer.from_file(str(tmp_path / "new" / "tokenizer.json")).token_to_id("<end>") == 500
 
 
 def test_what_is_in_the_way_is_not_replaced_without_force(tmp_path):
     folder = clean("bert").write(tmp_path / "folder")
-    with pytest.raises(FileProblem, match="exists already"):
-        mend(folder, output=folder, quick=True)
+    with pytest.raises(FileError, match="exists already"):
+        fix(folder, output=folder, quick=True)
 
 
 def test_a_bare_file_is_refused_with_the_command_that_makes_a_folder(tmp_path):
     folder = clean("bert").write(tmp_path / "folder")
-    with pytest.raises(AskedWrongly) as caught:
-        mend(folder / "tokenizer.json", quick=True)
+    with pytest.raises(UsageError) as caught:
+        fix(folder / "tokenizer.json", quick=True)
     assert "tokbench wrap" in caught.value.fix

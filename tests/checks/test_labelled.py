@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tokbench.checks.data_stats import Labels, labels_of
+from tokbench.checks.data_stats import Labels, labels_in_files
 from tokbench.checks.run import check
 
 from .cases import labelled
@@ -13,7 +13,7 @@ from .folders import clean_pair
 
 def test_labels_are_counted_and_the_column_is_named(tmp_path):
     (tmp_path / "a.csv").write_text("text,gold_label\nfox,b\nthe,a\nit,b\nand,\n")
-    assert labels_of(str(tmp_path / "a.csv")) == Labels("gold_label", (("b", 2), ("a", 1)))
+    assert labels_in_files(str(tmp_path / "a.csv")) == Labels("gold_label", (("b", 2), ("a", 1)))
 
 
 @pytest.mark.parametrize(
@@ -21,19 +21,19 @@ def test_labels_are_counted_and_the_column_is_named(tmp_path):
 )
 def test_texts_without_labels_have_none(name, text, tmp_path):
     (tmp_path / name).write_text(text)
-    assert labels_of(str(tmp_path / name)) == Labels()
+    assert labels_in_files(str(tmp_path / name)) == Labels()
 
 
 def test_a_column_of_lists_is_counted_item_by_item(tmp_path):
     rows = [{"ner_tags": [0, 3, 0]}, {"ner_tags": [3]}]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert labels_of(str(tmp_path / "a.jsonl")) == Labels("ner_tags", (("0", 2), ("3", 2)))
+    assert labels_in_files(str(tmp_path / "a.jsonl")) == Labels("ner_tags", (("0", 2), ("3", 2)))
 
 
 def test_a_column_with_thousands_of_values_holds_no_labels(tmp_path):
     rows = "".join(f"fox,{number}\n" for number in range(3_000))
     (tmp_path / "a.csv").write_text("text,label\n" + rows)
-    assert labels_of(str(tmp_path / "a.csv")) == Labels()
+    assert labels_in_files(str(tmp_path / "a.csv")) == Labels()
 
 
 def test_the_order_of_a_parquet_files_names_is_held_against_the_models(tmp_path):
@@ -43,7 +43,7 @@ def test_the_order_of_a_parquet_files_names_is_held_against_the_models(tmp_path)
     )
     path = tmp_path / "a.parquet"
     datasets.Dataset.from_dict({"text": ["fox", "the"], "label": [0, 1]}, features=features).to_parquet(path)
-    assert labels_of(str(path)).names == ("b", "a")
+    assert labels_in_files(str(path)).names == ("b", "a")
     files = clean_pair("bert")
     labelled("", names=("a", "b"))(files)
     findings = check(files.write(tmp_path / "model"), quick=True, data=str(path)).findings

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tokbench.checks.context import reload
+from tokbench.checks.context import load_with_transformers
 from tokbench.checks.run import check
 
 from .folders import clean, clean_pair
@@ -59,5 +59,5 @@ def test_code_of_the_folder_is_not_run(tmp_path):
     files = clean("bert")
     files.config |= {"auto_map": {"AutoTokenizer": ["trap.Trap", "trap.Trap"]}, "tokenizer_class": "Trap"}
     files.sides["trap.py"] = "raise SystemExit('run')"
-    reloaded = reload(files.write(tmp_path))
+    reloaded = load_with_transformers(files.write(tmp_path))
     assert type(reloaded.tokenizer).__name__ == "TokenizersBackend" or reloaded.problem

@@ -6,7 +6,7 @@ import pytest
 
 from tokbench.checks.model_files import ModelFiles, read_model
 from tokbench.checks.safetensors_files import Tensor, Weights
-from tokbench.errors import FileProblem
+from tokbench.errors import FileError
 
 # Name of the input embedding, then of all that has a row for each id, as transformers 5.23 saves them.
 NAMES = {
@@ -85,7 +85,7 @@ def test_a_composed_model_keeps_its_numbers_inside():
 @pytest.mark.parametrize("content", ["{", "[]", "", '{"a": 1'])
 def test_a_config_that_is_none_is_refused_by_name(content, tmp_path):
     (tmp_path / "config.json").write_text(content)
-    with pytest.raises(FileProblem, match=r"config\.json"):
+    with pytest.raises(FileError, match=r"config\.json"):
         read_model(tmp_path)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tokbench.checks.findings import SEVERITIES
 from tokbench.checks.run import RULES, check, explain, explain_all
-from tokbench.errors import AskedWrongly, FileProblem
+from tokbench.errors import FileError, UsageError
 
 from .cases import CASES
 from .folders import KINDS, MODELS, clean, clean_pair
@@ -76,7 +76,7 @@ def test_codes_are_in_order_and_each_has_its_own_function():
 
 def test_explain_takes_any_case_and_names_the_nearest_code():
     assert explain("tb101") == explain("TB101")
-    with pytest.raises(AskedWrongly) as caught:
+    with pytest.raises(UsageError) as caught:
         explain("TB4001")
     assert "TB401" in caught.value.fix
 
@@ -133,14 +133,14 @@ def test_what_the_library_throws_on_the_way_skips_a_rule_and_is_a_finding_itself
 )
 def test_what_is_not_there_is_said_at_once(tokenizer, model, words, tmp_path):
     folder = clean("bert").write(tmp_path)
-    with pytest.raises(FileProblem, match=words):
+    with pytest.raises(FileError, match=words):
         check(tokenizer or folder, model)
 
 
 def test_a_models_folder_without_config_is_refused(tmp_path):
     folder = clean("bert").write(tmp_path)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FileProblem, match=r"has no config\.json"):
+    with pytest.raises(FileError, match=r"has no config\.json"):
         check(folder, tmp_path / "empty")
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from tokbench.checks.safetensors_files import Tensor, read_header
-from tokbench.errors import FileProblem
+from tokbench.errors import FileError
 
 from .folders import write_header
 
@@ -43,7 +43,7 @@ def test_any_bytes_are_a_header_or_a_problem(content, tmp_path_factory):
 def said(path):
     try:
         return str(sorted(read_header(path)))
-    except FileProblem as error:
+    except FileError as error:
         return error.message
 
 
@@ -85,7 +85,7 @@ ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 def test_damage_is_named(content, words, tmp_path):
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
-    with pytest.raises(FileProblem) as caught:
+    with pytest.raises(FileError) as caught:
         read_header(path)
     assert words in caught.value.message
     assert str(tmp_path) not in caught.value.message
@@ -99,5 +99,5 @@ def test_narrow_numbers_are_measured_in_bits(tmp_path):
 
 
 def test_a_folder_in_the_files_place_is_refused(tmp_path):
-    with pytest.raises(FileProblem, match="is not a file"):
+    with pytest.raises(FileError, match="is not a file"):
         read_header(tmp_path)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from tokbench.checks.same import canonical_parts, fingerprint, probes, same, shrunk
+from tokbench.checks.same import canonical_parts, part_fingerprint, probes, same, shrunk
 
 from .cases import cut_and_padded, no_decoder, template_of
 from .folders import KINDS, clean
@@ -140,11 +140,11 @@ def test_of_a_shrunk_text_no_character_can_be_left_out(text, needle):
 def test_the_fingerprint_depends_on_every_part():
     tokenizer = Tokenizer.from_str(KINDS["bert"]()[0].to_str())
     parts = canonical_parts(tokenizer)
-    prints = {fingerprint(parts)}
+    prints = {part_fingerprint(parts)}
     for name in parts:
         changed = copy.deepcopy(parts)
         changed[name] = {"changed": random.Random(0).random()}
-        prints.add(fingerprint(changed))
+        prints.add(part_fingerprint(changed))
     assert len(prints) == len(parts) + 1
 
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from tokbench.finetuning.config import Plan, Reading
-from tokbench.finetuning.multi import Comparison, Glue
+from tokbench.finetuning.multi import Glue, PoolingComparison
 from tokbench.finetuning.runner import finetune
 from tokbench.reporting.text import plain
 from tokbench.reporting.views.finetune import done
@@ -83,5 +83,5 @@ def test_missing_tasks_are_shown_with_their_reason(tokenizer, table):
     assert "average 50.0, 1 of 2 tasks missing" in shown
     assert "qqp\tno train.tsv" in shown
     assert "best tokenizer: a" in "\n".join(
-        map(plain, done(Comparison(differs="tokenizer", runs={"a": run})))
+        map(plain, done(PoolingComparison(differs="tokenizer", runs={"a": run})))
     )

@@ -1,6 +1,6 @@
 import pytest
 
-from tokbench.errors import DataProblem
+from tokbench.errors import DataError
 
 TABLES = {
     "a.csv": b"id,sentence,label\n1,good,1\n",
@@ -20,16 +20,16 @@ def test_a_usual_column_is_found_and_another_can_be_named(put, read, name):
 @pytest.mark.parametrize("name", TABLES)
 def test_a_wrong_column_is_refused_with_the_like_and_all(put, refusal, name):
     path = put(name, TABLES[name])
-    message, fix = refusal(DataProblem, path, column="sentense")
+    message, fix = refusal(DataError, path, column="sentense")
     assert message == f"{path} has no column 'sentense'"
     assert fix == "did you mean sentence? it has: id, sentence, label"
-    assert refusal(DataProblem, path, column="xyz")[1] == "it has: id, sentence, label"
+    assert refusal(DataError, path, column="xyz")[1] == "it has: id, sentence, label"
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.json"])
 def test_without_a_usual_column_the_columns_are_listed(put, refusal, name):
     path = put(name, TABLES[name].replace(b"sentence", b"review"))
-    message, fix = refusal(DataProblem, path)
+    message, fix = refusal(DataError, path)
     assert message == f"{path} has 3 columns and none is named text, sentence, content, document"
     assert fix == "name the one with the texts by --column: id, review, label"
 
@@ -47,23 +47,23 @@ def test_a_header_with_another_separator_is_not_taken_for_one_column(
     put, refusal, read, name, header, separator
 ):
     path = put(name, header + b"\nx\n")
-    assert refusal(DataProblem, path)[0].endswith(f"so its separator seems to be {separator}")
+    assert refusal(DataError, path)[0].endswith(f"so its separator seems to be {separator}")
     assert read(path, column=header.decode())[0] == ["x"]
 
 
 def test_two_columns_of_one_name_are_refused(put, refusal):
     path = put("a.csv", b"text,text\na,b\n")
-    assert refusal(DataProblem, path)[0] == f"{path} has 2 columns 'text'"
+    assert refusal(DataError, path)[0] == f"{path} has 2 columns 'text'"
 
 
 def test_a_long_list_of_columns_is_shortened(put, refusal):
     path = put("a.csv", ",".join(f"column{i}" for i in range(50)).encode() + b"\n")
-    assert refusal(DataProblem, path)[1].endswith("column19 and 30 more")
+    assert refusal(DataError, path)[1].endswith("column19 and 30 more")
 
 
 def test_plain_text_has_no_columns_but_may_stand_beside_a_table(put, refusal, read):
     plain, table = put("a.txt", ["one"]), put("a.csv", ["two"])
-    message, fix = refusal(DataProblem, plain, column="text")
+    message, fix = refusal(DataError, plain, column="text")
     assert message == f"{plain} is plain text and has no column 'text'"
     assert fix == "leave out --column"
     assert read(plain, table, column="text")[0] == ["one", "two"]

@@ -4,7 +4,7 @@ import tracemalloc
 import pytest
 
 from tokbench.corpus.reading import open_corpus
-from tokbench.errors import DataProblem
+from tokbench.errors import DataError
 
 from .formats import pack
 
@@ -18,7 +18,7 @@ def test_a_file_that_is_cut_short_says_so_wherever_it_is_cut(put, refusal, compr
     whole = pack(DATA, compression)
     for length in (len(whole) // 3, len(whole) - 5):
         path = put(f"a.txt.{compression}", whole[:length])
-        message, fix = refusal(DataProblem, path)
+        message, fix = refusal(DataError, path)
         assert message == f"{path} is cut short: its {compression} data ends in the middle"
         assert str(path) in fix
         assert "get the file again" in fix
@@ -30,13 +30,13 @@ def test_damaged_data_is_refused(put, refusal, compression):
     middle = len(whole) // 2
     whole[middle : middle + 64] = bytes(64)
     path = put(f"a.txt.{compression}", bytes(whole))
-    assert refusal(DataProblem, path)[0].startswith(f"{path} is ")
+    assert refusal(DataError, path)[0].startswith(f"{path} is ")
 
 
 @pytest.mark.parametrize("compression", PACKED)
 def test_a_file_that_is_not_packed_at_all_is_refused(put, refusal, compression):
     path = put(f"a.txt.{compression}", b"just some text, and not packed in any way\n" * 9)
-    assert refusal(DataProblem, path)[0].startswith(f"{path} is not whole {compression} data: ")
+    assert refusal(DataError, path)[0].startswith(f"{path} is not whole {compression} data: ")
 
 
 @pytest.mark.parametrize("compression", PACKED)
@@ -64,4 +64,4 @@ def test_a_bomb_streams_in_little_memory(put, compression):
 
 
 def test_an_empty_gz_file_holds_no_texts(put, refusal):
-    assert "no texts in" in refusal(DataProblem, put("a.txt.gz", gzip.compress(b"")))[0]
+    assert "no texts in" in refusal(DataError, put("a.txt.gz", gzip.compress(b"")))[0]

@@ -3,13 +3,13 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokbench.corpus.lines import LIMIT, cut
+from tokbench.corpus.lines import LIMIT, split_long_text
 
 TEXTS = st.text(alphabet=" \t\u2003ab한\U0001f600", max_size=200)
 
 
 def pieces(text, limit):
-    found, rest = cut(text, limit)
+    found, rest = split_long_text(text, limit)
     return [*found, rest]
 
 
@@ -25,7 +25,7 @@ def test_a_text_that_comes_in_parts_is_cut_at_the_same_places(text, limit, borde
     found, rest = [], ""
     places = [0, *sorted(borders), len(text)]
     for start, end in pairwise(places):
-        more, rest = cut(rest + text[start:end], limit)
+        more, rest = split_long_text(rest + text[start:end], limit)
         found += more
     assert [*found, rest] == pieces(text, limit)
 
@@ -47,5 +47,5 @@ def test_a_word_longer_than_the_limit_is_cut_hard():
 
 
 def test_a_text_of_the_limit_is_whole():
-    assert cut("a" * LIMIT) == ([], "a" * LIMIT)
-    assert cut("a" * (LIMIT + 1)) == (["a" * LIMIT], "a")
+    assert split_long_text("a" * LIMIT) == ([], "a" * LIMIT)
+    assert split_long_text("a" * (LIMIT + 1)) == (["a" * LIMIT], "a")

@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from tokbench.errors import DataProblem
+from tokbench.errors import DataError
 
 FRENCH = "Le café est fermé, à côté.\n"
 KOREAN = "안녕하세요, 반갑습니다.\n"
@@ -28,7 +28,7 @@ def test_another_encoding_is_refused_with_a_guess_and_a_command_that_works(
 ):
     monkeypatch.chdir(tmp_path)
     put("my file.txt", (text * 30).encode(encoding))
-    message, fix = refusal(DataProblem, "my file.txt")
+    message, fix = refusal(DataError, "my file.txt")
     assert message.startswith("my file.txt ")
     assert "byte offset " in message
     assert f"it looks like {guess}" in message
@@ -41,26 +41,26 @@ def test_another_encoding_is_refused_with_a_guess_and_a_command_that_works(
 def test_the_first_bad_byte_is_placed_by_offset_and_line(put, refusal):
     start = "가나다\r\n" * 50_000
     path = put("a.txt", start.encode() + b"ab\xff\n")
-    message, _ = refusal(DataProblem, path)
+    message, _ = refusal(DataError, path)
     assert f"byte 0xff at byte offset {len(start.encode()) + 2} (line 50001)" in message
 
 
 def test_a_bad_byte_deep_in_a_long_line_is_placed(put, refusal):
     path = put("a.txt", b"one\n" + b"x" * 300_000 + b"\xff" + b"x" * 9)
-    assert "byte offset 300004 (line 2)" in refusal(DataProblem, path)[0]
+    assert "byte offset 300004 (line 2)" in refusal(DataError, path)[0]
 
 
 def test_a_bad_byte_in_a_table_is_placed_too(put, refusal):
     path = put("a.tsv", b"text\tlabel\n" + b"fine\t1\n" * 20_000 + b"caf\xe9\t0\n")
     assert (
         "byte 0xe9 at byte offset 140014 (line 20002); it looks like ISO-8859-1"
-        in refusal(DataProblem, path)[0]
+        in refusal(DataError, path)[0]
     )
 
 
 def test_one_damaged_byte_in_utf8_is_not_taken_for_another_encoding(put, refusal):
     path = put("a.txt", KOREAN.encode() + "안".encode()[:2] + b"\n" + KOREAN.encode())
-    message, fix = refusal(DataProblem, path)
+    message, fix = refusal(DataError, path)
     assert "the text around it is UTF-8" in message
     assert "iconv -f UTF-8 -t UTF-8 -c" in fix
 
@@ -69,14 +69,14 @@ def test_the_command_for_a_packed_file_unpacks_it(put, refusal):
     import lzma
 
     path = put("a.txt.xz", lzma.compress(FRENCH.encode("latin-1")))
-    _, fix = refusal(DataProblem, path)
+    _, fix = refusal(DataError, path)
     folder = path.parent
     assert fix == f"xz -dc {path} | iconv -f ISO-8859-1 -t UTF-8 > {folder / 'a.utf8.txt'}"
 
 
 def test_nul_bytes_are_refused_with_place_and_share(put, refusal):
     path = put("a.txt", b"one\ntwo\0three\n")
-    message, fix = refusal(DataProblem, path)
+    message, fix = refusal(DataError, path)
     assert message == f"{path} holds NUL bytes (7.1 % of this part), the first at byte offset 7 (line 2)"
     assert fix.startswith("tr -d '\\000' <")
 
@@ -96,7 +96,7 @@ def test_nul_bytes_are_refused_with_place_and_share(put, refusal):
     ],
 )
 def test_what_is_no_text_at_all_is_called_by_its_name(put, refusal, data, what, remedy):
-    message, fix = refusal(DataProblem, put("a.txt", data))
+    message, fix = refusal(DataError, put("a.txt", data))
     assert f"is not text: it looks like {what}" in message
     assert remedy in fix
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokbench.corpus.lines import Part
+from tokbench.corpus.lines import TextPart
 from tokbench.corpus.reading import Intake
 
 TEXTS = st.lists(st.text(alphabet=" \tab한", max_size=30), max_size=12)
@@ -27,9 +27,9 @@ def test_texts_in_fragments_count_and_hash_like_whole_ones(texts, borders):
     parts = []
     for start, end in pairwise(places):
         *ended, unfinished = data[start:end].split("\n")
-        parts.append(Part(ended, unfinished))
+        parts.append(TextPart(ended, unfinished))
     fragments, found = intake_of(parts)
-    whole, expected = intake_of([Part(texts)])
+    whole, expected = intake_of([TextPart(texts)])
     for intake in (fragments, whole):
         kept = [text for text in texts if text.strip()]
         assert (intake.texts, intake.blank) == (len(kept), len(texts) - len(kept))
@@ -40,8 +40,10 @@ def test_texts_in_fragments_count_and_hash_like_whole_ones(texts, borders):
 
 def test_a_long_text_counts_once_and_its_pieces_joined_are_the_text():
     text = "word " * 50_000
-    whole, pieces = intake_of([Part([text, "next"])])
-    fragments, same = intake_of([Part([], text[:99_999]), Part([], text[99_999:]), Part(["", "next"])])
+    whole, pieces = intake_of([TextPart([text, "next"])])
+    fragments, same = intake_of(
+        [TextPart([], text[:99_999]), TextPart([], text[99_999:]), TextPart(["", "next"])]
+    )
     assert "".join(pieces) == text + "next"
     assert max(map(len, pieces)) <= 65_536
     assert (pieces, whole.texts) == (same, fragments.texts)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tokbench.corpus import json_lines
 from tokbench.corpus.sources import Source
-from tokbench.errors import DataProblem
+from tokbench.errors import DataError
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(),
@@ -73,17 +73,17 @@ def test_other_values_are_refused_by_file_and_line(put, refusal, value, kind):
         rows = ['{"text": "fine", "id": 1}', f'{{"text": {value}, "id": 2}}']
         data = "\n".join(rows) if name == "a.jsonl" else "[" + ",\n".join(rows) + "]"
         path = put(name, data.encode())
-        assert refusal(DataProblem, path)[0] == f"{path}, {place}: the value is {kind}, not text"
+        assert refusal(DataError, path)[0] == f"{path}, {place}: the value is {kind}, not text"
 
 
 def test_an_object_without_the_column_is_refused_by_its_line(put, refusal):
     path = put("a.jsonl", b'{"text": "a", "id": 1}\n{"id": 2}\n')
-    assert refusal(DataProblem, path)[0] == f"{path}, line 2 has no 'text'"
+    assert refusal(DataError, path)[0] == f"{path}, line 2 has no 'text'"
 
 
 def test_strings_have_no_columns(put, refusal):
     path = put("a.jsonl", b'"a"\n')
-    assert refusal(DataProblem, path, column="text")[0] == f"{path}, line 1 is no object with a column 'text'"
+    assert refusal(DataError, path, column="text")[0] == f"{path}, line 1 is no object with a column 'text'"
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,14 @@ def test_strings_have_no_columns(put, refusal):
     ],
 )
 def test_what_no_tokenizer_can_take_is_refused(put, refusal, text, fault):
-    assert refusal(DataProblem, put("a.jsonl", text.encode()))[0].endswith(f"line 1: {fault}")
-    assert refusal(DataProblem, put("a.json", f"[{text}]".encode()))[0].endswith(f"line 1 (item 1): {fault}")
+    assert refusal(DataError, put("a.jsonl", text.encode()))[0].endswith(f"line 1: {fault}")
+    assert refusal(DataError, put("a.json", f"[{text}]".encode()))[0].endswith(f"line 1 (item 1): {fault}")
 
 
 @pytest.mark.parametrize("line", ["{'text': 'a'}", '{"text": "a"', '"a" "b"', "plain words", "[" * 100_000])
 def test_a_line_that_is_not_json_is_refused_by_its_number(put, refusal, line):
     path = put("a.jsonl", f'"fine"\n{line}\n'.encode())
-    message, fix = refusal(DataProblem, path)
+    message, fix = refusal(DataError, path)
     assert message.startswith(f"{path}, line 2 is not JSON: ")
     assert fix == "a .jsonl file has one JSON string or object a line"
 
@@ -121,19 +121,19 @@ def test_a_line_that_is_not_json_is_refused_by_its_number(put, refusal, line):
 )
 def test_a_file_that_is_not_json_is_refused_where_it_goes_wrong(put, refusal, text, why):
     path = put("a.json", text.encode())
-    message, _ = refusal(DataProblem, path)
+    message, _ = refusal(DataError, path)
     assert re.match(rf"{path}, the item that begins in line \d is not JSON: ", message)
     assert why in message
 
 
 def test_the_line_of_an_item_that_is_not_json_is_where_it_begins(put, refusal):
     path = put("a.json", b'["a",\n\n {"text":\n "b" "c"}]')
-    assert "the item that begins in line 3 is not JSON" in refusal(DataProblem, path)[0]
+    assert "the item that begins in line 3 is not JSON" in refusal(DataError, path)[0]
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b" \n "])
 def test_a_json_file_without_items_holds_no_texts(put, refusal, data):
-    assert "no texts in" in refusal(DataProblem, put("a.json", data))[0]
+    assert "no texts in" in refusal(DataError, put("a.json", data))[0]
 
 
 def test_an_item_of_several_megabytes_is_decoded_once_it_is_whole(put, read):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tokbench.corpus.lines import line_blocks, whole_blocks
 from tokbench.corpus.sources import find_sources
-from tokbench.errors import DataProblem
+from tokbench.errors import DataError
 
 LINES = st.text(alphabet="ab\n\r\u2028é한\U0001f600", max_size=300)
 
@@ -52,6 +52,6 @@ def test_a_record_beyond_the_limit_is_refused_by_its_line(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text("1\n2\n" + "x" * 200_000 + "\n")
     [source] = find_sources([path])
-    with pytest.raises(DataProblem, match=r"a\.jsonl, line 3 is longer than 100,000 characters"):
+    with pytest.raises(DataError, match=r"a\.jsonl, line 3 is longer than 100,000 characters"):
         list(whole_blocks(source, lambda done: None, limit=100_000))
     assert "".join(whole_blocks(source, lambda done: None)) == path.read_text()

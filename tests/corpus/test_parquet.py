@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from tokbench.corpus.reading import open_corpus
-from tokbench.errors import DataProblem, MissingExtra
+from tokbench.errors import DataError, MissingExtraError
 
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -34,26 +34,26 @@ def test_many_row_groups_are_read_in_order(table, read):
 def test_a_column_is_named_or_refused_like_in_other_tables(table, read, refusal):
     path = table({"a": ["x"], "b": ["y"]})
     assert read(path, column="b")[0] == ["y"]
-    assert refusal(DataProblem, path)[1] == "name the one with the texts by --column: a, b"
-    assert refusal(DataProblem, path, column="c")[0] == f"{path} has no column 'c'"
+    assert refusal(DataError, path)[1] == "name the one with the texts by --column: a, b"
+    assert refusal(DataError, path, column="c")[0] == f"{path} has no column 'c'"
 
 
 def test_a_column_of_numbers_or_bytes_is_refused(table, refusal):
     path = table({"text": [1, 2], "raw": [b"a", b"b"]})
-    assert refusal(DataProblem, path)[0] == f"{path}: column 'text' holds int64, not text"
-    assert refusal(DataProblem, path, column="raw")[0] == f"{path}: column 'raw' holds binary, not text"
+    assert refusal(DataError, path)[0] == f"{path}: column 'text' holds int64, not text"
+    assert refusal(DataError, path, column="raw")[0] == f"{path}: column 'raw' holds binary, not text"
 
 
 def test_a_nul_character_is_refused_by_its_row(table, refusal):
     path = table({"text": ["a", "b\0c"]})
-    assert refusal(DataProblem, path)[0] == f"{path}, row 2: the text holds a NUL character"
+    assert refusal(DataError, path)[0] == f"{path}, row 2: the text holds a NUL character"
 
 
 def test_strings_that_are_not_utf8_are_refused(table, refusal):
     raw = pyarrow.array([b"caf\xe9"], pyarrow.binary())
     broken = pyarrow.StringArray.from_buffers(1, raw.buffers()[1], raw.buffers()[2])
     path = table({"text": broken})
-    assert refusal(DataProblem, path)[0] == f"{path}: a value of column 'text' is not UTF-8"
+    assert refusal(DataError, path)[0] == f"{path}: a value of column 'text' is not UTF-8"
 
 
 def test_a_file_that_is_cut_damaged_or_something_else_is_refused(table, refusal):
@@ -63,7 +63,7 @@ def test_a_file_that_is_cut_damaged_or_something_else_is_refused(table, refusal)
     damaged[3000:3400] = bytes(400)
     for data in (whole[: len(whole) // 2], whole[:-3], b"", b"PAR1", b"some text\n" * 99, bytes(damaged)):
         path.write_bytes(data)
-        assert refusal(DataProblem, path)[0].startswith(f"{path} is not a whole parquet file: ")
+        assert refusal(DataError, path)[0].startswith(f"{path} is not a whole parquet file: ")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_file_that_is_cut_damaged_or_something_else_is_refused(table, refusal)
 def test_a_missing_package_is_told_before_anything_is_read(put, monkeypatch, name, package, message):
     path = put(name, b"never read")
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtra) as caught:
+    with pytest.raises(MissingExtraError) as caught:
         open_corpus([path])
     assert caught.value.message == message
     assert caught.value.fix == "pip install 'tokbench[data]'"

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tokbench.corpus.reading import open_corpus
-from tokbench.errors import DataProblem, FileProblem
+from tokbench.errors import DataError, FileError
 
 from .formats import WRITERS, pack, texts_of
 
@@ -48,7 +48,7 @@ def test_what_is_written_comes_back_without_the_blank_ones_from_every_format(tmp
         path = tmp_path / f"a.{kind}"
         path.write_bytes(write(texts))
         if not kept:
-            with pytest.raises(DataProblem, match="no texts in"):
+            with pytest.raises(DataError, match="no texts in"):
                 texts_of(path)
             continue
         found, facts = texts_of(path)
@@ -83,7 +83,7 @@ def test_a_file_damaged_anywhere_is_read_or_refused_in_one_line(tmp_path, kind, 
     said = "read"
     try:
         texts_of(path)
-    except DataProblem as problem:
+    except DataError as problem:
         said = f"{problem.message} {problem.fix}"
     assert "\n" not in said
 
@@ -131,9 +131,9 @@ def test_facts_are_known_after_a_complete_pass_only(put):
 )
 def test_a_corpus_without_texts_is_refused(put, refusal, data, found):
     path = put("a.txt", data)
-    assert found in refusal(DataProblem, path)[0]
-    assert refusal(DataProblem, path)[0].startswith(f"no texts in {path}: ")
-    assert refusal(DataProblem, path, put("b.txt", data))[0].startswith(f"no texts in {path} and 1 more: ")
+    assert found in refusal(DataError, path)[0]
+    assert refusal(DataError, path)[0].startswith(f"no texts in {path}: ")
+    assert refusal(DataError, path, put("b.txt", data))[0].startswith(f"no texts in {path} and 1 more: ")
 
 
 def test_an_empty_file_among_others_is_no_problem(put, read):
@@ -145,14 +145,14 @@ def test_stdin_is_read_once_and_a_second_pass_is_refused(monkeypatch):
     corpus = open_corpus(["-"])
     assert list(corpus) == [["one", "둘"]]
     assert corpus.facts.sources == ("stdin",)
-    with pytest.raises(FileProblem, match="stdin can be read only once") as caught:
+    with pytest.raises(FileError, match="stdin can be read only once") as caught:
         list(corpus)
     assert "save it to a file" in caught.value.fix
 
 
 def test_stdin_that_is_not_utf8_is_refused_with_what_to_put_in_front(monkeypatch, refusal):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("é\n".encode("latin-1"))))
-    message, fix = refusal(DataProblem, "-")
+    message, fix = refusal(DataError, "-")
     assert message.startswith("stdin is not UTF-8: byte 0xe9 at byte offset 0 (line 1)")
     assert fix == "put it before tokbench: … | iconv -f ISO-8859-1 -t UTF-8 | tokbench … -"
 
@@ -161,13 +161,13 @@ def test_a_file_that_vanished_after_it_was_named_is_refused(put, refusal):
     path = put("a.txt", ["one"])
     corpus = open_corpus([path])
     path.unlink()
-    with pytest.raises(FileProblem, match=r"cannot open .*a\.txt: No such file"):
+    with pytest.raises(FileError, match=r"cannot open .*a\.txt: No such file"):
         list(corpus)
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that opens and cannot be read")
 def test_a_disk_error_while_reading_names_the_file(refusal):
-    assert refusal(FileProblem, "/proc/self/mem")[0] == "cannot read /proc/self/mem: Input/output error"
+    assert refusal(FileError, "/proc/self/mem")[0] == "cannot read /proc/self/mem: Input/output error"
 
 
 def test_progress_ends_at_the_bytes_on_disk_and_never_goes_back(put):

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from tokbench.corpus.sources import find_sources
-from tokbench.errors import FileProblem
+from tokbench.errors import FileError
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def names(*paths):
 
 
 def refused(*paths):
-    with pytest.raises(FileProblem) as caught:
+    with pytest.raises(FileError) as caught:
         find_sources(paths)
     return caught.value.message, caught.value.fix
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tokbench.errors import DataProblem
+from tokbench.errors import DataError
 
 ODD = ["NA", "null", "None", "nan", "007", "1e5", "true", '"', "a 'b' c", "-", "=1+1"]
 
@@ -24,7 +24,7 @@ def test_a_ragged_row_is_refused_by_its_line(put, refusal, name, between, row, f
         name,
         between.join((b"text", b"label")) + b"\n" + between.join((b"fine", b"1")) + b"\n" + between.join(row),
     )
-    message, fix = refusal(DataProblem, path)
+    message, fix = refusal(DataError, path)
     assert message == f"{path}, line 3 has {fields} and the header has 2"
     assert "text" in fix
 
@@ -36,7 +36,7 @@ def test_csv_knows_quotes_commas_and_line_ends_in_fields(put, read):
 
 def test_a_ragged_row_after_one_of_several_lines_is_placed_where_it_begins(put, refusal):
     path = put("a.csv", b'id,text\n1,"one\ntwo\nthree"\n2\n')
-    assert "line 5 has 1 field and" in refusal(DataProblem, path)[0]
+    assert "line 5 has 1 field and" in refusal(DataError, path)[0]
 
 
 def test_tsv_takes_quotes_as_characters(put, read):
@@ -49,14 +49,14 @@ def test_tsv_takes_quotes_as_characters(put, read):
 )
 def test_wrong_quotes_are_refused_where_the_row_begins(put, refusal, row, why):
     path = put("a.csv", b"id,text\n0,fine\n" + row)
-    message, fix = refusal(DataProblem, path)
+    message, fix = refusal(DataError, path)
     assert message.startswith(f"{path}, the row that begins in line 3 is not CSV: ")
     assert why in message
     assert "quote" in fix
 
 
 def test_lines_ended_by_cr_alone_are_refused_with_the_command(put, refusal):
-    assert "tr '\\r' '\\n'" in refusal(DataProblem, put("a.csv", b"id,text\r1,a\r2,b\r"))[1]
+    assert "tr '\\r' '\\n'" in refusal(DataError, put("a.csv", b"id,text\r1,a\r2,b\r"))[1]
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
@@ -68,7 +68,7 @@ def test_a_field_may_be_a_megabyte_long(put, read, name):
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
 def test_a_header_alone_holds_no_texts(put, refusal, name):
-    assert "no texts in" in refusal(DataProblem, put(name, b"text\n"))[0]
+    assert "no texts in" in refusal(DataError, put(name, b"text\n"))[0]
 
 
 def test_rows_stream_over_many_blocks(put, read):

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
 from tokbench.finetuning.config import Plan
-from tokbench.finetuning.models import quiet
+from tokbench.finetuning.models import quiet_loading
 from tokbench.finetuning.tasks import TASKS
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -147,7 +147,7 @@ def make_model(tmp_path_factory):
             "pad_token_id": 0,
         }
         folder = tmp_path_factory.mktemp("model")
-        with quiet():
+        with quiet_loading():
             BertForSequenceClassification(BertConfig(**{**config, **changes})).save_pretrained(folder)
         return folder
 

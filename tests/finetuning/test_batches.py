@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from tokbench.errors import ChecksFailed, DataProblem
-from tokbench.finetuning.data.batches import Batches, Feed, by_length, grouped, padded
+from tokbench.errors import ChecksFailedError, DataError
+from tokbench.finetuning.data.batches import Batches, ModelInputs, by_length, grouped, pad_batch
 from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tokenize import Limits, must_fit, tokenize_rows
 from tokbench.finetuning.tasks import TASKS
 
-FEED = Feed(inputs=("input_ids", "token_type_ids", "attention_mask"), pad_id=0, max_length=64)
+FEED = ModelInputs(inputs=("input_ids", "token_type_ids", "attention_mask"), pad_id=0, max_length=64)
 TEXTS = ["it rained", "a", "the old mill stands by the river", "no"]
 PAIRS = ["yes", "it did not rain at all", "where is the mill", "b"]
 lengths = st.lists(st.integers(1, 60), min_size=1, max_size=400).map(np.array)
@@ -80,15 +80,15 @@ def test_batches_are_padded_as_the_wrapper_pads(side, tokenizer):
     tokenizer.padding_side = side
     wanted = tokenizer(TEXTS, PAIRS, padding=True, return_tensors="pt")
     encoded = tokenize_rows(tokenizer, Rows(TEXTS, PAIRS, [0, 1, 0, 1]), max_length=64, task=TASKS["sst2"])
-    feed = Feed(inputs=FEED.inputs, pad_id=tokenizer.pad_token_id, max_length=64, left=side == "left")
-    batch = padded(encoded, np.arange(4), feed)
+    feed = ModelInputs(inputs=FEED.inputs, pad_id=tokenizer.pad_token_id, max_length=64, left=side == "left")
+    batch = pad_batch(encoded, np.arange(4), feed)
     assert all(torch.equal(batch[name], wanted[name]) for name in FEED.inputs)
     assert batch["labels"].tolist() == [0, 1, 0, 1]
 
 
 def test_a_text_without_any_token_is_named(tokenizer):
     tokenizer.backend_tokenizer.post_processor = None
-    with pytest.raises(DataProblem, match=r"1 row has no token at all.*' '") as caught:
+    with pytest.raises(DataError, match=r"1 row has no token at all.*' '") as caught:
         tokenize_rows(tokenizer, Rows(["a", " "], None, [0, 1]), max_length=8, task=TASKS["sst2"])
     assert caught.value.fix
 
@@ -98,12 +98,12 @@ def test_an_id_without_a_row_is_named_before_the_first_step(tokenizer):
     must_fit(encoded, Limits(len(tokenizer), 2, 64), tokenizer.convert_ids_to_tokens)
     number = tokenizer.convert_tokens_to_ids("good")
     with pytest.raises(
-        ChecksFailed, match=f"'good' is id {number}, and the model has rows for ids below {number}"
+        ChecksFailedError, match=f"'good' is id {number}, and the model has rows for ids below {number}"
     ):
         must_fit(encoded, Limits(number, 2, 64), tokenizer.convert_ids_to_tokens)
 
 
 def test_a_segment_the_model_does_not_know_is_named(tokenizer):
     encoded = tokenize_rows(tokenizer, Rows(TEXTS, PAIRS, [0] * 4), max_length=64, task=TASKS["sst2"])
-    with pytest.raises(ChecksFailed, match="numbers its segments up to 1, and the model knows 1"):
+    with pytest.raises(ChecksFailedError, match="numbers its segments up to 1, and the model knows 1"):
         must_fit(encoded, Limits(999, 1, 64), tokenizer.convert_ids_to_tokens)

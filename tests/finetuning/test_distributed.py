@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file
 
 from tokbench import __main__
-from tokbench.errors import Interrupted
-from tokbench.finetuning.engines.distributed import ALONE, Team, of_other_size, together
+from tokbench.errors import RunInterruptedError
+from tokbench.finetuning.engines.distributed import ALONE, Team, of_other_size, peers_or_interrupted
 from tokbench.finetuning.run_files import found_in, launched_alone, unfinished
 from tokbench.finetuning.runner import finetune
 
@@ -36,7 +36,10 @@ def test_each_process_goes_on_drawing_where_it_was_itself():
 
 
 def test_that_the_others_are_gone_is_no_bug_of_ours_and_no_reason_to_forget():
-    with pytest.raises(Interrupted, match="another process of this run has ended"), together():
+    with (
+        pytest.raises(RunInterruptedError, match="another process of this run has ended"),
+        peers_or_interrupted(),
+    ):
         raise RuntimeError("[pair.cc:547] Connection closed by peer [127.0.0.1]:59012")
 
 
@@ -53,7 +56,7 @@ def test_a_run_of_two_processes_goes_on_in_one_and_says_so(official, plan):
         if (stage, done) == ("train", 3):
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(Interrupted):
+    with pytest.raises(RunInterruptedError):
         finetune(chosen, progress=stop)
     for folder in found_in(unfinished(chosen.output)):
         state = json.loads((folder / "state.json").read_text())

@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import load_file
 
 from tests.stopping import StopsAt
-from tokbench.errors import AnswerIsNo, AskedWrongly, Interrupted
+from tokbench.errors import NegativeResultError, RunInterruptedError, UsageError
 from tokbench.finetuning.config import Settings, settings_of
-from tokbench.finetuning.data.batches import Flat
+from tokbench.finetuning.data.batches import FlatRows
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.engines.optimizer import optimizer_of
 from tokbench.finetuning.model_presets import PRESETS
@@ -99,7 +99,7 @@ def test_an_engine_takes_its_own_fields_by_name(engine, field, data, plan, tmp_p
     assert run.proved
     plain = finetune(plan(**rest, settings={"clip": "0.01"}, output=str(tmp_path / "plain")))
     assert run.losses != pytest.approx(plain.losses, abs=1e-6)  # it does something
-    with pytest.raises(AskedWrongly, match=f"no setting '{name}'"):
+    with pytest.raises(UsageError, match=f"no setting '{name}'"):
         finetune(plan(data=data, settings={name: value}))
 
 
@@ -130,7 +130,7 @@ def test_a_field_nobody_knows_is_refused_before_training(engine, name, words, da
         pytest.importorskip("lightning")
     field, _, value = name.partition("=")
     chosen = plan(data=data, engine=engine, settings={field: value or "2"})
-    with pytest.raises(AskedWrongly, match=words) as caught:
+    with pytest.raises(UsageError, match=words) as caught:
         finetune(chosen)
     assert caught.value.fix
     assert "\n" not in str(caught.value)
@@ -139,7 +139,7 @@ def test_a_field_nobody_knows_is_refused_before_training(engine, name, words, da
 
 def test_a_metric_nobody_knows_is_refused_before_training(data, plan):
     trained = []
-    with pytest.raises(AskedWrongly, match="no metric 'acuracy'") as caught:
+    with pytest.raises(UsageError, match="no metric 'acuracy'") as caught:
         finetune(plan(data=data, settings={"metric": "acuracy"}), progress=lambda *told: trained.append(told))
     assert caught.value.fix == "did you mean accuracy?"
     assert not any(stage == "train" for stage, *_ in trained)
@@ -168,7 +168,7 @@ def test_a_fast_dev_run_of_an_engine_leaves_nothing(engine, data, plan, tmp_path
 
 @pytest.mark.parametrize("engine", ["loop", *OTHERS])
 def test_a_loss_that_is_no_number_ends_a_run_of_any_engine(engine, data, plan, tmp_path):
-    with pytest.raises(AnswerIsNo, match="the loss is nan at step") as caught:
+    with pytest.raises(NegativeResultError, match="the loss is nan at step") as caught:
         finetune(
             plan(data=data, engine=engine, learning_rate=1e30, settings={"clip": "0", "save_every": "1"})
         )
@@ -180,7 +180,7 @@ def test_a_loss_that_is_no_number_ends_a_run_of_any_engine(engine, data, plan, t
 @pytest.mark.parametrize("engine", ["trainer", "lightning"])
 def test_other_engines_refuse_several_processes(engine, data, plan, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(AskedWrongly, match=f"the {engine} engine trains in one process, and 2") as caught:
+    with pytest.raises(UsageError, match=f"the {engine} engine trains in one process, and 2") as caught:
         finetune(plan(data=data, engine=engine))
     assert caught.value.fix == "--engine loop"
     assert not (tmp_path / "run").exists()
@@ -209,7 +209,7 @@ def test_an_engine_goes_on_after_ctrl_c_to_the_same_bits(engine, step, every, da
     rest = {"data": data, "engine": engine, "epochs": 3, "settings": settings, "learning_rate": 3e-2}
     whole = finetune(plan(**rest, output=str(tmp_path / "whole")))
     chosen = plan(**rest)
-    with pytest.raises(Interrupted, match=f"stopped after step {step} of 24") as stopped:
+    with pytest.raises(RunInterruptedError, match=f"stopped after step {step} of 24") as stopped:
         finetune(chosen, progress=StopsAt(step))
     assert "--resume" in stopped.value.fix
     assert not (tmp_path / "run").exists()
@@ -231,7 +231,7 @@ def test_an_engine_is_as_patient_after_resuming_as_before(engine, data, plan, tm
     rest = {"data": data, "engine": engine, "epochs": 6, "settings": settings}
     whole = finetune(plan(**rest, output=str(tmp_path / "whole")))
     assert whole.steps < 48
-    with pytest.raises(Interrupted):
+    with pytest.raises(RunInterruptedError):
         finetune(plan(**rest), progress=StopsAt(whole.steps - 1))
     assert finetune(plan(**rest), resume=True).evaluations == whole.evaluations
 
@@ -270,7 +270,7 @@ def test_batches_cut_out_of_flat_tensors_are_the_padded_ones(left, data, plan):
     chosen = plan(data=data)
     train = settle(chosen, read_data(chosen)).train
     train = replace(train, feed=replace(train.feed, left=left))
-    flat = Flat(train.encoded, train.feed, torch.device("cpu"))
+    flat = FlatRows(train.encoded, train.feed, torch.device("cpu"))
     for rows, batch in zip(train.orders(0), train.epoch(0), strict=True):
         cut = flat.batch(rows, batch["input_ids"].shape[1])
         assert cut.keys() == batch.keys()

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tokbench.finetuning.metrics import counts, entities, strict_entities, together
+from tokbench.finetuning.metrics import counts, entities, micro_average, strict_entities
 
 MARKS = ("B", "I", "E", "S")
 TAGS = ("O", *(f"{mark}-{kind}" for mark in MARKS for kind in ("PER", "LOC")))
@@ -36,14 +36,14 @@ def test_entities_do_not_overlap_and_hold_no_outside(tags):
 
 @given(some.lists(some.sampled_from(TAGS), max_size=12))
 def test_what_is_right_to_the_letter_scores_one(tags):
-    found = together(counts(entities(tags), entities(tags)).values())
+    found = micro_average(counts(entities(tags), entities(tags)).values())
     assert found.f1 == (1.0 if entities(tags) else 0.0)
 
 
 def test_f1_of_a_hand_made_case():
     truth = entities(["B-PER", "I-PER", "O", "B-LOC", "O"])
     told = entities(["B-PER", "I-PER", "O", "B-PER", "B-LOC"])
-    micro = together(counts(truth, told).values())
+    micro = micro_average(counts(truth, told).values())
     assert (micro.precision, micro.recall, micro.f1) == (1 / 3, 1 / 2, 2 / 5)
     assert {kind: each.f1 for kind, each in counts(truth, told).items()} == {"LOC": 0.0, "PER": 2 / 3}
 
@@ -52,5 +52,5 @@ def test_f1_of_a_hand_made_case():
 def test_the_package_agrees_where_it_is_installed(pairs):
     metrics = pytest.importorskip("seqeval.metrics")
     truth, told = ([each[side] for each in pairs] for side in (0, 1))
-    micro = together(counts(entities(truth), entities(told)).values())
+    micro = micro_average(counts(entities(truth), entities(told)).values())
     assert metrics.f1_score([truth], [told], zero_division=0) == pytest.approx(micro.f1)

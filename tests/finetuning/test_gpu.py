@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tokbench.finetuning.config import POOLINGS
-from tokbench.finetuning.data.batches import Batches, Flat, padded
+from tokbench.finetuning.data.batches import Batches, FlatRows, pad_batch
 from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tokenize import tokenize_rows
 from tokbench.finetuning.device import machine_of
@@ -14,8 +14,8 @@ from tokbench.finetuning.engines.loop import fit, predict
 from tokbench.finetuning.engines.optimizer import optimizer_of, set_rate
 from tokbench.finetuning.engines.step import GraphStepper
 from tokbench.finetuning.model_presets import Preset
-from tokbench.finetuning.models import FAMILIES, fresh, load_model, pooled_as
-from tokbench.finetuning.prepare import align, feed_of
+from tokbench.finetuning.models import FAMILIES, fresh, load_classifier, pooled_as
+from tokbench.finetuning.prepare import align, model_inputs_of
 from tokbench.finetuning.tasks import TASKS
 
 pytestmark = [
@@ -33,7 +33,7 @@ NOISE = {
 
 def feeding(model, tokenizer, chosen, *, size=8):
     """Batches of ROWS as this model wants them."""
-    feed = feed_of(model, tokenizer, chosen.max_length)
+    feed = model_inputs_of(model, tokenizer, chosen.max_length)
     encoded = tokenize_rows(tokenizer, ROWS, max_length=feed.max_length, task=SST2)
     return Batches(encoded=encoded, feed=feed, size=size, seed=0)
 
@@ -52,7 +52,7 @@ def parts(make_model, tokenizer, plan):
     def make(dropout=0.0, *, std=0.05, device="cuda", **changes):
         chosen = plan(device=device, **changes)
         folder = make_model(hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
-        model = load_model(folder, SST2, seed=0).model
+        model = load_classifier(folder, SST2, seed=0).model
         machine = machine_of(chosen)
         torch.manual_seed(0)
         for weight in model.parameters():  # the same start for every model that is made
@@ -199,9 +199,9 @@ def test_rows_cut_on_the_gpu_are_those_padded_in_the_computer(left, parts):
 
     _, batches, _, machine = parts()
     feed = replace(batches.feed, left=left)
-    flat = Flat(batches.encoded, feed, machine.device)
+    flat = FlatRows(batches.encoded, feed, machine.device)
     for rows in batches.orders(0):
-        wanted = padded(batches.encoded, rows, feed)
+        wanted = pad_batch(batches.encoded, rows, feed)
         found = flat.batch(rows, wanted["input_ids"].shape[1])
         assert {each.device.type for each in found.values()} == {"cuda"}
         assert all(torch.equal(found[name].cpu(), wanted[name]) for name in wanted)

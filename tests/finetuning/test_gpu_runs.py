@@ -8,7 +8,7 @@ import torch
 
 from tests.stopping import StopsAt
 from tokbench.__main__ import main
-from tokbench.errors import Interrupted
+from tokbench.errors import RunInterruptedError
 from tokbench.finetuning.runner import finetune
 
 pytestmark = [
@@ -69,7 +69,7 @@ def test_a_stopped_run_goes_on_as_one_that_was_not(precision, official, plan, ma
     choices = {"data": str(official("sst2", rows=ROWS, times=2)), "model": model, "epochs": 3}
     choices |= {"device": "cuda", "precision": precision}
     whole = finetune(plan(**choices, output=str(tmp_path / "whole")))
-    with pytest.raises(Interrupted, match="stopped after step 31 of 60"):
+    with pytest.raises(RunInterruptedError, match="stopped after step 31 of 60"):
         finetune(plan(**choices), progress=StopsAt(31))
     run = finetune(plan(**choices), resume=True)
     assert any("resumed after step 31 of 60" in note for note in run.notes)

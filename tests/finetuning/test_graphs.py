@@ -7,7 +7,7 @@ import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from tokbench.finetuning.config import Settings
-from tokbench.finetuning.data.batches import LONGEST, MULTIPLE, Batches, Flat
+from tokbench.finetuning.data.batches import LONGEST, MULTIPLE, Batches, FlatRows
 from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tokenize import tokenize_rows
 from tokbench.finetuning.device import Machine
@@ -15,8 +15,8 @@ from tokbench.finetuning.engines.distributed import ALONE
 from tokbench.finetuning.engines.optimizer import grouped_weights
 from tokbench.finetuning.engines.step import Gradients, GraphStepper, Stepper
 from tokbench.finetuning.model_presets import Preset
-from tokbench.finetuning.models import FAMILIES, fresh, load_model
-from tokbench.finetuning.prepare import feed_of
+from tokbench.finetuning.models import FAMILIES, fresh, load_classifier
+from tokbench.finetuning.prepare import model_inputs_of
 from tokbench.finetuning.tasks import TASKS
 
 SST2 = TASKS["sst2"]
@@ -30,16 +30,16 @@ def stepper(make_model, tokenizer):
     """A function: a stepper of this kind over a model without dropout, its batches and their flat ids."""
 
     def make(kind, **changes):
-        model = load_model(
+        model = load_classifier(
             make_model(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0), SST2, seed=0
         ).model
-        feed = feed_of(model, tokenizer, 64)
+        feed = model_inputs_of(model, tokenizer, 64)
         encoded = tokenize_rows(tokenizer, ROWS, max_length=64, task=SST2)
         batches = Batches(encoded=encoded, feed=feed, size=8, seed=0)
         optimizer = torch.optim.AdamW(grouped_weights(model, 0.01), lr=1e-3, fused=True, capturable=True)
         made = kind(model.train(), optimizer, batches, Settings(), CPU, ALONE, **changes)
         made.gradients = Gradients(model, by_row=False, asks=False)  # as on a GPU
-        return made, Flat(encoded, feed, CPU.device)
+        return made, FlatRows(encoded, feed, CPU.device)
 
     return make
 

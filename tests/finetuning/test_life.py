@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.stopping import StopsAt
-from tokbench.errors import AskedWrongly, FileProblem, Interrupted, OutOfRoom
+from tokbench.errors import FileError, ResourceError, RunInterruptedError, UsageError
 from tokbench.finetuning.device import machine_of
 from tokbench.finetuning.engines.loop import fit
 from tokbench.finetuning.engines.step import Stepper
@@ -41,7 +41,7 @@ def test_ctrl_c_keeps_what_was_learned_and_resuming_ends_in_the_same_bits(data, 
     settings = {"evaluate_every": "3", "patience": "9", "keep": "last"}
     whole = finetune(plan(data=data, epochs=2, settings=settings, output=str(tmp_path / "whole")))
     chosen = plan(data=data, epochs=2, settings=settings)
-    with pytest.raises(Interrupted, match="stopped after step 7 of 16") as stopped:
+    with pytest.raises(RunInterruptedError, match="stopped after step 7 of 16") as stopped:
         finetune(chosen, progress=StopsAt(7))
     assert "--resume" in stopped.value.fix
     assert stopped.value.exit_code == 130
@@ -56,7 +56,7 @@ def test_ctrl_c_keeps_what_was_learned_and_resuming_ends_in_the_same_bits(data, 
 
 def test_a_cluster_that_takes_the_machine_back_leaves_a_checkpoint_too(data, plan):
     chosen, before = plan(data=data), signal.getsignal(signal.SIGTERM)
-    with pytest.raises(Interrupted, match="stopped after step 3"):
+    with pytest.raises(RunInterruptedError, match="stopped after step 3"):
         finetune(chosen, progress=StopsAt(3, signal.SIGTERM))
     assert found_in(unfinished(chosen.output))
     assert signal.getsignal(signal.SIGTERM) is before
@@ -64,7 +64,7 @@ def test_a_cluster_that_takes_the_machine_back_leaves_a_checkpoint_too(data, pla
 
 def test_a_checkpoint_holds_tensors_and_json_and_nothing_that_runs(data, plan):
     chosen = plan(data=data)
-    with pytest.raises(Interrupted):
+    with pytest.raises(RunInterruptedError):
         finetune(chosen, progress=StopsAt(3))
     [folder] = found_in(unfinished(chosen.output))
     assert {path.suffix for path in folder.iterdir()} == {".safetensors", ".json"}
@@ -72,12 +72,12 @@ def test_a_checkpoint_holds_tensors_and_json_and_nothing_that_runs(data, plan):
 
 def test_a_stopped_run_is_neither_lost_nor_mixed_with_another(data, plan):
     chosen = plan(data=data)
-    with pytest.raises(Interrupted):
+    with pytest.raises(RunInterruptedError):
         finetune(chosen, progress=StopsAt(3))
-    with pytest.raises(FileProblem, match="holds a run that was stopped") as caught:
+    with pytest.raises(FileError, match="holds a run that was stopped") as caught:
         finetune(chosen)
     assert "--resume" in caught.value.fix
-    with pytest.raises(AskedWrongly, match="belongs to a run with other choices"):
+    with pytest.raises(UsageError, match="belongs to a run with other choices"):
         finetune(plan(data=data, seed=7), resume=True)
     assert found_in(unfinished(chosen.output))
     finetune(chosen, force=True)
@@ -86,22 +86,22 @@ def test_a_stopped_run_is_neither_lost_nor_mixed_with_another(data, plan):
 
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(data, plan, tmp_path):
     chosen = plan(data=data, settings={"save_every": "2"})
-    with pytest.raises(Interrupted):
+    with pytest.raises(RunInterruptedError):
         finetune(chosen, progress=StopsAt(6))
     newest, before = found_in(unfinished(chosen.output))
     (newest / "model.safetensors").write_bytes(b"cut")
     run = finetune(chosen, resume=True)
     assert f"resumed after step {int(before.name[5:])} of 8" in run.notes
-    with pytest.raises(Interrupted):
+    with pytest.raises(RunInterruptedError):
         finetune(chosen, force=True, progress=StopsAt(2))
     for folder in found_in(unfinished(chosen.output)):
         (folder / "optimizer.safetensors").unlink()
-    with pytest.raises(FileProblem, match=r"nothing to resume: .*optimizer\.safetensors is missing"):
+    with pytest.raises(FileError, match=r"nothing to resume: .*optimizer\.safetensors is missing"):
         finetune(chosen, resume=True, force=True)
 
 
 def test_nothing_to_resume_is_said(data, plan):
-    with pytest.raises(FileProblem, match="nothing to resume"):
+    with pytest.raises(FileError, match="nothing to resume"):
         finetune(plan(data=data), resume=True)
 
 
@@ -170,7 +170,7 @@ def test_the_last_weights_are_kept_when_asked(data, plan):
 
 
 def test_an_unknown_metric_names_the_known_ones(data, plan):
-    with pytest.raises(AskedWrongly, match="there is no metric 'acuracy'") as caught:
+    with pytest.raises(UsageError, match="there is no metric 'acuracy'") as caught:
         finetune(plan(data=data, settings={"metric": "acuracy"}))
     assert caught.value.fix == "did you mean accuracy?"
 
@@ -212,7 +212,7 @@ def test_memory_for_not_even_a_row_ends_the_run(data, plan, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Stepper, "backward", never)
-    with pytest.raises(OutOfRoom, match="a single row"):
+    with pytest.raises(ResourceError, match="a single row"):
         finetune(plan(data=data))
 
 
@@ -241,12 +241,12 @@ def test_a_run_leaves_its_numbers_its_environment_and_a_card(data, plan, tmp_pat
 
 def test_remembering_ids_makes_no_other_run(data, plan):
     from tokbench.finetuning.data.load import read_data
-    from tokbench.finetuning.prepare import fingerprint
+    from tokbench.finetuning.prepare import run_fingerprint
     from tokbench.finetuning.stages import settle
 
     def known_as(**settings):
         chosen = plan(data=data, settings=settings)
-        return fingerprint(settle(chosen, read_data(chosen)))
+        return run_fingerprint(settle(chosen, read_data(chosen)))
 
     assert known_as(cache="off") == known_as() != known_as(warmup="0.1")
 

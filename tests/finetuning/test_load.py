@@ -2,9 +2,9 @@ import time
 
 import pytest
 
-from tokbench.errors import AskedWrongly, DataProblem
+from tokbench.errors import DataError, UsageError
 from tokbench.finetuning.config import Plan, Reading
-from tokbench.finetuning.data.glue import read_hub, rows_of
+from tokbench.finetuning.data.glue import dataset_rows, read_hub
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.tasks import TASKS
 
@@ -39,7 +39,7 @@ def test_the_sample_that_ships_is_read_and_called_too_small_for_a_claim():
 
 
 def test_a_task_without_a_sample_says_what_to_give():
-    with pytest.raises(AskedWrongly, match="no sample ships for cola, only for sst2") as caught:
+    with pytest.raises(UsageError, match="no sample ships for cola, only for sst2") as caught:
         read_data(Plan(task="cola", data="sample"))
     assert caught.value.fix == "--data FOLDER with the official CoLA files"
 
@@ -47,7 +47,7 @@ def test_a_task_without_a_sample_says_what_to_give():
 def test_without_network_and_cache_the_answer_comes_at_once_and_names_the_ways_out():
     pytest.importorskip("datasets")
     start = time.monotonic()
-    with pytest.raises(DataProblem, match="the hub cannot be reached") as caught:
+    with pytest.raises(DataError, match="the hub cannot be reached") as caught:
         read_data(Plan())
     assert time.monotonic() - start < 5
     assert caught.value.fix == "--data FOLDER with the official SST-2 files, or --data sample"
@@ -65,13 +65,13 @@ def test_what_the_hub_gave_before_is_read_from_the_cache_offline(tmp_path, monke
 @pytest.mark.parametrize("label", [-1, 2, None])
 def test_a_label_that_hides_or_does_not_exist_is_named_with_its_row(label):
     columns = {"sentence1": ["a", "b"], "sentence2": ["c", "d"], "label": [1, label]}
-    with pytest.raises(DataProblem, match="nyu-mll/glue rte train row 1"):
-        rows_of({"train": columns, "validation": columns}, TASKS["rte"])
+    with pytest.raises(DataError, match="nyu-mll/glue rte train row 1"):
+        dataset_rows({"train": columns, "validation": columns}, TASKS["rte"])
 
 
 def test_a_hub_split_that_is_not_there_is_named():
-    with pytest.raises(DataProblem, match="no split 'validation_mismatched'"):
-        rows_of({"train": {}, "validation_matched": {}}, TASKS["mnli"])
+    with pytest.raises(DataError, match="no split 'validation_mismatched'"):
+        dataset_rows({"train": {}, "validation_matched": {}}, TASKS["mnli"])
 
 
 def write_cache(folder, splits):

@@ -4,15 +4,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokbench.errors import AnswerIsNo, AskedWrongly
+from tokbench.errors import NegativeResultError, UsageError
 from tokbench.finetuning.data.batches import Batches
 from tokbench.finetuning.data.rows import Rows
-from tokbench.finetuning.data.tokenize import Encoded, tokenize_rows
+from tokbench.finetuning.data.tokenize import EncodedRows, tokenize_rows
 from tokbench.finetuning.device import machine_of
 from tokbench.finetuning.engines.loop import Losses, fit, predict
 from tokbench.finetuning.engines.optimizer import grouped_weights, share_of_rate
-from tokbench.finetuning.models import load_model
-from tokbench.finetuning.prepare import feed_of
+from tokbench.finetuning.models import load_classifier
+from tokbench.finetuning.prepare import model_inputs_of
 from tokbench.finetuning.tasks import TASKS
 
 TEXTS = [f"{'good' if number % 2 else 'bad'} {'x ' * (number % 7)}" for number in range(24)]
@@ -25,8 +25,8 @@ def trained(model_folder, tokenizer, plan):
 
     def train(**changes):
         chosen = plan(**changes)
-        model = load_model(model_folder, TASKS["sst2"], seed=chosen.seed).model
-        feed = feed_of(model, tokenizer, chosen.max_length)
+        model = load_classifier(model_folder, TASKS["sst2"], seed=chosen.seed).model
+        feed = model_inputs_of(model, tokenizer, chosen.max_length)
         encoded = tokenize_rows(tokenizer, ROWS, max_length=feed.max_length, task=TASKS["sst2"])
         batches = Batches(encoded=encoded, feed=feed, size=chosen.batch_size, seed=chosen.seed)
         machine = machine_of(chosen)
@@ -89,7 +89,7 @@ def test_predictions_come_in_the_order_of_the_rows(trained):
 
 def one_row(encoded, row):
     low, high = encoded.starts[row], encoded.starts[row + 1]
-    return Encoded(
+    return EncodedRows(
         encoded.ids[low:high],
         encoded.type_ids[low:high],
         np.array([0, high - low]),
@@ -106,9 +106,9 @@ def test_only_ids_of_the_rows_get_a_gradient(trained, tokenizer):
 
 def test_a_row_that_padding_holds_back_gets_no_gradient(model_folder, tokenizer, plan):
     good = tokenizer.convert_tokens_to_ids("good")
-    model = load_model(model_folder, TASKS["sst2"], seed=0).model
+    model = load_classifier(model_folder, TASKS["sst2"], seed=0).model
     model.get_input_embeddings().padding_idx = good
-    feed = feed_of(model, tokenizer, 64)
+    feed = model_inputs_of(model, tokenizer, 64)
     batches = Batches(
         encoded=tokenize_rows(tokenizer, ROWS, max_length=64, task=TASKS["sst2"]), feed=feed, size=4, seed=0
     )
@@ -118,7 +118,7 @@ def test_a_row_that_padding_holds_back_gets_no_gradient(model_folder, tokenizer,
 
 
 def test_biases_and_norms_do_not_decay(model_folder):
-    model = load_model(model_folder, TASKS["sst2"], seed=0).model
+    model = load_classifier(model_folder, TASKS["sst2"], seed=0).model
     decaying, others = grouped_weights(model, 0.1)
     names = {id(each): name for name, each in model.named_parameters()}
     assert all(
@@ -129,7 +129,7 @@ def test_biases_and_norms_do_not_decay(model_folder):
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_its_step(trained):
-    with pytest.raises(AnswerIsNo, match=r"the loss is (nan|inf) at step \d+ of 6") as caught:
+    with pytest.raises(NegativeResultError, match=r"the loss is (nan|inf) at step \d+ of 6") as caught:
         trained(learning_rate=1e30)
     assert "--learning-rate" in caught.value.fix
 
@@ -138,10 +138,10 @@ def test_on_a_gpu_losses_are_read_now_and_then_and_the_first_bad_one_is_named():
     losses = Losses(every=50, steps=3)
     for value in (0.5, float("nan"), 0.25):
         losses.add(torch.tensor(value))  # not read yet: that would make a GPU wait
-    with pytest.raises(AnswerIsNo, match="the loss is nan at step 2 of 3"):
+    with pytest.raises(NegativeResultError, match="the loss is nan at step 2 of 3"):
         losses.mean(3)
 
 
 def test_graphs_asked_for_where_there_can_be_none_are_refused(trained):
-    with pytest.raises(AskedWrongly, match="graphs=on needs one process on a GPU"):
+    with pytest.raises(UsageError, match="graphs=on needs one process on a GPU"):
         trained(settings={"graphs": "on"}, device="cpu")

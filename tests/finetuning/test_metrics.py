@@ -3,12 +3,12 @@ import math
 import numpy as np
 import pytest
 
-from tokbench.finetuning.data.tokenize import Encoded
+from tokbench.finetuning.data.tokenize import EncodedRows
 from tokbench.finetuning.metrics import METRICS, answers_of, constant_notes, majority, score
 from tokbench.finetuning.tasks import TASKS
 
 NONE = np.zeros(0, np.int64)
-ROWS = Encoded(NONE, NONE, NONE, NONE, 0)  # rows with one label each
+ROWS = EncodedRows(NONE, NONE, NONE, NONE, 0)  # rows with one label each
 
 
 @pytest.mark.parametrize(

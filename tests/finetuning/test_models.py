@@ -6,13 +6,13 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoModelForSequenceClassification, GPT2Config, RobertaConfig
 
-from tokbench.errors import AskedWrongly, FileProblem, OutOfRoom
+from tokbench.errors import FileError, ResourceError, UsageError
 from tokbench.finetuning.config import Plan
 from tokbench.finetuning.device import machine_of
 from tokbench.finetuning.model_presets import PRESETS
-from tokbench.finetuning.models import Loaded, fresh, load_model, quiet
+from tokbench.finetuning.models import LoadedClassifier, fresh, load_classifier, quiet_loading
 from tokbench.finetuning.predictions import answering
-from tokbench.finetuning.prepare import align, feed_of, limits_of, padding_id
+from tokbench.finetuning.prepare import align, limits_of, model_inputs_of, padding_id
 from tokbench.finetuning.run_files import model_folder as model_folder_of
 from tokbench.finetuning.saving import copy_tokenizer, load_tokenizer, must_have_room
 from tokbench.finetuning.tasks import TASKS
@@ -58,30 +58,30 @@ def test_the_same_seed_gives_the_same_fresh_weights(tokenizer):
 
 
 def test_a_score_has_one_output(model_folder):
-    model = load_model(model_folder, TASKS["stsb"], seed=0).model
+    model = load_classifier(model_folder, TASKS["stsb"], seed=0).model
     assert (model.config.num_labels, model.config.problem_type) == (1, "regression")
 
 
 def test_a_head_for_other_labels_is_replaced_and_said(model_folder):
-    loaded = load_model(model_folder, TASKS["mnli"], seed=0)
+    loaded = load_classifier(model_folder, TASKS["mnli"], seed=0)
     assert loaded.model.classifier.weight.shape == (3, 16)
     assert loaded.notes == [f"the head in {model_folder} is for other labels: it starts fresh"]
 
 
 def test_a_model_without_its_head_answers_nothing(model_folder, tmp_path):
     """Its labels fit, and the head that is missing would be random."""
-    model = load_model(model_folder, TASKS["sst2"], seed=0).model
+    model = load_classifier(model_folder, TASKS["sst2"], seed=0).model
     headless = tmp_path / "headless"
     model.save_pretrained(headless)
     assert answering(headless, TASKS["sst2"])
     kept = {name: each for name, each in model.state_dict().items() if "classifier" not in name}
     save_file(kept, headless / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(AskedWrongly, match=r"no trained head: classifier\.bias is missing"):
+    with pytest.raises(UsageError, match=r"no trained head: classifier\.bias is missing"):
         answering(headless, TASKS["sst2"])
 
 
 def test_loading_and_saving_write_nothing_to_the_terminal(model_folder, capfd):
-    load_model(model_folder, TASKS["mnli"], seed=0)
+    load_classifier(model_folder, TASKS["mnli"], seed=0)
     assert capfd.readouterr() == ("", "")
 
 
@@ -122,15 +122,15 @@ def test_a_damaged_model_folder_is_one_sentence(damage, sentence, model_folder, 
     folder = tmp_path / "damaged"
     shutil.copytree(model_folder, folder)
     damage(folder)
-    with pytest.raises(FileProblem, match=sentence) as caught:
-        load_model(folder, TASKS["sst2"], seed=0)
+    with pytest.raises(FileError, match=sentence) as caught:
+        load_classifier(folder, TASKS["sst2"], seed=0)
     assert "\n" not in caught.value.message
     assert caught.value.fix
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "a/b/c", "an-owner/a-name-nobody-has"])
 def test_a_model_that_is_nowhere_is_one_sentence(name):
-    with pytest.raises(FileProblem) as caught:
+    with pytest.raises(FileError) as caught:
         model_folder_of(name)
     assert name in caught.value.message
     assert caught.value.fix
@@ -147,9 +147,9 @@ def test_a_model_of_the_hub_is_found_in_the_cache(model_folder, tmp_path, monkey
 
 def test_a_decoder_finds_the_last_token_by_the_tokenizers_padding_id(tokenizer):
     model = decoder()
-    align(Loaded(model), tokenizer)
+    align(LoadedClassifier(model), tokenizer)
     assert model.config.pad_token_id == tokenizer.pad_token_id
-    feed = feed_of(model, tokenizer, 128)
+    feed = model_inputs_of(model, tokenizer, 128)
     assert feed.max_length == 32
     assert "token_type_ids" in feed.inputs  # gpt2 takes them, and the tokenizer declares them
 
@@ -162,7 +162,7 @@ def test_padding_falls_back_to_the_end_when_there_is_no_token_for_it(tokenizer):
 
 
 def test_another_padding_id_moves_config_and_embedding_and_is_said(make_model, tokenizer):
-    loaded = load_model(make_model(pad_token_id=1), TASKS["sst2"], seed=0)
+    loaded = load_classifier(make_model(pad_token_id=1), TASKS["sst2"], seed=0)
     align(loaded, tokenizer)
     assert loaded.model.config.pad_token_id == loaded.model.get_input_embeddings().padding_idx == 0
     assert loaded.notes == ["the model's padding id was 1; it is now the tokenizer's, 0"]
@@ -170,16 +170,16 @@ def test_another_padding_id_moves_config_and_embedding_and_is_said(make_model, t
 
 def test_positions_counted_from_the_padding_id_leave_it_alone(tokenizer):
     model = roberta()
-    align(Loaded(model), tokenizer)
+    align(LoadedClassifier(model), tokenizer)
     assert model.config.pad_token_id == 1
     assert limits_of(model).positions == 32  # of 34 rows the first two are not for tokens
     assert limits_of(model).types == 1
 
 
 def test_the_longest_row_is_the_shortest_of_plan_tokenizer_and_model(make_model, tokenizer):
-    model = load_model(make_model(max_position_embeddings=20), TASKS["sst2"], seed=0).model
-    assert feed_of(model, tokenizer, 128).max_length == 20
-    assert feed_of(model, tokenizer, 8).max_length == 8
+    model = load_classifier(make_model(max_position_embeddings=20), TASKS["sst2"], seed=0).model
+    assert model_inputs_of(model, tokenizer, 128).max_length == 20
+    assert model_inputs_of(model, tokenizer, 8).max_length == 8
 
 
 def test_a_copied_tokenizer_is_the_same_bytes_and_loads_the_same_beside_a_model(
@@ -202,7 +202,7 @@ def test_quiet_gives_the_settings_back():
     from transformers.utils import logging
 
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    with quiet():
+    with quiet_loading():
         pass
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
 
@@ -210,7 +210,7 @@ def test_quiet_gives_the_settings_back():
 def test_a_machine_without_a_gpu_says_so():
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    with pytest.raises(AskedWrongly, match="torch sees no GPU here") as caught:
+    with pytest.raises(UsageError, match="torch sees no GPU here") as caught:
         machine_of(Plan(device="cuda"))
     assert caught.value.fix == "--device cpu, or auto"
     assert machine_of(Plan(precision="bf16")).precision == "bf16"
@@ -218,15 +218,15 @@ def test_a_machine_without_a_gpu_says_so():
 
 
 def test_a_disk_without_room_for_the_model_says_so_before_training(model_folder, tmp_path, monkeypatch):
-    model = load_model(model_folder, TASKS["sst2"], seed=0).model
+    model = load_classifier(model_folder, TASKS["sst2"], seed=0).model
     must_have_room(model, tmp_path / "not" / "yet" / "run")
     monkeypatch.setattr(shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(0, 0, 1_000))
-    with pytest.raises(OutOfRoom, match="run would take 0 MB, and its disk has 0 MB left"):
+    with pytest.raises(ResourceError, match="run would take 0 MB, and its disk has 0 MB left"):
         must_have_room(model, tmp_path / "run")
 
 
 def test_a_length_limit_that_leaves_nothing_is_refused(model_folder, tokenizer):
     tokenizer.model_max_length = -1
-    model = load_model(model_folder, TASKS["sst2"], seed=0).model
-    with pytest.raises(FileProblem, match="cut to -1 tokens"):
-        feed_of(model, tokenizer, 128)
+    model = load_classifier(model_folder, TASKS["sst2"], seed=0).model
+    with pytest.raises(FileError, match="cut to -1 tokens"):
+        model_inputs_of(model, tokenizer, 128)

@@ -1,6 +1,6 @@
 import pytest
 
-from tokbench.errors import DataProblem, FileProblem
+from tokbench.errors import DataError, FileError
 from tokbench.finetuning.data.glue import read_official
 from tokbench.finetuning.tasks import TASKS
 
@@ -50,13 +50,13 @@ def test_windows_line_ends_and_blank_lines_are_no_rows(tmp_path):
 def test_a_missing_dev_file_is_named_with_what_the_task_needs(official):
     folder = official("mnli")
     (folder / "dev_mismatched.tsv").unlink()
-    with pytest.raises(FileProblem, match=r"no dev_mismatched\.tsv in ") as caught:
+    with pytest.raises(FileError, match=r"no dev_mismatched\.tsv in ") as caught:
         read_official(folder, TASKS["mnli"])
     assert caught.value.fix == "mnli needs train.tsv, dev_matched.tsv, dev_mismatched.tsv"
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(FileProblem, match=r"no folder at .*nowhere"):
+    with pytest.raises(FileError, match=r"no folder at .*nowhere"):
         read_official(tmp_path / "nowhere", TASKS["sst2"])
 
 
@@ -73,7 +73,7 @@ def test_a_missing_folder_is_named(tmp_path):
 )
 def test_a_row_that_cannot_be_used_is_named_with_its_line(row, sentence, official):
     folder = official("sst2", rows=[["fine", "1"], row], times=1)
-    with pytest.raises(DataProblem, match=sentence) as caught:
+    with pytest.raises(DataError, match=sentence) as caught:
         read_official(folder, TASKS["sst2"])
     assert caught.value.fix
 
@@ -81,7 +81,7 @@ def test_a_row_that_cannot_be_used_is_named_with_its_line(row, sentence, officia
 @pytest.mark.parametrize("score", ["5.1", "-0.1", "nan", "high"])
 def test_a_score_out_of_range_is_named(score, official):
     row = ["0", "news", "x", "2012", "1", "none", "none", "One.", "Two.", score]
-    with pytest.raises(DataProblem, match=r"line 2: .* is no score") as caught:
+    with pytest.raises(DataError, match=r"line 2: .* is no score") as caught:
         read_official(official("stsb", rows=[row], times=1), TASKS["stsb"])
     assert caught.value.fix == "give a number from 0 to 5"
 
@@ -91,14 +91,14 @@ def test_the_incomplete_rows_that_qqp_is_known_for_are_left_out_by_name(official
     found = read_official(official("qqp", rows=[whole, ["1", "3", "4", "Where?"]], times=1), TASKS["qqp"])
     assert len(found["train"]) == 1
     assert [place.rpartition(" ")[2] for place in found["train"].left_out] == ["3"]
-    with pytest.raises(DataProblem, match="no text or no label"):
+    with pytest.raises(DataError, match="no text or no label"):
         read_official(official("rte", rows=[["0", "One."]], times=1), TASKS["rte"])
 
 
 def test_a_wrong_column_is_named_with_those_there_are(tmp_path):
     for file in ("train.tsv", "dev.tsv"):
         (tmp_path / file).write_text("text\tlabel\nfine\t1\n")
-    with pytest.raises(DataProblem, match="has no column 'sentence'") as caught:
+    with pytest.raises(DataError, match="has no column 'sentence'") as caught:
         read_official(tmp_path, TASKS["sst2"])
     assert caught.value.fix == "its columns: text, label"
 
@@ -117,7 +117,7 @@ def test_a_wrong_column_is_named_with_those_there_are(tmp_path):
 def test_a_broken_file_is_one_sentence(content, sentence, tmp_path):
     for file in ("train.tsv", "dev.tsv"):
         (tmp_path / file).write_bytes(content)
-    with pytest.raises(DataProblem, match=sentence) as caught:
+    with pytest.raises(DataError, match=sentence) as caught:
         read_official(tmp_path, TASKS["sst2"])
     assert "\n" not in caught.value.message
     assert caught.value.fix

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tokbench.errors import AskedWrongly, DataProblem, FileProblem
+from tokbench.errors import DataError, FileError, UsageError
 from tokbench.finetuning.config import Plan, Reading
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.runner import finetune
@@ -87,14 +87,14 @@ def test_rows_that_train_and_dev_share_are_counted(tmp_path):
 
 def test_a_wrong_column_lists_the_columns(tmp_path):
     path = written(tmp_path, "csv")
-    with pytest.raises(DataProblem, match="no column 'reviews'") as caught:
+    with pytest.raises(DataError, match="no column 'reviews'") as caught:
         read_data(plan_of(path, text_column="reviews"))
     assert caught.value.fix == "did you mean review? its columns: review, stars"
 
 
 def test_a_column_is_never_guessed(tmp_path):
     path = written(tmp_path, "csv")
-    with pytest.raises(AskedWrongly, match="--label-column is needed") as caught:
+    with pytest.raises(UsageError, match="--label-column is needed") as caught:
         read_data(plan_of(path, label_column=None))
     assert caught.value.fix == "its columns: review, stars"
 
@@ -102,7 +102,7 @@ def test_a_column_is_never_guessed(tmp_path):
 def test_all_rows_with_gaps_are_named_by_line_or_left_out(tmp_path):
     rows = [("good", "pos"), ("", "neg"), ("bad", "neg"), ("fine", ""), ("dull", "neg"), ("great", "pos")]
     path = written(tmp_path, "tsv", rows)
-    with pytest.raises(DataProblem, match=r"2 rows have no text or no label: .*train\.tsv line 3, line 5$"):
+    with pytest.raises(DataError, match=r"2 rows have no text or no label: .*train\.tsv line 3, line 5$"):
         read_data(plan_of(path))
     found = read_data(plan_of(path, skip_incomplete=True, dev=str(written(tmp_path, "csv", name="held"))))
     assert len(found.train) == 4
@@ -120,26 +120,26 @@ def test_all_rows_with_gaps_are_named_by_line_or_left_out(tmp_path):
     ],
 )
 def test_rows_that_cannot_be_learned_from_are_refused(rows, sentence, tmp_path):
-    with pytest.raises(DataProblem, match=sentence):
+    with pytest.raises(DataError, match=sentence):
         read_data(plan_of(written(tmp_path, "csv", rows)))
 
 
 def test_a_ragged_row_is_named(tmp_path):
     (tmp_path / "a.csv").write_text("review,stars\ngood,pos\nbad,neg,more\n")
-    with pytest.raises(DataProblem, match="line 3 has 3 fields and the header has 2"):
+    with pytest.raises(DataError, match="line 3 has 3 fields and the header has 2"):
         read_data(plan_of(tmp_path / "a.csv"))
 
 
 def test_a_dev_label_that_train_has_not_is_named(tmp_path):
     path, dev = written(tmp_path, "csv"), written(tmp_path, "csv", [("x", "mixed")], name="held")
-    with pytest.raises(DataProblem, match=r"held\.csv line 2: 'mixed' is no label that a train row has"):
+    with pytest.raises(DataError, match=r"held\.csv line 2: 'mixed' is no label that a train row has"):
         read_data(plan_of(path, dev=str(dev)))
 
 
 def test_a_glue_task_keeps_its_labels_and_metrics_in_a_table_of_ones_own(tmp_path):
     rows = [("one", "entailment"), ("two", "contradiction"), ("three", "neutral")]
     path = written(tmp_path, "jsonl", rows)
-    with pytest.raises(AskedWrongly, match="--pair-column is needed"):
+    with pytest.raises(UsageError, match="--pair-column is needed"):
         read_data(plan_of(path, task="mnli"))
     found = read_data(plan_of(path, task="mnli", pair_column="review", dev=str(path)))
     assert found.task.labels == ("entailment", "neutral", "contradiction")
@@ -147,7 +147,7 @@ def test_a_glue_task_keeps_its_labels_and_metrics_in_a_table_of_ones_own(tmp_pat
 
 
 def test_a_folder_with_train_and_dev_will_do_and_an_empty_one_will_not(tmp_path):
-    with pytest.raises(FileProblem, match="no train file"):
+    with pytest.raises(FileError, match="no train file"):
         read_data(plan_of(tmp_path))
     written(tmp_path, "csv")
     written(tmp_path, "tsv", [("fresh", "pos")], name="validation")
@@ -169,7 +169,7 @@ def test_ones_own_table_is_trained_on_and_its_labels_are_saved(plan, tmp_path):
 @pytest.mark.parametrize("between", [";", "\t", "|"])
 def test_a_table_that_is_parted_otherwise_says_by_what(between, tmp_path):
     (tmp_path / "a.csv").write_text(f"review{between}stars\ngood{between}pos\n")
-    with pytest.raises(DataProblem, match=r"has one column, .*: it seems to be parted by") as caught:
+    with pytest.raises(DataError, match=r"has one column, .*: it seems to be parted by") as caught:
         read_data(plan_of(tmp_path / "a.csv"))
     assert repr(between) in caught.value.message
     assert caught.value.fix == "use commas in .csv files and tabs in .tsv files"
@@ -181,7 +181,7 @@ def test_a_column_that_is_there_twice_is_refused_and_others_may_be(between, tmp_
     lines = ["review stars note note", "good pos x y", "bad neg x y"] * 3
     path.write_text("\n".join(line.replace(" ", between) for line in [*lines[:1], *lines[1:3] * 6]))
     assert len(read_data(plan_of(path, dev=str(path))).train) == 12
-    with pytest.raises(DataProblem, match="has 2 columns 'note'"):
+    with pytest.raises(DataError, match="has 2 columns 'note'"):
         read_data(plan_of(path, label_column="note"))
 
 
@@ -193,7 +193,7 @@ def test_a_field_with_quotes_commas_and_line_ends_is_one_text(tmp_path):
 
 def test_other_bytes_than_utf8_are_named_with_the_command_that_mends_them(tmp_path):
     (tmp_path / "a.csv").write_bytes("review,stars\ncafé,pos\n".encode("latin-1"))
-    with pytest.raises(DataProblem, match=r"a\.csv is not UTF-8: byte 0xe9 .* \(line 2\)") as caught:
+    with pytest.raises(DataError, match=r"a\.csv is not UTF-8: byte 0xe9 .* \(line 2\)") as caught:
         read_data(plan_of(tmp_path / "a.csv"))
     assert caught.value.fix.startswith("iconv -f ISO-8859-1 -t UTF-8 <")
 
@@ -201,17 +201,17 @@ def test_other_bytes_than_utf8_are_named_with_the_command_that_mends_them(tmp_pa
 @pytest.mark.parametrize("ending", ["csv", "tsv", "json", "jsonl"])
 def test_a_file_of_no_bytes_has_no_rows(ending, tmp_path):
     (tmp_path / f"a.{ending}").touch()
-    with pytest.raises(DataProblem, match="has no rows"):
+    with pytest.raises(DataError, match="has no rows"):
         read_data(plan_of(tmp_path / f"a.{ending}"))
 
 
 def test_a_score_that_is_no_number_is_named(tmp_path):
     rows = [*((f"t{number}", number / 4) for number in range(9)), ("bad", "nan")]
-    with pytest.raises(DataProblem, match=r"line 11: 'nan' is no score"):
+    with pytest.raises(DataError, match=r"line 11: 'nan' is no score"):
         read_data(plan_of(written(tmp_path, "csv", rows)))
 
 
 def test_dev_may_not_be_a_folder(tmp_path):
     path = written(tmp_path, "csv")
-    with pytest.raises(FileProblem, match="is a folder, and a file is needed"):
+    with pytest.raises(FileError, match="is a folder, and a file is needed"):
         read_data(plan_of(path, dev=str(tmp_path)))

@@ -13,10 +13,10 @@ from transformers import (
     ModernBertConfig,
 )
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.finetuning.config import POOLINGS
 from tokbench.finetuning.model_presets import PRESETS
-from tokbench.finetuning.models import Loaded, config_of, fresh, pooled_as, quiet
+from tokbench.finetuning.models import LoadedClassifier, config_of, fresh, pooled_as, quiet_loading
 from tokbench.finetuning.pooling import PooledClassifier, PooledConfig, pooled
 from tokbench.finetuning.runner import finetune
 from tokbench.finetuning.tasks import TASKS
@@ -36,7 +36,7 @@ BODIES = {
 @pytest.mark.parametrize("body", BODIES)
 def test_a_pooled_model_loads_to_the_bit_and_padding_changes_nothing(body, way, tmp_path):
     model = PooledClassifier(PooledConfig(BODIES[body](), way, num_labels=3)).eval()
-    with quiet():
+    with quiet_loading():
         model.save_pretrained(tmp_path)
         again, report = AutoModelForSequenceClassification.from_pretrained(tmp_path, output_loading_info=True)
     ids = torch.tensor([[5, 6, 7, 0, 0], [5, 6, 7, 8, 9]])
@@ -57,7 +57,7 @@ def test_vectors_are_pooled_over_real_tokens_whatever_side_the_padding_is_on():
 
 @pytest.mark.slow
 def test_without_tokbench_the_folder_is_refused_rather_than_pooled_otherwise(tmp_path):
-    with quiet():
+    with quiet_loading():
         PooledClassifier(PooledConfig(BODIES["bert"](), "mean")).save_pretrained(tmp_path)
     code = f"from transformers import AutoConfig; AutoConfig.from_pretrained({str(tmp_path)!r})"
     alone = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -69,12 +69,12 @@ def test_without_tokbench_the_folder_is_refused_rather_than_pooled_otherwise(tmp
 
 def test_modernbert_and_decoders_pool_in_their_own_way_where_they_can():
     modern = AutoModelForSequenceClassification.from_config(BODIES["modernbert"]())
-    assert pooled_as(Loaded(modern), "mean").model is modern
+    assert pooled_as(LoadedClassifier(modern), "mean").model is modern
     assert modern.config.classifier_pooling == "mean"
     decoder = AutoModelForSequenceClassification.from_config(BODIES["gpt2"]())
-    assert pooled_as(Loaded(decoder), "last").model is decoder
-    assert pooled_as(Loaded(decoder), "own").model is decoder
-    assert isinstance(pooled_as(Loaded(decoder), "mean").model, PooledClassifier)
+    assert pooled_as(LoadedClassifier(decoder), "last").model is decoder
+    assert pooled_as(LoadedClassifier(decoder), "own").model is decoder
+    assert isinstance(pooled_as(LoadedClassifier(decoder), "mean").model, PooledClassifier)
 
 
 @pytest.mark.parametrize("way", ["mean", "last"])
@@ -95,7 +95,7 @@ def test_a_pooled_folder_is_trained_on_as_it_is(official, plan, tmp_path):
 
 def test_tags_are_not_pooled(plan, tmp_path):
     (tmp_path / "a.conll").write_text("good\tB-X\n\nbad\tO\n\n" * 5)
-    with pytest.raises(AskedWrongly, match="tagged words are not pooled"):
+    with pytest.raises(UsageError, match="tagged words are not pooled"):
         finetune(plan(task="ner", data=str(tmp_path / "a.conll"), settings={"pooling": "mean"}))
 
 
@@ -129,6 +129,6 @@ def test_every_family_trains_a_step_on_padded_rows(name, task, tokenizer):
 
 def test_roberta_without_a_padding_token_is_one_sentence(tokenizer):
     tokenizer.pad_token = None
-    with pytest.raises(AskedWrongly, match="no padding token"):
+    with pytest.raises(UsageError, match="no padding token"):
         config_of(PRESETS["roberta"], tokenizer)
     assert config_of(PRESETS["gpt2"], tokenizer).pad_token_id == 0

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from tokbench.errors import AskedWrongly, Interrupted
-from tokbench.finetuning.multi import Start
-from tokbench.finetuning.prove import Pair, Side, interval, prove
+from tokbench.errors import RunInterruptedError, UsageError
+from tokbench.finetuning.multi import RunStart
+from tokbench.finetuning.prove import Pair, TokenizerRuns, interval, prove
 
 ROWS = [
     [f"{word} {'x ' * number}", label] for number in range(3) for word, label in (("good", "1"), ("bad", "0"))
@@ -53,7 +53,7 @@ def test_a_tokenizer_against_itself_shows_no_difference(official, plan, tokenize
     ],
 )
 def test_the_verdict_is_what_the_interval_lets_one_say(low, high, verdict):
-    side = Side(name="a", values=(0.5,), tokens_per_row=9, seconds=1)
+    side = TokenizerRuns(name="a", values=(0.5,), tokens_per_row=9, seconds=1)
     pair = Pair(
         task="sst2", metric="accuracy", seeds=(1,), base=side, new=side, difference=0, low=low, high=high
     )
@@ -61,12 +61,12 @@ def test_the_verdict_is_what_the_interval_lets_one_say(low, high, verdict):
 
 
 def test_one_seed_gives_no_interval_and_is_refused(plan):
-    with pytest.raises(AskedWrongly, match="at least 2 seeds"):
+    with pytest.raises(UsageError, match="at least 2 seeds"):
         prove(plan(), "a", "b", tasks=["sst2"], seeds=1)
 
 
 def test_a_model_against_a_bare_tokenizer_needs_a_preset(plan, tokenizer_folder, model_folder):
-    with pytest.raises(AskedWrongly, match="one of the two holds a model") as caught:
+    with pytest.raises(UsageError, match="one of the two holds a model") as caught:
         prove(plan(), str(model_folder), str(tokenizer_folder), tasks=["sst2"], seeds=2)
     assert "--model bert-tiny" in caught.value.fix
 
@@ -88,9 +88,9 @@ def test_a_stopped_comparison_goes_on_to_the_same_interval_and_keeps_no_weights(
         return prove(chosen, str(tokenizer_folder), str(other), tasks=["sst2"], seeds=2, **named)
 
     out, told = tmp_path / "proof", []
-    with pytest.raises(Interrupted, match="stopped after step 2"):
-        held(output=out, start=Start(progress=stop))
-    found = held(output=out, start=Start(resume=True, told=told.append))
+    with pytest.raises(RunInterruptedError, match="stopped after step 2"):
+        held(output=out, start=RunStart(progress=stop))
+    found = held(output=out, start=RunStart(resume=True, told=told.append))
     assert told == [
         "taken over, finished: sst2/seed-42/base, sst2/seed-42/new",
         "goes on: sst2/seed-43/base",
@@ -111,8 +111,8 @@ def test_without_a_folder_nothing_is_kept_and_a_stop_says_so(official, plan, tok
             os.kill(os.getpid(), signal.SIGINT)
 
     name = str(tokenizer_folder)
-    with pytest.raises(Interrupted, match="nothing was kept") as caught:
-        prove(chosen, name, name, tasks=["sst2"], seeds=2, start=Start(progress=stop))
+    with pytest.raises(RunInterruptedError, match="nothing was kept") as caught:
+        prove(chosen, name, name, tasks=["sst2"], seeds=2, start=RunStart(progress=stop))
     assert "-o FOLDER" in caught.value.fix
-    with pytest.raises(AskedWrongly, match="nothing to resume without a folder"):
-        prove(chosen, name, name, tasks=["sst2"], seeds=2, start=Start(resume=True))
+    with pytest.raises(UsageError, match="nothing to resume without a folder"):
+        prove(chosen, name, name, tasks=["sst2"], seeds=2, start=RunStart(resume=True))

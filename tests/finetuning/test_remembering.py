@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from tokbench.errors import AskedWrongly, DataProblem
+from tokbench.errors import DataError, UsageError
 from tokbench.finetuning.config import settings_of
 from tokbench.finetuning.data import ragged, tokenize
 from tokbench.finetuning.data.load import read_data
@@ -68,7 +68,7 @@ def test_the_second_time_the_ids_come_from_the_file(tokenizer, cache):
     first = read(tokenizer, rows)
     [path] = cache.iterdir()
     other = flat([[7]] * len(TEXTS), types=False)
-    ragged.put(path.stem, other)
+    ragged.cache_ids(path.stem, other)
     assert first.ids.tolist() != [7] * len(TEXTS)
     assert read(tokenizer, rows).ids.tolist() == [7] * len(TEXTS)
     assert read(tokenizer, rows, remember=False).ids.tolist() == first.ids.tolist()
@@ -106,7 +106,7 @@ def test_a_run_keeps_its_ids_unless_the_cache_is_off(word, files, official, plan
 
 def test_the_setting_is_on_or_off():
     assert settings_of({}).cache == "on"
-    with pytest.raises(AskedWrongly, match="cache cannot be 'never'"):
+    with pytest.raises(UsageError, match="cache cannot be 'never'"):
         settings_of({"cache": "never"})
 
 
@@ -196,8 +196,8 @@ def test_a_tokenizer_with_a_block_in_python_is_asked_each_time(tokenizer):
 )
 def test_what_is_put_is_what_is_taken(rows, types, truncated):
     whole = flat(rows, types, truncated)
-    ragged.put("key", whole)
-    found = ragged.take("key")
+    ragged.cache_ids("key", whole)
+    found = ragged.cached_ids("key")
     assert found.ids.tolist() == whole.ids.tolist()
     assert found.starts.tolist() == whole.starts.tolist()
     assert (found.type_ids is None) == (whole.type_ids is None)
@@ -207,7 +207,7 @@ def test_what_is_put_is_what_is_taken(rows, types, truncated):
 
 def test_ids_take_as_few_bytes_as_they_need(cache):
     for highest, size in ((255, 1), (256, 2), (65_535, 2), (65_536, 4)):
-        ragged.put("key", flat([[0, highest]], types=False))
+        ragged.cache_ids("key", flat([[0, highest]], types=False))
         assert load_file(cache / "key.safetensors")["ids"].itemsize == size
 
 
@@ -218,22 +218,24 @@ def test_a_damaged_file_is_no_file_and_is_made_again(tokenizer, cache):
     whole = path.read_bytes()
     for place in range(0, len(whole), 3):  # all over header and arrays
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        assert ragged.take(path.stem) is None or whole[place : place + 1] == b" "  # after the header's end
+        assert (
+            ragged.cached_ids(path.stem) is None or whole[place : place + 1] == b" "
+        )  # after the header's end
     for kept in (0, 7, 8, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:kept])
-        assert ragged.take(path.stem) is None
+        assert ragged.cached_ids(path.stem) is None
     assert arrays(read(tokenizer, rows)) == made
-    assert ragged.take(path.stem).ids.tolist() == made[0]
+    assert ragged.cached_ids(path.stem).ids.tolist() == made[0]
 
 
 def test_a_foreign_file_is_no_file(cache):
-    ragged.put("key", flat([[1, 2]], types=False))
+    ragged.cache_ids("key", flat([[1, 2]], types=False))
     (cache / "other.safetensors").write_bytes((cache / "key.safetensors").read_bytes())
-    assert ragged.take("other") is None
+    assert ragged.cached_ids("other") is None
     save_file({"weight": np.zeros(3, np.float32)}, cache / "key.safetensors")
-    assert ragged.take("key") is None
+    assert ragged.cached_ids("key") is None
     (cache / "key.safetensors").write_text(json.dumps({"schema": ragged.SCHEMA}))
-    assert ragged.take("key") is None
+    assert ragged.cached_ids("key") is None
 
 
 def test_a_folder_in_the_files_place_changes_nothing(tokenizer, cache):
@@ -260,25 +262,25 @@ def test_a_full_disk_leaves_nothing_half_written(cache):
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:
-        ragged.put("key", flat([[1] * 5000], types=False))
+        ragged.cache_ids("key", flat([[1] * 5000], types=False))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
     assert list(cache.iterdir()) == []
-    assert ragged.take("key") is None
+    assert ragged.cached_ids("key") is None
 
 
 def test_files_not_used_for_longest_leave_first(cache, monkeypatch):
     for number in range(4):
-        ragged.put(f"key{number}", flat([[number] * 1000], types=False))
+        ragged.cache_ids(f"key{number}", flat([[number] * 1000], types=False))
         os.utime(cache / f"key{number}.safetensors", (number, number))
     (cache / "left-by-a-killed-process.part").write_bytes(b"\0" * 1000)
     os.utime(cache / "left-by-a-killed-process.part", (0, 0))
     (cache / "notes.txt").write_text("not ours")
     size = (cache / "key0.safetensors").stat().st_size
-    assert ragged.take("key0") is not None  # used just now
+    assert ragged.cached_ids("key0") is not None  # used just now
     monkeypatch.setattr(ragged, "MOST_BYTES", 3 * size + 10)
-    ragged.put("key4", flat([[4] * 1000], types=False))
+    ragged.cache_ids("key4", flat([[4] * 1000], types=False))
     assert {path.name for path in cache.iterdir()} == {
         *(f"key{number}.safetensors" for number in (0, 3, 4)),
         "notes.txt",
@@ -286,16 +288,16 @@ def test_files_not_used_for_longest_leave_first(cache, monkeypatch):
 
 
 def test_what_is_larger_than_the_limit_is_not_kept(cache, monkeypatch):
-    ragged.put("key", flat([[1]], types=False))
+    ragged.cache_ids("key", flat([[1]], types=False))
     monkeypatch.setattr(ragged, "MOST_BYTES", 1000)
-    ragged.put("large", flat([[1] * 1000], types=False))
+    ragged.cache_ids("large", flat([[1] * 1000], types=False))
     assert [path.stem for path in cache.iterdir()] == ["key"]
 
 
 def test_rows_without_a_token_are_an_error_from_the_cache_too(tokenizer):
     tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(single="$A", pair="$A $B")
     for _ in range(2):
-        with pytest.raises(DataProblem, match="no token"):
+        with pytest.raises(DataError, match="no token"):
             read(tokenizer, rows_of(["good", " "]))
 
 
@@ -303,5 +305,5 @@ def test_other_rows_of_the_same_key_would_be_made_anew(tokenizer, cache):
     rows = rows_of(TEXTS)
     made = arrays(read(tokenizer, rows))
     [path] = cache.iterdir()
-    ragged.put(path.stem, flat([[7]], types=False))
+    ragged.cache_ids(path.stem, flat([[7]], types=False))
     assert arrays(read(tokenizer, rows)) == made

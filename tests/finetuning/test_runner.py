@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from tokbench.errors import AnswerIsNo, AskedWrongly, ChecksFailed, FileProblem, MissingExtra
+from tokbench.errors import ChecksFailedError, FileError, MissingExtraError, NegativeResultError, UsageError
 from tokbench.finetuning.config import Plan
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.runner import finetune
@@ -114,7 +114,7 @@ def test_choices_are_saved_without_the_output_and_with_versions(official, plan, 
 def test_an_existing_output_is_refused_before_anything_is_read(plan, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text("{}")
-    with pytest.raises(FileProblem, match="exists already"):
+    with pytest.raises(FileError, match="exists already"):
         finetune(plan(data="nowhere", tokenizer="nowhere"))
 
 
@@ -122,7 +122,7 @@ def test_an_existing_run_is_replaced_with_force_and_stays_when_the_run_fails(off
     data = str(official("sst2"))
     finetune(plan(data=data))
     before = (tmp_path / "run" / "model.safetensors").read_bytes()
-    with pytest.raises(AnswerIsNo):
+    with pytest.raises(NegativeResultError):
         finetune(plan(data=data, learning_rate=1e30), force=True)
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == before
     finetune(plan(data=data, seed=7), force=True)
@@ -131,7 +131,7 @@ def test_an_existing_run_is_replaced_with_force_and_stays_when_the_run_fails(off
 
 def test_a_failed_run_leaves_nothing_behind(official, plan, tmp_path):
     data = official("sst2")
-    with pytest.raises(AnswerIsNo, match="the loss is"):
+    with pytest.raises(NegativeResultError, match="the loss is"):
         finetune(plan(data=str(data), learning_rate=1e30))
     assert [each.name for each in tmp_path.iterdir()] == [data.name]
 
@@ -140,19 +140,19 @@ def test_an_id_beyond_the_models_rows_stops_before_training(official, plan, toke
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
     tokenizer.add_tokens(["film"])
     tokenizer.save_pretrained(tmp_path / "grown")
-    with pytest.raises(ChecksFailed) as caught:
+    with pytest.raises(ChecksFailedError) as caught:
         finetune(plan(data=str(official("sst2")), tokenizer=str(tmp_path / "grown")))
     assert caught.value.fix
     assert not (tmp_path / "run").exists()
 
 
 def test_a_preset_without_a_tokenizer_is_refused_at_once(tmp_path):
-    with pytest.raises(AskedWrongly, match="bert-mini is made to fit a tokenizer, and none was given"):
+    with pytest.raises(UsageError, match="bert-mini is made to fit a tokenizer, and none was given"):
         finetune(Plan(data="nowhere", output=str(tmp_path / "run")))
 
 
 def test_a_bare_tokenizer_file_says_how_to_wrap_it(official, plan, tokenizer_folder):
-    with pytest.raises(FileProblem, match=r"is a bare tokenizer\.json") as caught:
+    with pytest.raises(FileError, match=r"is a bare tokenizer\.json") as caught:
         finetune(plan(data=str(official("sst2")), tokenizer=str(tokenizer_folder / "tokenizer.json")))
     assert caught.value.fix.startswith("tokbench wrap ")
 
@@ -188,7 +188,7 @@ def test_openmp_is_told_to_sleep_before_torch_loads_unless_the_user_said_otherwi
 
 def test_what_is_wrong_with_the_rows_is_said_before_anything_heavy_loads(monkeypatch, plan):
     monkeypatch.setitem(sys.modules, "tokbench.finetuning.stages", None)
-    with pytest.raises(FileProblem, match="no folder at nowhere"):
+    with pytest.raises(FileError, match="no folder at nowhere"):
         finetune(plan(data="nowhere"))
 
 
@@ -201,7 +201,7 @@ def test_a_missing_package_is_named_with_its_extra_before_anything_is_read(
 ):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(
-        MissingExtra, match=f"finetune needs the package {package}, which is not installed"
+        MissingExtraError, match=f"finetune needs the package {package}, which is not installed"
     ) as caught:
         finetune(plan(data=data, tokenizer="nowhere"))
     assert caught.value.fix == "pip install 'tokbench[train]'"
@@ -209,7 +209,7 @@ def test_a_missing_package_is_named_with_its_extra_before_anything_is_read(
 
 def test_what_check_calls_an_error_stops_before_training_with_its_fix(official, plan, make_model, tmp_path):
     model = str(make_model(pad_token_id=1))
-    with pytest.raises(ChecksFailed, match="nothing was trained, check found TB411") as caught:
+    with pytest.raises(ChecksFailedError, match="nothing was trained, check found TB411") as caught:
         finetune(plan(data=str(official("sst2")), model=model))
     assert caught.value.fix
     assert not (tmp_path / "run").exists()

@@ -1,6 +1,6 @@
 import pytest
 
-from tokbench.errors import AskedWrongly, FileProblem
+from tokbench.errors import FileError, UsageError
 from tokbench.finetuning.data.own_tables import TABLE, files_in, questions_in
 from tokbench.finetuning.data.tagging import CONLL
 
@@ -30,7 +30,7 @@ def test_files_are_found_by_their_names(kind, names, tmp_path):
 
 def test_tagged_files_are_not_packed_and_tables_are_no_conll(tmp_path):
     put(tmp_path, "train.conll.gz", "train.csv")
-    with pytest.raises(FileProblem, match=r"no train file in .* \(train\.conll, \.conllu") as caught:
+    with pytest.raises(FileError, match=r"no train file in .* \(train\.conll, \.conllu") as caught:
         files_in(tmp_path, CONLL)
     assert caught.value.fix == "--data FILE.conll --dev FILE.conll"
     assert files_in(tmp_path, TABLE) == {"train": tmp_path / "train.csv"}
@@ -50,14 +50,14 @@ def test_a_file_is_itself_and_dev_may_be_named(tmp_path):
     ("names", "which"), [(("train.csv", "train.tsv"), "train"), (("train.csv", "dev.csv", "val.csv"), "dev")]
 )
 def test_two_files_for_one_split_are_named(names, which, tmp_path):
-    with pytest.raises(AskedWrongly, match=rf"{names[-2]} and {names[-1]}: which is {which}\?"):
+    with pytest.raises(UsageError, match=rf"{names[-2]} and {names[-1]}: which is {which}\?"):
         files_in(put(tmp_path, *names), TABLE)
 
 
 def test_what_is_not_there_is_said_with_a_way_out(tmp_path):
-    with pytest.raises(FileProblem, match=r"there is no .*nowhere") as caught:
+    with pytest.raises(FileError, match=r"there is no .*nowhere") as caught:
         files_in(tmp_path / "nowhere", CONLL)
     assert caught.value.fix == "--data FILE.conll, or a folder with train and dev files"
-    with pytest.raises(FileProblem, match=r"no test file in .* \(test\.csv, \.tsv") as caught:
+    with pytest.raises(FileError, match=r"no test file in .* \(test\.csv, \.tsv") as caught:
         questions_in(put(tmp_path, "train.csv"), TABLE)
     assert caught.value.fix == "--data FILE.csv"

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from tokbench.errors import AskedWrongly, DataProblem, FileProblem
+from tokbench.errors import DataError, FileError, UsageError
 from tokbench.finetuning.config import Reading
 from tokbench.finetuning.data.alignment import NO_PIECE, UNLABELLED
 from tokbench.finetuning.data.tagging import Tagged, conll, read_sentences, read_tagged
 from tokbench.finetuning.data.tokenize import tokenize_rows
 from tokbench.finetuning.metrics import score, truth_of
-from tokbench.finetuning.multi import Beside, carry
+from tokbench.finetuning.multi import RunMode, run_mode
 from tokbench.finetuning.predict import predict_with
 from tokbench.finetuning.runner import finetune
 
@@ -57,23 +57,23 @@ def test_characters_are_units_where_spaces_have_lines(tagged):
     ],
 )
 def test_a_line_without_a_label_is_named(tagged, text, sentence):
-    with pytest.raises(DataProblem, match=sentence):
+    with pytest.raises(DataError, match=sentence):
         tagged(text)
 
 
 def test_bytes_that_are_no_text_are_named_with_their_line(tmp_path):
     (tmp_path / "a.conll").write_bytes(b"good\tO\nb\xff\tO\n")
-    with pytest.raises(DataProblem, match="line 2 is not UTF-8") as caught:
+    with pytest.raises(DataError, match="line 2 is not UTF-8") as caught:
         read_sentences(tmp_path / "a.conll")
     assert caught.value.fix.startswith("iconv -f ")
 
 
 def test_a_folder_needs_one_train_file(tmp_path):
-    with pytest.raises(FileProblem, match=r"no train file in .* \(train\.conll, \.conllu"):
+    with pytest.raises(FileError, match=r"no train file in .* \(train\.conll, \.conllu"):
         read_tagged(tmp_path, dev=None, all_pieces=False)
     for name in ("train.conll", "train.tsv"):
         (tmp_path / name).write_text(WORDS)
-    with pytest.raises(AskedWrongly, match="which is train"):
+    with pytest.raises(UsageError, match="which is train"):
         read_tagged(tmp_path, dev=None, all_pieces=False)
 
 
@@ -161,12 +161,12 @@ def test_hidden_labels_may_be_missing(text, tmp_path):
     path = tmp_path / "test.conll"
     path.write_text(text)
     assert [units for units, _ in read_sentences(path, hidden=True).found] == [["good", "bad"], ["cab"]]
-    with pytest.raises(DataProblem, match="is not a word and a label"):
+    with pytest.raises(DataError, match="is not a word and a label"):
         read_sentences(path)
 
 
 def test_a_file_that_is_not_there_is_one_sentence(tmp_path):
-    with pytest.raises(FileProblem, match=r"nowhere\.conll cannot be read: No such file"):
+    with pytest.raises(FileError, match=r"nowhere\.conll cannot be read: No such file"):
         read_sentences(tmp_path / "nowhere.conll")
 
 
@@ -209,7 +209,7 @@ def learned(plan, tmp_path):
         for name, text in {"train": train, **files}.items():
             (tmp_path / f"{name}.conll").write_text(text, encoding="utf-8")
         asked = plan(task="ner", data=str(tmp_path), epochs=4, learning_rate=1e-2)
-        return carry(asked, Beside(predict="test" in files))
+        return run_mode(asked, RunMode(predict="test" in files))
 
     return learn
 
@@ -273,10 +273,10 @@ def test_a_classifier_tags_no_words_and_a_tagger_classifies_no_rows(learned, off
     learned(WORD_FILE * 8)
     (tmp_path / "rows.csv").write_text("t\ngood\n")
     asked = plan(data=str(tmp_path / "rows.csv"), reading=Reading(text_column="t"))
-    with pytest.raises(AskedWrongly, match="is a BertForTokenClassification"):
+    with pytest.raises(UsageError, match="is a BertForTokenClassification"):
         predict_with(tmp_path / "run", asked, "own", into=tmp_path / "answers")
     finetune(plan(task="sst2", data=str(official("sst2")), output=str(tmp_path / "other")))
-    with pytest.raises(AskedWrongly, match="knows negative, positive, and O is none of them"):
+    with pytest.raises(UsageError, match="knows negative, positive, and O is none of them"):
         predict_with(tmp_path / "other", plan(data=str(tmp_path)), "ner", into=tmp_path / "answers")
     assert not (tmp_path / "answers").exists()
 
@@ -284,11 +284,11 @@ def test_a_classifier_tags_no_words_and_a_tagger_classifies_no_rows(learned, off
 def test_without_a_test_file_nothing_is_trained(learned, plan, tmp_path):
     (tmp_path / "train.conll").write_text(WORD_FILE)
     asked = plan(task="ner", data=str(tmp_path))
-    with pytest.raises(AskedWrongly, match=r"nothing was trained.*no test file in .* \(test\.conll"):
-        carry(asked, Beside(predict=True))
+    with pytest.raises(UsageError, match=r"nothing was trained.*no test file in .* \(test\.conll"):
+        run_mode(asked, RunMode(predict=True))
     alone = plan(task="ner", data=str(tmp_path / "train.conll"))
-    with pytest.raises(AskedWrongly, match="holds the rows to train on; afterwards: tokbench predict RUN"):
-        carry(alone, Beside(predict=True))
+    with pytest.raises(UsageError, match="holds the rows to train on; afterwards: tokbench predict RUN"):
+        run_mode(alone, RunMode(predict=True))
     assert not (tmp_path / "run").exists()
 
 
@@ -305,7 +305,7 @@ def test_nothing_is_said_where_the_tokenizer_costs_nothing(learned):
 
 
 def test_a_text_is_no_table_of_words(tagged):
-    with pytest.raises(DataProblem, match="line 2 has 7 fields and those before it 4"):
+    with pytest.raises(DataError, match="line 2 has 7 fields and those before it 4"):
         tagged("the film is good\nand the other is not so good\n")
 
 
@@ -318,7 +318,7 @@ def test_one_sentence_is_not_cut_into_train_and_dev(plan, tmp_path):
     from tokbench.finetuning.data.load import read_data
 
     (tmp_path / "a.conll").write_text("good\tB-X\n")
-    with pytest.raises(DataProblem, match="has one sentence: none is left to evaluate on"):
+    with pytest.raises(DataError, match="has one sentence: none is left to evaluate on"):
         read_data(plan(task="ner", data=str(tmp_path / "a.conll")))
 
 

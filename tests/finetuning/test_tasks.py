@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.finetuning.config import Plan
 from tokbench.finetuning.data.rows import label_of
 from tokbench.finetuning.metrics import METRICS
@@ -53,7 +53,7 @@ def test_mnli_is_scored_on_two_splits_by_name():
 
 
 def test_an_unknown_task_names_the_nearest():
-    with pytest.raises(AskedWrongly) as caught:
+    with pytest.raises(UsageError) as caught:
         task_named("sst-2")
     assert caught.value.fix == "did you mean sst2?"
 
@@ -81,7 +81,7 @@ def test_an_unknown_task_names_the_nearest():
     ids=str,
 )
 def test_a_plan_that_cannot_be_carried_out_is_refused_when_it_is_made(choices):
-    with pytest.raises(AskedWrongly) as caught:
+    with pytest.raises(UsageError) as caught:
         Plan(**choices)
     assert caught.value.fix
 

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 from huggingface_hub import ModelCard
 
-from tokbench.errors import AnswerIsNo, AskedWrongly
+from tokbench.errors import NegativeResultError, UsageError
 from tokbench.finetuning.card import card
 from tokbench.finetuning.config import Reading
 from tokbench.finetuning.engines.monitor import NAME
@@ -60,8 +60,8 @@ def test_the_end_of_a_run_is_sent(listener):
 @pytest.mark.filterwarnings("ignore")
 def test_a_failure_is_sent_without_secrets_and_goes_on(listener):
     address, heard = listener
-    with pytest.raises(AnswerIsNo), notified(address, "finetune sst2"):
-        raise AnswerIsNo(f"the hub refused {TOKEN}")
+    with pytest.raises(NegativeResultError), notified(address, "finetune sst2"):
+        raise NegativeResultError(f"the hub refused {TOKEN}")
     assert "finetune sst2 failed" in heard[0]
     assert TOKEN not in heard[0]
     with pytest.raises(ZeroDivisionError), notified(address, "finetune sst2"):
@@ -82,7 +82,7 @@ def test_a_message_that_does_not_arrive_is_said_and_undoes_nothing():
 @needs_apprise
 @pytest.mark.filterwarnings("ignore")
 def test_an_address_of_no_known_kind_is_refused_before_the_work_and_not_shown():
-    with pytest.raises(AskedWrongly) as caught, notified(f"nokind://{TOKEN}", "finetune"):
+    with pytest.raises(UsageError) as caught, notified(f"nokind://{TOKEN}", "finetune"):
         raise AssertionError("the work began")
     assert TOKEN not in str(caught.value) + caught.value.fix
 

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from tokbench.errors import FileProblem, OutOfRoom
+from tokbench.errors import FileError, ResourceError
 from tokbench.io import atomic
-from tokbench.io.atomic import MARK, replacing, sweep
+from tokbench.io.atomic import MARK, atomic_folder, sweep_stale
 
 FILES = ("tokenizer.json", "config.json", "model.safetensors")
 KILLS = 20
 WRITER = """
 import sys
 from pathlib import Path
-from tokbench.io.atomic import replacing
+from tokbench.io.atomic import atomic_folder
 out, number = Path(sys.argv[1]), 0
 while True:
     number += 1
-    with replacing(out, force=True) as folder:
+    with atomic_folder(out, force=True) as folder:
         for name in ("tokenizer.json", "config.json", "model.safetensors"):
             (folder / name).write_text(f"{number}\\n" * 3000)
     print(number, flush=True)
@@ -30,13 +30,13 @@ while True:
 GREEDY = """
 import resource, sys
 from pathlib import Path
-from tokbench.errors import OutOfRoom
-from tokbench.io.atomic import replacing
+from tokbench.errors import ResourceError
+from tokbench.io.atomic import atomic_folder
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
 try:
-    with replacing(Path(sys.argv[1]), force=True) as folder:
+    with atomic_folder(Path(sys.argv[1]), force=True) as folder:
         (folder / "tokenizer.json").write_text("x" * 100_000)
-except OutOfRoom as error:
+except ResourceError as error:
     print(error.message)
 """
 
@@ -55,7 +55,7 @@ def write(folder: Path, text: str) -> None:
 
 def replace(out: Path, text: str, *, then, force: bool = False) -> None:
     """Write a tokenizer, with something that happens before it is complete."""
-    with replacing(out, force=force) as folder:
+    with atomic_folder(out, force=force) as folder:
         write(folder, text)
         then()
 
@@ -76,7 +76,7 @@ def left_beside(out: Path) -> list[Path]:
 
 def test_a_new_folder_takes_its_place_with_its_parents(tmp_path):
     out = tmp_path / "a" / "b"
-    with replacing(out) as folder:
+    with atomic_folder(out) as folder:
         assert folder.parent == out.parent
         assert folder.name.startswith(f".b{MARK}{os.getpid()}-")
         write(folder, "new")
@@ -87,7 +87,7 @@ def test_a_new_folder_takes_its_place_with_its_parents(tmp_path):
 
 def test_an_old_folder_is_replaced_whole(out):
     (out / "added_tokens.json").write_text("stale")
-    with replacing(out, force=True) as folder:
+    with atomic_folder(out, force=True) as folder:
         write(folder, "new")
     assert [path.name for path in out.iterdir()] == ["tokenizer.json"]
     assert (out / "tokenizer.json").read_text() == "new"
@@ -102,13 +102,13 @@ def test_whatever_is_raised_the_old_folder_stays(out, error):
 
 
 def test_parents_made_for_nothing_are_taken_away(tmp_path):
-    with pytest.raises(ValueError, match="stop"), replacing(tmp_path / "a" / "b" / "c"):
+    with pytest.raises(ValueError, match="stop"), atomic_folder(tmp_path / "a" / "b" / "c"):
         raise ValueError("stop")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_without_force_nothing_starts(out):
-    with pytest.raises(FileProblem), replacing(out):
+    with pytest.raises(FileError), atomic_folder(out):
         pytest.fail("started")
     assert_is_old(out)
 
@@ -120,41 +120,41 @@ def test_a_full_disk_is_said_and_the_old_folder_stays(out):
 
 
 def test_a_full_disk_elsewhere_is_a_full_disk_too(out):
-    with pytest.raises(OutOfRoom), replacing(out, force=True), Path("/dev/full").open("w") as full:
+    with pytest.raises(ResourceError), atomic_folder(out, force=True), Path("/dev/full").open("w") as full:
         full.write("x" * 100_000)
     assert_is_old(out)
 
 
 def test_an_error_about_another_file_goes_through(out):
-    with pytest.raises(FileNotFoundError), replacing(out, force=True):
+    with pytest.raises(FileNotFoundError), atomic_folder(out, force=True):
         Path("/no/such/corpus.txt").read_text()
     assert_is_old(out)
 
 
 def test_what_cannot_be_written_is_one_sentence():
-    with pytest.raises(FileProblem, match="/proc/tok cannot be"), replacing(Path("/proc/tok")):
+    with pytest.raises(FileError, match="/proc/tok cannot be"), atomic_folder(Path("/proc/tok")):
         pass
 
 
 def test_a_folder_that_appears_meanwhile_is_left_alone(tmp_path):
     out = tmp_path / "out"
-    with pytest.raises(FileProblem, match="appeared"):
+    with pytest.raises(FileError, match="appeared"):
         replace(out, "mine", then=lambda: (out.mkdir(), write(out, "theirs")))
     assert (out / "tokenizer.json").read_text() == "theirs"
 
 
 def test_a_folder_that_fills_with_somebodys_work_meanwhile_is_left_alone(out):
-    with pytest.raises(FileProblem, match=r"thesis\.docx"):
+    with pytest.raises(FileError, match=r"thesis\.docx"):
         replace(out, "new", force=True, then=(out / "thesis.docx").touch)
     assert (out / "tokenizer.json").read_text() == "old"
 
 
 def test_systems_that_cannot_exchange_names_rename_twice(out, monkeypatch):
     monkeypatch.setattr(atomic.ctypes, "CDLL", lambda *_, **__: object())
-    with replacing(out, force=True) as folder:
+    with atomic_folder(out, force=True) as folder:
         write(folder, "new")
     assert (out / "tokenizer.json").read_text() == "new"
-    with replacing(out.with_name("other")) as folder:
+    with atomic_folder(out.with_name("other")) as folder:
         write(folder, "new")
     assert left_beside(out) == []
 
@@ -162,7 +162,7 @@ def test_systems_that_cannot_exchange_names_rename_twice(out, monkeypatch):
 def test_rights_are_those_of_new_files(tmp_path):
     before = os.umask(0o027)
     try:
-        with replacing(tmp_path / "out") as folder:
+        with atomic_folder(tmp_path / "out") as folder:
             write(folder, "new")
             (folder / "tokenizer.json").chmod(0o600)  # as some writers do
     finally:
@@ -184,21 +184,21 @@ def test_leftovers_of_the_dead_are_swept_and_those_of_the_living_are_not(out):
     for folder in (dead, alive, other):
         folder.mkdir()
         write(folder, "half")
-    sweep(out)
+    sweep_stale(out)
     assert sorted(left_beside(out)) == sorted([alive, other])
 
 
 def test_an_old_folder_put_aside_by_the_dead_comes_back(out):
     out.rename(out.with_name(f".out{MARK}{dead_pid()}-0000-aside"))
-    sweep(out)
+    sweep_stale(out)
     assert_is_old(out)
 
 
 def test_odd_names_are_names(tmp_path):
     for name in ("토크나이저" * 15, "a[b]*?", "-o", "sp ace"):
-        with replacing(tmp_path / name) as folder:
+        with atomic_folder(tmp_path / name) as folder:
             write(folder, name)
-        with replacing(tmp_path / name, force=True) as folder:
+        with atomic_folder(tmp_path / name, force=True) as folder:
             write(folder, "again")
         assert (tmp_path / name / "tokenizer.json").read_text() == "again"
     assert left_beside(tmp_path / "x") == []
@@ -215,5 +215,5 @@ def test_killed_at_any_moment_the_folder_is_whole(tmp_path):
         contents = {name: (out / name).read_text() for name in FILES}
         assert len(set(contents.values())) == 1
         assert len(contents["config.json"].split()) == 3000
-    sweep(out)
+    sweep_stale(out)
     assert left_beside(out) == []

@@ -14,18 +14,18 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_what_was_kept_is_not_made_again(folder):
-    assert cache.kept("name", lambda: b"made") == b"made"
-    assert cache.kept("name", lambda: b"made anew") == b"made"
+    assert cache.get_or_make("name", lambda: b"made") == b"made"
+    assert cache.get_or_make("name", lambda: b"made anew") == b"made"
 
 
 @pytest.mark.parametrize("damage", [lambda old: old[:-1], lambda old: old + b"x", lambda old: b""])
 def test_what_is_damaged_is_made_again(folder, damage):
-    cache.keep("name", b"made")
+    cache.put_in_cache("name", b"made")
     path = folder / "name"
     path.write_bytes(damage(path.read_bytes()))
-    assert cache.read("name") is None
-    assert cache.kept("name", lambda: b"made anew") == b"made anew"
-    assert cache.is_kept("name")
+    assert cache.read_cached("name") is None
+    assert cache.get_or_make("name", lambda: b"made anew") == b"made anew"
+    assert cache.is_cached("name")
 
 
 def test_a_user_without_a_home_keeps_nothing_and_loses_nothing(monkeypatch):
@@ -36,5 +36,5 @@ def test_a_user_without_a_home_keeps_nothing_and_loses_nothing(monkeypatch):
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(Path, "expanduser", unknown)
-    assert cache.kept("name", lambda: b"made") == b"made"
-    assert cache.read("name") is None
+    assert cache.get_or_make("name", lambda: b"made") == b"made"
+    assert cache.read_cached("name") is None

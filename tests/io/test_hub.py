@@ -1,6 +1,6 @@
 import pytest
 
-from tokbench.errors import FileProblem
+from tokbench.errors import FileError
 from tokbench.io import hub
 
 PLACE = "https://hub.test:1234"
@@ -31,20 +31,20 @@ def asked(monkeypatch):
 
 
 def test_one_connection_is_tried_and_no_more(asked):
-    with pytest.raises(FileProblem, match="the hub cannot be reached"):
+    with pytest.raises(FileError, match="the hub cannot be reached"):
         hub.fetch("org/name", ["tokenizer.json"], ["tokenizer_config.json"])
     assert asked == [("hub.test", 1234)]
 
 
 def test_a_proxy_is_asked_in_its_place(asked, monkeypatch):
     monkeypatch.setenv("https_proxy", "http://proxy.test:8080")
-    with pytest.raises(FileProblem):
+    with pytest.raises(FileError):
         hub.fetch("org/name", ["tokenizer.json"])
     assert asked == [("proxy.test", 8080)]
 
 
 def test_switched_off_means_not_asked(asked, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(FileProblem):
+    with pytest.raises(FileError):
         hub.fetch("org/name", ["tokenizer.json"])
     assert asked == []

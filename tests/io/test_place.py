@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tokbench.errors import FileProblem
-from tokbench.io.atomic import ensure_free
+from tokbench.errors import FileError
+from tokbench.io.atomic import ensure_writable_folder
 
 
 def fill(folder: Path, *names: str) -> Path:
@@ -15,23 +15,23 @@ def fill(folder: Path, *names: str) -> Path:
 
 
 def refusal(out: Path, *, force: bool) -> str:
-    with pytest.raises(FileProblem) as caught:
-        ensure_free(out, force=force)
+    with pytest.raises(FileError) as caught:
+        ensure_writable_folder(out, force=force)
     assert caught.value.fix
     return f"{caught.value.message} | {caught.value.fix}"
 
 
 def test_a_free_place_is_given_as_an_absolute_path(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert ensure_free(Path("new")) == tmp_path / "new"
-    assert ensure_free(tmp_path / "a" / "b" / "c") == tmp_path / "a" / "b" / "c"
+    assert ensure_writable_folder(Path("new")) == tmp_path / "new"
+    assert ensure_writable_folder(tmp_path / "a" / "b" / "c") == tmp_path / "a" / "b" / "c"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_existing_folder_needs_force(tmp_path):
     out = fill(tmp_path / "out", "tokenizer.json")
     assert "--force" in refusal(out, force=False)
-    assert ensure_free(out, force=True) == out
+    assert ensure_writable_folder(out, force=True) == out
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,12 @@ def test_force_takes_a_folder_that_is_one_of_ours(tmp_path, sign):
     out = fill(
         tmp_path / "out", sign, "README.md", "1_Pooling/config.json", "runs/events.out.tfevents.1", "LICENSE"
     )
-    assert ensure_free(out, force=True) == out
+    assert ensure_writable_folder(out, force=True) == out
 
 
 def test_force_takes_an_empty_folder(tmp_path):
     (tmp_path / "out").mkdir()
-    ensure_free(tmp_path / "out", force=True)
+    ensure_writable_folder(tmp_path / "out", force=True)
 
 
 FOREIGN = ["thesis.docx", "train.py", ".git/HEAD", "photos/cat.jpg", ".venv/pyvenv.cfg", "Makefile"]
@@ -94,7 +94,7 @@ def test_a_link_is_not_written_through(tmp_path):
 def test_a_link_on_the_way_is_followed(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    assert ensure_free(tmp_path / "link" / "out") == tmp_path / "real" / "out"
+    assert ensure_writable_folder(tmp_path / "link" / "out") == tmp_path / "real" / "out"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")

@@ -8,7 +8,7 @@ import transformers
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from tokbench.io.quiet import quiet
-from tokbench.pretrained.folder import load, save
+from tokbench.pretrained.folder import load, save_folder
 from tokbench.pretrained.wrap import wrapper_config
 
 ROLES = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
@@ -81,7 +81,7 @@ def one_thread():
 def tokenizer_folder(tmp_path_factory):
     """The loaded folder of the spelling tokenizer."""
     path, tokenizer = tmp_path_factory.mktemp("tokenizer"), make_tokenizer()
-    save(tokenizer, wrapper_config(tokenizer, ROLES, model_max_length=64), path)
+    save_folder(tokenizer, wrapper_config(tokenizer, ROLES, model_max_length=64), path)
     return load(path)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 os.environ["TOKENIZERS_PARALLELISM"] = "false"  # its threads do not survive a fork
 
 from tokbench.adapt.grow import add_and_save
-from tokbench.io.atomic import sweep
+from tokbench.io.atomic import sweep_stale
 
 
 def header(file: Path) -> dict:
@@ -79,7 +79,7 @@ def main(folder: Path, kills: int, chance: random.Random) -> None:
         [rows] = found
         seen.add(rows)
     left = sum(1 for entry in folder.parent.iterdir() if entry != folder)
-    sweep(folder)
+    sweep_stale(folder)
     swept = sum(1 for entry in folder.parent.iterdir() if entry != folder)
     told = {"kills": kills, "generations": len(seen), "left": left, "after_sweep": swept, "once": once}
     sys.stdout.write(json.dumps(told))

@@ -5,7 +5,7 @@ import torch
 import transformers
 
 from tokbench.io.quiet import quiet
-from tokbench.model.model_config import MAY, MUST_NOT, RESIZE, judged, verdict
+from tokbench.model.model_config import MAY, MUST_NOT, RESIZE, config_verdict, judged
 
 SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
          "vocab_size": 64, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}  # fmt: skip
@@ -87,7 +87,7 @@ def test_every_key_of_every_family_is_of_the_table_or_of_the_architecture():
 
 
 def test_what_nobody_judged_must_not_change():
-    assert verdict("never_heard_of").allowed == MUST_NOT
+    assert config_verdict("never_heard_of").allowed == MUST_NOT
 
 
 def test_a_config_inside_is_judged_with_dotted_keys():

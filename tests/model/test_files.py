@@ -3,7 +3,7 @@ import pickle
 
 import pytest
 
-from tokbench.errors import FileProblem
+from tokbench.errors import FileError
 from tokbench.model.files import architecture, ensure_whole, find_model
 
 CONFIG = {"model_type": "bert", "architectures": ["BertModel"]}
@@ -35,17 +35,17 @@ def test_whole_folders_are_whole(model):
 
 
 def test_a_folder_without_config_or_weights_says_which(tmp_path, model):
-    with pytest.raises(FileProblem, match=r"has no model\.safetensors"):
+    with pytest.raises(FileError, match=r"has no model\.safetensors"):
         find_model(model)
     (model / "config.json").unlink()
-    with pytest.raises(FileProblem, match=r"has no config\.json"):
+    with pytest.raises(FileError, match=r"has no config\.json"):
         find_model(tmp_path)
 
 
 @pytest.mark.parametrize("file", ["pytorch_model.bin", "tf_model.h5"])
 def test_pickled_weights_are_refused_unread(model, file):
     (model / file).write_bytes(pickle.dumps(CONFIG))
-    with pytest.raises(FileProblem, match="can run code") as caught:
+    with pytest.raises(FileError, match="can run code") as caught:
         find_model(model)
     assert "save_pretrained" in caught.value.fix
 
@@ -63,25 +63,25 @@ OUTSIDE = [
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_an_index_cannot_reach_outside_its_folder(model, name):
     index(model, a="model-1.safetensors", b=name)
-    with pytest.raises(FileProblem, match="no file of its own"):
+    with pytest.raises(FileError, match="no file of its own"):
         ensure_whole(model)
 
 
 def test_an_index_without_its_files_names_the_first(model):
     index(model, a="model-1.safetensors")
-    with pytest.raises(FileProblem, match=r"lacks model-1\.safetensors"):
+    with pytest.raises(FileError, match=r"lacks model-1\.safetensors"):
         ensure_whole(model)
     (model / "model.safetensors.index.json").write_text("{}")
-    with pytest.raises(FileProblem, match="no weight_map"):
+    with pytest.raises(FileError, match="no weight_map"):
         ensure_whole(model)
 
 
 @pytest.mark.parametrize("name", ["./nothing", "/no/model", "a/b/c", "x.safetensors"])
 def test_a_mistyped_path_is_answered_without_network(name):
-    with pytest.raises(FileProblem, match="no model folder at"):
+    with pytest.raises(FileError, match="no model folder at"):
         find_model(name)
 
 
 def test_an_unknown_name_is_answered_offline():
-    with pytest.raises(FileProblem, match="hub cannot be reached"):
+    with pytest.raises(FileError, match="hub cannot be reached"):
         find_model("some-org/some-model")

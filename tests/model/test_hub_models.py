@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from tokbench.adapt.grow import add_and_save, resize_and_save
-from tokbench.model.loading import outlined
+from tokbench.model.loading import meta_model
 from tokbench.model.model_config import set_config, show_config
 
 NAME = "an-owner/a-model"
@@ -43,7 +43,7 @@ def test_a_name_is_as_good_as_a_folder(cached, tmp_path):
 
 def test_a_plan_and_a_look_need_the_config_only(cached, build):
     cached("config.json", "tokenizer.json", "tokenizer_config.json")
-    assert outlined(NAME).weight_bytes == sum(4 * weight.numel() for weight in build().parameters())
+    assert meta_model(NAME).weight_bytes == sum(4 * weight.numel() for weight in build().parameters())
     dry = add_and_save(NAME, None, regular=["hospital"], model=NAME)
     assert dry.plan.size == dry.plan.rows_before + 1
     assert any(each.key == "vocab_size" for each in show_config(NAME).keys)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.model.initializers import INITIALIZERS, initializer
 
 OLD = torch.tensor([[1.0, 0.0], [3.0, 2.0], [5.0, 10.0]])
@@ -32,6 +32,6 @@ def test_no_new_rows_are_no_rows():
 
 
 def test_an_unknown_way_names_the_near_one():
-    with pytest.raises(AskedWrongly) as caught:
+    with pytest.raises(UsageError) as caught:
         initializer("piece")
     assert caught.value.fix == "did you mean pieces?"

@@ -6,9 +6,9 @@ import pytest
 import torch
 import transformers
 
-from tokbench.errors import FileProblem
+from tokbench.errors import FileError
 from tokbench.model import likelihood
-from tokbench.model.likelihood import Likelihood, opened
+from tokbench.model.likelihood import Likelihood, load_language_model
 
 V, CONTEXT = 50, 16
 BOS = 3
@@ -81,7 +81,7 @@ def test_a_batch_of_any_size_gives_the_same_bits(monkeypatch):
 def test_a_saved_model_is_opened(tmp_path):
     model = gpt2()
     model.save_pretrained(tmp_path)
-    found = opened(str(tmp_path))
+    found = load_language_model(str(tmp_path))
     assert found.rows == V
     assert found.bits(TEXTS) == pytest.approx(Likelihood("m", model).bits(TEXTS), rel=1e-6)
 
@@ -91,5 +91,5 @@ def test_a_model_that_predicts_no_next_token_is_refused(tmp_path):
         vocab_size=V, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8
     )
     transformers.BertForMaskedLM(config).save_pretrained(tmp_path)
-    with pytest.raises(FileProblem, match="is a BertForMaskedLM, and only a causal language model"):
-        opened(str(tmp_path))
+    with pytest.raises(FileError, match="is a BertForMaskedLM, and only a causal language model"):
+        load_language_model(str(tmp_path))

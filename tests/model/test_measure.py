@@ -1,8 +1,8 @@
 import pytest
 
 from tokbench.adapt.grow import add_and_save, planned, resize_and_save
-from tokbench.errors import AskedWrongly, FileProblem
-from tokbench.model.loading import load_model, measured, outlined
+from tokbench.errors import FileError, UsageError
+from tokbench.model.loading import load_model, meta_model, model_size
 from tokbench.pretrained.added_tokens import add_tokens
 
 
@@ -13,14 +13,14 @@ def bytes_of(model):
 def test_the_outline_measures_what_the_loaded_model_measures(family, build, save_model):
     path = save_model(build(family[0]))
     loaded = load_model(path).model
-    assert outlined(path) == measured(loaded)
-    assert outlined(path).weight_bytes == bytes_of(loaded)
-    assert outlined(path).head == family[1]
+    assert meta_model(path) == model_size(loaded)
+    assert meta_model(path).weight_bytes == bytes_of(loaded)
+    assert meta_model(path).head == family[1]
 
 
 def test_half_precision_weighs_half(build, save_model):
     whole, half = build(), build().half()
-    assert 2 * outlined(save_model(half)).weight_bytes == measured(whole).weight_bytes
+    assert 2 * meta_model(save_model(half)).weight_bytes == model_size(whole).weight_bytes
 
 
 def test_a_dry_run_plans_what_the_act_does_and_writes_nothing(
@@ -35,13 +35,13 @@ def test_a_dry_run_plans_what_the_act_does_and_writes_nothing(
     assert (dry.plan, dry.memory) == (done.plan, done.memory)
     grown = load_model(done.path).model
     assert done.memory.after == bytes_of(grown)
-    assert outlined(done.path).weight_bytes == done.memory.after
+    assert meta_model(done.path).weight_bytes == done.memory.after
 
 
 def test_a_plan_for_a_cut_file_is_refused(build, save_model, tokenizer_folder):
     path = save_model(build())
     (path / "model.safetensors").write_bytes((path / "model.safetensors").read_bytes()[:9000])
-    with pytest.raises(FileProblem, match="cannot be planned for"):
+    with pytest.raises(FileError, match="cannot be planned for"):
         planned(tokenizer_folder, path, add_tokens(tokenizer_folder, regular=["new"]))
 
 
@@ -50,7 +50,7 @@ def test_a_special_id_without_a_row_is_refused_before_it_breaks_the_model(
 ):
     path = save_model(build(vocab_size=300, pad_token_id=299))
     for out in (None, tmp_path / "out"):
-        with pytest.raises(AskedWrongly, match=r"pad_token_id of .* is 299, and with"):
+        with pytest.raises(UsageError, match=r"pad_token_id of .* is 299, and with"):
             resize_and_save(path, tokenizer_folder.path, out, shrink=True)
 
 

@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from tokbench.errors import AskedWrongly, FileProblem
+from tokbench.errors import FileError, UsageError
 from tokbench.model.loading import load_model
 from tokbench.model.model_config import set_config, show_config
 
@@ -79,12 +79,12 @@ def test_a_value_that_is_there_already_is_no_change(model):
 
 def test_a_name_of_the_class_s_own_is_the_key_of_the_file(build, save_model):
     path = save_model(build("DistilBertForMaskedLM"))
-    with pytest.raises(AskedWrongly, match="dim must not change"):
+    with pytest.raises(UsageError, match="dim must not change"):
         set_config(path, {"hidden_size": "32"})
 
 
 def test_a_new_key_needs_its_own_word(model):
-    with pytest.raises(AskedWrongly, match="no key our_note") as caught:
+    with pytest.raises(UsageError, match="no key our_note") as caught:
         set_config(model, {"our_note": "x"})
     assert "--allow-new" in caught.value.fix
     assert set_config(model, {"our_note": "x"}, allow_new=True).new == ("our_note",)
@@ -123,19 +123,19 @@ def test_what_would_break_the_model_is_refused_and_nothing_is_written(model, cas
     settings, sentence = WRONG[case]
     before = everything(model)
     for out in (None, tmp_path / "copy"):
-        with pytest.raises(AskedWrongly, match=sentence):
+        with pytest.raises(UsageError, match=sentence):
             set_config(model, settings, out=out)
     assert everything(model) == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
 
 
 def test_roberta_s_padding_does_not_move(build, save_model):
-    with pytest.raises(AskedWrongly, match="roberta counts positions"):
+    with pytest.raises(UsageError, match="roberta counts positions"):
         set_config(save_model(build("RobertaForMaskedLM")), {"pad_token_id": "3"})
 
 
 def test_a_name_on_the_hub_is_not_changed_in_place():
-    with pytest.raises(FileProblem, match="no folder of yours"):
+    with pytest.raises(FileError, match="no folder of yours"):
         set_config("some-org/some-model", {"use_cache": "false"})
 
 

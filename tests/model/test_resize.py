@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from tokbench.errors import AnswerIsNo, AskedWrongly
-from tokbench.model.resize import apply, head_kind, rows_of
+from tokbench.errors import NegativeResultError, UsageError
+from tokbench.model.resize import apply, embedding_rows, head_kind
 from tokbench.model.row_plan import plan_added
 
 
@@ -16,9 +16,9 @@ def weights(model):
 def test_old_rows_keep_every_bit_and_new_ones_start_from_their_pieces(family, build):
     kind, tie = family
     model = build(kind)
-    before, rows = weights(model), rows_of(model)
+    before, rows = weights(model), embedding_rows(model)
     done = apply(model, plan_added(rows, rows, [rows, rows + 1], 8), pieces={rows: (7, 9)})
-    assert (done.head, done.rows) == (tie, rows_of(model))
+    assert (done.head, done.rows) == (tie, embedding_rows(model))
     assert model.config.vocab_size == done.rows == -(-(rows + 2) // 8) * 8
     for old, new in zip(before, weights(model), strict=True):
         if old is not None:
@@ -31,7 +31,7 @@ def test_old_rows_keep_every_bit_and_new_ones_start_from_their_pieces(family, bu
 def test_ties_stay_ties_and_what_is_apart_stays_apart(family, build):
     kind, tie = family
     model = build(kind)
-    rows = rows_of(model)
+    rows = embedding_rows(model)
     apply(model, plan_added(rows, rows, [rows]))
     assert head_kind(model) == tie
     if tie == "tied":
@@ -40,9 +40,9 @@ def test_ties_stay_ties_and_what_is_apart_stays_apart(family, build):
 
 def test_a_bias_that_two_parts_share_is_still_shared(build):
     model = build("BertForMaskedLM")
-    apply(model, plan_added(rows_of(model), rows_of(model), [rows_of(model)]))
+    apply(model, plan_added(embedding_rows(model), embedding_rows(model), [embedding_rows(model)]))
     assert model.cls.predictions.decoder.bias is model.cls.predictions.bias
-    assert model.cls.predictions.bias.shape == (rows_of(model),)
+    assert model.cls.predictions.bias.shape == (embedding_rows(model),)
 
 
 def test_spare_rows_are_written_without_a_resize(build):
@@ -67,7 +67,7 @@ def test_the_mean_leaves_rows_out_that_no_token_used(build):
 
 def test_the_row_that_is_never_trained_stays_so(build):
     model = build("BertModel")
-    done = apply(model, plan_added(rows_of(model), rows_of(model), [rows_of(model)]))
+    done = apply(model, plan_added(embedding_rows(model), embedding_rows(model), [embedding_rows(model)]))
     assert done.padding_idx == model.get_input_embeddings().padding_idx == 0
 
 
@@ -76,7 +76,9 @@ def test_the_same_seed_gives_the_same_model_and_leaves_the_other_randomness_alon
     for _ in range(2):
         model = build("LlamaForCausalLM")
         torch.manual_seed(5)
-        apply(model, plan_added(rows_of(model), rows_of(model), [rows_of(model)]), seed=1)
+        apply(
+            model, plan_added(embedding_rows(model), embedding_rows(model), [embedding_rows(model)]), seed=1
+        )
         results.append((model.state_dict(), torch.rand(1)))
     torch.manual_seed(5)
     assert results[0][1] == results[1][1] == torch.rand(1)
@@ -86,13 +88,15 @@ def test_the_same_seed_gives_the_same_model_and_leaves_the_other_randomness_alon
 def test_half_precision_stays_half(build):
     model = build().to(torch.bfloat16)
     apply(
-        model, plan_added(rows_of(model), rows_of(model), [rows_of(model)]), pieces={rows_of(model): (1, 2)}
+        model,
+        plan_added(embedding_rows(model), embedding_rows(model), [embedding_rows(model)]),
+        pieces={embedding_rows(model): (1, 2)},
     )
     assert {weight.dtype for weight in weights(model)} == {torch.bfloat16}
 
 
 def test_a_plan_for_another_model_is_refused(build):
-    with pytest.raises(AskedWrongly, match="the plan is for 10 rows"):
+    with pytest.raises(UsageError, match="the plan is for 10 rows"):
         apply(build(), plan_added(10, 10, [10]))
 
 
@@ -108,7 +112,7 @@ def embedding(model):
 def bigger(model, size, **choices):
     """An embedding of that size with the old rows in it."""
     made = torch.nn.Embedding(size, 16, **choices)
-    made.weight.data[: rows_of(model)] = embedding(model).weight.data
+    made.weight.data[: embedding_rows(model)] = embedding(model).weight.data
     return made
 
 
@@ -158,17 +162,17 @@ BROKEN = {
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_resizer_that_is_broken_is_found_out(build, monkeypatch, fault):
     model = build("BertForMaskedLM")
-    rows, resize = rows_of(model), model.resize_token_embeddings
+    rows, resize = embedding_rows(model), model.resize_token_embeddings
     monkeypatch.setattr(
         model, "resize_token_embeddings", lambda size, **choices: BROKEN[fault](model, size, resize)
     )
-    with pytest.raises(AnswerIsNo):
+    with pytest.raises(NegativeResultError):
         apply(model, plan_added(rows, rows, [rows, rows + 1]))
 
 
 def test_rows_that_start_from_other_pieces_are_not_one_row(build):
     model = build()
-    rows = rows_of(model)
+    rows = embedding_rows(model)
     apply(model, plan_added(rows, rows, [rows, rows + 1]), pieces={rows: (7, 9), rows + 1: (8,)})
     new = embedding(model).weight.detach()[rows:]
     assert not torch.allclose(new[0], new[1], atol=1e-3)

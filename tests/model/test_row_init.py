@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tokbench.adapt.grow import add_and_save
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.model.initializers import normal
 from tokbench.model.loading import load_model
 
@@ -88,6 +88,6 @@ WRONG = {
 @pytest.mark.parametrize("case", WRONG)
 def test_a_start_that_cannot_be_is_one_sentence(started, case, tmp_path):
     choices, sentence = WRONG[case]
-    with pytest.raises(AskedWrongly, match=sentence):
+    with pytest.raises(UsageError, match=sentence):
         started(**choices)
     assert not (tmp_path / "grown").exists()

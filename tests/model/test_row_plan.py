@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.model.row_plan import Unmoved, plan_added, plan_fitted
 
 ROWS = st.integers(0, 300)
@@ -93,7 +93,7 @@ def test_a_row_that_is_not_kept_has_no_origin():
 
 @pytest.mark.parametrize(("new", "multiple"), [([-1], None), ([5], 0), ([5], -8)])
 def test_what_is_no_row_or_no_multiple_is_refused(new, multiple):
-    with pytest.raises(AskedWrongly):
+    with pytest.raises(UsageError):
         plan_added(10, 5, new, multiple)
 
 

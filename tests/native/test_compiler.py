@@ -9,11 +9,11 @@ from importlib.util import find_spec
 
 import pytest
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.io import cache
 from tokbench.pretrained.encode_texts import encode
 from tokbench.recipes.build import build, prepare
-from tokbench.recipes.presets import start
+from tokbench.recipes.presets import start_recipe
 from tokbench.training.engine import WORTH
 
 pytestmark = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
@@ -23,9 +23,9 @@ pytestmark = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not
 def nothing_loaded(monkeypatch, tmp_path):
     """As in a new process with an empty cache; the tables of characters are there."""
     from tokbench.native import compiler
-    from tokbench.native.scanner import characters
+    from tokbench.native.scanner import character_flags
 
-    characters()
+    character_flags()
     monkeypatch.setattr(compiler, "_LOADED", {})
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return compiler
@@ -43,16 +43,16 @@ def no_compiler(nothing_loaded, monkeypatch, tmp_path):
 
 @pytest.mark.usefixtures("no_compiler")
 def test_where_nothing_can_be_compiled_the_library_trains_and_says_why():
-    road = prepare(start("bpe"), size=WORTH).road
+    road = prepare(start_recipe("bpe"), size=WORTH).road
     assert road.engine == "library"
     assert road.why == "the loops cannot be compiled here: ImportError: Numba needs NumPy 2.4 or less"
-    with pytest.raises(AskedWrongly, match="Numba needs NumPy"):
-        prepare(start("bpe"), "compiled")
+    with pytest.raises(UsageError, match="Numba needs NumPy"):
+        prepare(start_recipe("bpe"), "compiled")
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return build(start("bpe", settings={"vocab_size": "300"}), [["a text to learn from"]])
+    return build(start_recipe("bpe", settings={"vocab_size": "300"}), [["a text to learn from"]])
 
 
 @pytest.mark.usefixtures("no_compiler")
@@ -64,19 +64,19 @@ def test_where_nothing_can_be_compiled_the_library_encodes_and_says_why(tokenize
 def test_what_is_no_machine_code_is_not_loaded(no_compiler):
     name = no_compiler._name(no_compiler.COUNTING)
     for code in (b"", b"no object file", b"\x7fELF" + bytes(200)):
-        cache.keep(name, code)
-        assert no_compiler.trouble([no_compiler.COUNTING]).startswith("the loops cannot be compiled here")
+        cache.put_in_cache(name, code)
+        assert no_compiler.why_unavailable([no_compiler.COUNTING]).startswith("the loops cannot be compiled here")
 
 
 @pytest.mark.slow
 def test_what_cannot_be_loaded_is_compiled_again_and_kept(nothing_loaded):
     name = nothing_loaded._name(nothing_loaded.COUNTING)
-    cache.keep(name, b"no object file")
+    cache.put_in_cache(name, b"no object file")
     told = []
     loops = nothing_loaded.loops(progress=lambda stage, done, total=None: told.append((stage, done)))
     assert loops.keys() == {*nothing_loaded.COUNTING.names}
     assert told == [("compile", 0), ("compile", 1)]
-    assert cache.read(name).startswith(b"\x7fELF") or sys.platform != "linux"
+    assert cache.read_cached(name).startswith(b"\x7fELF") or sys.platform != "linux"
 
 
 @pytest.mark.slow

@@ -9,8 +9,8 @@ import pytest
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from tokbench.io import cache as cache_module
-from tokbench.io.cache import is_kept, kept
-from tokbench.native.scanner import served
+from tokbench.io.cache import get_or_make, is_cached
+from tokbench.native.scanner import scanner_for
 
 pytest.importorskip("numba")
 
@@ -60,50 +60,52 @@ class Custom:
     ],
 )
 def test_other_pre_tokenizers_are_left_to_the_library_with_a_reason(reason, pre_tokenizer):
-    assert reason in served(tokenizer(pre_tokenizer))
+    assert reason in scanner_for(tokenizer(pre_tokenizer))
 
 
 def test_other_normalizers_are_left_to_the_library_with_a_reason():
     normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.NFKC()])
-    assert "NFKC" in served(tokenizer(pre_tokenizers.Whitespace(), normalizer))
+    assert "NFKC" in scanner_for(tokenizer(pre_tokenizers.Whitespace(), normalizer))
 
 
 def test_a_sequence_of_one_is_that_one():
     alone = pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer()])
-    assert served(tokenizer(alone)).split is served(tokenizer(pre_tokenizers.BertPreTokenizer())).split
+    assert (
+        scanner_for(tokenizer(alone)).split is scanner_for(tokenizer(pre_tokenizers.BertPreTokenizer())).split
+    )
 
 
 def test_the_environment_can_say_no(monkeypatch):
     monkeypatch.setenv("TOKBENCH_NO_COMPILE", "1")
-    assert "TOKBENCH_NO_COMPILE" in served(tokenizer(pre_tokenizers.Whitespace()))
+    assert "TOKBENCH_NO_COMPILE" in scanner_for(tokenizer(pre_tokenizers.Whitespace()))
 
 
 def test_what_is_kept_is_made_once_and_anew_when_damaged(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert not is_kept("thing")
-    assert kept("thing", lambda: b"whole") == kept("thing", lambda: b"other") == b"whole"
+    assert not is_cached("thing")
+    assert get_or_make("thing", lambda: b"whole") == get_or_make("thing", lambda: b"other") == b"whole"
     path = cache_module.cache_folder() / "thing"
     path.write_bytes(path.read_bytes()[:-1])
-    assert kept("thing", lambda: b"again") == kept("thing", lambda: b"other") == b"again"
+    assert get_or_make("thing", lambda: b"again") == get_or_make("thing", lambda: b"other") == b"again"
     assert [each.name for each in path.parent.iterdir()] == ["thing"]
 
 
 def test_a_cache_that_cannot_be_written_costs_time_only(monkeypatch, tmp_path):
     (tmp_path / "tokbench").write_text("a file where the folder should be")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert kept("thing", lambda: b"made") == b"made"
+    assert get_or_make("thing", lambda: b"made") == b"made"
 
 
 COUNT = """
 import sys
 from tokenizers import Tokenizer, models, pre_tokenizers
-from tokbench.native.word_counter import count
-from tokbench.native.scanner import served
+from tokbench.native.word_counter import count_words_compiled
+from tokbench.native.scanner import scanner_for
 tokenizer = Tokenizer(models.BPE())
 tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
 told = []
-scanner = served(tokenizer)
-counts = count([["a b a", "c"]], scanner, progress=lambda stage, done, total=None: told.append(stage))
+scanner = scanner_for(tokenizer)
+counts = count_words_compiled([["a b a", "c"]], scanner, progress=lambda stage, done, total=None: told.append(stage))
 assert counts.as_dict() == {"a": 1, "c": 1, "\\u0120a": 1, "\\u0120b": 1}, counts.as_dict()
 print("numba" in sys.modules, "compile" in told)
 """

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tokbench.corpus import lines
 from tokbench.corpus.lines import LIMIT
 from tokbench.corpus.reading import open_corpus
-from tokbench.errors import DataProblem
+from tokbench.errors import DataError
 from tokbench.native.word_counter import compiled_sieve
 
 pytest.importorskip("numba", reason="the compiled loops need numba")
@@ -120,5 +120,5 @@ def test_damage_behind_sieved_blocks_has_its_byte_and_its_line(sieve, tmp_path, 
     monkeypatch.setattr(lines, "SIEVED_CHUNK", 16)
     path = tmp_path / "corpus.txt"
     path.write_bytes(b"one\n\ntwo\n" * 20 + b"thr\xffee\n")
-    with pytest.raises(DataProblem, match=r"byte offset 183 \(line 61\)"):
+    with pytest.raises(DataError, match=r"byte offset 183 \(line 61\)"):
         list(open_corpus([path]).blocks(sieve))

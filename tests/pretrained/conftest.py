@@ -12,7 +12,7 @@ from tokenizers import (
     trainers,
 )
 
-from tokbench.pretrained.folder import load, save
+from tokbench.pretrained.folder import load, save_folder
 from tokbench.pretrained.wrap import wrapper_config
 
 WORDS = ["see", "here", "the", "fox", "covid", "it", "12", "한국"]
@@ -94,7 +94,7 @@ def make_folder(tmp_path):
 
     def make(tokenizer, config=None, name="tok"):
         (tmp_path / name).mkdir()
-        save(tokenizer, config or {}, tmp_path / name)
+        save_folder(tokenizer, config or {}, tmp_path / name)
         return load(tmp_path / name)
 
     return make

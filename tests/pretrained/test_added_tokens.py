@@ -6,11 +6,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from tokbench.errors import AskedWrongly, FileProblem
+from tokbench.errors import FileError, UsageError
 from tokbench.pretrained.added_tokens import add_tokens, highest_id
 from tokbench.pretrained.folder import load, tokenizer_text
 from tokbench.pretrained.special_tokens import special_tokens_of
-from tokbench.pretrained.token_lists import Matching, read_token_list
+from tokbench.pretrained.token_lists import MatchFlags, read_token_list
 
 
 def tokens_of(added, text):
@@ -58,10 +58,10 @@ def test_words_of_scripts_without_spaces_are_met_before_their_particles(folder):
 
 def test_whole_words_can_be_asked_for_or_not_at_all(folder):
     assert "cat" in tokens_of(
-        add_tokens(folder, regular=["cat"], otherwise=Matching(single_word=False)), "concatenate"
+        add_tokens(folder, regular=["cat"], otherwise=MatchFlags(single_word=False)), "concatenate"
     )
     assert "코로나" not in tokens_of(
-        add_tokens(folder, regular=["코로나"], otherwise=Matching(single_word=True)), "코로나는"
+        add_tokens(folder, regular=["코로나"], otherwise=MatchFlags(single_word=True)), "코로나는"
     )
 
 
@@ -78,7 +78,7 @@ def test_a_tokenizer_that_keeps_case_meets_it_as_written(kinds, make_folder):
 
 
 def test_tokens_equal_under_the_normalizer_are_refused_by_name(folder):
-    with pytest.raises(AskedWrongly, match="HIV and hiv are one token here") as caught:
+    with pytest.raises(UsageError, match="HIV and hiv are one token here") as caught:
         add_tokens(folder, regular=["HIV", "hiv"])
     assert "leave one of them out" in caught.value.fix
 
@@ -160,7 +160,7 @@ def test_of_two_tokens_one_inside_the_other_both_are_met(folder):
 
 def test_too_many_holes_are_a_damage(make_folder):
     folder = make_folder(Tokenizer(models.WordLevel({"<unk>": 0, "a": 900_000}, unk_token="<unk>")))
-    with pytest.raises(FileProblem, match="899,999 holes"):
+    with pytest.raises(FileError, match="899,999 holes"):
         add_tokens(folder, regular=["new"])
 
 
@@ -177,7 +177,7 @@ NONSENSE = {
 @pytest.mark.parametrize("case", NONSENSE)
 def test_nonsense_is_refused(folder, case):
     arguments, sentence = NONSENSE[case]
-    with pytest.raises(AskedWrongly, match=sentence):
+    with pytest.raises(UsageError, match=sentence):
         add_tokens(folder, **arguments)
 
 
@@ -197,14 +197,14 @@ def test_a_file_whose_ids_the_library_moves_is_refused(make_folder, kinds):
     raw = json.loads((folder.path / "tokenizer.json").read_text())
     raw["added_tokens"].append({**raw["added_tokens"][-1], "id": 5000, "content": "<far>"})
     (folder.path / "tokenizer.json").write_text(json.dumps(raw))
-    with pytest.raises(FileProblem, match="<far> has id 5000, but the library"):
+    with pytest.raises(FileError, match="<far> has id 5000, but the library"):
         add_tokens(load(folder.path), regular=["new"])
 
 
 def test_a_tokenizer_that_cannot_encode_is_a_file_problem(make_folder):
     tokenizer = Tokenizer(models.WordPiece({"a": 0}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    with pytest.raises(FileProblem, match=r"Missing \[UNK\]"):
+    with pytest.raises(FileError, match=r"Missing \[UNK\]"):
         add_tokens(make_folder(tokenizer), regular=["new"])
 
 
@@ -219,7 +219,7 @@ def test_tokens_are_read_one_a_line(tmp_path):
     (tmp_path / "tokens.txt").write_bytes("\ufeffCOVID\r\n\r\n  한국 \nhot dog\n".encode())
     assert read_token_list(tmp_path / "tokens.txt", special=False).regular == ("COVID", "한국", "hot dog")
     (tmp_path / "empty.txt").write_text("\n \n")
-    with pytest.raises(FileProblem, match="has no tokens"):
+    with pytest.raises(FileError, match="has no tokens"):
         read_token_list(tmp_path / "empty.txt", special=True)
 
 
@@ -232,7 +232,7 @@ WORD = st.text(alphabet="abxyzABÄé가한漢.-+<>[]▁Ġ# 1_😀\u0301", min_si
 def test_what_is_added_is_met_and_what_cannot_be_met_is_refused(folder, special, regular):
     try:
         added = add_tokens(folder, special=special, regular=regular)
-    except AskedWrongly:
+    except UsageError:
         return
     assert_is_sound(folder, added)
     for token, number in {**added.special, **added.regular}.items():

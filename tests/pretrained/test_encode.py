@@ -7,12 +7,14 @@ import pytest
 from tokbench.pretrained.encode import encode
 from tokbench.pretrained.folder import load
 from tokbench.recipes.build import build
-from tokbench.recipes.presets import start
+from tokbench.recipes.presets import start_recipe
 
 
 @pytest.mark.parametrize("algorithm", ["wordpiece", "unigram", "wordlevel"])
 def test_unknown_tokens_are_marked_as_unknown(algorithm, tmp_path):
-    tokenizer = build(start(algorithm, None, {"vocab_size": "200"}), [["a few plain words", "plain words"]])
+    tokenizer = build(
+        start_recipe(algorithm, None, {"vocab_size": "200"}), [["a few plain words", "plain words"]]
+    )
     tokenizer.save(str(tmp_path / "tokenizer.json"))
     done = encode(load(tmp_path), "plain 한")
     model = json.loads(tokenizer.to_str())["model"]

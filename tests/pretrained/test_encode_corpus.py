@@ -9,7 +9,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from tokbench.corpus.reading import open_corpus
-from tokbench.errors import AskedWrongly, FileProblem
+from tokbench.errors import FileError, UsageError
 from tokbench.pretrained.encode_corpus import encode_corpus
 from tokbench.pretrained.folder import TokenizerFolder
 
@@ -100,7 +100,7 @@ def test_what_is_there_is_replaced_only_by_force(corpus, tmp_path):
     output = tmp_path / "ids.bin"
     encode_corpus(made(), corpus, output)
     before = output.read_bytes()
-    with pytest.raises(FileProblem, match="exists already"):
+    with pytest.raises(FileError, match="exists already"):
         encode_corpus(made(), corpus, output, special=False)
     assert output.read_bytes() == before
     encode_corpus(made(), corpus, output, special=False, force=True)
@@ -109,7 +109,7 @@ def test_what_is_there_is_replaced_only_by_force(corpus, tmp_path):
 
 def test_a_file_beside_it_is_in_the_way_too(corpus, tmp_path):
     (tmp_path / "ids.json").write_text("mine")
-    with pytest.raises(FileProblem, match="exists already"):
+    with pytest.raises(FileError, match="exists already"):
         encode_corpus(made(), corpus, tmp_path / "ids.bin")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus.txt", "ids.json"]
 
@@ -117,17 +117,17 @@ def test_a_file_beside_it_is_in_the_way_too(corpus, tmp_path):
 def test_a_failure_leaves_nothing_behind(corpus, tmp_path, engine):
     folder = made()
     folder.tokenizer.model = models.WordPiece({"the": 0}, unk_token="[UNK]")
-    with pytest.raises(AskedWrongly, match="cannot encode this corpus"):
+    with pytest.raises(UsageError, match="cannot encode this corpus"):
         encode_corpus(folder, corpus, tmp_path / "ids.bin", engine=engine)
     assert [path.name for path in tmp_path.iterdir()] == ["corpus.txt"]
 
 
 def test_an_unknown_format_names_the_known_ones(corpus, tmp_path):
-    with pytest.raises(AskedWrongly) as caught:
+    with pytest.raises(UsageError) as caught:
         encode_corpus(made(), corpus, tmp_path / "ids.arow")
     assert "arrow" in caught.value.fix
 
 
 def test_a_stream_takes_lines_only(corpus):
-    with pytest.raises(AskedWrongly, match="needs a file"):
+    with pytest.raises(UsageError, match="needs a file"):
         encode_corpus(made(), corpus, io.BytesIO(), format="npy")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-from tokbench.errors import AskedWrongly, DataProblem
+from tokbench.errors import DataError, UsageError
 from tokbench.native.compiler import loops
 from tokbench.native.corpus_encoder import CompiledEncoder
 from tokbench.native.scanner import SPLITTERS
@@ -230,7 +230,7 @@ def test_a_full_table_is_emptied_and_the_ids_stay_the_same():
 
 
 def test_half_a_character_is_refused():
-    with pytest.raises(DataProblem, match="half a character"):
+    with pytest.raises(DataError, match="half a character"):
         encode(tokenizer_named("gpt2"), [["not \ud83d fine"]], engine="compiled")
 
 
@@ -288,12 +288,12 @@ def test_what_is_not_served_has_a_reason(change, why):
     tokenizer = gpt2()
     change(tokenizer)
     assert why in served_encoding(tokenizer)
-    with pytest.raises(AskedWrongly, match=why):
+    with pytest.raises(UsageError, match=why):
         encode(tokenizer, [["a"]], engine="compiled")
 
 
 def test_an_unknown_engine_names_the_known_ones():
-    with pytest.raises(AskedWrongly) as caught:
+    with pytest.raises(UsageError) as caught:
         encode(gpt2(), [["a"]], engine="compile")
     assert "compiled" in caught.value.fix
 

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from tokbench.errors import FileProblem
+from tokbench.errors import FileError
 from tokbench.io.json_files import read_object
-from tokbench.pretrained.folder import carried, load, save, tokenizer_text
+from tokbench.pretrained.folder import carried, load, save_folder, tokenizer_text
 
 
 def damaged(**changes):
@@ -48,7 +48,7 @@ BROKEN_FILES = {
 def test_a_broken_file_is_named_in_one_sentence(tmp_path, capfd, case):
     content, sentence = BROKEN_FILES[case]
     (tmp_path / "tokenizer.json").write_bytes(content)
-    with pytest.raises(FileProblem) as caught:
+    with pytest.raises(FileError) as caught:
         load(tmp_path)
     assert sentence in caught.value.message
     assert str(tmp_path / "tokenizer.json") in caught.value.message
@@ -59,19 +59,19 @@ def test_a_broken_file_is_named_in_one_sentence(tmp_path, capfd, case):
 
 def test_a_broken_config_is_named(folder):
     (folder.path / "tokenizer_config.json").write_text("{")
-    with pytest.raises(FileProblem, match=r"tokenizer_config\.json is not whole JSON"):
+    with pytest.raises(FileError, match=r"tokenizer_config\.json is not whole JSON"):
         load(folder.path)
 
 
 def test_a_file_beyond_the_limit_is_not_read(tmp_path):
     (tmp_path / "big.json").write_text("{}" + " " * 100)
-    with pytest.raises(FileProblem, match="no such file is read beyond"):
+    with pytest.raises(FileError, match="no such file is read beyond"):
         read_object(tmp_path / "big.json", limit=50)
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "tokenizer.json")
-    with pytest.raises(FileProblem, match="is not a file"):
+    with pytest.raises(FileError, match="is not a file"):
         load(tmp_path)
 
 
@@ -87,13 +87,13 @@ FOLDERS_WITHOUT = {
 @pytest.mark.parametrize("file", FOLDERS_WITHOUT)
 def test_a_folder_without_a_tokenizer_says_what_is_in_it(tmp_path, file):
     (tmp_path / file).write_text("")
-    with pytest.raises(FileProblem, match=r"has no tokenizer\.json") as caught:
+    with pytest.raises(FileError, match=r"has no tokenizer\.json") as caught:
         load(tmp_path)
     assert FOLDERS_WITHOUT[file] in caught.value.fix
 
 
 def test_a_tokenizer_one_folder_down_is_pointed_at(folder):
-    with pytest.raises(FileProblem) as caught:
+    with pytest.raises(FileError) as caught:
         load(folder.path.parent)
     assert caught.value.fix.endswith(str(folder.path))
 
@@ -103,7 +103,7 @@ def test_a_mistyped_path_asks_no_network(monkeypatch, tmp_path, name):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr(socket, "create_connection", lambda *_, **__: pytest.fail("asked the network"))
-    with pytest.raises(FileProblem):
+    with pytest.raises(FileError):
         load(name)
 
 
@@ -111,7 +111,7 @@ def test_a_slip_in_a_known_folder_is_a_path(monkeypatch, folder):
     monkeypatch.chdir(folder.path.parent.parent)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr(socket, "create_connection", lambda *_, **__: pytest.fail("asked the network"))
-    with pytest.raises(FileProblem) as caught:
+    with pytest.raises(FileError) as caught:
         load(f"{folder.path.parent.name}/tokk")
     assert caught.value.fix == "did you mean tok?"
 
@@ -119,7 +119,7 @@ def test_a_slip_in_a_known_folder_is_a_path(monkeypatch, folder):
 def test_offline_an_unknown_name_is_answered_at_once(monkeypatch, folder):
     monkeypatch.chdir(folder.path.parent)
     start = time.perf_counter()
-    with pytest.raises(FileProblem, match="no folder here and not in the local cache") as caught:
+    with pytest.raises(FileError, match="no folder here and not in the local cache") as caught:
         load("tokk")
     assert time.perf_counter() - start < 8  # the hub's own client tries for 23 s
     assert caught.value.fix == "did you mean tok?"
@@ -135,7 +135,7 @@ def test_a_silent_network_is_not_waited_for(monkeypatch):
     monkeypatch.setattr("tokbench.io.hub.PATIENCE", 0.1)
     monkeypatch.setattr(socket, "create_connection", keep_silent)
     start = time.perf_counter()
-    with pytest.raises(FileProblem, match="hub cannot be reached"):
+    with pytest.raises(FileError, match="hub cannot be reached"):
         load("some-org/some-name")
     assert time.perf_counter() - start < 8  # the hub's own client tries for 23 s
 
@@ -208,11 +208,11 @@ def test_one_changed_byte_loads_or_is_a_file_problem(folder, cut, byte):
     (folder.path / "tokenizer.json").write_bytes(whole[:at] + bytes([byte]) + whole[at + 1 :])
     try:
         found = load(folder.path)
-    except FileProblem as problem:
+    except FileError as problem:
         found = problem
     assert "tokenizer.json" in str(found) or isinstance(found.tokenizer, Tokenizer)
 
 
 def test_more_files_are_written_beside_it(folder, tmp_path):
-    save(folder.tokenizer, folder.config, tmp_path, more={"tokbench.toml": "한 = 1\n"})
+    save_folder(folder.tokenizer, folder.config, tmp_path, more={"tokbench.toml": "한 = 1\n"})
     assert (tmp_path / "tokbench.toml").read_text(encoding="utf-8") == "한 = 1\n"

@@ -2,7 +2,7 @@ import hashlib
 import json
 
 from tokbench.corpus.reading import CorpusFacts
-from tokbench.pretrained.folder import save
+from tokbench.pretrained.folder import save_folder
 from tokbench.pretrained.train import record
 from tokbench.recipes.recipe import Recipe
 
@@ -11,7 +11,7 @@ FACTS = CorpusFacts(sources=("/home/me/corpus.txt", "stdin"), texts=3, blank=1, 
 
 def test_the_record_ties_the_corpus_to_the_file_that_is_written(folder, tmp_path):
     found = record(folder.tokenizer, Recipe(algorithm="wordpiece", vocab_size=500), FACTS)
-    save(folder.tokenizer, {}, tmp_path)
+    save_folder(folder.tokenizer, {}, tmp_path)
     assert found.sha256 == hashlib.sha256((tmp_path / "tokenizer.json").read_bytes()).hexdigest()
     facts = json.loads(found.text)
     assert facts["tokenizer_json_sha256"] == found.sha256

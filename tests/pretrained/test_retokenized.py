@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from tokbench.pretrained import retokenized
 from tokbench.pretrained.added_tokens import add_tokens
 from tokbench.pretrained.retokenized import changed_words
-from tokbench.pretrained.token_lists import Matching
+from tokbench.pretrained.token_lists import MatchFlags
 
 
 def compared(folder, texts, **wanted):
@@ -26,7 +26,9 @@ def test_the_words_that_change_are_counted_the_most_frequent_first(folder):
 
 
 def test_a_token_inside_a_word_is_seen_to_break_it(folder):
-    found = compared(folder, ["concatenate"], regular=["xcat", "aten"], otherwise=Matching(single_word=False))
+    found = compared(
+        folder, ["concatenate"], regular=["xcat", "aten"], otherwise=MatchFlags(single_word=False)
+    )
     [change] = found.words
     assert change.word == "concatenate"
     assert "aten" in change.after

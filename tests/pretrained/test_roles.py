@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, processors
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.pretrained.added_tokens import add_tokens
 from tokbench.pretrained.special_tokens import moved_roles
 
@@ -66,11 +66,11 @@ def test_the_config_follows_and_the_old_token_stays_special(wordpiece):
 def test_transformers_sees_the_moved_role(wordpiece, tmp_path):
     from transformers import AutoTokenizer
 
-    from tokbench.pretrained.folder import save
+    from tokbench.pretrained.folder import save_folder
 
     added = add_tokens(wordpiece(TEMPLATE), roles={"cls": "[CLS2]", "pad": "[PAD2]"})
     (tmp_path / "out").mkdir()
-    save(added.tokenizer, added.config, tmp_path / "out")
+    save_folder(added.tokenizer, added.config, tmp_path / "out")
     loaded = AutoTokenizer.from_pretrained(tmp_path / "out")
     assert (loaded.cls_token, loaded.pad_token) == ("[CLS2]", "[PAD2]")
     batch = loaded(["a", "a fox"], padding=True)["input_ids"]
@@ -106,7 +106,7 @@ def test_a_role_that_is_there_already_moves_nowhere(wordpiece):
 
 def test_the_unknown_token_moves_only_inside_the_vocabulary(wordpiece):
     folder = wordpiece()
-    with pytest.raises(AskedWrongly, match="unk cannot move to <unk>"):
+    with pytest.raises(UsageError, match="unk cannot move to <unk>"):
         add_tokens(folder, roles={"unk": "<unk>"})
     added = add_tokens(folder, roles={"unk": "[MASK]"})
     assert json.loads(added.tokenizer.to_str())["model"]["unk_token"] == "[MASK]"
@@ -117,7 +117,7 @@ def test_the_unknown_token_moves_only_inside_the_vocabulary(wordpiece):
     ("roles", "sentence"), [({"clz": "[C]"}, "no role clz"), ({"cls": " "}, "names no token")]
 )
 def test_what_is_no_role_is_refused(wordpiece, roles, sentence):
-    with pytest.raises(AskedWrongly, match=sentence):
+    with pytest.raises(UsageError, match=sentence):
         add_tokens(wordpiece(), roles=roles)
 
 

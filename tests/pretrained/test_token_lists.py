@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from tokbench.errors import AskedWrongly, DataProblem, FileProblem
+from tokbench.errors import DataError, FileError, UsageError
 from tokbench.pretrained.added_tokens import add_tokens
-from tokbench.pretrained.token_lists import Matching, read_token_list, token_list
+from tokbench.pretrained.token_lists import MatchFlags, read_token_list, token_list
 
 
 def write(path, value):
@@ -28,7 +28,7 @@ def test_a_json_list_says_of_each_token_what_it_is(tmp_path):
     found = read_token_list(path, special=False)
     assert found.special == ("[E1]",)
     assert found.regular == ("COVID", "hot dog")
-    assert found.matching == {"[E1]": Matching(lstrip=True), "hot dog": Matching(single_word=False)}
+    assert found.matching == {"[E1]": MatchFlags(lstrip=True), "hot dog": MatchFlags(single_word=False)}
     assert read_token_list(path, special=True).special == ("COVID", "[E1]", "hot dog")
 
 
@@ -38,7 +38,7 @@ def test_the_added_tokens_of_a_tokenizer_json_are_such_a_list(folder, tmp_path):
     found = read_token_list(tmp_path / "tokenizer.json", special=False)
     assert found.special[-1] == "[E1]"
     assert found.regular == ("hospital",)
-    assert found.matching["hospital"] == Matching(single_word=True, normalized=True)
+    assert found.matching["hospital"] == MatchFlags(single_word=True, normalized=True)
 
 
 def test_names_and_files_are_one_list(tmp_path):
@@ -49,12 +49,12 @@ def test_names_and_files_are_one_list(tmp_path):
 
 WRONG = {
     "no list": ({"a": 1, "b": 2}, None),
-    "a number": ([1], DataProblem),
-    "no content": ([{"special": True}], DataProblem),
-    "an unknown key": ([{"content": "x", "single_wrod": True}], DataProblem),
-    "no boolean": ([{"content": "x", "lstrip": "yes"}], DataProblem),
-    "nothing": ([], FileProblem),
-    "a string": ("x", FileProblem),
+    "a number": ([1], DataError),
+    "no content": ([{"special": True}], DataError),
+    "an unknown key": ([{"content": "x", "single_wrod": True}], DataError),
+    "no boolean": ([{"content": "x", "lstrip": "yes"}], DataError),
+    "nothing": ([], FileError),
+    "a string": ("x", FileError),
 }
 
 
@@ -72,13 +72,13 @@ def test_what_is_no_token_is_named(tmp_path, case):
 
 def test_broken_json_is_a_file_problem(tmp_path):
     (tmp_path / "t.json").write_text("[")
-    with pytest.raises(FileProblem, match="is not JSON"):
+    with pytest.raises(FileError, match="is not JSON"):
         read_token_list(tmp_path / "t.json", special=False)
 
 
 def test_the_four_switches_do_what_they_say(folder):
     def added(**how):
-        return add_tokens(folder, regular=["covids"], otherwise=Matching(**how))
+        return add_tokens(folder, regular=["covids"], otherwise=MatchFlags(**how))
 
     assert "covids" in tokens_of(added(single_word=False), "xcovidsx")
     assert "covids" not in tokens_of(added(single_word=True), "xcovidsx")
@@ -92,21 +92,21 @@ def test_a_token_of_its_own_goes_before_what_holds_for_all(folder):
     added = add_tokens(
         folder,
         regular=["hosp", "telem"],
-        matching={"hosp": Matching(single_word=False)},
-        otherwise=Matching(single_word=True),
+        matching={"hosp": MatchFlags(single_word=False)},
+        otherwise=MatchFlags(single_word=True),
     )
     assert "hosp" in tokens_of(added, "hospital")
     assert "telem" not in tokens_of(added, "telemetry")
 
 
 def test_a_raw_spelling_is_a_token_beside_the_one_the_normalizer_makes(folder):
-    added = add_tokens(folder, regular=["HIV", "hiv"], matching={"HIV": Matching(normalized=False)})
+    added = add_tokens(folder, regular=["HIV", "hiv"], matching={"HIV": MatchFlags(normalized=False)})
     ids = [added.tokenizer.encode(text, add_special_tokens=False).ids for text in ("HIV", "hiv")]
     assert ids == [[added.regular["HIV"]], [added.regular["hiv"]]]
 
 
 def test_markup_that_shall_be_a_word_of_its_own_is_not_looked_for_inside_words(folder):
-    added = add_tokens(folder, special=["[E1]"], otherwise=Matching(single_word=True))
+    added = add_tokens(folder, special=["[E1]"], otherwise=MatchFlags(single_word=True))
     assert "[E1]" in tokens_of(added, "see [E1] here")
     assert "[E1]" not in tokens_of(added, "x[E1]x")
 
@@ -115,5 +115,5 @@ def test_a_word_asked_for_where_it_cannot_be_met_is_refused(folder):
     from tokenizers import normalizers
 
     folder.tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("x"), normalizers.Lowercase()])
-    with pytest.raises(AskedWrongly, match="would never be met"):
-        add_tokens(folder, regular=["hospital"], otherwise=Matching(normalized=True, single_word=True))
+    with pytest.raises(UsageError, match="would never be met"):
+        add_tokens(folder, regular=["hospital"], otherwise=MatchFlags(normalized=True, single_word=True))

@@ -6,7 +6,7 @@ import sys
 import pytest
 from tokenizers import Tokenizer, processors
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.pretrained.added_tokens import add_tokens
 from tokbench.pretrained.folder import load
 from tokbench.pretrained.special_tokens import declared
@@ -159,7 +159,7 @@ def test_chosen_input_names_are_kept(folder):
     ],
 )
 def test_what_does_not_fit_the_tokenizer_is_refused(folder, arguments, sentence):
-    with pytest.raises(AskedWrongly, match=sentence):
+    with pytest.raises(UsageError, match=sentence):
         wrapper_config(folder.tokenizer, **arguments)
 
 

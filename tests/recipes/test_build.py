@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tokbench.errors import DataProblem, RecipeProblem
+from tokbench.errors import DataError, RecipeError
 from tokbench.recipes.algorithms import ALGORITHMS
 from tokbench.recipes.build import assemble, build
 from tokbench.recipes.presets import DEFAULTS, PRESETS
@@ -105,14 +105,14 @@ def unread():
     ],
 )
 def test_an_unsound_recipe_is_refused_before_a_text_is_read(name, settings, words):
-    with pytest.raises(RecipeProblem) as caught:
+    with pytest.raises(RecipeError) as caught:
         build(change(DEFAULTS[name], settings), unread())
     assert words in caught.value.message
     assert caught.value.fix
 
 
 def test_an_unknown_role_is_refused_from_python_too():
-    with pytest.raises(RecipeProblem, match="no role padding"):
+    with pytest.raises(RecipeError, match="no role padding"):
         build(Recipe(special_tokens={"padding": "<pad>"}), unread())
 
 
@@ -135,7 +135,7 @@ def test_two_processes_make_the_same_bytes(name, texts):
 @pytest.mark.parametrize("name", DEFAULTS)
 @pytest.mark.parametrize("batches", [[], [[]], [["", "  ", "\n"], ["\t"]]])
 def test_no_text_is_an_error(name, batches):
-    with pytest.raises(DataProblem, match="no text to learn from"):
+    with pytest.raises(DataError, match="no text to learn from"):
         build(DEFAULTS[name], batches)
 
 
@@ -147,7 +147,7 @@ def test_texts_in_the_place_of_batches_are_a_mistake():
 @pytest.mark.parametrize("name", ["wordpiece", "unigram", "wordlevel", "character"])
 def test_blocks_that_leave_nothing_are_an_error(name):
     nothing = change(DEFAULTS[name], {"normalizers": '[{type = "Replace", regex = ".", content = ""}]'})
-    with pytest.raises((DataProblem, RecipeProblem)) as caught:
+    with pytest.raises((DataError, RecipeError)) as caught:
         build(nothing, [["some text", "more"]])
     assert caught.value.fix
 
@@ -155,14 +155,14 @@ def test_blocks_that_leave_nothing_are_an_error(name):
 def test_words_too_rare_to_be_kept_are_an_error():
     rare = change(DEFAULTS["wordlevel"], {"trainer.min_frequency": "3"})
     for recipe in (rare, change(rare, {"pre_tokenizers": '["ByteLevel"]'})):
-        with pytest.raises(DataProblem, match="nothing was learned") as caught:
+        with pytest.raises(DataError, match="nothing was learned") as caught:
             build(recipe, [["each word is here once"]])
         assert "min_frequency" in caught.value.fix
 
 
 @pytest.mark.parametrize("name", ["wordpiece", "unigram"])
 def test_a_size_below_the_characters_names_the_least(name, texts):
-    with pytest.raises(RecipeProblem, match="too small") as caught:
+    with pytest.raises(RecipeError, match="too small") as caught:
         build(change(DEFAULTS[name], {"vocab_size": "30"}), [texts])
     least = caught.value.fix.split()[1]
     enough = change(DEFAULTS[name], {"vocab_size": least})
@@ -171,7 +171,7 @@ def test_a_size_below_the_characters_names_the_least(name, texts):
 
 def test_bpe_on_characters_names_the_least_size_too(texts):
     recipe = Recipe(special_tokens={"unk": "<unk>"}, pre_tokenizers=(block("Whitespace"),), vocab_size=20)
-    with pytest.raises(RecipeProblem, match="too small") as caught:
+    with pytest.raises(RecipeError, match="too small") as caught:
         build(recipe, [texts])
     least = caught.value.fix.split()[1]
     assert build(change(recipe, {"vocab_size": least}), [texts]).get_vocab_size() == int(least)

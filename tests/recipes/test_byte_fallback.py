@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokbench.errors import RecipeProblem
+from tokbench.errors import RecipeError
 from tokbench.recipes.build import build
 from tokbench.recipes.recipe import Recipe, block, change
 from tokbench.recipes.validate import BYTES
@@ -50,15 +50,15 @@ def test_every_text_comes_back_even_one_that_names_bytes(tokenizer, parts):
 
 
 def test_the_bytes_count_for_the_size():
-    with pytest.raises(RecipeProblem, match="needs 259"):
+    with pytest.raises(RecipeError, match="needs 259"):
         build(change(RECIPE, {"vocab_size": "258"}), [["a"]])
 
 
 def test_a_byte_piece_as_special_token_is_refused():
-    with pytest.raises(RecipeProblem, match="<0x41>"):
+    with pytest.raises(RecipeError, match="<0x41>"):
         build(change(RECIPE, {"special_tokens.mask": "<0x41>"}), [["a"]])
 
 
 def test_affixes_and_fallback_do_not_go_together():
-    with pytest.raises(RecipeProblem, match="byte_fallback fits neither"):
+    with pytest.raises(RecipeError, match="byte_fallback fits neither"):
         build(change(RECIPE, {"trainer.end_of_word_suffix": "</w>"}), [["a"]])

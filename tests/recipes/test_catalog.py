@@ -2,7 +2,7 @@
 
 import pytest
 
-from tokbench.errors import RecipeProblem
+from tokbench.errors import RecipeError
 from tokbench.recipes.catalog import catalog
 
 
@@ -37,6 +37,6 @@ def test_a_name_or_a_place_finds_its_own():
 
 
 def test_an_unknown_name_gets_a_hint():
-    with pytest.raises(RecipeProblem, match="no block Splt") as caught:
+    with pytest.raises(RecipeError, match="no block Splt") as caught:
         catalog("Splt")
     assert "Split" in caught.value.fix

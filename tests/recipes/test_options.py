@@ -2,7 +2,7 @@
 
 import pytest
 
-from tokbench.errors import RecipeProblem
+from tokbench.errors import RecipeError
 from tokbench.recipes import options
 
 
@@ -10,12 +10,12 @@ from tokbench.recipes import options
     ("option", "good", "bad"),
     [
         (options.flag(), [True, False], [0, 1, "true", None]),
-        (options.text(), ["a", " "], ["", 1, None, ["a"]]),
-        (options.text(empty=True), ["", "a"], [1, None]),
-        (options.character(), ["a", "한", "▁"], ["", "ab", 1]),
-        (options.characters(), [[], ["a"], ("a", "b")], ["ab", ["ab"], [1], [""]]),
-        (options.whole(), [0, 7, options.LARGEST], [-1, options.LARGEST + 1, 1.0, True, "1"]),
-        (options.whole(low=1, high=3), [1, 3], [0, 4]),
+        (options.text_option(), ["a", " "], ["", 1, None, ["a"]]),
+        (options.text_option(empty=True), ["", "a"], [1, None]),
+        (options.one_character(), ["a", "한", "▁"], ["", "ab", 1]),
+        (options.any_characters(), [[], ["a"], ("a", "b")], ["ab", ["ab"], [1], [""]]),
+        (options.whole_number(), [0, 7, options.LARGEST], [-1, options.LARGEST + 1, 1.0, True, "1"]),
+        (options.whole_number(low=1, high=3), [1, 3], [0, 4]),
         (options.probability(), [0, 1, 0.1], [-0.1, 1.1, True, "0.1", float("nan")]),
         (options.fraction(), [0.75], [0, 1, 0.0, 1.0, True, float("inf")]),
         (options.one_of("left", "right"), ["left"], ["Left", "", 1, ["left"]]),
@@ -30,8 +30,8 @@ def test_an_option_accepts_what_its_words_say(option, good, bad):
 
 
 def test_what_is_unset_is_left_out():
-    known = {"a": options.flag(None), "b": options.whole(3), "c": options.text()}
-    assert options.choose({"c": "x"}, known, "here") == {"b": 3, "c": "x"}
+    known = {"a": options.flag(None), "b": options.whole_number(3), "c": options.text_option()}
+    assert options.checked_options({"c": "x"}, known, "here") == {"b": 3, "c": "x"}
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,9 @@ def test_what_is_unset_is_left_out():
     ],
 )
 def test_a_wrong_option_is_said_with_its_place(given, words):
-    with pytest.raises(RecipeProblem) as caught:
-        options.choose(given, {"left": options.flag(True), "size": options.whole(low=1)}, "here")
+    with pytest.raises(RecipeError) as caught:
+        options.checked_options(
+            given, {"left": options.flag(True), "size": options.whole_number(low=1)}, "here"
+        )
     assert caught.value.message == words
     assert caught.value.fix

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokbench.errors import RecipeProblem
+from tokbench.errors import RecipeError
 from tokbench.recipes.algorithms import ALGORITHMS
-from tokbench.recipes.post_processors import has_type_ids, input_names
+from tokbench.recipes.post_processors import has_type_ids, template_input_names
 from tokbench.recipes.presets import ABOUT, DEFAULTS, PRESETS, preset
 
 NAMES = [*(f"default {name}" for name in DEFAULTS), *PRESETS]
@@ -36,7 +36,7 @@ def test_pairs_have_type_ids_where_the_template_has_them(name, built):
     encoding = tokenizer.encode("the sea", "a mill")
     if encoding.special_tokens_mask.count(1):  # without a template the library numbers the texts itself
         assert set(encoding.type_ids) == ({0, 1} if has_type_ids(recipe) else {0})
-    assert tuple(recipe.wrapper["model_input_names"]) == input_names(recipe)
+    assert tuple(recipe.wrapper["model_input_names"]) == template_input_names(recipe)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -135,6 +135,6 @@ def test_every_preset_has_its_sentence_and_every_algorithm_its_default():
 
 def test_an_unknown_preset_gets_a_hint():
     assert preset("korean") is PRESETS["korean"]
-    with pytest.raises(RecipeProblem, match="no preset lama3") as caught:
+    with pytest.raises(RecipeError, match="no preset lama3") as caught:
         preset("lama3")
     assert caught.value.fix == "did you mean llama3?"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tokbench.errors import FileProblem, RecipeProblem
+from tokbench.errors import FileError, RecipeError
 from tokbench.recipes.presets import DEFAULTS, PRESETS
 from tokbench.recipes.recipe import (
     ROLES,
@@ -105,7 +105,7 @@ def test_a_block_may_be_its_name_or_a_table():
     ],
 )
 def test_what_no_recipe_has_is_said_with_its_place(text, words, hint):
-    with pytest.raises(RecipeProblem) as caught:
+    with pytest.raises(RecipeError) as caught:
         from_toml(text, name="my.toml")
     assert caught.value.message.startswith("my.toml")
     assert words in caught.value.message
@@ -121,11 +121,11 @@ def test_a_recipe_file_is_read(tmp_path):
 def test_a_recipe_file_that_cannot_be_read_is_named(tmp_path):
     path = tmp_path / "recipe.toml"
     for problem in (path, tmp_path):
-        with pytest.raises(FileProblem, match="cannot read the recipe") as caught:
+        with pytest.raises(FileError, match="cannot read the recipe") as caught:
             read_recipe(problem)
         assert str(problem) in caught.value.message
     path.write_bytes("vocab_size = 1".encode("utf-16"))
-    with pytest.raises(FileProblem, match="not UTF-8"):
+    with pytest.raises(FileError, match="not UTF-8"):
         read_recipe(path)
 
 
@@ -186,7 +186,7 @@ def test_a_choice_is_changed_by_its_dotted_key(key, value, found):
     ],
 )
 def test_a_key_that_leads_nowhere_is_said(key, words):
-    with pytest.raises(RecipeProblem) as caught:
+    with pytest.raises(RecipeError) as caught:
         change(PRESETS["bert"], {key: "1"})
     assert words in caught.value.message
     assert caught.value.fix

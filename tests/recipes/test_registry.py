@@ -7,7 +7,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors
 from tokenizers.models import BPE
 
-from tokbench.errors import RecipeProblem
+from tokbench.errors import RecipeError
 from tokbench.recipes.decoders import DECODERS, decoder
 from tokbench.recipes.normalizers import NORMALIZERS, normalizer
 from tokbench.recipes.post_processors import post_processors
@@ -132,7 +132,7 @@ def test_our_defaults_are_the_librarys_where_something_is_needed_too():
 def test_an_unknown_option_names_the_known_ones(what, name):
     table = TABLES[what][0]
     options = {**NEEDED.get((what, name), {}), "wat": 1}
-    with pytest.raises(RecipeProblem, match=f"{what} {name} has no option wat") as caught:
+    with pytest.raises(RecipeError, match=f"{what} {name} has no option wat") as caught:
         make(Block(type=name, options=options), table, what)
     assert all(option in caught.value.message for option in table[name].options)
 
@@ -143,14 +143,14 @@ def test_a_value_of_the_wrong_type_is_refused(what, name):
     for option in table[name].options:
         for wrong in (3.5, {}, None, [], [1]):
             options = {**NEEDED.get((what, name), {}), option: wrong}
-            with pytest.raises(RecipeProblem, match=f"{option}.* must be"):
+            with pytest.raises(RecipeError, match=f"{option}.* must be"):
                 make(Block(type=name, options=options), table, what)
 
 
 @pytest.mark.parametrize("what", TABLES)
 def test_an_unknown_block_gets_a_hint(what):
     table = TABLES[what][0]
-    with pytest.raises(RecipeProblem, match=f"no {what} bytelevle") as caught:
+    with pytest.raises(RecipeError, match=f"no {what} bytelevle") as caught:
         make(block("bytelevle"), table, what)
     if what != "post_processor":
         assert "ByteLevel" in caught.value.fix
@@ -182,7 +182,7 @@ def test_an_unknown_block_gets_a_hint(what):
     ],
 )
 def test_what_the_library_swallows_or_breaks_on_is_refused(what, chosen, words):
-    with pytest.raises(RecipeProblem) as caught:
+    with pytest.raises(RecipeError) as caught:
         make(chosen, TABLES[what][0], what)
     assert words in caught.value.message
     assert caught.value.fix

@@ -5,21 +5,27 @@ import json
 import pytest
 from tokenizers.processors import TemplateProcessing
 
-from tokbench.errors import RecipeProblem
-from tokbench.recipes.post_processors import Piece, has_type_ids, input_names, pieces, post_processor
+from tokbench.errors import RecipeError
+from tokbench.recipes.post_processors import (
+    TemplatePiece,
+    has_type_ids,
+    pieces,
+    post_processor,
+    template_input_names,
+)
 from tokbench.recipes.presets import PRESETS
 from tokbench.recipes.recipe import Recipe, block, change
 
 IDS = {"[CLS]": 5, "[SEP]": 7}
 
 
-def as_the_library_has_it(template: str) -> list[Piece]:
+def as_the_library_has_it(template: str) -> list[TemplatePiece]:
     made = TemplateProcessing(template, "$A $B", [("[CLS]", 0), ("[SEP]", 1)])
     found = []
     for place in json.loads(made.__getstate__())["single"]:
         [(kind, each)] = place.items()
         named = {"text" if kind == "Sequence" else "token": each["id"]}
-        found.append(Piece(**named, type_id=each["type_id"]))
+        found.append(TemplatePiece(**named, type_id=each["type_id"]))
     return found
 
 
@@ -48,14 +54,14 @@ def test_a_template_is_read_as_the_library_reads_it(template):
     ],
 )
 def test_a_template_that_would_lose_something_is_refused(single, pair, words):
-    with pytest.raises(RecipeProblem) as caught:
+    with pytest.raises(RecipeError) as caught:
         post_processor(block("TemplateProcessing", single=single, pair=pair), IDS)
     assert words in caught.value.message
     assert caught.value.fix
 
 
 def test_a_template_needs_its_pair():
-    with pytest.raises(RecipeProblem, match="needs pair"):
+    with pytest.raises(RecipeError, match="needs pair"):
         post_processor(block("TemplateProcessing", single="[CLS] $A [SEP]"), IDS)
 
 
@@ -80,8 +86,10 @@ def test_ids_are_those_given():
 def test_type_ids_are_asked_for_where_the_template_has_them(name, expected):
     recipe = PRESETS[name]
     assert has_type_ids(recipe) is expected
-    assert ("token_type_ids" in input_names(recipe)) is expected
-    assert input_names(change(recipe, {"wrapper.model_input_names": ""})) == input_names(recipe)
+    assert ("token_type_ids" in template_input_names(recipe)) is expected
+    assert template_input_names(change(recipe, {"wrapper.model_input_names": ""})) == template_input_names(
+        recipe
+    )
 
 
 def test_type_ids_are_found_inside_a_sequence_and_in_bert_processing():
@@ -89,4 +97,4 @@ def test_type_ids_are_found_inside_a_sequence_and_in_bert_processing():
     assert has_type_ids(Recipe(post_processor=block("Sequence", blocks=["ByteLevel", bert])))
     assert not has_type_ids(Recipe(post_processor=block("Sequence", blocks=["ByteLevel"])))
     assert not has_type_ids(Recipe(post_processor=block("TemplateProcessing", single=3)))
-    assert input_names(Recipe()) == ("input_ids", "attention_mask")
+    assert template_input_names(Recipe()) == ("input_ids", "attention_mask")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokbench.errors import FileProblem
+from tokbench.errors import FileError
 from tokbench.reporting.elements import Chips, Curve, Facts, Grid, Headline, Heat, Paragraph
 from tokbench.reporting.html import Section, page
 from tokbench.reporting.pages import write_page
@@ -128,10 +128,10 @@ def test_a_row_that_is_long_is_folded():
 def test_a_page_is_not_written_over_another_file(tmp_path):
     there = tmp_path / "notes.html"
     there.write_text("mine")
-    with pytest.raises(FileProblem, match="another kind"):
+    with pytest.raises(FileError, match="another kind"):
         write_page(there, "t", [], force=True)
     assert there.read_text() == "mine"
-    with pytest.raises(FileProblem, match="exists already"):
+    with pytest.raises(FileError, match="exists already"):
         write_page(there, "t", [])
 
 

@@ -9,7 +9,7 @@ import pytest
 import tokbench
 from tokbench.corpus.samples import shipped
 from tokbench.reporting.html import Section, page
-from tokbench.reporting.json_results import KINDS, PAGELESS, as_json, read, window_of
+from tokbench.reporting.json_results import KINDS, PAGELESS, as_json, read_result, window_of
 from tokbench.reporting.text import plain
 
 SIZE = 300
@@ -39,14 +39,14 @@ def place(tmp_path_factory):
     import transformers
 
     from tokbench.pretrained.train import train_folder
-    from tokbench.recipes.presets import named
+    from tokbench.recipes.presets import resolve_recipe
 
     folder = tmp_path_factory.mktemp("kinds")
     for name in ("english", "korean"):
         lines = Path(shipped(f"{name}.txt")).read_text(encoding="utf-8").splitlines()[:40]
         (folder / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for name in ("bpe", "wordpiece"):
-        recipe = named(name, {"vocab_size": str(SIZE)})
+        recipe = resolve_recipe(name, {"vocab_size": str(SIZE)})
         train_folder(recipe, [str(folder / "english.txt")], folder / name)
     torch.manual_seed(0)
     small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
@@ -68,11 +68,11 @@ def checked(place, into):
 
 
 def compared(place, into):
-    from tokbench.analysis.compare import Ways, compare
+    from tokbench.analysis.compare import CompareOptions, compare
 
     tokenizers = [str(place / name) for name in ("bpe", "wordpiece")]
     corpora = [str(place / f"{name}.txt") for name in ("english", "korean")]
-    return compare(tokenizers, corpora, parallels=corpora, ways=Ways(max_length=20))
+    return compare(tokenizers, corpora, parallels=corpora, ways=CompareOptions(max_length=20))
 
 
 def shown_config(place, into):
@@ -89,10 +89,10 @@ def changed_config(place, into):
 
 def counted(place, into):
     from tokbench.recipes.build import assemble
-    from tokbench.recipes.presets import named
+    from tokbench.recipes.presets import resolve_recipe
     from tokbench.training.counting.count_corpus import count_corpus
 
-    return count_corpus([str(place / "english.txt")], assemble(named("bpe", {})), into / "c.parquet")
+    return count_corpus([str(place / "english.txt")], assemble(resolve_recipe("bpe", {})), into / "c.parquet")
 
 
 def whole_job(place, into):
@@ -148,9 +148,9 @@ def described(place, into):
 
 
 def mended(place, into):
-    from tokbench.checks.fix import mend
+    from tokbench.checks.fix import fix
 
-    return mend(str(place / "wordpiece"), output=into / "mended")
+    return fix(str(place / "wordpiece"), output=into / "mended")
 
 
 def a_plan(place, **more):
@@ -162,10 +162,10 @@ def a_plan(place, **more):
 
 
 def trained_run(place, into):
-    from tokbench.finetuning.multi import Beside, carry
+    from tokbench.finetuning.multi import RunMode, run_mode
 
     plan = a_plan(place, tokenizer=str(place / "bpe"), model="bert-tiny", output=str(into / "run"))
-    return carry(plan, Beside(baseline=str(place / "wordpiece")))
+    return run_mode(plan, RunMode(baseline=str(place / "wordpiece")))
 
 
 def predicted(place, into):
@@ -221,16 +221,18 @@ def both_traced(place, into):
 
 def swept(place, into):
     from tokbench.analysis.sweep import read_sizes, sweep
-    from tokbench.recipes.presets import named
+    from tokbench.recipes.presets import resolve_recipe
 
-    return sweep(named("bpe", {}), [str(place / "english.txt")], read_sizes("280,320,400,500"))
+    return sweep(resolve_recipe("bpe", {}), [str(place / "english.txt")], read_sizes("280,320,400,500"))
 
 
 def trained(place, into):
     from tokbench.pretrained.train import train_folder
-    from tokbench.recipes.presets import named
+    from tokbench.recipes.presets import resolve_recipe
 
-    return train_folder(named("bpe", {"vocab_size": "300"}), [str(place / "korean.txt")], into / "tok")
+    return train_folder(
+        resolve_recipe("bpe", {"vocab_size": "300"}), [str(place / "korean.txt")], into / "tok"
+    )
 
 
 MAKERS = {
@@ -273,7 +275,7 @@ def test_a_saved_result_makes_the_page_of_the_result_itself(kind, place, tmp_pat
     result = result_of(kind, place, tmp_path)
     file = tmp_path / "saved.json"
     file.write_text(as_json(result, kind), encoding="utf-8")
-    read_kind, again = read(file)
+    read_kind, again = read_result(file)
     assert read_kind == kind
     assert json.loads(as_json(again, kind)) == json.loads(file.read_text(encoding="utf-8"))
     assert pages_of(again, kind) == pages_of(result, kind)

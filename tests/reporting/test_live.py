@@ -8,8 +8,8 @@ from tokenizers import Tokenizer
 
 from tokbench.corpus.samples import shipped
 from tokbench.recipes.build import build
-from tokbench.recipes.presets import PRESETS, start
-from tokbench.reporting.html import TEMPLATES, compact, live, page, served
+from tokbench.recipes.presets import PRESETS, start_recipe
+from tokbench.reporting.html import TEMPLATES, compact, live, page, served_page
 
 ODD = [
     "",
@@ -36,7 +36,7 @@ def shipped_lines(name):
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
 def test_a_browser_gets_the_ids_of_the_library(preset, browse, tmp_path):
-    recipe = start(PRESETS[preset].algorithm, preset, {"vocab_size": "1500"})
+    recipe = start_recipe(PRESETS[preset].algorithm, preset, {"vocab_size": "1500"})
     tokenizer = build(recipe, [texts()])
     raw = json.loads(tokenizer.to_str())
     data = json.dumps({"spec": compact(raw), "texts": texts()}).replace("<", "\\u003c")
@@ -56,7 +56,7 @@ def test_a_browser_gets_the_ids_of_the_library(preset, browse, tmp_path):
 
 
 def test_the_box_encodes_with_every_tokenizer_of_the_page(browse, tmp_path):
-    recipe = start("wordpiece", "bert", {"vocab_size": "600"})
+    recipe = start_recipe("wordpiece", "bert", {"vocab_size": "600"})
     raw = json.loads(build(recipe, [texts()]).to_str())
     text = "silence </script> 안"
     whole = page("live", [], live=live({"one": raw, "two": raw}, text))
@@ -69,7 +69,7 @@ def test_the_box_encodes_with_every_tokenizer_of_the_page(browse, tmp_path):
 
 
 def test_a_block_the_page_does_not_know_is_named_not_guessed(browse, tmp_path):
-    raw = json.loads(build(start("wordpiece", "bert", {"vocab_size": "600"}), [texts()]).to_str())
+    raw = json.loads(build(start_recipe("wordpiece", "bert", {"vocab_size": "600"}), [texts()]).to_str())
     raw["normalizer"] = {"type": "Precompiled", "precompiled_charsmap": ""}
     (tmp_path / "live.html").write_text(page("live", [], live=live({"one": raw}, "x")), encoding="utf-8")
     shown, _ = browse((tmp_path / "live.html").as_uri())
@@ -88,7 +88,7 @@ def spelled_out(model):
 
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_a_compact_tokenizer_says_what_the_whole_says(shuffled):
-    raw = json.loads(build(start("bpe", None, {"vocab_size": "900"}), [texts()]).to_str())
+    raw = json.loads(build(start_recipe("bpe", None, {"vocab_size": "900"}), [texts()]).to_str())
     if shuffled:  # merges in another order than their tokens: nothing can be left out
         raw["model"]["merges"].reverse()
     small = compact(raw)["model"]
@@ -103,7 +103,7 @@ def test_a_page_with_a_tokenizer_of_8000_tokens_stays_below_200_kilobytes():
 
     draw = random.Random(1)
     words = ["".join(draw.choices("etaoinshrdlucmfwyp", k=draw.randint(3, 9))) for _ in range(6000)]
-    raw = json.loads(build(start("bpe", None, {"vocab_size": "8000"}), [words * 2]).to_str())
+    raw = json.loads(build(start_recipe("bpe", None, {"vocab_size": "8000"}), [words * 2]).to_str())
     assert len(raw["model"]["vocab"]) == 8000
     assert len(page("t", [], live=live({"bpe": raw})).encode()) < 200_000
 
@@ -117,5 +117,5 @@ def test_tokenizers_too_large_to_carry_are_left_out():
 
 
 def test_a_served_page_may_ask_its_own_server_and_no_other():
-    assert "connect-src 'self'" in page("t", [], live=served(["a"]), server=True)
-    assert "connect-src" not in page("t", [], live=served(["a"]))
+    assert "connect-src 'self'" in page("t", [], live=served_page(["a"]), server=True)
+    assert "connect-src" not in page("t", [], live=served_page(["a"]))

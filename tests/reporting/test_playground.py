@@ -7,10 +7,10 @@ import urllib.request
 
 import pytest
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.pretrained.folder import load
 from tokbench.recipes.build import build
-from tokbench.recipes.presets import start
+from tokbench.recipes.presets import start_recipe
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
@@ -23,7 +23,7 @@ LINES = ["tokenizers break in silence", "안녕하세요 여러분", "안녕 안
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("tok")
-    build(start("bpe", None, {"vocab_size": "400"}), [LINES]).save(str(place / "tokenizer.json"))
+    build(start_recipe("bpe", None, {"vocab_size": "400"}), [LINES]).save(str(place / "tokenizer.json"))
     return load(place)
 
 
@@ -85,7 +85,7 @@ def test_a_name_that_only_resolves_to_this_machine_is_refused(address):
 def test_a_port_that_is_taken_is_said():
     place = listening(0)
     place.listen()
-    with pytest.raises(AskedWrongly, match="cannot be used"):
+    with pytest.raises(UsageError, match="cannot be used"):
         listening(place.getsockname()[1])
     place.close()
 

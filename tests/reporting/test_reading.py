@@ -10,8 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokbench.errors import DataProblem, FileProblem
-from tokbench.reporting.json_results import KINDS, as_data, as_json, as_result, read, type_of, window_of
+from tokbench.errors import DataError, FileError
+from tokbench.reporting.json_results import (
+    KINDS,
+    as_data,
+    as_json,
+    as_result,
+    read_result,
+    type_of,
+    window_of,
+)
 
 
 @dataclass(frozen=True)
@@ -58,13 +66,15 @@ def test_every_kind_names_a_type_and_a_window(kind):
 def test_a_saved_check_makes_the_same_window(tmp_path):
     from tokbench.checks.run import check
     from tokbench.recipes.build import build
-    from tokbench.recipes.presets import start
+    from tokbench.recipes.presets import start_recipe
     from tokbench.reporting.views.check import checkup
 
-    build(start("bpe", None, {"vocab_size": "300"}), [["some text"]]).save(str(tmp_path / "tokenizer.json"))
+    build(start_recipe("bpe", None, {"vocab_size": "300"}), [["some text"]]).save(
+        str(tmp_path / "tokenizer.json")
+    )
     result = check(tmp_path)
     (tmp_path / "c.json").write_text(as_json(result, "checkup"))
-    kind, again = read(tmp_path / "c.json")
+    kind, again = read_result(tmp_path / "c.json")
     assert kind == "checkup"
     assert list(window_of(kind)(again)) == list(checkup(result))
 
@@ -84,10 +94,10 @@ def test_a_saved_check_makes_the_same_window(tmp_path):
 )
 def test_a_file_that_is_no_result_is_refused_in_words(content, words, tmp_path):
     (tmp_path / "x.json").write_text(content)
-    with pytest.raises(DataProblem, match=words):
-        read(tmp_path / "x.json")
+    with pytest.raises(DataError, match=words):
+        read_result(tmp_path / "x.json")
 
 
 def test_a_file_that_is_not_there_is_refused_in_words(tmp_path):
-    with pytest.raises(FileProblem, match="cannot be read"):
-        read(tmp_path / "x.json")
+    with pytest.raises(FileError, match="cannot be read"):
+        read_result(tmp_path / "x.json")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokbench.errors import AskedWrongly, FileProblem
+from tokbench.errors import FileError, UsageError
 from tokbench.reporting.elements import Curve, Paragraph
 from tokbench.reporting.svg import HEIGHT as TALL
 from tokbench.reporting.svg import WIDTH as WIDE
@@ -72,11 +72,11 @@ def test_a_png_is_a_png(tmp_path):
 
 
 def test_a_picture_of_nothing_or_of_another_kind_is_refused(tmp_path):
-    with pytest.raises(AskedWrongly, match="no curve"):
+    with pytest.raises(UsageError, match="no curve"):
         save_plots([Paragraph("words")], tmp_path / "c.svg")
-    with pytest.raises(AskedWrongly, match="no picture"):
+    with pytest.raises(UsageError, match="no picture"):
         save_plots([], tmp_path / "c.jpg")
     (tmp_path / "c.svg").write_text("mine")
     line = Curve("t", "x", "y", [("s", [(1, 1)])])
-    with pytest.raises(FileProblem):
+    with pytest.raises(FileError):
         save_plots([line], tmp_path / "c.svg", force=True)

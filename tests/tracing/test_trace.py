@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from tokenizers.models import BPE, Unigram, WordLevel, WordPiece
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.recipes.presets import DEFAULTS, PRESETS
 from tokbench.reporting.json_results import as_json, as_result
-from tokbench.tracing.replay import TraceBroken, replay
+from tokbench.tracing.replay import TraceReplayError, replay
 from tokbench.tracing.side_by_side import side_by_side
 from tokbench.tracing.trace import LONGEST, follow
 
@@ -298,7 +298,7 @@ def test_a_trace_that_was_changed_does_not_replay(built):
     data = json.loads(as_json(trace, "trace"))
     data.pop("schema")
     data["steps"][2]["edits"] = []
-    with pytest.raises(TraceBroken, match="BertNormalizer"):
+    with pytest.raises(TraceReplayError, match="BertNormalizer"):
         replay(as_result(type(trace), data))
 
 
@@ -311,7 +311,7 @@ def test_a_span_is_explained(built):
     }
     for span, words in spans.items():
         assert words in (follow(tokenizer, "The harbour", span=span).why.verdict or "they are one token")
-    with pytest.raises(AskedWrongly, match="5:99"):
+    with pytest.raises(UsageError, match="5:99"):
         follow(tokenizer, "The harbour", span=(5, 99))
 
 
@@ -340,11 +340,11 @@ def test_side_by_side_covers_the_text_and_says_what_differs(built):
 
 
 def test_a_text_beyond_reading_is_refused(built):
-    with pytest.raises(AskedWrongly, match="20,001 characters"):
+    with pytest.raises(UsageError, match="20,001 characters"):
         follow(built("bert")[1], "a" * (LONGEST + 1))
 
 
 def test_a_model_without_its_unknown_token_is_answered_in_a_sentence():
     tokenizer = Tokenizer(models.WordPiece({"a": 0}, unk_token="[UNK]"))
-    with pytest.raises(AskedWrongly, match="cannot encode"):
+    with pytest.raises(UsageError, match="cannot encode"):
         follow(tokenizer, "zebra")

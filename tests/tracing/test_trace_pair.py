@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.recipes.presets import DEFAULTS, PRESETS
 from tokbench.tracing.post_model import replay_pair
-from tokbench.tracing.replay import TraceBroken
+from tokbench.tracing.replay import TraceReplayError
 from tokbench.tracing.trace import LONGEST, follow_pair
 
 NAMES = [*(f"default {name}" for name in DEFAULTS), *PRESETS]
@@ -73,10 +73,10 @@ def test_a_pair_that_does_not_follow_is_broken():
     assert [token.origin for token in trace.tokens] == [0, 1, 2]
     last = trace.steps[-1]
     wrong = replace(last, tokens=(*last.tokens[:2], replace(last.tokens[2], origin=0)))
-    with pytest.raises(TraceBroken):
+    with pytest.raises(TraceReplayError):
         replay_pair(replace(trace, steps=(*trace.steps[:-1], wrong)))
 
 
 def test_a_long_second_text_is_refused():
-    with pytest.raises(AskedWrongly, match="a trace shows up to"):
+    with pytest.raises(UsageError, match="a trace shows up to"):
         follow_pair(lettered(), "a", "b" * (LONGEST + 1))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, trainers
 
-from tokbench.errors import RecipeProblem
+from tokbench.errors import RecipeError
 from tokbench.training.bpe import Merges, learn
 from tokbench.training.word_counts import WordCounts
 
@@ -111,7 +111,7 @@ def test_a_word_as_long_as_a_text_takes_no_square_of_its_length():
 
 
 def test_a_vocabulary_beyond_counting_is_refused():
-    with pytest.raises(RecipeProblem, match="too large"):
+    with pytest.raises(RecipeError, match="too large"):
         learn(WordCounts({"a": 1}), vocab_size=LONG)
 
 

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from tokbench.errors import DataProblem, OutOfRoom, RecipeProblem
+from tokbench.errors import DataError, RecipeError, ResourceError
 from tokbench.native.compiler import are_compiled
 from tokbench.native.scanner import byte_characters
 from tokbench.training import bpe_compiled
 from tokbench.training.bpe import learn as learn_in_python
-from tokbench.training.bpe_compiled import of_bytes
+from tokbench.training.bpe_compiled import arrays_of_bytes
 from tokbench.training.word_counts import WordCounts, count_words
 
 if not are_compiled(bpe_compiled.MERGING):
@@ -47,7 +47,7 @@ options = st.fixed_dictionaries(
 
 
 def assert_the_same(words, counts, **choices):
-    ours = bpe_compiled.learn(words, **choices).merges()
+    ours = bpe_compiled.learn_compiled(words, **choices).merges()
     expected = learn_in_python(WordCounts(counts), **choices)
     assert ours == expected
     assert list(ours.vocab) == list(expected.vocab)
@@ -78,7 +78,7 @@ def test_words_as_bytes_in_any_order_are_as_good(counts, choices, bytewise, chan
     ends = np.cumsum([len(word.encode()) for word in counts], dtype=np.int64)
     places = np.stack([np.concatenate([[0], ends])[:-1].astype(np.int64), ends], axis=1)
     order = chance.sample(range(len(counts)), len(counts))
-    words = of_bytes(
+    words = arrays_of_bytes(
         np.frombuffer(arena, np.uint8),
         places[order],
         np.array(list(counts.values()), np.int64)[order],
@@ -96,7 +96,7 @@ def test_words_as_bytes_in_any_order_are_as_good(counts, choices, bytewise, chan
 @settings(deadline=None, max_examples=60)
 @given(counted, options, st.integers(0, 150))
 def test_a_smaller_vocabulary_is_cut_from_a_larger_one(counts, choices, size):
-    learned = bpe_compiled.learn(WordCounts(counts), **choices)
+    learned = bpe_compiled.learn_compiled(WordCounts(counts), **choices)
     smaller = min(size, choices["vocab_size"])
     assert learned.merges(smaller) == learn_in_python(WordCounts(counts), **choices | {"vocab_size": smaller})
 
@@ -114,28 +114,31 @@ def test_counts_beyond_two_billion_do_not_overflow():
 
 
 def test_a_count_beyond_63_bits_is_refused():
-    with pytest.raises(DataProblem, match="63 bits"):
-        bpe_compiled.learn(WordCounts({"ab": 1 << 63}), vocab_size=6)
+    with pytest.raises(DataError, match="63 bits"):
+        bpe_compiled.learn_compiled(WordCounts({"ab": 1 << 63}), vocab_size=6)
 
 
 def test_a_vocabulary_beyond_counting_is_refused():
-    with pytest.raises(RecipeProblem, match="too large"):
-        bpe_compiled.learn(WordCounts({"a": 1}), vocab_size=LONG)
+    with pytest.raises(RecipeError, match="too large"):
+        bpe_compiled.learn_compiled(WordCounts({"a": 1}), vocab_size=LONG)
 
 
 def test_more_words_than_places_can_tell_are_refused(monkeypatch):
     monkeypatch.setattr(bpe_compiled, "MOST_NUMBERS", 10)
-    with pytest.raises(OutOfRoom, match="too many"):
-        bpe_compiled.learn(WordCounts({"abcd": 1, "abc": 1}), vocab_size=6)
+    with pytest.raises(ResourceError, match="too many"):
+        bpe_compiled.learn_compiled(WordCounts({"abcd": 1, "abc": 1}), vocab_size=6)
 
 
 def test_a_word_as_long_as_a_text_takes_no_square_of_its_length():
-    assert len(bpe_compiled.learn(WordCounts({"ab" * 1_000_000: 1}), vocab_size=12).merges().merges) == 10
+    assert (
+        len(bpe_compiled.learn_compiled(WordCounts({"ab" * 1_000_000: 1}), vocab_size=12).merges().merges)
+        == 10
+    )
 
 
 def test_progress_reaches_its_end():
     told = {}
-    bpe_compiled.learn(
+    bpe_compiled.learn_compiled(
         WordCounts({"abcabd": 3, "abe": 2}),
         vocab_size=9,
         progress=lambda stage, done, total=None: told.update({stage: (done, total)}),
@@ -149,8 +152,8 @@ def test_an_interrupt_ends_it_within_half_a_second():
     chance = np.random.default_rng(0)
     arena = chance.integers(97, 123, 6_000_000, np.uint8)
     ends = np.arange(1, 600_001, dtype=np.int64) * 10
-    words = of_bytes(arena, np.stack([ends - 10, ends], axis=1), np.ones(len(ends), np.int64))
-    bpe_compiled.learn(WordCounts({"a": 1}), vocab_size=2)  # compiled by now
+    words = arrays_of_bytes(arena, np.stack([ends - 10, ends], axis=1), np.ones(len(ends), np.int64))
+    bpe_compiled.learn_compiled(WordCounts({"a": 1}), vocab_size=2)  # compiled by now
     sent = []
     timer = threading.Timer(
         0.3, lambda: (sent.append(time.thread_time()), signal.raise_signal(signal.SIGINT))
@@ -158,7 +161,7 @@ def test_an_interrupt_ends_it_within_half_a_second():
     begun = time.process_time()
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        bpe_compiled.learn(words, vocab_size=1_000_000)
+        bpe_compiled.learn_compiled(words, vocab_size=1_000_000)
     assert sent
     assert time.process_time() - begun < 0.3 + 0.5
 
@@ -183,7 +186,7 @@ def test_real_words_give_the_librarys_merges(corpus, size):
     choices = {"vocab_size": size, "special_tokens": ["<s>"], "min_frequency": 2}
     tokenizer.train_from_iterator(texts, trainers.BpeTrainer(show_progress=False, **choices))
     model = json.loads(tokenizer.to_str())["model"]
-    learned = bpe_compiled.learn(words, **choices).merges()
+    learned = bpe_compiled.learn_compiled(words, **choices).merges()
     assert learned.vocab == model["vocab"]
     assert learned.merges == [(left, right) for left, right in model["merges"]]
 

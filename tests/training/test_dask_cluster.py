@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from tokbench.corpus.reading import Intake, open_corpus
-from tokbench.errors import AskedWrongly, DataProblem, FileProblem
+from tokbench.errors import DataError, FileError, UsageError
 from tokbench.training.counting import dask_cluster
-from tokbench.training.counting.count_corpus import Ways, count_corpus
+from tokbench.training.counting.count_corpus import CountOptions, count_corpus
 from tokbench.training.counting.dask_cluster import Cluster, count_distributed
-from tokbench.training.counting.store import joined
+from tokbench.training.counting.store import joined_words
 
 distributed = pytest.importorskip("distributed", reason="the extra 'distributed' is not installed")
 pytest.importorskip("pyarrow")
@@ -77,7 +77,7 @@ def local(paths, made, folder, **more):
 
 
 def with_dask(paths, made, folder, scheduler, **more):
-    ways = Ways(engine="dask", scheduler=scheduler)
+    ways = CountOptions(engine="dask", scheduler=scheduler)
     return count_corpus(paths, made, folder / "dask.parquet", ways=ways, **more)
 
 
@@ -150,7 +150,7 @@ def test_finished_shards_are_not_counted_again(tmp_path, folder, scheduler):
             shard_bytes=20_000,
             progress=progress,
         ) as (blocks, corpus):
-            words = joined(list(blocks))
+            words = joined_words(list(blocks))
         return words.word_counts().counts, corpus
 
     told: list[list[tuple[str, int, int | None]]] = [[], [], []]
@@ -177,11 +177,11 @@ def test_a_killed_run_with_its_own_workers_leaves_none_and_goes_on_where_it_was(
         "import sys, tokbench.training.counting.dask_cluster as shards\n"
         "from tokenizers import Tokenizer\n"
         "from pathlib import Path\n"
-        "from tokbench.training.counting.count_corpus import Ways, count_corpus\n"
+        "from tokbench.training.counting.count_corpus import CountOptions, count_corpus\n"
         "if __name__ == '__main__':\n"
         "    shards.plan.__kwdefaults__['size'] = 20000\n"
         "    made = Tokenizer.from_str(sys.argv[2])\n"
-        "    count_corpus([sys.argv[1]], made, Path(sys.argv[3]), ways=Ways(engine='dask', workers=1))\n"
+        "    count_corpus([sys.argv[1]], made, Path(sys.argv[3]), ways=CountOptions(engine='dask', workers=1))\n"
     )
     run = [sys.executable, str(script), str(folder), byte_level().to_str(), str(tmp_path / "out.parquet")]
     process = subprocess.Popen(run, start_new_session=True, stderr=subprocess.DEVNULL)
@@ -253,25 +253,25 @@ def test_ctrl_c_ends_the_workers_at_once_and_without_a_word(tmp_path, moment):
 def test_an_error_in_a_shard_names_the_file_and_the_place(tmp_path, scheduler):
     path = tmp_path / "bad.txt"
     path.write_bytes(b"fine\n" * 100 + b"\xff\n")
-    with pytest.raises(DataProblem, match=r"bad.txt is not UTF-8"):
+    with pytest.raises(DataError, match=r"bad.txt is not UTF-8"):
         with_dask([str(path)], byte_level(), tmp_path, scheduler)
     (tmp_path / "blank.txt").write_text("\n \n")
-    with pytest.raises(DataProblem, match="only blank ones"):
+    with pytest.raises(DataError, match="only blank ones"):
         with_dask([str(tmp_path / "blank.txt")], byte_level(), tmp_path, scheduler)
 
 
 def test_what_cannot_be_counted_in_shards_is_refused(tmp_path, scheduler):
-    with pytest.raises(FileProblem, match="stdin"):
+    with pytest.raises(FileError, match="stdin"):
         with_dask(["-"], byte_level(), tmp_path, scheduler)
-    with pytest.raises(FileProblem, match="nothing-here"):
+    with pytest.raises(FileError, match="nothing-here"):
         with_dask(["memory://nothing-here.txt"], byte_level(), tmp_path, scheduler)
-    with pytest.raises(FileProblem, match="cannot read nosuch"):
+    with pytest.raises(FileError, match="cannot read nosuch"):
         with_dask(["nosuch://a.txt"], byte_level(), tmp_path, scheduler)
 
 
 def test_a_scheduler_that_does_not_answer_is_named(tmp_path, folder, monkeypatch):
     monkeypatch.setattr("tokbench.training.counting.dask_cluster.ANSWER", 0.5)
-    with pytest.raises(AskedWrongly, match=r"no scheduler answers at tcp://127\.0\.0\.1:9"):
+    with pytest.raises(UsageError, match=r"no scheduler answers at tcp://127\.0\.0\.1:9"):
         with_dask([str(folder)], byte_level(), tmp_path, "tcp://127.0.0.1:9")
 
 
@@ -286,12 +286,12 @@ def test_shards_hold_every_line_once(tmp_path_factory, texts, ended, size, end):
     found, blank, utf8_bytes = [], 0, 0
     for shard in dask_cluster.plan([str(path)], size=size):
         intake = Intake()
-        found += [text for batch in dask_cluster.batches(shard, None, intake) for text in batch]
+        found += [text for batch in dask_cluster.shard_batches(shard, None, intake) for text in batch]
         blank, utf8_bytes = blank + intake.blank, utf8_bytes + intake.utf8_bytes
     corpus = open_corpus([path])
     try:
         whole = [text for batch in corpus for text in batch]
-    except DataProblem:
+    except DataError:
         assert found == []
         return
     assert found == whole

@@ -6,9 +6,9 @@ import pytest
 
 from tokbench.corpus.reading import open_corpus
 from tokbench.corpus.samples import shipped
-from tokbench.errors import AskedWrongly, RecipeProblem
+from tokbench.errors import RecipeError, UsageError
 from tokbench.recipes.build import build, prepare
-from tokbench.recipes.presets import PRESETS, start
+from tokbench.recipes.presets import PRESETS, start_recipe
 from tokbench.training.engine import WORTH
 
 compiler = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
@@ -22,7 +22,7 @@ def corpus():
 @compiler
 @pytest.mark.parametrize("name", LEARNED)
 def test_both_engines_give_the_same_bytes(name):
-    recipe = start(PRESETS[name].algorithm, name, {"vocab_size": "2500", "trainer.min_frequency": "2"})
+    recipe = start_recipe(PRESETS[name].algorithm, name, {"vocab_size": "2500", "trainer.min_frequency": "2"})
     compiled, library = (build(recipe, corpus(), engine=engine) for engine in ("compiled", "library"))
     assert compiled.to_str() == library.to_str()
 
@@ -30,30 +30,30 @@ def test_both_engines_give_the_same_bytes(name):
 @compiler
 def test_texts_with_line_feeds_inside_count_alike():
     batches = [["one\ntwo  three\r\n", "\n\n  four"] * 9, ["five\u2028six"] * 9]
-    recipe = start("bpe", settings={"vocab_size": "280", "trainer.min_frequency": "0"})
+    recipe = start_recipe("bpe", settings={"vocab_size": "280", "trainer.min_frequency": "0"})
     compiled, library = (build(recipe, batches, engine=engine) for engine in ("compiled", "library"))
     assert compiled.to_str() == library.to_str()
 
 
 def test_a_small_corpus_goes_by_the_library():
-    road = prepare(start("bpe"), size=1000).road
+    road = prepare(start_recipe("bpe"), size=1000).road
     assert (road.engine, road.why) == ("library", "the corpus is small")
 
 
 def test_what_cannot_be_compiled_is_said(monkeypatch):
     monkeypatch.setenv("TOKBENCH_NO_COMPILE", "1")
-    assert prepare(start("bpe"), size=WORTH).road.why == "TOKBENCH_NO_COMPILE is set"
-    with pytest.raises(AskedWrongly, match="TOKBENCH_NO_COMPILE"):
-        prepare(start("bpe"), "compiled")
+    assert prepare(start_recipe("bpe"), size=WORTH).road.why == "TOKBENCH_NO_COMPILE is set"
+    with pytest.raises(UsageError, match="TOKBENCH_NO_COMPILE"):
+        prepare(start_recipe("bpe"), "compiled")
 
 
 def test_unigram_has_one_road():
-    assert prepare(start("unigram")).road.engine == "library"
-    with pytest.raises(RecipeProblem, match="unigram"):
-        prepare(start("unigram"), "compiled")
+    assert prepare(start_recipe("unigram")).road.engine == "library"
+    with pytest.raises(RecipeError, match="unigram"):
+        prepare(start_recipe("unigram"), "compiled")
 
 
 def test_an_unknown_engine_names_the_known():
-    with pytest.raises(AskedWrongly) as caught:
-        prepare(start("bpe"), "compield")
+    with pytest.raises(UsageError) as caught:
+        prepare(start_recipe("bpe"), "compield")
     assert "compiled" in caught.value.fix

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
-from tokbench.errors import DataProblem, OutOfRoom, RecipeProblem
+from tokbench.errors import DataError, RecipeError, ResourceError
 from tokbench.training import library
 
 TEXTS = [
@@ -36,7 +36,7 @@ def wordlevel():
 @pytest.mark.parametrize("kind", [bpe, wordlevel])
 def test_a_child_trains_as_we_would(kind):
     given, trainer = kind()
-    trained = library.train(given, trainer, [TEXTS[:5], [], TEXTS[5:]])
+    trained = library.train_in_worker(given, trainer, [TEXTS[:5], [], TEXTS[5:]])
     assert given.get_vocab_size() == 0
     here, trainer = kind()
     here.train_from_iterator(TEXTS, trainer)
@@ -51,12 +51,12 @@ def test_a_child_trains_as_we_would(kind):
     ],
 )
 def test_the_other_trainers_run_too(model, trainer):
-    trained = library.train(tokenizer(model), trainer, [TEXTS])
+    trained = library.train_in_worker(tokenizer(model), trainer, [TEXTS])
     assert len(trained.encode("the lazy dog").ids) >= 3
 
 
 def test_no_texts_give_an_empty_vocabulary():
-    assert library.train(*wordlevel(), []).get_vocab() == {"[UNK]": 0}
+    assert library.train_in_worker(*wordlevel(), []).get_vocab() == {"[UNK]": 0}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_progress_tells_of_every_stage(model, trainer):
         told[stage] = (done, total)
 
     words = [f"{number * number:x}" for number in range(5000)]  # enough merges to fill a pipe many times
-    library.train(tokenizer(model), trainer, [words], progress=progress)
+    library.train_in_worker(tokenizer(model), trainer, [words], progress=progress)
     assert list(told) == ["count", "pairs", "merges"]
     assert all(done == total > 0 for done, total in told.values())
 
@@ -86,7 +86,7 @@ def test_an_error_of_the_texts_passes_through_unchanged():
         raise mine
 
     with pytest.raises(KeyError) as raised:
-        library.train(*bpe(), texts())
+        library.train_in_worker(*bpe(), texts())
     assert raised.value is mine
 
 
@@ -104,23 +104,23 @@ def test_no_thread_no_open_file_and_no_process_is_left():
         return threading.active_count(), len(list(Path("/dev/fd").iterdir())), children
 
     before = left()
-    library.train(*bpe(), [TEXTS])
+    library.train_in_worker(*bpe(), [TEXTS])
     with pytest.raises(ZeroDivisionError):
-        library.train(*bpe(), ([str(1 // number)] for number in (1, 0)))
+        library.train_in_worker(*bpe(), ([str(1 // number)] for number in (1, 0)))
     assert left() == before
 
 
 def test_what_the_library_refuses_is_told_in_its_words():
-    with pytest.raises(RecipeProblem, match="WordPieceTrainer can only train a WordPiece") as raised:
-        library.train(tokenizer(models.BPE()), trainers.WordPieceTrainer(), [TEXTS])
+    with pytest.raises(RecipeError, match="WordPieceTrainer can only train a WordPiece") as raised:
+        library.train_in_worker(tokenizer(models.BPE()), trainers.WordPieceTrainer(), [TEXTS])
     assert raised.value.fix
 
 
 def test_a_panic_is_told_in_its_words(capfd):
     panicking = Tokenizer(models.BPE())
     panicking.pre_tokenizer = pre_tokenizers.Split(Regex(r"(a+)+$"), "isolated")
-    with pytest.raises(RecipeProblem, match="retry-limit-in-match"):
-        library.train(panicking, trainers.BpeTrainer(), [["a" * 40 + "!"]])
+    with pytest.raises(RecipeError, match="retry-limit-in-match"):
+        library.train_in_worker(panicking, trainers.BpeTrainer(), [["a" * 40 + "!"]])
     assert capfd.readouterr() == ("", "")
 
 
@@ -131,13 +131,13 @@ def test_nothing_is_printed(capfd):
         (models.WordLevel(), trainers.WordLevelTrainer(show_progress=True)),
         (models.Unigram(), trainers.UnigramTrainer(vocab_size=99, show_progress=True)),
     ):
-        library.train(tokenizer(model), trainer, [TEXTS])
+        library.train_in_worker(tokenizer(model), trainer, [TEXTS])
     assert capfd.readouterr() == ("", "")
 
 
 def test_half_a_character_is_named():
-    with pytest.raises(DataProblem, match="ud83d") as raised:
-        library.train(*bpe(), [["fine"], ["half \ud83d of it"]])
+    with pytest.raises(DataError, match="ud83d") as raised:
+        library.train_in_worker(*bpe(), [["fine"], ["half \ud83d of it"]])
     assert "UTF-8" in raised.value.fix
 
 
@@ -148,10 +148,10 @@ def test_a_block_written_in_python_is_refused():
 
     custom = Tokenizer(models.BPE())
     custom.pre_tokenizer = pre_tokenizers.PreTokenizer.custom(Mine())
-    with pytest.raises(RecipeProblem, match="cannot be written"):
-        library.train(custom, trainers.BpeTrainer(), [TEXTS])
+    with pytest.raises(RecipeError, match="cannot be written"):
+        library.train_in_worker(custom, trainers.BpeTrainer(), [TEXTS])
 
 
 def test_a_lack_of_memory_is_named():
-    with pytest.raises(OutOfRoom, match="memory"):
-        library.train(*bpe(vocab_size=10**12), [TEXTS])
+    with pytest.raises(ResourceError, match="memory"):
+        library.train_in_worker(*bpe(vocab_size=10**12), [TEXTS])

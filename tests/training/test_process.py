@@ -126,7 +126,7 @@ def test_a_child_that_the_system_ends_means_the_memory_was_full(program, number)
     [child] = children(started.pid)
     os.kill(child, number)
     said, errors = started.communicate(timeout=9)
-    assert (said, errors) == ("OutOfRoom the memory was full before training ended\n", "")
+    assert (said, errors) == ("ResourceError the memory was full before training ended\n", "")
 
 
 @linux
@@ -137,4 +137,4 @@ def test_a_limit_of_memory_is_named(program):
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
     said, errors = program("memory", preexec_fn=limited).communicate(timeout=60)
-    assert (said, errors) == ("OutOfRoom the memory was full before training ended\n", "")
+    assert (said, errors) == ("ResourceError the memory was full before training ended\n", "")

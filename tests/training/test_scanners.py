@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import PreTokenizedString, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-from tokbench.native.scanner import SPLITTERS, characters, served
-from tokbench.native.word_counter import count
+from tokbench.native.scanner import SPLITTERS, character_flags, scanner_for
+from tokbench.native.word_counter import count_words_compiled
 
 pytest.importorskip("numba")
 CORPORA = Path(__file__).parents[3] / "shared" / "data" / "corpora"
@@ -91,9 +91,11 @@ def by_library(normalizer, pre_tokenizer, texts):
 
 
 def assert_equal(normalizer, pre_tokenizer, texts, **how):
-    scanner = served(tokenizer(normalizer, pre_tokenizer))
+    scanner = scanner_for(tokenizer(normalizer, pre_tokenizer))
     assert not isinstance(scanner, str), scanner
-    assert count([texts], scanner, **how).as_dict() == by_library(normalizer, pre_tokenizer, texts)
+    assert count_words_compiled([texts], scanner, **how).as_dict() == by_library(
+        normalizer, pre_tokenizer, texts
+    )
 
 
 @pytest.mark.parametrize("name", PRE_TOKENIZERS)
@@ -159,7 +161,7 @@ def test_every_character_is_normalized_as_the_library_does(name):
 
 def borders():
     """Code points whose class differs from that of the one before."""
-    table = characters()
+    table = character_flags()
     return (table[1:] != table[:-1]).nonzero()[0] + 1
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokbench.errors import RecipeProblem
-from tokbench.training.bpe import Merges, cut, learn
+from tokbench.errors import RecipeError
+from tokbench.training.bpe import Merges, learn, truncate_merges
 from tokbench.training.word_counts import WordCounts
 
 words = st.dictionaries(
@@ -30,8 +30,8 @@ def test_a_cut_is_what_learning_that_size_gives(counts, choices, prefix, size):
     choices |= {"continuing_subword_prefix": prefix}
     whole = learn(WordCounts(counts), **choices)
     try:
-        smaller = cut(whole, min(size, choices["vocab_size"]), continuing_subword_prefix=prefix)
-    except RecipeProblem:
+        smaller = truncate_merges(whole, min(size, choices["vocab_size"]), continuing_subword_prefix=prefix)
+    except RecipeError:
         assert len(set(made(whole, prefix))) < len(whole.merges)
         return
     expected = learn(WordCounts(counts), **choices | {"vocab_size": min(size, choices["vocab_size"])})
@@ -47,5 +47,5 @@ def test_a_token_made_twice_cannot_be_cut():
     twice = Merges(
         {"a": 0, "b": 1, "ab": 2, "ba": 3, "aba": 4}, [("a", "b"), ("b", "a"), ("ab", "a"), ("a", "ba")]
     )
-    with pytest.raises(RecipeProblem, match="two merges"):
-        cut(twice, 4)
+    with pytest.raises(RecipeError, match="two merges"):
+        truncate_merges(twice, 4)

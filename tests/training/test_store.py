@@ -8,19 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from tokbench.errors import AskedWrongly, FileProblem, RecipeProblem
+from tokbench.errors import FileError, RecipeError, UsageError
 from tokbench.training.bpe import learn
-from tokbench.training.bpe_compiled import learn as learn_compiled
+from tokbench.training.bpe_compiled import learn_compiled
 from tokbench.training.counting import store
-from tokbench.training.counting.count_corpus import Ways, count_corpus
+from tokbench.training.counting.count_corpus import CountOptions, count_corpus
 from tokbench.training.counting.store import (
     CountedCorpus,
-    Pipeline,
+    PipelineRecord,
     StoredCounts,
-    load,
-    merge,
-    of_counts,
-    save,
+    load_counts,
+    merge_counts,
+    packed_of_counts,
+    save_counts,
 )
 from tokbench.training.word_counts import WordCounts, count_words
 
@@ -28,7 +28,7 @@ pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
 CORPUS = CountedCorpus(("a.txt",), 3, 1, 40)
-BYTES = Pipeline("null", '{"type": "ByteLevel"}')
+BYTES = PipelineRecord("null", '{"type": "ByteLevel"}')
 TEXTS = ["the cat the dog", "안녕 세상 안녕", "naïve  café\t\U0001f600", "x" * 70 + " the"]
 counted = st.dictionaries(
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20), st.integers(1, 1 << 40)
@@ -48,7 +48,7 @@ def byte_level():
 
 
 def in_file(path, counts, pipeline=BYTES, corpus=CORPUS, **more):
-    return save([of_counts(WordCounts.of(counts))], path, pipeline, corpus, **more)
+    return save_counts([packed_of_counts(WordCounts.of(counts))], path, pipeline, corpus, **more)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def texts(tmp_path):
 def test_what_is_saved_comes_back(tmp_path_factory, counts):
     path = tmp_path_factory.mktemp("counts") / "c.parquet"
     told = in_file(path, counts, min_count=2)
-    back = load(path)
+    back = load_counts(path)
     assert list(back.word_counts().counts.items()) == list(WordCounts.of(counts).counts.items())
     assert (back.pipeline, back.corpus, back.min_count, back.fingerprint) == (
         BYTES,
@@ -81,10 +81,12 @@ def test_merged_parts_are_the_whole_to_the_fingerprint(parts):
     for part in parts:
         for word, count in part.items():
             whole[word] = whole.get(word, 0) + count
-    merged = merge([StoredCounts(of_counts(WordCounts.of(part)), BYTES, CORPUS) for part in parts])
+    merged = merge_counts(
+        [StoredCounts(packed_of_counts(WordCounts.of(part)), BYTES, CORPUS) for part in parts]
+    )
     ordered = WordCounts.of(whole)
     assert list(merged.word_counts().counts.items()) == list(ordered.counts.items())
-    assert merged.fingerprint == store.fingerprint(of_counts(ordered), BYTES)
+    assert merged.fingerprint == store.counts_fingerprint(packed_of_counts(ordered), BYTES)
     assert merged.corpus.texts == 3 * len(parts)
 
 
@@ -105,19 +107,21 @@ def test_both_engines_write_the_same_bytes_which_hold_the_librarys_words(
     made = tokenizer(pre_tokenizer, normalizer)
     files = {}
     for engine in ("compiled", "library"):
-        told = count_corpus([str(texts)], made, tmp_path / engine, ways=Ways(engine=engine))
+        told = count_corpus([str(texts)], made, tmp_path / engine, ways=CountOptions(engine=engine))
         files[engine] = (tmp_path / engine).read_bytes()
         assert told.engine == engine
         assert told.corpus == CountedCorpus(("texts.txt",), 4, 1, sum(len(text.encode()) for text in TEXTS))
     assert files["compiled"] == files["library"]
     expected = count_words(made, [TEXTS])
-    assert list(load(tmp_path / "library").word_counts().counts.items()) == list(expected.counts.items())
+    assert list(load_counts(tmp_path / "library").word_counts().counts.items()) == list(
+        expected.counts.items()
+    )
 
 
 def test_both_learners_learn_from_what_was_stored_what_they_learn_from_texts(tmp_path, texts):
     pytest.importorskip("numba")
     count_corpus([str(texts)], byte_level(), tmp_path / "c.parquet")
-    found = load(tmp_path / "c.parquet")
+    found = load_counts(tmp_path / "c.parquet")
     expected = learn(count_words(byte_level(), [TEXTS]), vocab_size=60)
     assert learn(found.word_counts(), vocab_size=60) == expected
     assert learn_compiled(found.arrays(), vocab_size=60).merges() == expected
@@ -125,12 +129,12 @@ def test_both_learners_learn_from_what_was_stored_what_they_learn_from_texts(tmp
 
 def test_rare_words_can_be_dropped(tmp_path, texts):
     told = count_corpus([str(texts)], byte_level(), tmp_path / "c.parquet", min_count=2)
-    back = load(tmp_path / "c.parquet")
+    back = load_counts(tmp_path / "c.parquet")
     expected = count_words(byte_level(), [TEXTS]).counts
     assert back.word_counts().counts == {word: count for word, count in expected.items() if count > 1}
     assert back.min_count == told.min_count == 2
-    with pytest.raises(AskedWrongly, match=r"rarer than 2 .* texts.txt"):
-        merge([back, back])
+    with pytest.raises(UsageError, match=r"rarer than 2 .* texts.txt"):
+        merge_counts([back, back])
 
 
 def test_the_fingerprint_tells_texts_and_pipeline_apart(tmp_path, texts):
@@ -149,10 +153,10 @@ def test_the_fingerprint_tells_texts_and_pipeline_apart(tmp_path, texts):
 
 
 def test_counts_of_other_pipelines_are_not_merged_and_the_difference_is_named(tmp_path):
-    one = StoredCounts(of_counts(WordCounts({"a": 1})), BYTES, CORPUS)
-    other = StoredCounts(one.words, Pipeline('{"type": "NFC"}', BYTES.pre_tokenizer), CORPUS)
-    with pytest.raises(AskedWrongly, match=r"different normalizers.*null and .*NFC"):
-        merge([one, other])
+    one = StoredCounts(packed_of_counts(WordCounts({"a": 1})), BYTES, CORPUS)
+    other = StoredCounts(one.words, PipelineRecord('{"type": "NFC"}', BYTES.pre_tokenizer), CORPUS)
+    with pytest.raises(UsageError, match=r"different normalizers.*null and .*NFC"):
+        merge_counts([one, other])
 
 
 def test_a_custom_block_has_no_file_of_counts(tmp_path, texts):
@@ -160,7 +164,7 @@ def test_a_custom_block_has_no_file_of_counts(tmp_path, texts):
         def pre_tokenize(self, words):
             words.split(lambda _, part: [part])
 
-    with pytest.raises(RecipeProblem, match="JSON"):
+    with pytest.raises(RecipeError, match="JSON"):
         count_corpus([str(texts)], tokenizer(pre_tokenizers.PreTokenizer.custom(Custom())), tmp_path / "c")
 
 
@@ -172,16 +176,16 @@ def rewritten(path, **columns):
 
 def test_a_file_that_holds_no_counts_is_refused_in_a_sentence(tmp_path):
     path = tmp_path / "c.parquet"
-    with pytest.raises(FileProblem, match="there is no file"):
-        load(path)
+    with pytest.raises(FileError, match="there is no file"):
+        load_counts(path)
     path.write_text("word,count\n")
-    with pytest.raises(FileProblem, match="not parquet"):
-        load(path)
+    with pytest.raises(FileError, match="not parquet"):
+        load_counts(path)
     rewritten(path, word=["a"], count=[1])
-    with pytest.raises(FileProblem, match="no file of counts of this version"):
-        load(path)
-    with pytest.raises(FileProblem, match="there is no file"):
-        load(tmp_path)
+    with pytest.raises(FileError, match="no file of counts of this version"):
+        load_counts(path)
+    with pytest.raises(FileError, match="there is no file"):
+        load_counts(tmp_path)
 
 
 @pytest.mark.parametrize("at", [0.1, 0.5, 0.9])
@@ -191,8 +195,8 @@ def test_a_damaged_file_is_refused_in_a_sentence(tmp_path, at):
     whole = path.read_bytes()
     for damaged in (whole[: int(len(whole) * at)], _flipped(whole, int(len(whole) * at))):
         path.write_bytes(damaged)
-        with pytest.raises(FileProblem) as caught:
-            load(path)
+        with pytest.raises(FileError) as caught:
+            load_counts(path)
         assert "damaged" in caught.value.message
         assert "tokbench count" in caught.value.fix
 
@@ -203,29 +207,29 @@ def _flipped(content, at):
 
 def test_negative_counts_and_a_foreign_fingerprint_are_damage(tmp_path):
     path = tmp_path / "c.parquet"
-    words = of_counts(WordCounts.of({"a": 2, "b": 1}))
-    save([type(words)(words.utf8, words.lengths, -words.counts)], path, BYTES, CORPUS)
-    with pytest.raises(FileProblem, match="occurs -2 times"):
-        load(path)
+    words = packed_of_counts(WordCounts.of({"a": 2, "b": 1}))
+    save_counts([type(words)(words.utf8, words.lengths, -words.counts)], path, BYTES, CORPUS)
+    with pytest.raises(FileError, match="occurs -2 times"):
+        load_counts(path)
     in_file(path, {"a": 2, "b": 1})
     facts = json.loads(parquet.read_metadata(path).metadata[b"tokbench"])
     table = parquet.read_table(path)
     with parquet.ParquetWriter(path, table.schema) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata({b"tokbench": json.dumps(facts | {"fingerprint": "0" * 64})})
-    with pytest.raises(FileProblem, match="not those that were written"):
-        load(path)
+    with pytest.raises(FileError, match="not those that were written"):
+        load_counts(path)
 
 
 def test_a_file_in_the_way_stays_unless_it_is_one_of_counts_and_force_is_given(tmp_path, texts):
     out = tmp_path / "c.parquet"
     count_corpus([str(texts)], byte_level(), out)
-    with pytest.raises(FileProblem, match="exists already"):
+    with pytest.raises(FileError, match="exists already"):
         count_corpus([str(texts)], byte_level(), out)
     count_corpus([str(texts)], byte_level(), out, force=True)
-    with pytest.raises(FileProblem, match="another kind"):
+    with pytest.raises(FileError, match="another kind"):
         count_corpus([str(texts)], byte_level(), texts, force=True)
-    with pytest.raises(FileProblem, match="is a folder"):
+    with pytest.raises(FileError, match="is a folder"):
         count_corpus([str(texts)], byte_level(), tmp_path, force=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.parquet", "texts.txt"]
 
@@ -236,20 +240,20 @@ def test_whatever_ends_the_writing_nothing_is_left_behind(tmp_path):
     before = out.read_bytes()
 
     def words():
-        yield of_counts(WordCounts({"b": 1}))
+        yield packed_of_counts(WordCounts({"b": 1}))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        save(words(), out, BYTES, CORPUS)
+        save_counts(words(), out, BYTES, CORPUS)
     assert list(tmp_path.iterdir()) == [out]
     assert out.read_bytes() == before
 
 
 def test_the_bytes_do_not_depend_on_the_blocks_that_the_words_come_in(tmp_path, monkeypatch):
     monkeypatch.setattr("tokbench.training.counting.store.ROWS", 7)
-    words = of_counts(WordCounts.of({f"w{number}": number % 5 + 1 for number in range(40)}))
+    words = packed_of_counts(WordCounts.of({f"w{number}": number % 5 + 1 for number in range(40)}))
     for name, size in (("one", 40), ("other", 3), ("third", 15)):
         blocks = (words.part(start, min(40, start + size)) for start in range(0, 40, size))
-        save(blocks, tmp_path / name, BYTES, CORPUS)
+        save_counts(blocks, tmp_path / name, BYTES, CORPUS)
     assert len({(tmp_path / name).read_bytes() for name in ("one", "other", "third")}) == 1
-    assert np.array_equal(load(tmp_path / "one").words.counts, words.counts)
+    assert np.array_equal(load_counts(tmp_path / "one").words.counts, words.counts)

@@ -24,7 +24,7 @@ def trained():
     trainer = trainers.UnigramTrainer(
         vocab_size=300, special_tokens=SPECIAL, unk_token="<unk>", show_progress=False
     )
-    model = json.loads(library.train(tokenizer, trainer, [texts]).to_str())["model"]
+    model = json.loads(library.train_in_worker(tokenizer, trainer, [texts]).to_str())["model"]
     return [(piece, score) for piece, score in model["vocab"]]
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from tokbench.errors import DataProblem
+from tokbench.errors import DataError
 from tokbench.training.word_counts import WordCounts, count_words
 
 NORMALIZERS = {
@@ -81,5 +81,5 @@ def test_no_texts_have_no_words():
 
 
 def test_half_a_character_is_refused():
-    with pytest.raises(DataProblem):
+    with pytest.raises(DataError):
         count_words(blocks("none", "none"), [["\udc00"]])

@@ -17,24 +17,31 @@ from tokenizers import Tokenizer
 
 from tokbench import __version__
 from tokbench.corpus.reading import open_corpus
-from tokbench.errors import AnswerIsNo, AskedWrongly, FileProblem, MissingExtra
-from tokbench.io.atomic import ensure_free, replacing
+from tokbench.errors import FileError, MissingExtraError, NegativeResultError, UsageError
+from tokbench.io.atomic import atomic_folder, ensure_writable_folder
 from tokbench.io.quiet import quiet
 from tokbench.model.files import INDEX
-from tokbench.model.row_init import Start, start_of
+from tokbench.model.row_init import RowInit, row_init
 from tokbench.model.row_plan import RowPlan, plan_added
-from tokbench.pretrained.added_tokens import ANYHOW, Added, add_tokens, bare, highest_id, unknown_id
-from tokbench.pretrained.folder import TokenizerFolder, carried, load, save, tokenizer_text
+from tokbench.pretrained.added_tokens import (
+    ANYHOW,
+    Added,
+    add_tokens,
+    highest_id,
+    unknown_id,
+    without_truncation,
+)
+from tokbench.pretrained.folder import TokenizerFolder, carried, load, save_folder, tokenizer_text
 from tokbench.pretrained.retokenized import Changed, changed_words
 from tokbench.pretrained.special_tokens import special_tokens_of
-from tokbench.pretrained.token_lists import Matching
+from tokbench.pretrained.token_lists import MatchFlags
 from tokbench.pretrained.wrap import portable_config
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from tokbench.model.loading import Measure, Memory
-    from tokbench.model.resize import Proof, Resized
+    from tokbench.model.loading import Memory, ModelSize
+    from tokbench.model.resize import Resized, ResizeProof
 
 
 def beyond(folder: TokenizerFolder, rows: int) -> tuple[TokenizerFolder, Added]:
@@ -43,10 +50,10 @@ def beyond(folder: TokenizerFolder, rows: int) -> tuple[TokenizerFolder, Added]:
     Added tokens are taken out again to see which pieces they were; a token of the model's own vocabulary
     cannot be, so it has no pieces.
     """
-    new = bare(folder)
+    new = without_truncation(folder)
     tokens = highest_id(new) + 1
     if not tokens:
-        raise FileProblem(f"{folder.name} has no tokens", fix=f"tokbench check {folder.name}")
+        raise FileError(f"{folder.name} has no tokens", fix=f"tokbench check {folder.name}")
     special = special_tokens_of(new)
     late = {
         token: number for token, number in new.get_vocab(with_added_tokens=True).items() if number >= rows
@@ -104,7 +111,7 @@ class Growth:
     plan: RowPlan | None = None
     memory: Memory | None = None
     resized: Resized | None = None
-    proof: Proof | None = None
+    proof: ResizeProof | None = None
     fresh: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     followed: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -126,9 +133,9 @@ LAYER = re.compile(r"\d+_[A-Z]\w*")  # sentence-transformers: 1_Pooling
 
 def save_grown(growth: Growth, out: Path, *, force: bool = False) -> None:
     """Tokenizer, configs and weights (safetensors) land in `out` together, or nothing does."""
-    with replacing(out, force=force) as folder:
+    with atomic_folder(out, force=force) as folder:
         more = {**carried(growth.tokenizer), "tokbench.json": _record(growth)}
-        save(growth.added.tokenizer, growth.added.config, folder, more=more)
+        save_folder(growth.added.tokenizer, growth.added.config, folder, more=more)
         _verify_tokenizer(growth, folder)
         if growth.grown is not None:
             with quiet():
@@ -157,7 +164,9 @@ def _record(growth: Growth) -> str:
 def _verify_tokenizer(growth: Growth, folder: Path) -> None:
     again = load(folder).tokenizer.get_vocab(with_added_tokens=True)
     if again != growth.added.tokenizer.get_vocab(with_added_tokens=True):
-        raise AnswerIsNo("the tokenizer read back has other ids than the one written; nothing was saved")
+        raise NegativeResultError(
+            "the tokenizer read back has other ids than the one written; nothing was saved"
+        )
 
 
 def _shard_size(model: Path | None) -> int | str:
@@ -188,7 +197,9 @@ def _verify_model(model: PreTrainedModel, folder: Path) -> None:
         with safe_open(file, framework="pt") as tensors:
             for name in tensors.keys():  # noqa: SIM118  no mapping, though it looks like one
                 if name in weights and not torch.equal(tensors.get_tensor(name), weights[name]):
-                    raise AnswerIsNo(f"{name} read back differs from what was written; nothing was saved")
+                    raise NegativeResultError(
+                        f"{name} read back differs from what was written; nothing was saved"
+                    )
 
 
 def _verify_config(model: PreTrainedModel, folder: Path) -> None:
@@ -201,12 +212,12 @@ def _verify_config(model: PreTrainedModel, folder: Path) -> None:
         with quiet():
             expected = hollow(folder).state_dict()
     except BROKEN as error:
-        raise AnswerIsNo(
+        raise NegativeResultError(
             f"the config does not make a model any more: {first_line(error)}; nothing was saved"
         ) from error
     for name, weight in model.state_dict().items():
         if name not in expected or expected[name].shape != weight.shape:
-            raise AnswerIsNo(f"the saved config has another shape for {name}; nothing was saved")
+            raise NegativeResultError(f"the saved config has another shape for {name}; nothing was saved")
 
 
 __all__ = [
@@ -214,7 +225,7 @@ __all__ = [
     "RowChoices",
     "add_and_save",
     "ensure_torch",
-    "grow",
+    "grow_model",
     "planned",
     "resize_and_save",
     "save_grown",
@@ -236,7 +247,7 @@ class RowChoices(TypedDict, total=False):
     trust_remote_code: bool
 
 
-def grow(
+def grow_model(
     folder: TokenizerFolder, model: str | Path | None, added: Added, **choices: Unpack[RowChoices]
 ) -> Growth:
     """Give the model a row for every added token; nothing is written.
@@ -246,25 +257,27 @@ def grow(
     if model is None:
         return Growth(added=added, tokenizer=folder)
     ensure_torch()
-    from tokbench.adapt.config_ids import follow_roles
+    from tokbench.adapt.sync_ids import follow_roles
     from tokbench.model.initializers import initializer
-    from tokbench.model.loading import load_model, measured, memory
-    from tokbench.model.resize import apply, compare, hidden_states, old_inputs
+    from tokbench.model.loading import load_model, memory, model_size
+    from tokbench.model.resize import apply, hidden_states, largest_difference, old_inputs
 
     start, seed = _start(folder, added, choices), choices.get("seed", 0)
     initializer(start.way)
     loaded = load_model(model, seed=seed, trust_remote_code=choices.get("trust_remote_code", False))
-    measure = measured(loaded.model)
+    measure = model_size(loaded.model)
     plan = _plan(folder, model, measure, added, choices)
-    inputs = [ids for ids in old_inputs(bare(folder), added.tokenizer) if max(ids) < measure.rows]
+    inputs = [
+        ids for ids in old_inputs(without_truncation(folder), added.tokenizer) if max(ids) < measure.rows
+    ]
     before = hidden_states(loaded.model, inputs)
     followed = follow_roles(loaded.model, added.roles)
     resized = apply(
         loaded.model, plan, start=start.way, pieces=start.pieces, described=start.described, seed=seed
     )
-    proof = compare(before, hidden_states(loaded.model, inputs))
+    proof = largest_difference(before, hidden_states(loaded.model, inputs))
     if not proof.holds:
-        raise AnswerIsNo(
+        raise NegativeResultError(
             f"old texts give other hidden states after the growth, by {proof.largest_difference:.1e}"
         )
     return Growth(
@@ -291,10 +304,10 @@ def planned(
         return Growth(added=added, tokenizer=folder, dry=True)
     ensure_torch()
     from tokbench.model.initializers import initializer
-    from tokbench.model.loading import memory, outlined
+    from tokbench.model.loading import memory, meta_model
 
     initializer(_start(folder, added, choices).way)
-    measure = outlined(model, trust_remote_code=choices.get("trust_remote_code", False))
+    measure = meta_model(model, trust_remote_code=choices.get("trust_remote_code", False))
     plan = _plan(folder, model, measure, added, choices)
     return Growth(
         added=added, tokenizer=folder, model=str(model), plan=plan, memory=memory(measure, plan), dry=True
@@ -307,8 +320,8 @@ def add_and_save(
     *,
     special: Sequence[str] = (),
     regular: Sequence[str] = (),
-    matching: Mapping[str, Matching] | None = None,
-    otherwise: Matching = ANYHOW,
+    matching: Mapping[str, MatchFlags] | None = None,
+    otherwise: MatchFlags = ANYHOW,
     roles: Mapping[str, str] | None = None,
     model: str | Path | None = None,
     sample: str | Path | None = None,
@@ -321,17 +334,17 @@ def add_and_save(
     words that now split differently are listed.
     """
     if out is not None:
-        ensure_free(out, force=force)
+        ensure_writable_folder(out, force=force)
     if model is not None:
         ensure_torch()
     folder = load(tokenizer)
     added = add_tokens(
         folder, special=special, regular=regular, matching=matching, otherwise=otherwise, roles=roles
     )
-    growth = (planned if out is None else grow)(folder, model, added, **choices)
+    growth = (planned if out is None else grow_model)(folder, model, added, **choices)
     if sample is not None:
         texts = open_corpus([sample])
-        growth = replace(growth, changed=changed_words(bare(folder), added.tokenizer, texts))
+        growth = replace(growth, changed=changed_words(without_truncation(folder), added.tokenizer, texts))
     return growth if out is None else saved(growth, out, force=force)
 
 
@@ -345,14 +358,14 @@ def resize_and_save(
 ) -> Growth:
     """Give a model the rows for a tokenizer that is already right, and save both; a dry run without `out`."""
     if out is not None:
-        ensure_free(out, force=force)
+        ensure_writable_folder(out, force=force)
     ensure_torch()
-    from tokbench.model.loading import outlined
+    from tokbench.model.loading import meta_model
 
     folder = load(tokenizer)
-    rows = outlined(model, trust_remote_code=choices.get("trust_remote_code", False)).rows
+    rows = meta_model(model, trust_remote_code=choices.get("trust_remote_code", False)).rows
     older, added = beyond(folder, rows)
-    growth = (planned if out is None else grow)(older, model, added, **choices)
+    growth = (planned if out is None else grow_model)(older, model, added, **choices)
     growth = replace(growth, tokenizer=folder)
     return growth if out is None else saved(growth, out, force=force)
 
@@ -366,21 +379,21 @@ def saved(growth: Growth, out: Path, *, force: bool) -> Growth:
 def ensure_torch() -> None:
     """Say before any slow work that a model needs what is not installed."""
     if find_spec("torch") is None:
-        raise MissingExtra("growing a model", "torch", extra="train")
+        raise MissingExtraError("growing a model", "torch", extra="train")
 
 
-def _start(folder: TokenizerFolder, added: Added, choices: RowChoices) -> Start:
-    return start_of(
+def _start(folder: TokenizerFolder, added: Added, choices: RowChoices) -> RowInit:
+    return row_init(
         choices.get("start", "pieces"),
         added,
-        bare(folder),
+        without_truncation(folder),
         unknown=unknown_id(folder),
         descriptions=choices.get("descriptions", {}),
     )
 
 
 def _plan(
-    folder: TokenizerFolder, model: str | Path, measure: Measure, added: Added, choices: RowChoices
+    folder: TokenizerFolder, model: str | Path, measure: ModelSize, added: Added, choices: RowChoices
 ) -> RowPlan:
     _refuse_strangers(folder, model, measure.rows, added)
     plan = plan_added(
@@ -393,7 +406,7 @@ def _plan(
     moved = {f"{move.role}_token_id" for move in added.roles}
     for key, row in measure.ids.items():
         if plan.size <= row < plan.rows_before and key not in moved:
-            raise AskedWrongly(
+            raise UsageError(
                 f"{key} of {model} is {row:,}, and with {plan.size:,} rows it would have none",
                 fix=f"tokbench config set {model} {key}=ID --in-place, or leave --shrink out",
             )
@@ -402,7 +415,7 @@ def _plan(
 
 def _refuse_strangers(folder: TokenizerFolder, model: str | Path, rows: int, added: Added) -> None:
     if added.before > rows:
-        raise AskedWrongly(
+        raise UsageError(
             f"{model} has {rows:,} rows, but the ids of {folder.name} go up to {added.before - 1:,}: "
             "they do not belong together",
             fix=f"tokbench check {folder.name} {model}",

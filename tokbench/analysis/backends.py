@@ -19,14 +19,14 @@ from tokenizers.models import Unigram
 from tokenizers.normalizers import Normalizer
 
 from tokbench.corpus.sources import COMPRESSIONS, FORMATS
-from tokbench.errors import AskedWrongly, FileProblem, MissingExtra, did_you_mean
+from tokbench.errors import FileError, MissingExtraError, UsageError, did_you_mean
 from tokbench.io.library_errors import is_of_the_library
 from tokbench.native.corpus_encoder import Batch
 from tokbench.pretrained import encode_texts
 from tokbench.pretrained.encode_texts import EncodedTexts
 from tokbench.pretrained.folder import load
 from tokbench.progress import Progress, silent
-from tokbench.training.engine import Road
+from tokbench.training.engine import EngineChoice
 
 Spans = list[tuple[int, int]]
 
@@ -44,7 +44,7 @@ class Look:
     seconds: float
 
 
-class Contender(Protocol):
+class Backend(Protocol):
     """One tokenizer among those compared.
 
     size: its tokens; ids: the highest id and one; unknown: the id of the unknown token, if it has one.
@@ -96,10 +96,10 @@ def encoded_one_by_one(ids: Sequence[Sequence[int]], library: str) -> EncodedTex
     counts = np.fromiter(map(len, ids), np.int64, len(ids))
     starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
     flat = np.fromiter(chain.from_iterable(ids), np.uint32, int(starts[-1]))
-    return EncodedTexts(flat, starts, Road("library", f"{library} made them"))
+    return EncodedTexts(flat, starts, EngineChoice("library", f"{library} made them"))
 
 
-class OfSentencePiece:
+class SentencePieceBackend:
     """A SentencePieceProcessor as a contender; it puts nothing around texts unless asked."""
 
     library = "sentencepiece"
@@ -135,25 +135,25 @@ class OfSentencePiece:
         return str(self._processor.normalize(text))
 
 
-def opened(path: Path) -> OfSentencePiece:
+def load_sentencepiece(path: Path) -> SentencePieceBackend:
     """The model in this file."""
     if not path.is_file():
-        raise FileProblem(f"there is no SentencePiece model at {path}", fix="check the path")
+        raise FileError(f"there is no SentencePiece model at {path}", fix="check the path")
     if find_spec("sentencepiece") is None:
-        raise MissingExtra(str(path), "sentencepiece", extra="sentencepiece")
+        raise MissingExtraError(str(path), "sentencepiece", extra="sentencepiece")
     import sentencepiece
 
     try:
         processor = sentencepiece.SentencePieceProcessor(model_proto=path.read_bytes())
     except (OSError, RuntimeError) as error:
-        raise FileProblem(
+        raise FileError(
             f"{path} is not a SentencePiece model: {' '.join(str(error).split()) or type(error).__name__}",
             fix="take a whole copy of it",
         ) from error
-    return OfSentencePiece(str(path), processor)
+    return SentencePieceBackend(str(path), processor)
 
 
-class OfTiktoken:
+class TiktokenBackend:
     """An Encoding as a contender: bytes, so nothing is unknown and nothing normalized."""
 
     library = "tiktoken"
@@ -194,29 +194,29 @@ class OfTiktoken:
         return list(zip(starts, [*starts[1:], len(text)], strict=True))
 
 
-def named(name: str) -> OfTiktoken:
+def load_tiktoken(name: str) -> TiktokenBackend:
     """The encoding of this name, from tiktoken's cache or from where tiktoken fetches it."""
     if find_spec("tiktoken") is None:
-        raise MissingExtra(f"tiktoken:{name}", "tiktoken", extra="tiktoken")
+        raise MissingExtraError(f"tiktoken:{name}", "tiktoken", extra="tiktoken")
     import tiktoken
 
     known = tiktoken.list_encoding_names()
     if name not in known:
-        raise FileProblem(f"tiktoken has no encoding {name!r}", fix=did_you_mean(name, known))
+        raise FileError(f"tiktoken has no encoding {name!r}", fix=did_you_mean(name, known))
     try:
         encoding = tiktoken.get_encoding(name)
     except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong checksum is a ValueError
-        raise FileProblem(
+        raise FileError(
             f"tiktoken's {name} is not in its cache and cannot be fetched: {type(error).__name__}",
             fix="fetch it once while online, or let TIKTOKEN_CACHE_DIR name a folder that has it",
         ) from error
-    return OfTiktoken(f"tiktoken:{name}", encoding)
+    return TiktokenBackend(f"tiktoken:{name}", encoding)
 
 
 PARALLELISM = "TOKENIZERS_PARALLELISM"  # the library looks at it before every batch
 
 
-class OfTokenizers:
+class HfBackend:
     """A Tokenizer as a contender."""
 
     library = "tokenizers"
@@ -265,9 +265,9 @@ class OfTokenizers:
         return str(decoders.ByteLevel().decode([written])) if self._bytewise else written
 
 
-def loaded(name: str) -> OfTokenizers:
+def load_library_tokenizer(name: str) -> HfBackend:
     """The tokenizer of a folder, of a tokenizer.json or of a name on the hub."""
-    return OfTokenizers(name, load(name).tokenizer)
+    return HfBackend(name, load(name).tokenizer)
 
 
 def _state(normalizer: Normalizer | None) -> Mapping[str, Any]:
@@ -323,7 +323,7 @@ def _in_words(name: str) -> Iterator[None]:
     except BaseException as error:
         if not is_of_the_library(error):
             raise
-        raise AskedWrongly(
+        raise UsageError(
             f"{name} cannot encode this corpus: {error}", fix=f"tokbench check {name}"
         ) from error
 
@@ -332,16 +332,16 @@ TIKTOKEN = "tiktoken:"
 TEXTS = {*FORMATS, *COMPRESSIONS} - {".json"}  # what a corpus ends with and a tokenizer does not
 
 
-def contender(name: str) -> Contender:
+def backend_for(name: str) -> Backend:
     """The tokenizer of a folder, a tokenizer.json, a SentencePiece .model, `tiktoken:NAME`, or of the hub."""
     if name.startswith(TIKTOKEN):
-        return named(name.removeprefix(TIKTOKEN))
+        return load_tiktoken(name.removeprefix(TIKTOKEN))
     path = Path(name).expanduser()
     if path.suffix == ".model":
-        return opened(path)
+        return load_sentencepiece(path)
     if path.suffix in TEXTS and path.is_file():
-        raise AskedWrongly(
+        raise UsageError(
             f"{name} holds texts and is no tokenizer", fix=f"each corpus has its option: --corpus {name}"
         )
 
-    return loaded(name)
+    return load_library_tokenizer(name)

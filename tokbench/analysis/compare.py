@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import tee
 from pathlib import PurePath
 
-from tokbench.analysis.backends import Contender, contender
-from tokbench.analysis.corpus_stats import Ground, Survey, batches
+from tokbench.analysis.backends import Backend, backend_for
+from tokbench.analysis.corpus_stats import CorpusStats, StatsCollector, sample_batches
 from tokbench.analysis.measure import Measured, Scorer, Tally, ensure_pairs, probe, surprise
 from tokbench.analysis.parity import Parity, parallel
 from tokbench.corpus.reading import Corpus, open_corpus
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.progress import Progress, silent
 from tokbench.training.engine import WORTH
 
@@ -36,7 +36,7 @@ class Comparison:
     """Every tokenizer on every corpus; `results` go corpus by corpus, tokenizers in the order asked for."""
 
     tokenizers: tuple[Compared, ...]
-    corpora: tuple[Ground, ...]
+    corpora: tuple[CorpusStats, ...]
     results: tuple[Measured, ...]
     parity: Parity | None
     sample: int | None
@@ -44,7 +44,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ways:
+class CompareOptions:
     """How to compare: so many texts of each corpus (all without), drawn by a seed; a longest input."""
 
     column: str | None = None
@@ -57,7 +57,7 @@ class Ways:
 class Work:
     """Who is compared, each with its model or None, and the bytes that all of them will encode together."""
 
-    contenders: Sequence[Contender]
+    contenders: Sequence[Backend]
     scorers: Sequence[Scorer | None]
     size: int
     progress: Progress
@@ -69,7 +69,7 @@ def compare(
     *,
     parallels: Sequence[str] = (),
     scorers: Sequence[Scorer | None] = (),
-    ways: Ways | None = None,
+    ways: CompareOptions | None = None,
     progress: Progress = silent,
 ) -> Comparison:
     """Measure these tokenizers on these corpora, and on parallel files, the base language first.
@@ -77,10 +77,10 @@ def compare(
     Everything is looked up before anything is read. A corpus is a path, a folder, a glob or "-".
     `scorers` are the language models of the tokenizers, in their order, None for one without.
     """
-    ways = ways or Ways()
+    ways = ways or CompareOptions()
     if not corpora and not parallels:
-        raise AskedWrongly("there is nothing to compare on", fix="name a corpus: --corpus corpus.txt")
-    contenders = [contender(name) for name in tokenizers]
+        raise UsageError("there is nothing to compare on", fix="name a corpus: --corpus corpus.txt")
+    contenders = [backend_for(name) for name in tokenizers]
     for each, name in zip(contenders, short(tokenizers), strict=True):
         each.name = name
     scorers = [*scorers, *[None] * (len(contenders) - len(scorers))]
@@ -137,11 +137,13 @@ def _size(corpora: Sequence[Corpus]) -> int:
     return sum(WORTH if corpus.size is None else corpus.size for corpus in corpora)
 
 
-def measure(name: str, corpus: Corpus, work: Work, ways: Ways) -> tuple[Ground, list[Measured]]:
+def measure(
+    name: str, corpus: Corpus, work: Work, ways: CompareOptions
+) -> tuple[CorpusStats, list[Measured]]:
     """All tokenizers on one corpus, which is read once."""
     contenders = work.contenders
-    survey, tallies = Survey(ways.seed), [Tally(each) for each in contenders]
-    own, *feeds = tee(batches(corpus, sample=ways.sample, seed=ways.seed), len(contenders) + 1)
+    survey, tallies = StatsCollector(ways.seed), [Tally(each) for each in contenders]
+    own, *feeds = tee(sample_batches(corpus, sample=ways.sample, seed=ways.seed), len(contenders) + 1)
     streams = [
         each.stream(feed, size=work.size, progress=work.progress)
         for each, feed in zip(contenders, feeds, strict=True)

@@ -135,7 +135,7 @@ def lengths(histogram: Histogram, *, around: int = 0, max_length: int | None = N
         longest=percentile(shifted, 1.0),
         max_length=max_length,
         truncated=None if max_length is None else truncated(shifted, max_length),
-        cut=None if max_length is None else cut(shifted, max_length),
+        cut=None if max_length is None else share_truncated(shifted, max_length),
         bars=bars(shifted),
     )
 
@@ -161,10 +161,10 @@ def truncated(histogram: Histogram, max_length: int) -> float:
     return share(int(histogram[max_length + 1 :].sum()), int(histogram.sum()))
 
 
-def cut(histogram: Histogram, max_length: int) -> float:
+def share_truncated(histogram: Histogram, max_length: int) -> float:
     """Tokens beyond max_length ÷ tokens.
 
-    >>> cut(np.array([0, 2, 1, 0, 1]), 2)
+    >>> share_truncated(np.array([0, 2, 1, 0, 1]), 2)
     0.25
     """
     places = np.arange(len(histogram))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tokbench.analysis.backends import texts_of
-from tokbench.analysis.words import count_words
+from tokbench.analysis.words import number_of_words
 from tokbench.corpus.reading import Corpus
 from tokbench.corpus.sampling import Sample
 from tokbench.native.corpus_encoder import Batch
@@ -16,7 +16,7 @@ PROBE = 1 << 18  # characters of the texts that are looked at closely: some 2,00
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class CorpusStats:
     """A corpus in numbers: a text beyond 65,536 characters counts as its pieces; words as in words.py.
 
     texts_in_all: those the sources hold, of which `texts` were taken when a sample was asked for.
@@ -31,7 +31,7 @@ class Ground:
     utf8_bytes: int
 
 
-class Survey:
+class StatsCollector:
     """Counts what passes, and keeps a few texts to be looked at closely."""
 
     def __init__(self, seed: int) -> None:
@@ -44,7 +44,7 @@ class Survey:
         whole = batch.decode() if isinstance(batch, bytes) else "\n".join(texts) + "\n"
         utf8 = batch if isinstance(batch, bytes) else whole.encode()
         self.texts += len(texts)
-        self.words += count_words(whole)
+        self.words += number_of_words(whole)
         self.characters += len(whole) - len(texts)
         self.utf8_bytes += len(utf8) - len(texts)
         self._closer.add(texts)
@@ -53,9 +53,9 @@ class Survey:
         """The texts kept."""
         return self._closer.texts()
 
-    def ground(self, name: str, corpus: Corpus) -> Ground:
+    def ground(self, name: str, corpus: Corpus) -> CorpusStats:
         """What was counted, as the facts of this corpus."""
-        return Ground(
+        return CorpusStats(
             name=name,
             sources=corpus.facts.sources,
             texts=self.texts,
@@ -66,7 +66,7 @@ class Survey:
         )
 
 
-def batches(corpus: Corpus, *, sample: int | None, seed: int) -> Iterable[Batch]:
+def sample_batches(corpus: Corpus, *, sample: int | None, seed: int) -> Iterable[Batch]:
     """The corpus in batches, or so many texts of it, drawn by the seed."""
     return corpus.blocks() if sample is None else _sampled(corpus, sample, seed)
 

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokbench.analysis import corpus_metrics
-from tokbench.analysis.backends import Contender
+from tokbench.analysis.backends import Backend
 from tokbench.analysis.corpus_metrics import Lengths, bits_per_byte, continued_rate, lengths, share
-from tokbench.analysis.corpus_stats import Ground
+from tokbench.analysis.corpus_stats import CorpusStats
 from tokbench.analysis.words import continued
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.pretrained.encode_texts import EncodedTexts
 from tokbench.progress import Progress, silent
 
@@ -81,7 +81,7 @@ class Probed:
     ids_verified: bool
 
 
-def probe(contender: Contender, texts: Sequence[str]) -> Probed:
+def probe(contender: Backend, texts: Sequence[str]) -> Probed:
     """These texts through one tokenizer."""
     look = contender.look(texts)
     counted = [continued(text, spans) for text, spans in zip(texts, look.spans, strict=True)]
@@ -134,7 +134,7 @@ class Measured:
 class Tally:
     """Counts of one tokenizer's ids over one corpus; as large as the vocabulary and the longest text."""
 
-    def __init__(self, contender: Contender) -> None:
+    def __init__(self, contender: Backend) -> None:
         self.contender = contender
         self.counts: NDArray[np.int64] = np.zeros(contender.ids, np.int64)
         self.lengths: NDArray[np.int64] = np.zeros(1, np.int64)
@@ -147,7 +147,12 @@ class Tally:
         self.engine = encoded.road.engine
 
     def measured(
-        self, ground: Ground, probe: Probed, *, max_length: int | None, bits_per_byte: float | None = None
+        self,
+        ground: CorpusStats,
+        probe: Probed,
+        *,
+        max_length: int | None,
+        bits_per_byte: float | None = None,
     ) -> Measured:
         """All measures of what was counted."""
         tokens, size = int(self.counts.sum()), self.contender.size
@@ -208,11 +213,11 @@ class Scorer(Protocol):
         """The sum of -log2 p(token | tokens before it) over all tokens of these texts, each by itself."""
 
 
-def ensure_pairs(contenders: Sequence[Contender], scorers: Sequence[Scorer | None]) -> None:
+def ensure_pairs(contenders: Sequence[Backend], scorers: Sequence[Scorer | None]) -> None:
     """Raise AskedWrongly where a model has no row for an id of its tokenizer."""
     for contender, scorer in zip(contenders, scorers, strict=True):
         if scorer is not None and scorer.rows < contender.ids:
-            raise AskedWrongly(
+            raise UsageError(
                 f"{scorer.name} has {scorer.rows:,} rows and {contender.name} has ids up to "
                 f"{contender.ids - 1:,}: it is not the model of this tokenizer",
                 fix="--model TOKENIZER=MODEL says which model reads which tokenizer",
@@ -220,7 +225,7 @@ def ensure_pairs(contenders: Sequence[Contender], scorers: Sequence[Scorer | Non
 
 
 def surprise(
-    scorer: Scorer, contender: Contender, texts: Sequence[str], *, stage: str, progress: Progress = silent
+    scorer: Scorer, contender: Backend, texts: Sequence[str], *, stage: str, progress: Progress = silent
 ) -> float:
     """Bits per byte of these texts: the tokenizer writes their ids, the model says how likely they are.
 

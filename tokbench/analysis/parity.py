@@ -9,11 +9,11 @@ from operator import itemgetter
 
 import numpy as np
 
-from tokbench.analysis.backends import Contender
+from tokbench.analysis.backends import Backend
 from tokbench.analysis.corpus_metrics import gini, parity
-from tokbench.corpus.lines import Part, read_txt
+from tokbench.corpus.lines import TextPart, read_txt
 from tokbench.corpus.sources import Source, find_sources
-from tokbench.errors import AskedWrongly, DataProblem
+from tokbench.errors import DataError, UsageError
 from tokbench.progress import Progress, silent
 
 ROWS = 4096  # lines taken at once
@@ -42,7 +42,7 @@ class Parity:
 
 
 def parallel(
-    contenders: Sequence[Contender],
+    contenders: Sequence[Backend],
     paths: Sequence[str],
     names: Sequence[str],
     *,
@@ -72,14 +72,14 @@ def _row(name: str, tokens: Sequence[int]) -> ParityRow:
 def _sources(paths: Sequence[str]) -> list[Source]:
     """One plain file for each language."""
     if len(paths) < 2:
-        raise AskedWrongly(
+        raise UsageError(
             "parity needs two files or more, whose lines say the same",
             fix="--parallel base.txt --parallel other.txt",
         )
     found = [find_sources([path]) for path in paths]
     for path, sources in zip(paths, found, strict=True):
         if len(sources) != 1 or sources[0].format != "txt" or sources[0].path is None:
-            raise DataProblem(f"{path} is not one file of plain lines", fix="give one .txt file a language")
+            raise DataError(f"{path} is not one file of plain lines", fix="give one .txt file a language")
     return [sources[0] for sources in found]
 
 
@@ -102,13 +102,13 @@ class _Aligned:
             if kept:
                 yield [list(language) for language in zip(*kept, strict=True)]
         if not self.lines:
-            raise DataProblem("the parallel files share no line with text", fix="look at the files")
+            raise DataError("the parallel files share no line with text", fix="look at the files")
 
     def _same_end(self, row: Sequence[str | None]) -> None:
         ended = [source.name for source, text in zip(self._sources, row, strict=True) if text is None]
         if ended:
             more = [source.name for source, text in zip(self._sources, row, strict=True) if text is not None]
-            raise DataProblem(
+            raise DataError(
                 f"{ended[0]} has fewer lines than {more[0]}, so they do not say the same",
                 fix="give files whose lines belong together: line 7 of one translates line 7 of the other",
             )
@@ -119,7 +119,7 @@ def _lines(source: Source) -> Iterator[str]:
     return chain.from_iterable(_whole(read_txt(source, lambda done: None)))
 
 
-def _whole(parts: Iterable[Part]) -> Iterator[list[str]]:
+def _whole(parts: Iterable[TextPart]) -> Iterator[list[str]]:
     begun = ""
     for part in parts:
         texts = list(part.texts)

@@ -14,19 +14,19 @@ from typing import Any
 from tokenizers import Tokenizer
 from tokenizers.models import BPE, Model, WordPiece
 
-from tokbench.analysis.backends import OfTokenizers
-from tokbench.analysis.compare import Ways, Work, measure, short
+from tokbench.analysis.backends import HfBackend
+from tokbench.analysis.compare import CompareOptions, Work, measure, short
 from tokbench.analysis.vocab_curve import Point, Recommendation, points, recommended
 from tokbench.corpus.reading import Corpus, CorpusFacts, open_corpus
-from tokbench.errors import AskedWrongly, FileProblem, RecipeProblem, did_you_mean
-from tokbench.io.atomic import ensure_free, replacing
+from tokbench.errors import FileError, RecipeError, UsageError, did_you_mean
+from tokbench.io.atomic import atomic_folder, ensure_writable_folder
 from tokbench.pretrained.train import save_trained
 from tokbench.progress import Progress, silent
 from tokbench.recipes.build import assemble, build
 from tokbench.recipes.recipe import Recipe
 from tokbench.recipes.validate import check_result
-from tokbench.training.bpe import Merges, cut
-from tokbench.training.engine import WORTH, Road
+from tokbench.training.bpe import Merges, truncate_merges
+from tokbench.training.engine import WORTH, EngineChoice
 
 MOST = 64  # sizes: more points show no more of a curve
 RANGE = re.compile(r"(\d+):(\d+):([x+])(\d+(?:\.\d+)?)")
@@ -45,15 +45,15 @@ def read_sizes(words: str) -> tuple[int, ...]:
     found = RANGE.fullmatch(plain)
     parts = [] if found else plain.split(",")
     if not found and not all(part.isascii() and part.isdigit() for part in parts):
-        raise AskedWrongly(f"{words!r} says no sizes", fix=FIX)
+        raise UsageError(f"{words!r} says no sizes", fix=FIX)
     sizes = _range(found) if found else iter(map(int, parts))
     taken: set[int] = set()
     for size in sizes:
         taken.add(size)
         if len(taken) > MOST:
-            raise AskedWrongly(f"{words!r} are more than {MOST} sizes", fix="take larger steps")
+            raise UsageError(f"{words!r} are more than {MOST} sizes", fix="take larger steps")
     if 0 in taken or not taken:
-        raise AskedWrongly(f"{words!r} says no size above 0", fix=FIX)
+        raise UsageError(f"{words!r} says no size above 0", fix=FIX)
     return tuple(sorted(taken))
 
 
@@ -61,7 +61,7 @@ def _range(found: re.Match[str]) -> Iterator[int]:
     """From the first to the last, by factor or by step."""
     size, last, step = float(found[1]), int(found[2]), float(found[4])
     if (found[3] == "x" and step <= 1) or step <= 0:
-        raise AskedWrongly(f"{found[0]} never grows", fix=FIX)
+        raise UsageError(f"{found[0]} never grows", fix=FIX)
     while 0 < size <= last:
         yield round(size)
         size = size * step if found[3] == "x" else size + step
@@ -72,7 +72,7 @@ RECORD = "tokbench.sweep.json"  # also what lets --force replace the folder
 
 
 @dataclass(frozen=True)
-class Keeping:
+class SaveSizes:
     """Which sizes to keep, or "all", and the folder that gets a folder of each."""
 
     sizes: tuple[str, ...]
@@ -83,18 +83,18 @@ class Keeping:
         """AskedWrongly for a size that is not swept; FileProblem when the folder may not be written."""
         for word in self.sizes:
             if word != ALL and word not in map(str, sizes):
-                raise AskedWrongly(
+                raise UsageError(
                     f"{word} is none of the sizes", fix=did_you_mean(word, [ALL, *map(str, sizes)])
                 )
-        ensure_free(self.folder, force=self.force)
+        ensure_writable_folder(self.folder, force=self.force)
 
     def chosen(self, size: int) -> bool:
         """Whether this size is kept."""
         return ALL in self.sizes or str(size) in self.sizes
 
 
-def keep(
-    tokenizers: Mapping[int, Tokenizer], recipe: Recipe, corpus: CorpusFacts, keeping: Keeping
+def save_sizes(
+    tokenizers: Mapping[int, Tokenizer], recipe: Recipe, corpus: CorpusFacts, keeping: SaveSizes
 ) -> tuple[Path, ...]:
     """Save the chosen ones as training each would have; returns their folders.
 
@@ -102,34 +102,32 @@ def keep(
     """
     for word in keeping.sizes:
         if word != ALL and int(word) not in tokenizers:
-            raise RecipeProblem(
+            raise RecipeError(
                 f"{word} is too small for the characters of these texts",
                 fix=f"keep {min(tokenizers)} or more",
             )
     chosen = {size: each for size, each in tokenizers.items() if keeping.chosen(size)}
-    with replacing(keeping.folder, force=keeping.force) as folder:
+    with atomic_folder(keeping.folder, force=keeping.force) as folder:
         for size, tokenizer in chosen.items():
             alone = replace(recipe, vocab_size=size)
-            save_trained(tokenizer, alone, corpus, folder / str(size), road=Road("compiled"))
+            save_trained(tokenizer, alone, corpus, folder / str(size), road=EngineChoice("compiled"))
         facts = {"schema": "tokbench/sweep-folder/1", "sizes": sorted(chosen)}
         (folder / RECORD).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return tuple(keeping.folder / str(size) for size in chosen)
 
 
-def wanted(sizes: Sequence[str] | None, folder: Path | None, *, force: bool = False) -> Keeping | None:
+def wanted(sizes: Sequence[str] | None, folder: Path | None, *, force: bool = False) -> SaveSizes | None:
     """What these words ask to keep, or None; AskedWrongly for one without the other.
 
     >>> wanted(["16_000"], Path("sizes")).sizes
     ('16000',)
     """
     if sizes and folder:
-        return Keeping(tuple(size.replace("_", "").replace(",", "") for size in sizes), folder, force)
+        return SaveSizes(tuple(size.replace("_", "").replace(",", "") for size in sizes), folder, force)
     if sizes:
-        raise AskedWrongly("sizes that are kept need a folder", fix="name it: -o sizes")
+        raise UsageError("sizes that are kept need a folder", fix="name it: -o sizes")
     if folder:
-        raise AskedWrongly(
-            "the folder gets the sizes that are kept, and none is", fix="say which: --keep all"
-        )
+        raise UsageError("the folder gets the sizes that are kept, and none is", fix="say which: --keep all")
     return None
 
 
@@ -139,7 +137,7 @@ MODELS: Mapping[str, type[Model]] = {"bpe": BPE, "wordpiece": WordPiece}
 LEARNED = ("type", "vocab", "merges")  # of a model in tokenizer.json; the rest are its options
 
 
-class Cuttable:
+class TruncatableVocab:
     """A trained tokenizer of which smaller ones are the beginning; read once, cut often."""
 
     def __init__(self, tokenizer: Tokenizer, recipe: Recipe) -> None:
@@ -173,7 +171,9 @@ class Cuttable:
         """How many tokens there were before the first merge."""
         whole = Merges(dict(zip(self._tokens, range(len(self._tokens)), strict=True)), self._merges)
         prefix = self._options.get("continuing_subword_prefix", "")
-        return len(self._tokens) - len(cut(whole, len(self._tokens), continuing_subword_prefix=prefix).merges)
+        return len(self._tokens) - len(
+            truncate_merges(whole, len(self._tokens), continuing_subword_prefix=prefix).merges
+        )
 
     def _of_pieces(self) -> int:
         """The same by the pieces alone: special tokens and single characters come before all merges."""
@@ -205,7 +205,7 @@ class Swept:
 
 
 @dataclass(frozen=True)
-class Family:
+class TrainedSizes:
     """Tokenizers of one recipe by asked size; how many trainings they took, and why several."""
 
     tokenizers: dict[int, Tokenizer]
@@ -222,7 +222,7 @@ def sweep(
     held_out: Sequence[str] = (),
     column: str | None = None,
     hidden: int = 768,
-    keeping: Keeping | None = None,
+    keeping: SaveSizes | None = None,
     progress: Progress = silent,
 ) -> Swept:
     """Train every size, measure each on the corpus, or on texts held out of it, and find the knee.
@@ -235,13 +235,15 @@ def sweep(
     texts = _opened(corpus, column, progress)
     ground = _opened(held_out, column, progress) if held_out else texts
     begun = time.perf_counter()
-    family = train(recipe, texts, sizes, progress=progress)
+    family = train_sizes(recipe, texts, sizes, progress=progress)
     seconds = time.perf_counter() - begun
     facts, kept = texts.facts, _distinct(family.tokenizers)
-    contenders = [OfTokenizers(f"{size:,}", each) for size, each in kept.items()]
+    contenders = [HfBackend(f"{size:,}", each) for size, each in kept.items()]
     size = (WORTH if ground.size is None else ground.size) * len(contenders)
     work = Work(contenders, [None] * len(contenders), size, progress)
-    _, measured = measure(short(held_out or corpus, stems=True)[0], ground, work, Ways(column=column))
+    _, measured = measure(
+        short(held_out or corpus, stems=True)[0], ground, work, CompareOptions(column=column)
+    )
     curve = points(list(kept), measured, hidden=hidden)
     return Swept(
         algorithm=recipe.algorithm,
@@ -255,11 +257,13 @@ def sweep(
         trainings=family.trainings,
         why=family.why,
         training_seconds=seconds,
-        kept=keep(family.tokenizers, recipe, facts, keeping) if keeping else (),
+        kept=save_sizes(family.tokenizers, recipe, facts, keeping) if keeping else (),
     )
 
 
-def train(recipe: Recipe, corpus: Corpus, sizes: Sequence[int], *, progress: Progress = silent) -> Family:
+def train_sizes(
+    recipe: Recipe, corpus: Corpus, sizes: Sequence[int], *, progress: Progress = silent
+) -> TrainedSizes:
     """The tokenizer of each size, each as if it had been trained by itself."""
     largest = max(sizes)
     size = WORTH if corpus.size is None else corpus.size
@@ -269,30 +273,32 @@ def train(recipe: Recipe, corpus: Corpus, sizes: Sequence[int], *, progress: Pro
         )
     whole = build(replace(recipe, vocab_size=largest), corpus, size=size, progress=progress)
     try:
-        cuttable = Cuttable(whole, recipe)
-    except RecipeProblem as error:
+        cuttable = TruncatableVocab(whole, recipe)
+    except RecipeError as error:
         return _apart(recipe, corpus, sizes, error.message, progress)
     found, too_small = {}, []
     for each in sorted(sizes):
         try:
             found[each] = cuttable.at(each)
-        except RecipeProblem:
+        except RecipeError:
             too_small.append(each)
-    return Family(found, tuple(too_small), 1, "")
+    return TrainedSizes(found, tuple(too_small), 1, "")
 
 
-def _apart(recipe: Recipe, corpus: Corpus, sizes: Sequence[int], why: str, progress: Progress) -> Family:
+def _apart(
+    recipe: Recipe, corpus: Corpus, sizes: Sequence[int], why: str, progress: Progress
+) -> TrainedSizes:
     """Every size trained by itself; the largest first, for if that is too small, all are."""
     size = WORTH if corpus.size is None else corpus.size
     found, too_small = {}, []
     for each in sorted(sizes, reverse=True):
         try:
             found[each] = build(replace(recipe, vocab_size=each), corpus, size=size, progress=progress)
-        except RecipeProblem:
+        except RecipeError:
             if not found:
                 raise
             too_small.append(each)
-    return Family(dict(sorted(found.items())), tuple(sorted(too_small)), len(sizes), why)
+    return TrainedSizes(dict(sorted(found.items())), tuple(sorted(too_small)), len(sizes), why)
 
 
 def _check(recipe: Recipe, sizes: Sequence[int]) -> None:
@@ -301,14 +307,14 @@ def _check(recipe: Recipe, sizes: Sequence[int]) -> None:
     for size in sizes:
         try:
             assemble(replace(recipe, vocab_size=size))
-        except RecipeProblem as error:
-            raise RecipeProblem(error.message, fix=f"leave {size} out of --sizes") from error
+        except RecipeError as error:
+            raise RecipeError(error.message, fix=f"leave {size} out of --sizes") from error
 
 
 def _opened(paths: Sequence[str], column: str | None, progress: Progress) -> Corpus:
     opened = open_corpus(paths, column=column, progress=progress)
     if opened.size is None:
-        raise FileProblem(
+        raise FileError(
             "a sweep reads its corpus more than once, and stdin can be read only once",
             fix="save it to a file and name the file",
         )

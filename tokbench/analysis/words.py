@@ -18,10 +18,10 @@ BEGINS = regex.compile(_BEGIN, regex.WORD)
 WHOLE = regex.compile(_BEGIN + r".*?\b", regex.WORD | regex.DOTALL)
 
 
-def count_words(text: str) -> int:
+def number_of_words(text: str) -> int:
     """How many words a text has.
 
-    >>> count_words("It can't cost 3.14, 한국어를 said.")
+    >>> number_of_words("It can't cost 3.14, 한국어를 said.")
     6
     """
     return sum(1 for _ in BEGINS.finditer(text))

@@ -17,9 +17,9 @@ from tokenizers import AddedToken, Tokenizer, decoders
 
 from tokbench.checks.model_files import CONFIG, EMBEDDINGS, HEADS, ModelFiles, read_model
 from tokbench.checks.safetensors_files import Tensor, read_header
-from tokbench.errors import FileProblem
+from tokbench.errors import FileError
 from tokbench.io.json_files import read_object
-from tokbench.io.library_errors import translated
+from tokbench.io.library_errors import wrap_library_errors
 from tokbench.pretrained.folder import load
 from tokbench.pretrained.special_tokens import extra_of, roles_of, special_tokens_of
 
@@ -74,7 +74,7 @@ def read_adapter(folder: Path, name: str) -> Adapter:
         return Adapter(name, folder, config, problem=f"there is no {TENSORS}{pickled}")
     try:
         return Adapter(name, folder, config, read_header(folder / TENSORS))
-    except FileProblem as error:
+    except FileError as error:
         return Adapter(name, folder, config, problem=error.message)
 
 
@@ -105,24 +105,24 @@ class Reloaded:
             return list(self.tokenizer(text, pair)["input_ids"])
 
 
-def reload(folder: Path) -> Reloaded:
+def load_with_transformers(folder: Path) -> Reloaded:
     """AutoTokenizer on the folder; imports transformers, which takes 2 to 3 seconds the first time."""
     with _quiet():
         from transformers import AutoTokenizer
 
         try:
-            with translated(folder.name):
+            with wrap_library_errors(folder.name):
                 found = AutoTokenizer.from_pretrained(
                     str(folder), local_files_only=True, trust_remote_code=False
                 )
             return Reloaded(found)
-        except FileProblem as error:
-            return Reloaded(problem=in_words(error.__cause__ or error))
+        except FileError as error:
+            return Reloaded(problem=error_line(error.__cause__ or error))
         except Exception as error:  # a damaged folder raises whatever its damage leads to
-            return Reloaded(problem=in_words(error))
+            return Reloaded(problem=error_line(error))
 
 
-def in_words(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """The kind of an error and its message on one line of at most 160 characters."""
     words = " ".join(f"{type(error).__name__}: {error}".split())
     return words if len(words) <= 160 else words[:159] + "…"
@@ -170,7 +170,7 @@ LISTS |= {"post_processor": "processors", "decoder": "decoders"}
 
 
 @dataclass(frozen=True)
-class Subject:
+class CheckContext:
     """Everything a rule may look at. `raw` is tokenizer.json, `config` tokenizer_config.json ({} if absent).
 
     `tokenizer` neither truncates nor pads, whatever `raw` says. `folder` is None when one file was given.
@@ -254,7 +254,7 @@ class Subject:
     def reloaded(self) -> Reloaded:
         """What transformers makes of the folder."""
         assert self.folder is not None
-        return reload(self.folder)
+        return load_with_transformers(self.folder)
 
     @cached_property
     def running(self) -> Running:
@@ -266,7 +266,7 @@ class Subject:
         return run(self.model.folder, self.config, self.id_of("pad"))
 
 
-def look_at(tokenizer: str | Path, model: str | Path | None = None) -> Subject:
+def check_context(tokenizer: str | Path, model: str | Path | None = None) -> CheckContext:
     """Read the files of a tokenizer, and of its model: the one named, or the one in the same folder."""
     loaded = load(tokenizer)
     loaded.tokenizer.no_truncation()
@@ -280,7 +280,9 @@ def look_at(tokenizer: str | Path, model: str | Path | None = None) -> Subject:
     found = None if model is None else read_model(model)
     names = ("special_tokens_map.json", "added_tokens.json")
     sides = {name: dict(read_object(folder / name)) for name in names if folder and (folder / name).exists()}
-    return Subject(loaded.name, folder, loaded.tokenizer, loaded.raw, loaded.config, sides, found, adapter)
+    return CheckContext(
+        loaded.name, folder, loaded.tokenizer, loaded.raw, loaded.config, sides, found, adapter
+    )
 
 
 def _adapter(place: str | Path | None) -> Adapter | None:
@@ -303,26 +305,26 @@ def _flat(block: object, inner: str) -> list[Mapping[str, Any]]:
     return [each for part in (parts if isinstance(parts, list) else ()) for each in _flat(part, inner)]
 
 
-def known_part(subject: Subject, text: str) -> str:
+def known_part(subject: CheckContext, text: str) -> str:
     """The text, or as many of its words as are known."""
     if not unknowns(subject, text)[0]:
         return text
     return " ".join(word for word in text.split() if not unknowns(subject, word)[0])
 
 
-def unknowns(subject: Subject, text: str) -> tuple[int, int]:
+def unknowns(subject: CheckContext, text: str) -> tuple[int, int]:
     """How many tokens of a text are unknown, of how many."""
     ids = subject.tokenizer.encode(text, add_special_tokens=False).ids
     unknown = subject.vocabulary.get(subject.unknown or "")
     return sum(number == unknown for number in ids), len(ids)
 
 
-def there_and_back(subject: Subject, text: str) -> str:
+def there_and_back(subject: CheckContext, text: str) -> str:
     """What decoding gives of a text's ids, without special tokens."""
     return subject.tokenizer.decode(subject.tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-def normalized(subject: Subject, text: str) -> str:
+def normalized(subject: CheckContext, text: str) -> str:
     """What the normalizer makes of a text; byte letters and ▁ are read back."""
     normalizer = subject.tokenizer.normalizer
     if normalizer is None:
@@ -331,7 +333,7 @@ def normalized(subject: Subject, text: str) -> str:
     return decoders.ByteLevel().decode([after]) if subject.has("normalizer", "ByteLevel") else after
 
 
-def plain_decoder(subject: Subject) -> dict[str, object] | None:
+def plain_decoder(subject: CheckContext) -> dict[str, object] | None:
     """The decoder that undoes pre-tokenizer and model, as tokenizer.json writes it; None if unsure."""
     model = subject.raw.get("model", {})
     if subject.has("pre_tokenizer", "ByteLevel") or subject.has("normalizer", "ByteLevel"):

@@ -30,7 +30,7 @@ class ScriptCount:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Survey:
+class DataStats:
     """What the texts of a file showed. Tokens are counted without special ones around a text.
 
     `decomposed` texts are not NFC: as they are they take `decomposed_tokens`, in NFC `composed_tokens`. Of

@@ -14,15 +14,15 @@ from typing import Any
 
 from tokenizers import Encoding
 
-from tokbench.checks.context import Subject, normalized
-from tokbench.checks.data_result import Cause, ScriptCount, Survey
-from tokbench.checks.model_files import whole
+from tokbench.checks.context import CheckContext, normalized
+from tokbench.checks.data_result import Cause, DataStats, ScriptCount
+from tokbench.checks.model_files import whole_or_none
 from tokbench.checks.rules.limits import NO_LIMIT
 from tokbench.corpus.reading import open_corpus
 from tokbench.corpus.records import TABLES, records
 from tokbench.corpus.sources import Source, find_sources
-from tokbench.errors import DataProblem
-from tokbench.io.library_errors import translated
+from tokbench.errors import DataError
+from tokbench.io.library_errors import wrap_library_errors
 from tokbench.progress import Progress, silent
 
 JAPANESE = {"Hiragana", "Katakana", "Katakana-Hiragana", "Halfwidth"}
@@ -61,7 +61,7 @@ def script_of_word(word: str) -> str:
 MOST_EXAMPLES = 5
 
 
-def causes(subject: Subject, unknown: Mapping[str, int]) -> tuple[Cause, ...]:
+def causes(subject: CheckContext, unknown: Mapping[str, int]) -> tuple[Cause, ...]:
     """The reasons why these pieces of text are unknown, the most frequent first."""
     grouped: dict[str, Counter[str]] = {}
     for text, count in unknown.items():
@@ -74,7 +74,7 @@ def causes(subject: Subject, unknown: Mapping[str, int]) -> tuple[Cause, ...]:
     return tuple(sorted(found, key=lambda cause: (-cause.tokens, cause.reason)))
 
 
-def why_unknown(subject: Subject, text: str) -> tuple[str, str]:
+def why_unknown(subject: CheckContext, text: str) -> tuple[str, str]:
     """The reason, and what to show of it: the character, or the word."""
     word = normalized(subject, text).strip()
     longest = subject.raw.get("model", {}).get("max_input_chars_per_word")
@@ -95,7 +95,7 @@ def why_unknown(subject: Subject, text: str) -> tuple[str, str]:
     return f"{script_of(missing[0])}: characters that are not in the vocabulary", missing[0]
 
 
-def _missing(subject: Subject, word: str) -> Iterator[str]:
+def _missing(subject: CheckContext, word: str) -> Iterator[str]:
     """The characters that have no piece at all; failing these, the ##c that have none."""
     prefix = subject.raw.get("model", {}).get("continuing_subword_prefix") or ""
     inside = [each for at, each in enumerate(word) if at and f"{prefix}{each}" not in subject.vocabulary]
@@ -117,7 +117,7 @@ class Labels:
     names: tuple[str, ...] = ()
 
 
-def labels_of(data: str) -> Labels:
+def labels_in_files(data: str) -> Labels:
     """The labels in the files of `data`; none when it is plain text or has no column called like one."""
     counts, column, names = Counter[str](), "", tuple[str, ...]()
     for source in find_sources([data]):
@@ -130,7 +130,7 @@ def labels_of(data: str) -> Labels:
                     return Labels()
                 value = row.get(column)
                 counts.update(map(_word, value if isinstance(value, list) else [value]))
-        except DataProblem:  # items that are no objects have no columns
+        except DataError:  # items that are no objects have no columns
             return Labels()
         names = names or (_own_names(source, column) if source.format == "parquet" else ())
     counts.pop("", None)
@@ -163,26 +163,28 @@ MOST_KOREAN = 500  # texts with Hangul that are put through the normalizer
 MOST_INVISIBLE = 500  # distinct words without a letter, a digit or a sign
 
 
-def survey(subject: Subject, data: str, *, sample: int | None = None, progress: Progress = silent) -> Survey:
+def collect_data_stats(
+    subject: CheckContext, data: str, *, sample: int | None = None, progress: Progress = silent
+) -> DataStats:
     """Put the texts of a file, or `sample` of them drawn by chance (always the same), through a tokenizer."""
     batches: Iterable[list[str]] = open_corpus([data], progress=progress)
     if sample is not None:
-        batches = _parts(drawn((text for batch in batches for text in batch), sample))
+        batches = _parts(reservoir((text for batch in batches for text in batch), sample))
     counts = _Counts(subject)
-    with translated(subject.name):
+    with wrap_library_errors(subject.name):
         for batch in batches:
             counts.take(batch)
         found = counts.survey(data)
-    labels = labels_of(data)
+    labels = labels_in_files(data)
     return dataclasses.replace(
         found, label_column=labels.column, labels=labels.counts, label_names=labels.names
     )
 
 
-def drawn(texts: Iterable[str], number: int) -> list[str]:
+def reservoir(texts: Iterable[str], number: int) -> list[str]:
     """So many of the texts, each with the same chance, in the order they come (Vitter 1985, algorithm R).
 
-    >>> drawn("abc", 5), len(drawn(map(str, range(1000)), 5))
+    >>> reservoir("abc", 5), len(reservoir(map(str, range(1000)), 5))
     (['a', 'b', 'c'], 5)
     """
     chance, kept = random.Random(0), list[tuple[int, str]]()
@@ -203,7 +205,7 @@ def _parts(texts: Sequence[str], size: int = 1_000) -> Iterator[list[str]]:
 class _Counts:
     """The sums so far."""
 
-    subject: Subject
+    subject: CheckContext
     texts: int = 0
     characters: Counter[str] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
@@ -223,7 +225,7 @@ class _Counts:
         unknown = self.subject.vocabulary.get(self.subject.unknown or "", -1)
         encodings = self.subject.tokenizer.encode_batch(batch, add_special_tokens=False)
         around = self.subject.tokenizer.num_special_tokens_to_add(False)
-        limit = (whole(self.subject.config.get("model_max_length")) or NO_LIMIT) - around
+        limit = (whole_or_none(self.subject.config.get("model_max_length")) or NO_LIMIT) - around
         for text, encoding in zip(batch, encodings, strict=True):
             self._text(text)
             self._tokens(text, encoding, unknown)
@@ -264,12 +266,12 @@ class _Counts:
                 self.korean[0] += 1
                 self.korean[1] += any("\u1100" <= letter <= "\u11ff" for letter in after)
 
-    def survey(self, name: str) -> Survey:
+    def survey(self, name: str) -> DataStats:
         """The sums as they stand."""
         characters = Counter[str]()
         for character, count in self.characters.items():
             characters[script_of(character)] += count
-        return Survey(
+        return DataStats(
             name=name,
             texts=self.texts,
             characters=self.characters.total(),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tokbench.checks.data_result import Survey
+from tokbench.checks.data_result import DataStats
 
 SEVERITIES = ("error", "warning", "note")
 
@@ -41,7 +41,7 @@ class Checkup:
     findings: tuple[Finding, ...]
     checked: tuple[str, ...]
     skipped: Mapping[str, str]
-    survey: Survey | None = None
+    survey: DataStats | None = None
     adapter: str = ""
 
     @property
@@ -84,10 +84,10 @@ def quoted(text: object, width: int = WIDTH) -> str:
     return shown if len(shown) <= width else shown[: width - 1] + "…" + shown[-1]
 
 
-def apart(before: str, after: str) -> str:
+def around_difference(before: str, after: str) -> str:
     """Two texts from shortly before the point where they begin to differ.
 
-    >>> apart("The quick brown fox jumps", "The quick brown fax jumps")
+    >>> around_difference("The quick brown fox jumps", "The quick brown fax jumps")
     "'ck brown fox jumps' → 'ck brown fax jumps'"
     """
     pairs = enumerate(zip(before, after, strict=False))
@@ -96,10 +96,10 @@ def apart(before: str, after: str) -> str:
     return f"{quoted(before[start:])} → {quoted(after[start:])}"
 
 
-def listed(items: Collection[object], most: int = 4) -> str:
+def first_few(items: Collection[object], most: int = 4) -> str:
     """The first few of a list, and how many more there are.
 
-    >>> listed([7, 8, 9]), listed(range(9), most=2)
+    >>> first_few([7, 8, 9]), first_few(range(9), most=2)
     ('7, 8, 9', '0, 1 and 7 more')
     """
     first = [str(item) for item, _ in zip(items, range(most), strict=False)]
@@ -107,13 +107,13 @@ def listed(items: Collection[object], most: int = 4) -> str:
     return ", ".join(first) + (f" and {rest:,} more" if rest else "")
 
 
-def named(pairs: Iterable[tuple[str, object]], most: int = 4) -> str:
+def tokens_with_ids(pairs: Iterable[tuple[str, object]], most: int = 4) -> str:
     """Tokens with their ids, the first few.
 
-    >>> named([("[PAD]", 0), ("[UNK]", 1)])
+    >>> tokens_with_ids([("[PAD]", 0), ("[UNK]", 1)])
     "'[PAD]' = 0, '[UNK]' = 1"
     """
-    return listed([f"{quoted(token)} = {value}" for token, value in pairs], most)
+    return first_few([f"{quoted(token)} = {value}" for token, value in pairs], most)
 
 
 NEEDS = {

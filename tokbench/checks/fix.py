@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tokbench.checks import fixes
-from tokbench.checks.context import Subject, look_at
+from tokbench.checks.context import CheckContext, check_context
 from tokbench.checks.findings import Checkup
 from tokbench.checks.fixes import Fix, dropping
-from tokbench.checks.run import look
-from tokbench.checks.staging import Draft, drafted, kept, landed
-from tokbench.errors import AskedWrongly
-from tokbench.io.atomic import ensure_free, replacing
+from tokbench.checks.run import run_rules
+from tokbench.checks.staging import StagedCopy, copy_files, put_in_place, staged
+from tokbench.errors import UsageError
+from tokbench.io.atomic import atomic_folder, ensure_writable_folder
 
 ROUNDS = 4  # one fix may uncover what another mends
 TOKENIZER_FIXES: dict[str, Fix] = {
@@ -59,7 +59,7 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mending:
+class FixReport:
     """What was mended and what is left; `before` and `after` are checkups.
 
     `output` is the folder that was written, "" after a dry run; `backup` holds the old files when the folder
@@ -75,7 +75,7 @@ class Mending:
     after: Checkup
 
 
-def mend(
+def fix(
     tokenizer: str | Path,
     model: str | Path | None = None,
     *,
@@ -84,44 +84,42 @@ def mend(
     force: bool = False,
     quick: bool = False,
     ignore: Sequence[str] = (),
-) -> Mending:
+) -> FixReport:
     """Mend what is safe to mend; with neither `output` nor `in_place` only say what would be done.
 
     The model in the tokenizer's folder is mended with it; one elsewhere only in its place. Whatever needs a
     choice is left, with the command that its finding names.
     """
-    subject = look_at(tokenizer, model)
+    subject = check_context(tokenizer, model)
     if subject.folder is None:
-        raise AskedWrongly(
+        raise UsageError(
             f"{tokenizer} is one file, and a folder is mended", fix=f"tokbench wrap {subject.word} -o wrapped"
         )
     if output is not None:
-        ensure_free(output, force=force)
+        ensure_writable_folder(output, force=force)
     for name in (tokenizer, model) if in_place else ():
         if name is not None and not Path(name).expanduser().is_dir():
-            raise AskedWrongly(
-                f"{name} is on the hub, and has no place here", fix="write a new folder: -o NEW"
-            )
-    before = look(subject, quick=quick, ignore=ignore)
+            raise UsageError(f"{name} is on the hub, and has no place here", fix="write a new folder: -o NEW")
+    before = run_rules(subject, quick=quick, ignore=ignore)
     apart = _apart(subject)
     with tempfile.TemporaryDirectory() as room:
-        draft = drafted(subject.folder, Path(room) / "tokenizer")
-        models = draft if apart is None else drafted(apart, Path(room) / "model")
+        draft = staged(subject.folder, Path(room) / "tokenizer")
+        models = draft if apart is None else staged(apart, Path(room) / "model")
         whole = subject.adapter is None and (apart is None or output is None)
         known = FIXES if whole else TOKENIZER_FIXES
         other = subject.adapter.folder if subject.adapter and model is not None else None
         named: tuple[Path, Path | None] = (draft.folder, other if apart is None else models.folder)
         changes = tuple(_mended(named, draft, models, known, before))
         names = {str(models.folder): str(model), str(draft.folder): str(output or tokenizer)}
-        after = _renamed(look(look_at(*named), quick=quick, ignore=ignore), names)
+        after = _renamed(run_rules(check_context(*named), quick=quick, ignore=ignore), names)
         backup = ""
         if output is not None:
-            with replacing(output, force=force) as place:
-                landed(draft, place)
+            with atomic_folder(output, force=force) as place:
+                put_in_place(draft, place)
         elif in_place:
             sources = {subject.folder: draft} | ({} if apart is None else {apart: models})
             backup = ", ".join(_put_back(source, each) for source, each in sources.items() if each.changed)
-    return Mending(
+    return FixReport(
         tokenizer=str(tokenizer),
         model=before.model,
         output=str(output or (tokenizer if in_place else "")),
@@ -132,15 +130,15 @@ def mend(
     )
 
 
-def mendable(checkup: Checkup) -> int:
+def fixable(checkup: Checkup) -> int:
     """How many of the findings there is a fix for; some are left in the end, where a choice is needed."""
     return sum(finding.code in FIXES for finding in checkup.findings)
 
 
 def _mended(
     named: tuple[Path, Path | None],
-    draft: Draft,
-    models: Draft,
+    draft: StagedCopy,
+    models: StagedCopy,
     known: Mapping[str, Fix],
     before: Checkup,
 ) -> Iterator[Change]:
@@ -150,23 +148,23 @@ def _mended(
         codes = [code for code in known if code in {finding.code for finding in found.findings}]
         changes = []
         for code in codes:
-            subject = look_at(*named)  # the fix before it may have changed what this one sees
+            subject = check_context(*named)  # the fix before it may have changed what this one sees
             each = models if code in MODEL_FIXES else draft
             changes += [Change(code, what) for what in known[code](subject, each)]
         yield from changes
         if not changes:
             return
-        found = look(look_at(*named), quick=True)
+        found = run_rules(check_context(*named), quick=True)
 
 
-def _apart(subject: Subject) -> Path | None:
+def _apart(subject: CheckContext) -> Path | None:
     """The model's own folder, when it is mended too; an adapter and its base are left as they are."""
     if subject.model is None or subject.adapter is not None or subject.model.folder == subject.folder:
         return None
     return subject.model.folder
 
 
-def _put_back(source: Path, draft: Draft) -> str:
+def _put_back(source: Path, draft: StagedCopy) -> str:
     """Give the draft the place of its source, the changed files' old ones kept beside; the backup's name."""
     backup = next(
         place
@@ -175,11 +173,11 @@ def _put_back(source: Path, draft: Draft) -> str:
             place := source.with_name(f"{source.name}.backup{'' if number == 1 else f'-{number}'}")
         ).exists()
     )
-    ensure_free(source, force=True)
-    with replacing(backup) as place:
-        kept(source, draft.changed, place)
-    with replacing(source, force=True) as place:
-        landed(draft, place)
+    ensure_writable_folder(source, force=True)
+    with atomic_folder(backup) as place:
+        copy_files(source, draft.changed, place)
+    with atomic_folder(source, force=True) as place:
+        put_in_place(draft, place)
     return str(backup)
 
 

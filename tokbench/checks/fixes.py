@@ -8,20 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tokbench.checks.context import GENERIC, Subject, plain_decoder
-from tokbench.checks.model_files import CONFIG, GENERATION, NESTED, ModelFiles, whole
+from tokbench.checks.context import GENERIC, CheckContext, plain_decoder
+from tokbench.checks.model_files import CONFIG, GENERATION, NESTED, ModelFiles, whole_or_none
 from tokbench.checks.rules.config_ids import ROLES, START
 from tokbench.checks.rules.limits import NO_LIMIT, usable_positions
-from tokbench.checks.staging import Draft
+from tokbench.checks.staging import StagedCopy
 from tokbench.pretrained.special_tokens import EXTRA_KEYS, extra_of, guessed_roles, roles_of
 from tokbench.pretrained.wrap import CLASS, input_names, wrapper_config
 
-Fix = Callable[[Subject, Draft], Iterator[str]]
+Fix = Callable[[CheckContext, StagedCopy], Iterator[str]]
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 PLAIN = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
 
 
-def added_tokens_are_pinned(subject: Subject, draft: Draft) -> Iterator[str]:
+def added_tokens_are_pinned(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """An added token that is numbered anew gets its id in the model's own vocabulary as well."""
     raw = draft.read(TOKENIZER)
     vocabulary = raw["model"].get("vocab")
@@ -37,7 +37,7 @@ def added_tokens_are_pinned(subject: Subject, draft: Draft) -> Iterator[str]:
     draft.write(TOKENIZER, raw)
 
 
-def specials_are_declared(subject: Subject, draft: Draft) -> Iterator[str]:
+def specials_are_declared(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """A token with a role becomes a special added token, matched as it is written."""
     raw = draft.read(TOKENIZER)
     entries = raw.setdefault("added_tokens", [])
@@ -56,7 +56,7 @@ def specials_are_declared(subject: Subject, draft: Draft) -> Iterator[str]:
     draft.write(TOKENIZER, raw)
 
 
-def specials_are_taken_as_written(subject: Subject, draft: Draft) -> Iterator[str]:
+def specials_are_taken_as_written(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """A special token is matched in the text as it is, not in what the normalizer makes of it."""
     raw = draft.read(TOKENIZER)
     for entry in raw.get("added_tokens") or ():
@@ -66,7 +66,7 @@ def specials_are_taken_as_written(subject: Subject, draft: Draft) -> Iterator[st
     draft.write(TOKENIZER, raw)
 
 
-def template_follows_the_vocabulary(subject: Subject, draft: Draft) -> Iterator[str]:
+def template_follows_the_vocabulary(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """The post-processor's tokens get the ids of the vocabulary."""
     raw = draft.read(TOKENIZER)
     for block in _inside(raw.get("post_processor")):
@@ -84,7 +84,7 @@ def template_follows_the_vocabulary(subject: Subject, draft: Draft) -> Iterator[
     draft.write(TOKENIZER, raw)
 
 
-def decoder_undoes_the_blocks(subject: Subject, draft: Draft) -> Iterator[str]:
+def decoder_undoes_the_blocks(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """A tokenizer without a decoder gets the one that undoes its pre-tokenizer and model; ids stay."""
     decoder = plain_decoder(subject)
     if subject.raw.get("decoder") is None and decoder is not None:
@@ -94,7 +94,7 @@ def decoder_undoes_the_blocks(subject: Subject, draft: Draft) -> Iterator[str]:
         yield f"{TOKENIZER}: decoder {decoder['type']}"
 
 
-def nothing_is_baked_in(subject: Subject, draft: Draft) -> Iterator[str]:
+def nothing_is_baked_in(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """Truncation and padding of some earlier call leave tokenizer.json."""
     raw = draft.read(TOKENIZER)
     for key in ("truncation", "padding"):
@@ -104,7 +104,7 @@ def nothing_is_baked_in(subject: Subject, draft: Draft) -> Iterator[str]:
     draft.write(TOKENIZER, raw)
 
 
-def roles_name_known_tokens(subject: Subject, draft: Draft) -> Iterator[str]:
+def roles_name_known_tokens(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """A role whose token is unknown gets the special token that is spelt for it, if there is one."""
     usual = guessed_roles(subject.raw)
     config = draft.read(TOKENIZER_CONFIG)
@@ -115,32 +115,32 @@ def roles_name_known_tokens(subject: Subject, draft: Draft) -> Iterator[str]:
     draft.write(TOKENIZER_CONFIG, config)
 
 
-def unknown_token_is_the_models(subject: Subject, draft: Draft) -> Iterator[str]:
+def unknown_token_is_the_models(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """The config names the unknown token that the model block gives."""
     yield from _set(draft, "unk_token", subject.unknown)
 
 
-def segments_are_given(subject: Subject, draft: Draft) -> Iterator[str]:
+def segments_are_given(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """token_type_ids come among the inputs."""
     yield from _set(draft, "model_input_names", input_names(subject.tokenizer))
 
 
-def segments_are_left_out(subject: Subject, draft: Draft) -> Iterator[str]:
+def segments_are_left_out(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """token_type_ids, for which the model has no rows, are no longer among the inputs."""
     names = [name for name in subject.config["model_input_names"] if name != "token_type_ids"]
     yield from _set(draft, "model_input_names", names)
 
 
-def longest_is_what_fits(subject: Subject, draft: Draft) -> Iterator[str]:
+def longest_is_what_fits(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """model_max_length becomes the number of positions; without a known number it goes."""
     usable = usable_positions(subject.model) if subject.model else None
     if usable is not None:
         yield from _set(draft, "model_max_length", usable)
-    elif not 0 < (whole(subject.config.get("model_max_length")) or 0) < NO_LIMIT:
+    elif not 0 < (whole_or_none(subject.config.get("model_max_length")) or 0) < NO_LIMIT:
         yield from _remove(draft, "model_max_length")
 
 
-def config_is_written(subject: Subject, draft: Draft) -> Iterator[str]:
+def config_is_written(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """tokenizer_config.json is made, its roles read off the usual spellings."""
     roles = guessed_roles(subject.raw)
     roles = {role: token for role, token in roles.items() if token in subject.vocabulary}
@@ -151,7 +151,7 @@ def config_is_written(subject: Subject, draft: Draft) -> Iterator[str]:
         yield f"{TOKENIZER_CONFIG}: written, with {said}"
 
 
-def both_versions_read_it(subject: Subject, draft: Draft) -> Iterator[str]:
+def both_versions_read_it(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """The class and the list of further special tokens get the names that both versions know."""
     config = draft.read(TOKENIZER_CONFIG)
     if config.get("tokenizer_class") == GENERIC[1]:
@@ -165,7 +165,7 @@ def both_versions_read_it(subject: Subject, draft: Draft) -> Iterator[str]:
     draft.write(TOKENIZER_CONFIG, config)
 
 
-def class_is_generic(subject: Subject, draft: Draft) -> Iterator[str]:
+def class_is_generic(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """The class becomes the one that takes tokenizer.json as it is; inputs and roles are spelt out."""
     if subject.is_generic:
         return
@@ -176,7 +176,7 @@ def class_is_generic(subject: Subject, draft: Draft) -> Iterator[str]:
     yield f"{TOKENIZER_CONFIG}: tokenizer_class {before} → {CLASS}"
 
 
-def no_code_is_asked_for(subject: Subject, draft: Draft) -> Iterator[str]:
+def no_code_is_asked_for(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """auto_map leaves tokenizer_config.json."""
     yield from _remove(draft, "auto_map")
 
@@ -184,7 +184,7 @@ def no_code_is_asked_for(subject: Subject, draft: Draft) -> Iterator[str]:
 def dropping(*names: str) -> Fix:
     """A fix that takes these files out of the folder, as far as they contradict tokenizer.json."""
 
-    def stale_files_go(subject: Subject, draft: Draft) -> Iterator[str]:
+    def stale_files_go(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
         for name in names:
             if (draft.folder / name).exists():
                 draft.drop(name)
@@ -193,7 +193,7 @@ def dropping(*names: str) -> Fix:
     return stale_files_go
 
 
-def _set(draft: Draft, key: str, value: object) -> Iterator[str]:
+def _set(draft: StagedCopy, key: str, value: object) -> Iterator[str]:
     config = draft.read(TOKENIZER_CONFIG)
     if config.get(key) != value:
         before, config[key] = config.get(key), value
@@ -201,7 +201,7 @@ def _set(draft: Draft, key: str, value: object) -> Iterator[str]:
         yield f"{TOKENIZER_CONFIG}: {key} {before} → {value}"
 
 
-def _remove(draft: Draft, key: str) -> Iterator[str]:
+def _remove(draft: StagedCopy, key: str) -> Iterator[str]:
     config = draft.read(TOKENIZER_CONFIG)
     if key in config:
         before = config.pop(key)
@@ -209,7 +209,7 @@ def _remove(draft: Draft, key: str) -> Iterator[str]:
         yield f"{TOKENIZER_CONFIG}: {key} {before} taken out"
 
 
-def _differs(subject: Subject, token: str, number: int) -> bool:
+def _differs(subject: CheckContext, token: str, number: int) -> bool:
     return subject.vocabulary.get(token, number) != number
 
 
@@ -222,7 +222,7 @@ def _inside(block: object) -> Iterator[dict[str, Any]]:
             yield block
 
 
-def vocab_size_is_counted(subject: Subject, draft: Draft) -> Iterator[str]:
+def vocab_size_is_counted(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """vocab_size becomes the rows of the weights, where all matrices have the same and all ids fit."""
     model = _model(subject)
     sizes = {*model.embeddings.values(), *model.outputs.values()}
@@ -230,14 +230,14 @@ def vocab_size_is_counted(subject: Subject, draft: Draft) -> Iterator[str]:
         yield from _put(draft, "vocab_size", sizes.pop())
 
 
-def padding_id_is_the_tokenizers(subject: Subject, draft: Draft) -> Iterator[str]:
+def padding_id_is_the_tokenizers(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """pad_token_id becomes the tokenizer's; not where positions are counted from it, for they would move."""
     family, number = _model(subject).family, subject.id_of("pad")
     if number is not None and not (family is not None and family.positions == "after pad"):
         yield from _put(draft, "pad_token_id", number)
 
 
-def special_ids_are_the_tokenizers(subject: Subject, draft: Draft) -> Iterator[str]:
+def special_ids_are_the_tokenizers(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """Each special id that differs, or has no row, becomes the tokenizer's; without one there it goes."""
     rows = _model(subject).rows
     for role in ("pad", *ROLES):
@@ -252,26 +252,26 @@ def special_ids_are_the_tokenizers(subject: Subject, draft: Draft) -> Iterator[s
     yield from _generating(subject, draft, rows)
 
 
-def decoder_starts_with_padding(subject: Subject, draft: Draft) -> Iterator[str]:
+def decoder_starts_with_padding(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """decoder_start_token_id becomes the padding id, as T5 has it."""
     padding = subject.id_of("pad")
     if padding is not None:
         yield from _put(draft, START, padding)
 
 
-def _generating(subject: Subject, draft: Draft, rows: int | None) -> Iterator[str]:
+def _generating(subject: CheckContext, draft: StagedCopy, rows: int | None) -> Iterator[str]:
     generation = draft.read(GENERATION)
     for role in ROLES:
         key, own = f"{role}_token_id", subject.id_of(role)
         given = generation.get(key)
-        stated = [whole(each) for each in (given if isinstance(given, list) else [given])]
+        stated = [whole_or_none(each) for each in (given if isinstance(given, list) else [given])]
         if own is not None and given is not None and own not in stated:
             generation[key] = own
             draft.write(GENERATION, generation)
             yield f"{GENERATION}: {key} {given} → {own}"
 
 
-def _put(draft: Draft, key: str, value: int | None) -> Iterator[str]:
+def _put(draft: StagedCopy, key: str, value: int | None) -> Iterator[str]:
     """Write a key where it stands: in the config itself, or in the part that speaks of the text model."""
     config = draft.read(CONFIG)
     levels = [config, *(config[name] for name in NESTED if isinstance(config.get(name), dict))]
@@ -295,6 +295,6 @@ def _default(model: ModelFiles, role: str) -> int | None:
     return model.family.default(role)
 
 
-def _model(subject: Subject) -> ModelFiles:
+def _model(subject: CheckContext) -> ModelFiles:
     assert subject.model is not None
     return subject.model

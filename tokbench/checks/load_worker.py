@@ -12,7 +12,7 @@ from contextlib import suppress
 from tokenizers import Tokenizer
 
 
-def main() -> None:
+def try_loading() -> None:
     """Carry out the request on stdin: a file, a limit of memory in bytes, texts."""
     request = json.load(sys.stdin)
     with suppress(ImportError, ValueError, OSError):  # no such limit on this system, or a lower one holds
@@ -30,4 +30,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try_loading()

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tokbench.checks.safetensors_files import INDEX, ONE, Tensor, Weights, read_weights, shards_of
-from tokbench.errors import FileProblem
+from tokbench.errors import FileError
 from tokbench.io import hub
 from tokbench.io.json_files import read_object
 
 
 @dataclass(frozen=True, kw_only=True)
-class Family:
+class FamilyFacts:
     """The facts of one `model_type` that rules need.
 
     `pad`, `bos`, `eos` are the ids of its config class. `positions`: "learned" has a row for each position
@@ -36,42 +36,42 @@ class Family:
         return {"pad": self.pad, "bos": self.bos, "eos": self.eos}.get(role)
 
 
-_BERT = Family(pad=0, positions="learned")
-_ROBERTA = Family(pad=1, bos=0, eos=2, positions="after pad")
-_GPT2 = Family(bos=50256, eos=50256, positions="learned", padding_row=False, decoder=True)
-_LLAMA = Family(bos=1, eos=2, decoder=True)
+_BERT = FamilyFacts(pad=0, positions="learned")
+_ROBERTA = FamilyFacts(pad=1, bos=0, eos=2, positions="after pad")
+_GPT2 = FamilyFacts(bos=50256, eos=50256, positions="learned", padding_row=False, decoder=True)
+_LLAMA = FamilyFacts(bos=1, eos=2, decoder=True)
 
-FAMILIES: dict[str, Family] = {
-    "albert": Family(pad=0, bos=2, eos=3, positions="learned"),
-    "bart": Family(pad=1, bos=0, eos=2, positions="learned"),
+FAMILIES: dict[str, FamilyFacts] = {
+    "albert": FamilyFacts(pad=0, bos=2, eos=3, positions="learned"),
+    "bart": FamilyFacts(pad=1, bos=0, eos=2, positions="learned"),
     "bert": _BERT,
-    "bloom": Family(bos=1, eos=2, padding_row=False, decoder=True),
+    "bloom": FamilyFacts(bos=1, eos=2, padding_row=False, decoder=True),
     "camembert": _ROBERTA,
     "data2vec-text": _ROBERTA,
-    "deberta": Family(pad=0),
-    "deberta-v2": Family(pad=0),
+    "deberta": FamilyFacts(pad=0),
+    "deberta-v2": FamilyFacts(pad=0),
     "distilbert": _BERT,
     "electra": _BERT,
-    "falcon": Family(bos=11, eos=11, padding_row=False, decoder=True),
-    "gemma": Family(pad=0, bos=2, eos=1, decoder=True),
+    "falcon": FamilyFacts(bos=11, eos=11, padding_row=False, decoder=True),
+    "gemma": FamilyFacts(pad=0, bos=2, eos=1, decoder=True),
     "gpt2": _GPT2,
     "gpt_neo": _GPT2,
-    "gpt_neox": Family(bos=0, eos=2, padding_row=False, decoder=True),
+    "gpt_neox": FamilyFacts(bos=0, eos=2, padding_row=False, decoder=True),
     "llama": _LLAMA,
     "longformer": _ROBERTA,
     "mistral": _LLAMA,
-    "modernbert": Family(pad=50283, bos=50281, eos=50282),
+    "modernbert": FamilyFacts(pad=50283, bos=50281, eos=50282),
     "mpnet": _ROBERTA,
-    "mt5": Family(pad=0, eos=1, padding_row=False),
-    "opt": Family(pad=1, bos=2, eos=2, positions="learned", decoder=True),
+    "mt5": FamilyFacts(pad=0, eos=1, padding_row=False),
+    "opt": FamilyFacts(pad=1, bos=2, eos=2, positions="learned", decoder=True),
     "phi": _LLAMA,
-    "phi3": Family(pad=32000, bos=1, eos=32000, decoder=True),
-    "qwen2": Family(decoder=True),
-    "qwen3": Family(decoder=True),
+    "phi3": FamilyFacts(pad=32000, bos=1, eos=32000, decoder=True),
+    "qwen2": FamilyFacts(decoder=True),
+    "qwen3": FamilyFacts(decoder=True),
     "roberta": _ROBERTA,
-    "t5": Family(pad=0, eos=1, padding_row=False),
+    "t5": FamilyFacts(pad=0, eos=1, padding_row=False),
     "xlm-roberta": _ROBERTA,
-    "xlnet": Family(pad=5, bos=1, eos=2, padding_row=False),
+    "xlnet": FamilyFacts(pad=5, bos=1, eos=2, padding_row=False),
 }
 
 
@@ -84,7 +84,7 @@ def weights_on_hub(name: str, folder: Path) -> Weights:
         return read_weights(folder)
     try:
         shards = shards_of(folder / INDEX) if (folder / INDEX).exists() else [ONE]
-    except FileProblem as error:
+    except FileError as error:
         return Weights(problem=error.message)
     return _asked(name, shards)
 
@@ -179,7 +179,7 @@ class ModelFiles:
         return str(self.text.get("model_type") or self.config.get("model_type") or "")
 
     @property
-    def family(self) -> Family | None:
+    def family(self) -> FamilyFacts | None:
         """What is known of this kind of model."""
         return FAMILIES.get(self.model_type)
 
@@ -192,8 +192,8 @@ class ModelFiles:
     def number(self, key: str) -> int | None:
         """A whole number of the config, the text model's before the whole's; None when there is none."""
         for level in (self.text, self.config):
-            if whole(level.get(key)) is not None:
-                return whole(level.get(key))
+            if whole_or_none(level.get(key)) is not None:
+                return whole_or_none(level.get(key))
         return None
 
     @property
@@ -211,7 +211,9 @@ class ModelFiles:
     def embeddings(self) -> dict[str, int]:
         """Name → rows of the matrices that turn ids into vectors, the shared one first."""
         found = dict(self._rows(EMBEDDINGS, 2))
-        if whole(self.config.get("decoder_vocab_size")) is not None:  # then the decoder has its own tokenizer
+        if (
+            whole_or_none(self.config.get("decoder_vocab_size")) is not None
+        ):  # then the decoder has its own tokenizer
             found = {name: rows for name, rows in found.items() if "decoder." not in name}
         return dict(sorted(found.items(), key=lambda item: "shared" not in item[0]))
 
@@ -234,10 +236,10 @@ class ModelFiles:
                 yield name, tensor.shape[0]
 
 
-def whole(value: object) -> int | None:
+def whole_or_none(value: object) -> int | None:
     """The value if it is a whole number, which True is not.
 
-    >>> whole(3), whole("3"), whole(True)
+    >>> whole_or_none(3), whole_or_none("3"), whole_or_none(True)
     (3, None, None)
     """
     return value if isinstance(value, int) and not isinstance(value, bool) else None
@@ -248,10 +250,10 @@ def read_model(name: str | Path) -> ModelFiles:
     path = Path(name).expanduser()
     if path.is_dir():
         if not (path / CONFIG).exists():
-            raise FileProblem(f"{name} has no config.json, so it is no model", fix="name the model's folder")
+            raise FileError(f"{name} has no config.json, so it is no model", fix="name the model's folder")
         return _in_folder(str(name), path, read_weights(path))
     if path.exists() or not hub.may_be_on_hub(str(name)):
-        raise FileProblem(f"there is no model's folder at {name}", fix="name a folder, or a model on the hub")
+        raise FileError(f"there is no model's folder at {name}", fix="name a folder, or a model on the hub")
     folder = hub.fetch(str(name), [CONFIG], [GENERATION, INDEX])
     return _in_folder(str(name), folder, weights_on_hub(str(name), folder))
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from tokbench.checks.context import Subject, look_at
-from tokbench.checks.data_result import Survey
-from tokbench.checks.data_stats import survey
+from tokbench.checks.context import CheckContext, check_context
+from tokbench.checks.data_result import DataStats
+from tokbench.checks.data_stats import collect_data_stats
 from tokbench.checks.findings import Checkup, Explanation, Finding, explained
 from tokbench.checks.model_files import ModelFiles
 from tokbench.checks.rules import (
@@ -30,8 +30,8 @@ from tokbench.checks.rules import (
 from tokbench.checks.rules.saved_files import hazard
 from tokbench.checks.rules.weights import fitted
 from tokbench.checks.safetensors_files import CHEAP, bytes_of
-from tokbench.errors import AskedWrongly, FileProblem, did_you_mean, plural
-from tokbench.io.library_errors import translated
+from tokbench.errors import FileError, UsageError, did_you_mean, plural
+from tokbench.io.library_errors import wrap_library_errors
 from tokbench.progress import Progress, silent
 
 NO_ADAPTER = "there is no adapter_config.json"
@@ -44,44 +44,44 @@ class Asked:
 
     quick: bool = False
     values: bool = False
-    shown: Survey | None = None
+    shown: DataStats | None = None
 
 
-def why_not(need: str, subject: Subject, asked: Asked) -> str:
+def why_not(need: str, subject: CheckContext, asked: Asked) -> str:
     """Why a rule with this need does not look; "" when it looks."""
     return next((reason for each in NEEDS[need] if (reason := each(subject, asked))), "")
 
 
-def _not_quick(_: Subject, asked: Asked) -> str:
+def _not_quick(_: CheckContext, asked: Asked) -> str:
     return "it imports transformers, and this was to be quick" if asked.quick else ""
 
 
-def _folder(subject: Subject, _: Asked) -> str:
+def _folder(subject: CheckContext, _: Asked) -> str:
     return "one file was given, not a folder" if subject.folder is None else ""
 
 
-def _model(subject: Subject, _: Asked) -> str:
+def _model(subject: CheckContext, _: Asked) -> str:
     if subject.model is None and subject.adapter is not None:
         return f"{subject.adapter.base or 'the base model of the adapter'} is not on this disk"
     return "" if subject.model else "no model was given, and the tokenizer's folder has no config.json"
 
 
-def _weights(subject: Subject, _: Asked) -> str:
+def _weights(subject: CheckContext, _: Asked) -> str:
     weights = _of(subject).weights
     return "" if weights.tensors else weights.unread or "the model has no safetensors that could be read"
 
 
-def _values(subject: Subject, asked: Asked) -> str:
+def _values(subject: CheckContext, asked: Asked) -> str:
     """The numbers of the weights are not read where that takes long, unless asked for."""
     return _costly(subject, asked, CHEAP, "reads all")
 
 
-def _passes(subject: Subject, asked: Asked) -> str:
+def _passes(subject: CheckContext, asked: Asked) -> str:
     """Nor is a large model run."""
     return _costly(subject, asked, LIGHT, "puts texts through")
 
 
-def _costly(subject: Subject, asked: Asked, most: int, does: str) -> str:
+def _costly(subject: CheckContext, asked: Asked, most: int, does: str) -> str:
     size = bytes_of(_of(subject).folder)
     if not size:
         return "the weights are not on this disk"
@@ -90,7 +90,7 @@ def _costly(subject: Subject, asked: Asked, most: int, does: str) -> str:
     return ""
 
 
-def _class(subject: Subject, _: Asked) -> str:
+def _class(subject: CheckContext, _: Asked) -> str:
     """A class of transformers' own, and torch to make it with; code of the folder is not run."""
     if find_spec("torch") is None:
         return "torch is not installed: pip install 'tokbench[train]'"
@@ -103,42 +103,42 @@ def _class(subject: Subject, _: Asked) -> str:
     return ""
 
 
-def _layers(subject: Subject, _: Asked) -> str:
+def _layers(subject: CheckContext, _: Asked) -> str:
     """No model is made of a config that was damaged into millions of layers."""
     layers, tensors = _of(subject).layers or 0, len(_of(subject).weights.tensors)
     count = plural(tensors, "tensor")
     return f"config.json says {layers:,} layers for {count}" if layers > max(tensors, 99) else ""
 
 
-def _fits(subject: Subject, _: Asked) -> str:
+def _fits(subject: CheckContext, _: Asked) -> str:
     """What would be random numbers is not put to work; nor is its room taken."""
-    with suppress(FileProblem):  # TB461 says so
+    with suppress(FileError):  # TB461 says so
         return "the weights are not those of the model's class" if fitted(_of(subject)).lost else ""
     return ""
 
 
-def _not_adapted(subject: Subject, _: Asked) -> str:
+def _not_adapted(subject: CheckContext, _: Asked) -> str:
     return "the model is an adapter's base, and does not run alone" if subject.adapter else ""
 
 
-def _adapter(subject: Subject, _: Asked) -> str:
+def _adapter(subject: CheckContext, _: Asked) -> str:
     return "" if subject.adapter else NO_ADAPTER
 
 
-def _data(_: Subject, asked: Asked) -> str:
+def _data(_: CheckContext, asked: Asked) -> str:
     return "" if asked.shown else "no texts were given: --data FILE"
 
 
-def _labels(_: Subject, asked: Asked) -> str:
+def _labels(_: CheckContext, asked: Asked) -> str:
     return "" if asked.shown and asked.shown.labels else "the texts have no column of labels"
 
 
-def _of(subject: Subject) -> ModelFiles:
+def _of(subject: CheckContext) -> ModelFiles:
     assert subject.model is not None
     return subject.model
 
 
-NEEDS: Mapping[str, tuple[Callable[[Subject, Asked], str], ...]] = {
+NEEDS: Mapping[str, tuple[Callable[[CheckContext, Asked], str], ...]] = {
     "": (),
     "folder": (_folder,),
     "transformers": (_not_quick, _folder),
@@ -278,18 +278,18 @@ def check(
     ending = hazard(tokenizer)
     if ending:
         return _not_loaded(str(tokenizer), ending)
-    subject = look_at(tokenizer, model)
-    shown = survey(subject, data, sample=sample, progress=progress) if data is not None else None
-    return look(subject, quick=quick, values=values, ignore=codes, shown=shown)
+    subject = check_context(tokenizer, model)
+    shown = collect_data_stats(subject, data, sample=sample, progress=progress) if data is not None else None
+    return run_rules(subject, quick=quick, values=values, ignore=codes, shown=shown)
 
 
-def look(
-    subject: Subject,
+def run_rules(
+    subject: CheckContext,
     *,
     quick: bool = False,
     values: bool = False,
     ignore: Sequence[str] = (),
-    shown: Survey | None = None,
+    shown: DataStats | None = None,
 ) -> Checkup:
     """What the rules find in a subject that is loaded already, and in what a survey has shown."""
     asked = Asked(quick=quick, values=values, shown=shown)
@@ -302,7 +302,7 @@ def look(
             continue
         try:
             findings += _look(rule, subject, shown)
-        except FileProblem as error:  # the library failed on the way; TB501 says so as a finding
+        except FileError as error:  # the library failed on the way; TB501 says so as a finding
             skipped[code] = error.message
     checked = tuple(code for code in RULES if code not in skipped)
     model = subject.model.name if subject.model else ""
@@ -325,7 +325,7 @@ def explain_all() -> tuple[Explanation, ...]:
 def _known(code: str) -> str:
     """The code as the table has it."""
     if code.upper() not in RULES:
-        raise AskedWrongly(
+        raise UsageError(
             f"there is no rule {code}", fix=f"{did_you_mean(code, RULES)}; all of them: tokbench check --list"
         )
     return code.upper()
@@ -337,9 +337,9 @@ def _not_loaded(name: str, ending: str) -> Checkup:
     return Checkup(name, "", (saved_files.deadly(ending),), ("TB500",), skipped)
 
 
-def _look(rule: Rule, subject: Subject, shown: Survey | None) -> list[Finding]:
+def _look(rule: Rule, subject: CheckContext, shown: DataStats | None) -> list[Finding]:
     """What a rule finds; whatever the library throws meanwhile is a FileProblem."""
-    with translated(subject.name):
+    with wrap_library_errors(subject.name):
         if rule.needs in OF_MODELS:
             return list(rule.look(subject, subject.model))
         if rule.needs in OF_TEXTS:

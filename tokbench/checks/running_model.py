@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tokbench.errors import FileProblem
+from tokbench.errors import FileError
 from tokbench.model.loading import BROKEN, first_line, load_model
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def run(folder: Path, config: Mapping[str, Any], pad: int | None) -> Running:
     """
     try:
         model = load_model(folder).model
-    except FileProblem as error:
+    except FileError as error:
         return Running(problem=error.message)
     given = config.get("model_input_names")
     names = tuple(map(str, given)) if isinstance(given, list) else ("input_ids", "attention_mask")

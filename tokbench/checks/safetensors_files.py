@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tokbench.errors import FileProblem
+from tokbench.errors import FileError
 from tokbench.io.json_files import MIB, parse_object, read_object
 
 if TYPE_CHECKING:
@@ -33,20 +33,20 @@ def read_header(path: Path) -> dict[str, Tensor]:
     """Name → shape and type; a FileProblem when header and file do not fit each other."""
     try:
         if not path.is_file():  # a pipe would be waited for
-            raise FileProblem(f"{path.name} is not a file", fix="save the model again")
+            raise FileError(f"{path.name} is not a file", fix="save the model again")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             length = int.from_bytes(file.read(LENGTH), "little")
             if size < LENGTH or length > min(size - LENGTH, MOST_BYTES):
-                raise FileProblem(
+                raise FileError(
                     f"{path.name} is no whole safetensors file: {size:,} bytes, header of {length:,}",
                     fix=WHOLE,
                 )
             text = file.read(length).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise FileProblem(f"{path.name} has no readable header", fix=WHOLE) from error
+        raise FileError(f"{path.name} has no readable header", fix=WHOLE) from error
     except OSError as error:
-        raise FileProblem(
+        raise FileError(
             f"{path.name} cannot be read: {error.strerror}", fix="check the file and its rights"
         ) from error
     return _tensors(parse_object(text, name=f"the header of {path.name}"), path.name, size - LENGTH - length)
@@ -72,7 +72,7 @@ def _entry(entry: object, name: str) -> tuple[Tensor, int, int]:
             whole = all(isinstance(size, int) and size >= 0 for size in shape)
             if whole and 0 <= start <= end and _fits(dtype, shape, end - start):
                 return Tensor(tuple(shape), dtype), start, end
-    raise FileProblem(f"{name} is described wrongly: {str(entry)[:120]}", fix=WHOLE)
+    raise FileError(f"{name} is described wrongly: {str(entry)[:120]}", fix=WHOLE)
 
 
 def _fits(dtype: str, shape: list[int], size: int) -> bool:
@@ -86,10 +86,10 @@ def _refuse_gaps(ranges: list[tuple[int, int]], name: str, room: int) -> None:
     at = 0
     for start, end in ranges:
         if start != at:
-            raise FileProblem(f"{name} has tensors that overlap or leave a gap at byte {start:,}", fix=WHOLE)
+            raise FileError(f"{name} has tensors that overlap or leave a gap at byte {start:,}", fix=WHOLE)
         at = end
     if at != room:
-        raise FileProblem(f"{name} is cut: its tensors need {at:,} bytes, it has {room:,}", fix=WHOLE)
+        raise FileError(f"{name} is cut: its tensors need {at:,} bytes, it has {room:,}", fix=WHOLE)
 
 
 ONE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -119,7 +119,7 @@ def read_weights(folder: Path) -> Weights:
         if (folder / INDEX).exists():
             return Weights(_from_shards(folder))
         return Weights(pickled=next((name for name in PICKLES if (folder / name).exists()), ""))
-    except FileProblem as error:
+    except FileError as error:
         return Weights(problem=error.message)
     except OSError as error:
         return Weights(problem=f"the weights cannot be read: {error.strerror}")
@@ -131,7 +131,7 @@ def _from_shards(folder: Path) -> dict[str, Tensor]:
         found |= read_header(folder / name)
     missing = sorted(_places(folder / INDEX).keys() - found.keys())
     if missing:
-        raise FileProblem(f"{INDEX} names {missing[0]}, which no shard holds", fix="save the model again")
+        raise FileError(f"{INDEX} names {missing[0]}, which no shard holds", fix="save the model again")
     return found
 
 
@@ -139,17 +139,17 @@ def shards_of(index: Path) -> list[str]:
     """The files that an index names; a FileProblem when one would lie out of the folder."""
     shards = sorted(set(_places(index).values()))
     if len(shards) > MOST_SHARDS:
-        raise FileProblem(f"{INDEX} names {len(shards):,} files", fix="save the model again")
+        raise FileError(f"{INDEX} names {len(shards):,} files", fix="save the model again")
     for name in shards:  # transformers would follow such a name out of the folder
         if name != Path(name).name or "\\" in name or name in ("", ".", ".."):
-            raise FileProblem(f"{INDEX} points out of the folder: {name}", fix="do not load this model")
+            raise FileError(f"{INDEX} points out of the folder: {name}", fix="do not load this model")
     return shards
 
 
 def _places(index: Path) -> dict[str, str]:
     places = read_object(index, limit=64 * MIB).get("weight_map")
     if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):
-        raise FileProblem(f"{INDEX} has no weight_map", fix="save the model again")
+        raise FileError(f"{INDEX} has no weight_map", fix="save the model again")
     return places
 
 

@@ -14,8 +14,8 @@ from tokenizers import Tokenizer
 
 from tokbench.checks.context import SAMPLES
 from tokbench.corpus.reading import open_corpus
-from tokbench.errors import FileProblem
-from tokbench.io.library_errors import translated
+from tokbench.errors import FileError
+from tokbench.io.library_errors import wrap_library_errors
 from tokbench.pretrained.folder import load
 from tokbench.pretrained.special_tokens import roles_of
 from tokbench.progress import Progress, silent
@@ -42,10 +42,10 @@ def canonical_parts(tokenizer: Tokenizer) -> dict[str, Any]:
     return parts | {place: _plain(raw.get(place)) for place in PLACES}
 
 
-def fingerprint(part: object) -> str:
+def part_fingerprint(part: object) -> str:
     """SHA-256 of a part, or of all parts together.
 
-    >>> fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
+    >>> part_fingerprint({"a": 1, "b": 2}) == part_fingerprint({"b": 2, "a": 1})
     True
     """
     text = json.dumps(part, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -216,7 +216,7 @@ def compared(
         names=names,
         verdict="different" if different else "alike" if unlike else "identical",
         reason=_reason(sizes, moved, alone, found, roles=roles, unlike=unlike),
-        sha256=(fingerprint(parts[0]), fingerprint(parts[1])),
+        sha256=(part_fingerprint(parts[0]), part_fingerprint(parts[1])),
         sizes=(sizes[0], sizes[1]),
         moved=moved,
         only=(len(alone[0]), len(alone[1])),
@@ -248,9 +248,9 @@ def _batches(texts: Iterable[list[str]], alone: list[str]) -> Iterator[list[str]
 def _unlike(pair: tuple[Tokenizer, Tokenizer], batch: Sequence[str]) -> list[str]:
     """The texts of a batch whose ids differ; the probes are also decoded and given as pairs."""
     try:
-        with translated("a tokenizer"):
+        with wrap_library_errors("a tokenizer"):
             sides = [tokenizer.encode_batch_fast(batch) for tokenizer in pair]
-    except FileProblem:  # one text at a time, to see which
+    except FileError:  # one text at a time, to see which
         return [text for text in batch if _what(pair, text)]
     known = {text for _, text in probes()}
     return [
@@ -289,9 +289,9 @@ def _pair(tokenizer: Tokenizer, text: str) -> Made:
 
 def _made(tokenizer: Tokenizer, text: str, second: str | None) -> Made:
     try:
-        with translated("a tokenizer"):
+        with wrap_library_errors("a tokenizer"):
             encoding = tokenizer.encode(text, second)
-    except FileProblem as error:
+    except FileError as error:
         return (), (error.message,)
     if second is None:
         return tuple(encoding.ids), tuple(encoding.tokens)
@@ -301,10 +301,10 @@ def _made(tokenizer: Tokenizer, text: str, second: str | None) -> Made:
 
 def _decoded(tokenizer: Tokenizer, text: str) -> Made:
     try:
-        with translated("a tokenizer"):
+        with wrap_library_errors("a tokenizer"):
             ids = tokenizer.encode(text, add_special_tokens=False).ids
             return tuple(ids), (tokenizer.decode(ids, skip_special_tokens=False),)
-    except FileProblem as error:
+    except FileError as error:
         return (), (error.message,)
 
 

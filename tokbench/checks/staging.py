@@ -17,7 +17,7 @@ LARGEST = 512 * MIB
 
 
 @dataclass(frozen=True)
-class Draft:
+class StagedCopy:
     """`folder` is the copy that may be changed; `changed` are the names of its files that were."""
 
     folder: Path
@@ -45,7 +45,7 @@ class Draft:
         self.changed.add(name)
 
 
-def drafted(source: Path, into: Path) -> Draft:
+def staged(source: Path, into: Path) -> StagedCopy:
     """A draft of `source` in the new folder `into`."""
     into.mkdir()
     for path in sorted(source.iterdir()):
@@ -53,10 +53,10 @@ def drafted(source: Path, into: Path) -> Draft:
             shutil.copyfile(path, into / path.name)
         else:
             (into / path.name).symlink_to(path.resolve())
-    return Draft(into)
+    return StagedCopy(into)
 
 
-def landed(draft: Draft, place: Path) -> None:
+def put_in_place(draft: StagedCopy, place: Path) -> None:
     """Fill the empty folder `place` with the draft: large files are linked where the disk allows it."""
     for path in sorted(draft.folder.iterdir()):
         if path.is_dir():
@@ -67,7 +67,7 @@ def landed(draft: Draft, place: Path) -> None:
             shutil.copyfile(path, place / path.name)
 
 
-def kept(source: Path, names: Iterable[str], place: Path) -> None:
+def copy_files(source: Path, names: Iterable[str], place: Path) -> None:
     """Copy the files of these names, as far as there are any, from `source` into `place`."""
     for name in sorted(names):
         if (source / name).exists():

@@ -10,7 +10,7 @@ from typer import Option
 
 from tokbench.cli import options
 from tokbench.cli.output import hint, put
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 
 FAILING = ("error", "warning", "note")
 Data = Annotated[
@@ -65,7 +65,7 @@ def check(
     `tokbench check my-tok --data texts.txt` · `tokbench check my-tok --fix -o mended`
     """
     from tokbench.checks import run
-    from tokbench.reporting.bars import drawn
+    from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import check as check_view
 
     if explain is not None:
@@ -73,13 +73,13 @@ def check(
     if listed:
         return put(run.explain_all(), check_view.explanations, "explanations", json=json, html=html)
     if tokenizer is None:
-        raise AskedWrongly("check needs a tokenizer", fix="tokbench check my-tok")
+        raise UsageError("check needs a tokenizer", fix="tokbench check my-tok")
     _refuse(fail_on, fix=fix, ways=(dry_run, output is not None, in_place))
     _refuse_beside_sarif(sarif, fix=fix, json=json, html=html)
     if fix:
         return _mend(tokenizer, model, output, in_place=in_place, force=force, quick=quick,
                      ignore=ignore or (), fail_on=fail_on, json=json, html=html)  # fmt: skip
-    with drawn(quiet=data is None) as progress:
+    with draw_progress(quiet=data is None) as progress:
         checkup = run.check(
             tokenizer,
             model,
@@ -95,10 +95,10 @@ def check(
 
         typer.echo(as_sarif(checkup, run.explain_all()))
     else:
-        from tokbench.checks.fix import mendable
+        from tokbench.checks.fix import fixable
 
         put(checkup, check_view.checkup, "checkup", json=json, html=html)
-        if number := mendable(checkup):
+        if number := fixable(checkup):
             hint(f"mend {number} of these: tokbench check {tokenizer} --fix --dry-run")
     raise typer.Exit(1 if checkup.fails(fail_on) else 0)
 
@@ -120,10 +120,10 @@ def same(
     Example: `tokbench same my-tok other-tok` · `tokbench same my-tok other-tok --data texts.txt`
     """
     from tokbench.checks.same import same as compared
-    from tokbench.reporting.bars import drawn
+    from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import check as check_view
 
-    with drawn(quiet=data is None) as progress:
+    with draw_progress(quiet=data is None) as progress:
         found = compared(one, other, data, progress=progress)
     put(found, check_view.sameness, "sameness", json=json, html=html)
     raise typer.Exit(0 if found.passed else 1)
@@ -132,28 +132,26 @@ def same(
 def _refuse(fail_on: str, *, fix: bool, ways: tuple[bool, ...]) -> None:
     """Say what does not go together."""
     if fail_on not in FAILING:
-        raise AskedWrongly(
-            f"there is nothing called {fail_on} to fail on", fix=f"one of {', '.join(FAILING)}"
-        )
+        raise UsageError(f"there is nothing called {fail_on} to fail on", fix=f"one of {', '.join(FAILING)}")
     if fix and sum(ways) != 1:
-        raise AskedWrongly(
+        raise UsageError(
             "--fix wants one of three: a look ahead, a new folder, or the folder itself",
             fix="--dry-run, -o NEW or --in-place",
         )
     if any(ways) and not fix:
-        raise AskedWrongly("--dry-run, -o and --in-place belong to --fix", fix="add --fix")
+        raise UsageError("--dry-run, -o and --in-place belong to --fix", fix="add --fix")
 
 
 def _refuse_beside_sarif(sarif: bool, *, fix: bool, json: bool, html: Path | None) -> None:
     """Say that SARIF is of findings, and the one form in which they are shown."""
     if sarif and fix:
-        raise AskedWrongly(
+        raise UsageError(
             "--sarif shows what was found, and --fix mends it",
             fix="run check twice: with --fix, then with --sarif",
         )
     if sarif and (json or html):
         other = "--json" if json else "--html"
-        raise AskedWrongly(f"--sarif and {other} are two forms of one result", fix="leave one of them out")
+        raise UsageError(f"--sarif and {other} are two forms of one result", fix="leave one of them out")
 
 
 def _mend(
@@ -169,10 +167,10 @@ def _mend(
     json: bool,
     html: Path | None,
 ) -> None:
-    from tokbench.checks.fix import mend
+    from tokbench.checks.fix import fix
     from tokbench.reporting.views import check as check_view
 
-    mended = mend(tokenizer, model, output=output, in_place=in_place, force=force, quick=quick, ignore=ignore)
+    mended = fix(tokenizer, model, output=output, in_place=in_place, force=force, quick=quick, ignore=ignore)
     put(mended, check_view.mending, "mending", json=json, html=html)
     if not mended.output:
         hint(f"do it: tokbench check {tokenizer} --fix -o mended")

@@ -13,7 +13,7 @@ from typer import Argument, Option
 
 from tokbench.cli import options
 from tokbench.cli.output import boxed, hint, put
-from tokbench.errors import AskedWrongly, MissingExtra
+from tokbench.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from tokbench.model.likelihood import Likelihood
@@ -25,10 +25,10 @@ def scorers_of(tokenizers: Sequence[str], models: Sequence[str]) -> list[Likelih
     if not any(names):
         return [None] * len(tokenizers)
     if find_spec("torch") is None:
-        raise MissingExtra("bits per byte", "torch", extra="train")
-    from tokbench.model.likelihood import opened
+        raise MissingExtraError("bits per byte", "torch", extra="train")
+    from tokbench.model.likelihood import load_language_model
 
-    loaded = {name: opened(name) for name in dict.fromkeys(names) if name}
+    loaded = {name: load_language_model(name) for name in dict.fromkeys(names) if name}
     return [loaded[name] if name else None for name in names]
 
 
@@ -47,11 +47,11 @@ def paired(tokenizers: Sequence[str], models: Sequence[str]) -> list[str | None]
         else:
             model, place, in_order = word, in_order, in_order + 1
         if place in found:
-            raise AskedWrongly(
+            raise UsageError(
                 f"{tokenizers[place]} has two models, {found[place]} and {model}", fix="name one for each"
             )
         if not model or place >= len(tokenizers):
-            raise AskedWrongly(
+            raise UsageError(
                 f"--model {word} belongs to no tokenizer: there are {len(tokenizers)}",
                 fix="name a model for each tokenizer, in their order, or TOKENIZER=MODEL",
             )
@@ -139,14 +139,14 @@ def compare(
 
     Example: `tokbench compare my-bpe my-unigram --corpus en.txt --corpus ko.txt --max-length 512`
     """
-    from tokbench.analysis.compare import Ways
+    from tokbench.analysis.compare import CompareOptions
     from tokbench.analysis.compare import compare as compared
-    from tokbench.reporting.bars import drawn
+    from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import compare as compare_view
 
-    ways = Ways(column=column, sample=sample, seed=seed, max_length=max_length)
+    ways = CompareOptions(column=column, sample=sample, seed=seed, max_length=max_length)
     scorers = scorers_of(tokenizers, model or ())
-    with drawn(quiet=quiet) as progress:
+    with draw_progress(quiet=quiet) as progress:
         result = compared(
             tokenizers,
             corpus or (),
@@ -194,13 +194,13 @@ def sweep(
     """
     from tokbench.analysis.sweep import read_sizes, wanted
     from tokbench.analysis.sweep import sweep as swept
-    from tokbench.recipes.presets import named
-    from tokbench.reporting.bars import drawn
+    from tokbench.recipes.presets import resolve_recipe
+    from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import compare as compare_view
 
-    with drawn(quiet=quiet) as progress:
+    with draw_progress(quiet=quiet) as progress:
         result = swept(
-            named(recipe, options.pairs(setting, "--set trainer.min_frequency=2")),
+            resolve_recipe(recipe, options.pairs(setting, "--set trainer.min_frequency=2")),
             corpus,
             read_sizes(sizes),
             held_out=held_out or (),

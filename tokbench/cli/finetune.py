@@ -15,7 +15,7 @@ from tokbench.finetuning.config import DEVICES, ENGINES, POOLINGS, PRECISIONS, P
 from tokbench.finetuning.model_presets import PRESETS
 
 if TYPE_CHECKING:
-    from tokbench.finetuning.multi import Beside, Done
+    from tokbench.finetuning.multi import Done, RunMode
 
 Maybe = Annotated[
     float | None, Option("--learning-rate", min=0, help="The highest.", show_default="by model")
@@ -123,7 +123,7 @@ def finetune(
 
     Example: `tokbench finetune --task sst2 --tokenizer my-tok --data sample -o run`
     """
-    from tokbench.finetuning.multi import Beside
+    from tokbench.finetuning.multi import RunMode
 
     plan = Plan(
         task=task,
@@ -150,28 +150,28 @@ def finetune(
             label_all_pieces=label_all_pieces,
         ),
     )
-    wanted = Beside(predict=predict, compare_pooling=compare_pooling, baseline=baseline)
+    wanted = RunMode(predict=predict, compare_pooling=compare_pooling, baseline=baseline)
     run = _carried(plan, wanted, notify=notify, force=force, resume=resume, quiet=quiet)
     _shown(run, json=json, html=html)
     raise typer.Exit(0 if run.proved else 1)
 
 
 def _carried(
-    plan: Plan, wanted: Beside, *, notify: str | None, force: bool, resume: bool, quiet: bool
+    plan: Plan, wanted: RunMode, *, notify: str | None, force: bool, resume: bool, quiet: bool
 ) -> Done:
     """What came of the plan and what is wanted beside it; of several processes the first one speaks."""
-    from tokbench.finetuning.multi import carry, in_words
+    from tokbench.finetuning.multi import result_line, run_mode
     from tokbench.finetuning.notify import notified
     from tokbench.finetuning.run_files import launched_alone, leading
-    from tokbench.reporting.bars import drawn
+    from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import finetune as finetune_view
 
     quiet |= not leading()
     if alone := launched_alone():
         say(alone, quiet=quiet)
     address = notify if leading() else None
-    with notified(address, f"finetune {plan.task}", told=say) as tell, drawn(quiet=quiet) as progress:
-        done = carry(
+    with notified(address, f"finetune {plan.task}", told=say) as tell, draw_progress(quiet=quiet) as progress:
+        done = run_mode(
             plan,
             wanted,
             force=force,
@@ -180,7 +180,7 @@ def _carried(
             progress=progress,
             told=partial(say, quiet=quiet),
         )
-        tell(in_words(done))
+        tell(result_line(done))
     return done
 
 
@@ -225,13 +225,13 @@ def predict(
     Example: `tokbench predict run --task ax --data glue -o predictions`
     """
     from tokbench.finetuning.predict import predict_with, trained_length
-    from tokbench.reporting.bars import drawn
+    from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import finetune as finetune_view
 
     reading = Reading(text_column=text_column, pair_column=pair_column)
     longest = max_length or trained_length(run)
     plan = Plan(data=data, batch_size=batch_size, max_length=longest, device=device, reading=reading)
-    with drawn(quiet=quiet) as progress:
+    with draw_progress(quiet=quiet) as progress:
         answers = predict_with(run, plan, task, into=output, progress=progress)
     put(answers, finetune_view.predicted, "predictions", json=json)
 
@@ -252,10 +252,10 @@ def demo(
     Example: `tokbench demo`
     """
     from tokbench.finetuning.demo import demo as show_all
-    from tokbench.reporting.bars import drawn
+    from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import finetune as finetune_view
 
-    with drawn(quiet=quiet) as progress:
+    with draw_progress(quiet=quiet) as progress:
         shown = show_all(output, force=force, progress=progress)
     put(shown, finetune_view.demo, "demo", json=json)
     hint(f'look:  tokbench encode {output}/grown "COVID filled the hospital."', quiet=quiet)
@@ -297,10 +297,10 @@ def prove(
 
     Example: `tokbench prove base-tok new-tok --task sst2 --data sample --seeds 5`
     """
-    from tokbench.finetuning.multi import Start
+    from tokbench.finetuning.multi import RunStart
     from tokbench.finetuning.prove import prove as hold
     from tokbench.finetuning.run_files import leading
-    from tokbench.reporting.bars import drawn
+    from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import finetune as finetune_view
 
     plan = Plan(
@@ -312,8 +312,8 @@ def prove(
         settings=options.pairs(settings, "clip=0.5"),
     )
     quiet |= not leading()
-    with drawn(quiet=quiet) as progress:
-        start = Start(force=force, resume=resume, told=partial(say, quiet=quiet), progress=progress)
+    with draw_progress(quiet=quiet) as progress:
+        start = RunStart(force=force, resume=resume, told=partial(say, quiet=quiet), progress=progress)
         proof = hold(plan, base, new, tasks=task or [Plan.task], seeds=seeds, output=output, start=start)
     if leading():
         put(proof, finetune_view.proof, "proof", json=json)

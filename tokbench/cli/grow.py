@@ -9,7 +9,7 @@ from typer import Argument, Option
 
 from tokbench.cli import options
 from tokbench.cli.output import hint, put
-from tokbench.errors import AskedWrongly, did_you_mean
+from tokbench.errors import UsageError, did_you_mean
 
 Out = Annotated[
     Path | None,
@@ -99,7 +99,7 @@ def add_tokens(
     Example: `tokbench add-tokens my-tok --special "[E1]" --token COVID --model my-model -o grown`
     """
     from tokbench.adapt.grow import add_and_save
-    from tokbench.pretrained.token_lists import Matching, token_list
+    from tokbench.pretrained.token_lists import MatchFlags, token_list
     from tokbench.reporting.views import grow as grow_view
 
     wanted = token_list(special or (), token or (), special_file, token_file)
@@ -109,7 +109,7 @@ def add_tokens(
         special=wanted.special,
         regular=wanted.regular,
         matching=wanted.matching,
-        otherwise=Matching(single_word=single_word, lstrip=lstrip, rstrip=rstrip, normalized=normalized),
+        otherwise=MatchFlags(single_word=single_word, lstrip=lstrip, rstrip=rstrip, normalized=normalized),
         roles=options.pairs(role, "cls=[CLS2]"),
         model=model,
         sample=sample,
@@ -167,7 +167,7 @@ def resize(
 
 def _place(output: Path | None, *, dry_run: bool) -> Path | None:
     if output is None and not dry_run:
-        raise AskedWrongly("no folder to write was named", fix="-o FOLDER, or --dry-run to see the plan")
+        raise UsageError("no folder to write was named", fix="-o FOLDER, or --dry-run to see the plan")
     return None if dry_run else output
 
 
@@ -205,12 +205,12 @@ def config(
     from tokbench.reporting.views import grow as grow_view
 
     if action not in ACTIONS:
-        raise AskedWrongly(f"config does not {action}", fix=did_you_mean(action, ACTIONS))
+        raise UsageError(f"config does not {action}", fix=did_you_mean(action, ACTIONS))
     if action == "show":
         put(show_config(model, only=settings or ()), grow_view.view, "config", json=json)
         return
     if (output is None) is not in_place:
-        raise AskedWrongly("say once where to write", fix="-o FOLDER for a copy, or --in-place")
+        raise UsageError("say once where to write", fix="-o FOLDER for a copy, or --in-place")
     wanted = options.pairs(settings, "hidden_dropout_prob=0.2")
     change = set_config(model, wanted, out=output, allow_new=allow_new, force=force)
     put(change, grow_view.change, "config-change", json=json)

@@ -14,7 +14,7 @@ from typer import Option
 
 from tokbench.cli import options
 from tokbench.cli.output import boxed, hint, put, stdout_for_a_reader, text_of
-from tokbench.errors import AskedWrongly, plural
+from tokbench.errors import UsageError, plural
 
 if TYPE_CHECKING:
     from tokbench.pretrained.folder import TokenizerFolder
@@ -77,7 +77,7 @@ def encode(
 
     if file:
         if pair is not None:
-            raise AskedWrongly("pairs are not encoded from files", fix="leave out --pair")
+            raise UsageError("pairs are not encoded from files", fix="leave out --pair")
         job = _Job([*file, *(text or ())], column, output, format, engine)
         _encode_files(load(tokenizer), job, special=special, force=force, json=json, quiet=quiet)
         return
@@ -100,13 +100,11 @@ class _Job:
 def _only(text: Sequence[str] | None, unused: Sequence[object]) -> str:
     """The one text that was given, and nothing that is for files."""
     if any(unused):
-        raise AskedWrongly("--output, --format and --column are for files", fix="name files with --file")
+        raise UsageError("--output, --format and --column are for files", fix="name files with --file")
     if not text:
-        raise AskedWrongly("there is no text to encode", fix='add "a text", or files with --file')
+        raise UsageError("there is no text to encode", fix='add "a text", or files with --file')
     if len(text) > 1:
-        raise AskedWrongly(
-            f"{len(text)} texts are too many", fix="put a text in quotes, or files after --file"
-        )
+        raise UsageError(f"{len(text)} texts are too many", fix="put a text in quotes, or files after --file")
     return text[0]
 
 
@@ -115,10 +113,10 @@ def _encode_files(
 ) -> None:
     from tokbench.corpus.reading import open_corpus
     from tokbench.pretrained.encode_corpus import encode_corpus
-    from tokbench.reporting.bars import drawn
+    from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import make
 
-    with drawn(quiet=quiet) as progress:
+    with draw_progress(quiet=quiet) as progress:
         corpus = open_corpus(job.files, column=job.column, progress=progress)
         encoded = partial(
             encode_corpus,
@@ -221,7 +219,7 @@ def _refuse_beside_a_pair(against: str | None, why: str | None) -> None:
     """Say what is asked of one text alone."""
     for option, value in (("--against", against), ("--why", why)):
         if value is not None:
-            raise AskedWrongly(f"{option} is asked of one text, and --pair of two", fix="ask one at a time")
+            raise UsageError(f"{option} is asked of one text, and --pair of two", fix="ask one at a time")
 
 
 def _span(text: str, why: str | None) -> tuple[int, int] | None:
@@ -231,5 +229,5 @@ def _span(text: str, why: str | None) -> tuple[int, int] | None:
     if found := re.fullmatch(r"(\d+):(\d+)", why):
         return int(found[1]), int(found[2])
     if not why or why not in text:
-        raise AskedWrongly(f"{why!r} is not in the text", fix="--why 0:5 takes the first five characters")
+        raise UsageError(f"{why!r} is not in the text", fix="--why 0:5 takes the first five characters")
     return text.index(why), text.index(why) + len(why)

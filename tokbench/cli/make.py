@@ -14,7 +14,7 @@ from typer import Option
 
 from tokbench.cli import options
 from tokbench.cli.output import hint, put
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 
 if TYPE_CHECKING:
     from tokbench.recipes.recipe import Recipe
@@ -77,14 +77,14 @@ def count(
     Example: `tokbench count corpus.txt -o counts.parquet`, then `tokbench train-bpe --counts counts.parquet`
     """
     from tokbench.recipes.build import assemble
-    from tokbench.recipes.presets import named, trainer
-    from tokbench.reporting.bars import drawn
+    from tokbench.recipes.presets import resolve_recipe, trainer
+    from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import make as make_view
-    from tokbench.training.counting.count_corpus import Ways, count_corpus
+    from tokbench.training.counting.count_corpus import CountOptions, count_corpus
 
-    recipe = named(like, options.pairs(setting, "--set normalizers=[]"), cased=cased)
-    ways = Ways(engine=engine, memory=size(memory), workers=workers, scheduler=scheduler)
-    with drawn(quiet=quiet) as progress:
+    recipe = resolve_recipe(like, options.pairs(setting, "--set normalizers=[]"), cased=cased)
+    ways = CountOptions(engine=engine, memory=size(memory), workers=workers, scheduler=scheduler)
+    with draw_progress(quiet=quiet) as progress:
         counted = count_corpus(
             corpus,
             assemble(recipe),
@@ -107,7 +107,7 @@ def size(words: str) -> int:
     """
     found = SIZE.fullmatch(words.strip())
     if not found:
-        raise AskedWrongly(f"{words!r} is no size in bytes", fix="write for example --memory 512MB")
+        raise UsageError(f"{words!r} is no size in bytes", fix="write for example --memory 512MB")
     number, unit = found.groups()
     return int(float(number) * UNITS[unit.upper()])
 
@@ -129,11 +129,11 @@ def train(
     # Read when numpy is imported: training has no matrices, and starting threads for them takes 50 CPU ms.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from tokbench.pretrained.train import train_folder
-    from tokbench.reporting.bars import drawn
+    from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import make as make_view
     from tokbench.training.engine import NO_NUMBA, WORTH
 
-    with drawn(quiet=quiet) as progress:
+    with draw_progress(quiet=quiet) as progress:
         trained = train_folder(
             recipe,
             source.corpus or (),
@@ -181,10 +181,10 @@ def train_bpe(
 
     Example: `tokbench train-bpe corpus.txt -o my-bpe --vocab-size 16000`
     """
-    from tokbench.recipes.presets import start
+    from tokbench.recipes.presets import start_recipe
 
     choices = _choices(vocab_size, min_frequency, setting)
-    recipe = start("bpe", preset, choices, special=special or ())
+    recipe = start_recipe("bpe", preset, choices, special=special or ())
     source = Source(corpus, column, counts, engine)
     train(recipe, source, output, force=force, json=json, quiet=quiet)
 
@@ -211,10 +211,10 @@ def train_wordpiece(
 
     Example: `tokbench train-wordpiece corpus.txt -o my-tok --vocab-size 8000`
     """
-    from tokbench.recipes.presets import start
+    from tokbench.recipes.presets import start_recipe
 
     choices = _choices(vocab_size, min_frequency, setting)
-    recipe = start("wordpiece", preset, choices, special=special or (), cased=cased)
+    recipe = start_recipe("wordpiece", preset, choices, special=special or (), cased=cased)
     source = Source(corpus, column, counts, engine)
     train(recipe, source, output, force=force, json=json, quiet=quiet)
 
@@ -237,10 +237,10 @@ def train_unigram(
 
     Example: `tokbench train-unigram corpus.txt -o my-unigram --vocab-size 8000`
     """
-    from tokbench.recipes.presets import start
+    from tokbench.recipes.presets import start_recipe
 
     choices = _choices(vocab_size, None, setting)
-    recipe = start("unigram", preset, choices, special=special or ())
+    recipe = start_recipe("unigram", preset, choices, special=special or ())
     train(recipe, Source(corpus, column), output, force=force, json=json, quiet=quiet)
 
 
@@ -262,10 +262,10 @@ def train_wordlevel(
 
     Example: `tokbench train-wordlevel corpus.txt -o my-words --vocab-size 20000`
     """
-    from tokbench.recipes.presets import start
+    from tokbench.recipes.presets import start_recipe
 
     choices = _choices(vocab_size, min_frequency, setting)
-    recipe = start("wordlevel", None, choices, special=special or ())
+    recipe = start_recipe("wordlevel", None, choices, special=special or ())
     train(recipe, Source(corpus, column), output, force=force, json=json, quiet=quiet)
 
 
@@ -286,10 +286,10 @@ def train_char(
 
     Example: `tokbench train-char corpus.txt -o my-chars`
     """
-    from tokbench.recipes.presets import start
+    from tokbench.recipes.presets import start_recipe
 
     choices = _choices(vocab_size, None, setting)
-    recipe = start("character", None, choices, special=special or ())
+    recipe = start_recipe("character", None, choices, special=special or ())
     train(recipe, Source(corpus, column), output, force=force, json=json, quiet=quiet)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 
 CORPUS = "Files, folders, globs, or - for stdin: txt csv tsv json jsonl parquet .gz .zst .xz .bz2."
 Corpus = Annotated[list[str], Argument(help=CORPUS, show_default=False)]
@@ -75,6 +75,6 @@ def pairs(settings: Sequence[str] | None, example: str) -> dict[str, str]:
     for word in settings or ():
         key, sign, value = word.partition("=")
         if not (key and sign):
-            raise AskedWrongly(f"{word!r} is not of the form key=value", fix=f"write for example {example}")
+            raise UsageError(f"{word!r} is not of the form key=value", fix=f"write for example {example}")
         chosen[key] = value
     return chosen

@@ -11,7 +11,7 @@ from typing import BinaryIO, TypeVar
 
 import typer
 
-from tokbench.errors import DataProblem, TokbenchError
+from tokbench.errors import DataError, TokbenchError
 from tokbench.reporting.elements import Part
 
 
@@ -22,7 +22,7 @@ def text_of(word: str) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         where = "stdin" if word == "-" else "the text"
-        raise DataProblem(
+        raise DataError(
             f"{where} is not UTF-8: byte {error.start + 1} is 0x{raw[error.start]:02X}",
             fix="convert it: iconv -f latin1 -t utf-8",
         ) from error
@@ -63,9 +63,9 @@ def put(
     """
     if html:
         from tokbench.reporting.html import Section
-        from tokbench.reporting.pages import in_words, write_page
+        from tokbench.reporting.pages import heading_of, write_page
 
-        words = in_words(kind)
+        words = heading_of(kind)
         write_page(html, f"tokbench {words}", [Section(words, list(window(result)))], live=box, force=True)
         hint(f"the page: {html}")
     if plot:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import BinaryIO, cast
 
 from tokbench.corpus.sources import Source
-from tokbench.errors import DataProblem, FileProblem
+from tokbench.errors import DataError, FileError
 
 # Bytes read at a time. Of 16 KiB to 1 MiB, 32 KiB was fastest (164 MB of English a CPU second, 88 at 1 MiB),
 # since what is made of such a chunk stays in the processor's cache.
@@ -28,7 +28,7 @@ TESTS = {"gz": "gzip -t", "zst": "zstd -t", "xz": "xz -t", "bz2": "bzip2 -t"}
 def unpacked(source: Source, done: Done, size: int = CHUNK) -> Iterator[bytes]:
     """The bytes of a source, unpacked, in chunks of about `size`; damage is a DataProblem naming the file."""
     position = 0
-    with opened(source) as raw:
+    with open_bytes(source) as raw:
         chunks = _chunks(source, raw, size)
         while chunk := _next(source, chunks):
             position += len(chunk)
@@ -36,7 +36,7 @@ def unpacked(source: Source, done: Done, size: int = CHUNK) -> Iterator[bytes]:
             yield chunk
 
 
-def opened(source: Source) -> AbstractContextManager[BinaryIO]:
+def open_bytes(source: Source) -> AbstractContextManager[BinaryIO]:
     """The file as it lies on the disk, or standard input, which is left open afterwards."""
     if source.path is None:
         return nullcontext(sys.stdin.buffer)
@@ -44,7 +44,7 @@ def opened(source: Source) -> AbstractContextManager[BinaryIO]:
         return source.path.open("rb")
     except OSError as error:
         remedy = f"ls -l {shlex.quote(source.name)}"
-        raise FileProblem(f"cannot open {source.name}: {error.strerror}", fix=remedy) from error
+        raise FileError(f"cannot open {source.name}: {error.strerror}", fix=remedy) from error
 
 
 def _chunks(source: Source, raw: BinaryIO, size: int) -> Iterator[bytes]:
@@ -69,7 +69,7 @@ def _next(source: Source, chunks: Iterator[bytes]) -> bytes:
     try:
         return next(chunks, b"")
     except EOFError as error:
-        raise DataProblem(
+        raise DataError(
             f"{source.name} is cut short: its {source.compression} data ends in the middle",
             fix=_again(source),
         ) from error
@@ -78,9 +78,7 @@ def _next(source: Source, chunks: Iterator[bytes]) -> bytes:
     except OSError as error:
         if error.errno is None:  # so say gzip and bz2 that the data is bad; a disk's error has a number
             raise _damaged(source, error) from error
-        raise FileProblem(
-            f"cannot read {source.name}: {error.strerror}", fix="copy the file again"
-        ) from error
+        raise FileError(f"cannot read {source.name}: {error.strerror}", fix="copy the file again") from error
 
 
 def _zst_chunks(source: Source, raw: BinaryIO) -> Iterator[bytes]:
@@ -111,8 +109,8 @@ def _sliced(data: bytes) -> Iterator[bytes]:
     return (data[at : at + CHUNK] for at in range(0, len(data), CHUNK))
 
 
-def _damaged(source: Source, error: Exception) -> DataProblem:
-    return DataProblem(
+def _damaged(source: Source, error: Exception) -> DataError:
+    return DataError(
         f"{source.name} is not whole {source.compression} data: {str(error).rstrip('.').lower()}",
         fix=_again(source),
     )

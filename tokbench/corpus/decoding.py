@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from tokbench.corpus.sources import Source
-from tokbench.errors import DataProblem
+from tokbench.errors import DataError
 
 UNPACK = {"gz": "gzip -dc", "zst": "zstd -dc", "xz": "xz -dc", "bz2": "bzip2 -dc"}
 
@@ -140,7 +140,7 @@ class Decoding:
         self._lines += lines
         self._block = block
 
-    def _not_utf8(self) -> DataProblem:
+    def _not_utf8(self) -> DataError:
         at = _first_bad(self._block)
         binary = self._binary()
         if binary:
@@ -150,12 +150,12 @@ class Decoding:
             what, command = "the text around it is UTF-8, so it is damaged", "iconv -f UTF-8 -t UTF-8 -c"
         else:
             what, command = f"it looks like {encoding}", f"iconv -f {encoding} -t UTF-8"
-        return DataProblem(
+        return DataError(
             f"{self.source.name} is not UTF-8: byte 0x{self._block[at]:02x} at {self._place(at)}; {what}",
             fix=repaired(self.source, command),
         )
 
-    def _nul(self) -> DataProblem:
+    def _nul(self) -> DataError:
         binary = self._binary()
         if binary:
             return binary
@@ -164,19 +164,19 @@ class Decoding:
         if encoding.startswith("UTF-16") or encoding == "UTF-32":
             what, command = f"; it looks like {encoding}", f"iconv -f {encoding} -t UTF-8"
         share = 100 * self._block.count(0) / len(self._block)
-        return DataProblem(
+        return DataError(
             f"{self.source.name} holds NUL bytes ({share:.2g} % of this part), "
             f"the first at {self._place(self._block.index(0))}{what}",
             fix=repaired(self.source, command),
         )
 
-    def _binary(self) -> DataProblem | None:
+    def _binary(self) -> DataError | None:
         """What to say when the file's beginning shows that it is no text at all."""
         known = None if self._offset else not_text(self._block)
         if known is None:
             return None
         what, action = known
-        return DataProblem(f"{self.source.name} is not text: it looks like {what}", fix=action)
+        return DataError(f"{self.source.name} is not text: it looks like {what}", fix=action)
 
     def _place(self, at: int) -> str:
         line = self._lines + self._block.count(b"\n", 0, at) + 1

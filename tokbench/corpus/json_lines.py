@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from tokbench.corpus.compression import Done
 from tokbench.corpus.lines import RECORD_LIMIT, text_blocks, whole_blocks
 from tokbench.corpus.sources import Source
-from tokbench.corpus.tables import as_text, choose
-from tokbench.errors import DataProblem
+from tokbench.corpus.tables import as_text, choose_column
+from tokbench.errors import DataError
 
 SPACE = re.compile(r"[ \t\n\r]*")
 NEAR_END = 16  # an error this near to the end of what is read may only mean that the rest is missing
@@ -38,16 +38,14 @@ def _texts(items: Iterator[Item], source: Source, column: str | None) -> Iterato
     for place, item in items:
         if isinstance(item, dict):
             if chosen is None:
-                chosen = choose(list(item), column, source)
+                chosen = choose_column(list(item), column, source)
             if chosen not in item:
-                raise DataProblem(
-                    f"{source.name}, {place} has no {chosen!r}", fix="give every object that key"
-                )
+                raise DataError(f"{source.name}, {place} has no {chosen!r}", fix="give every object that key")
             yield as_text(item[chosen], source, place)
         elif column is None or item is None:
             yield as_text(item, source, place)
         else:
-            raise DataProblem(
+            raise DataError(
                 f"{source.name}, {place} is no object with a column {column!r}", fix="leave out --column"
             )
 
@@ -119,7 +117,7 @@ class _Window:
                 self._advance(end)
                 return value
 
-    def wrong(self, error: Exception | str) -> DataProblem:
+    def wrong(self, error: Exception | str) -> DataError:
         """The text does not go on here as JSON does."""
         return _not_json(self.source, f"the item that begins in line {self.line}", error)
 
@@ -173,10 +171,10 @@ def _close(window: _Window) -> None:
         raise window.wrong("there is more after the array")
 
 
-def _not_json(source: Source, place: str, error: Exception | str) -> DataProblem:
+def _not_json(source: Source, place: str, error: Exception | str) -> DataError:
     if isinstance(error, RecursionError):
         error = "it is nested too deeply"
     why = error.msg if isinstance(error, json.JSONDecodeError) else error
     other = "a .jsonl file has one JSON string or object a line" if source.format == "jsonl" else ""
     array = "a .json file has one array of strings or objects" if source.format == "json" else ""
-    return DataProblem(f"{source.name}, {place} is not JSON: {why}", fix=other or array)
+    return DataError(f"{source.name}, {place} is not JSON: {why}", fix=other or array)

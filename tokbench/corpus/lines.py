@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tokbench.corpus.compression import CHUNK, Done, unpacked
 from tokbench.corpus.decoding import Decoding
 from tokbench.corpus.sources import Source
-from tokbench.errors import DataProblem
+from tokbench.errors import DataError
 
 SIEVED_CHUNK = 1 << 17  # bytes read at a time for a sieve; 64 KiB to 512 KiB were equally fast
 RECORD_LIMIT = 1 << 26  # characters in one row or item: it must fit in memory several times over
@@ -28,7 +28,7 @@ Sieve = Callable[[bytes], Sieved | None]
 
 
 @dataclass(frozen=True)
-class Part:
+class TextPart:
     """Some texts of a source: those that end in it, and the beginning of one that goes on in the next part.
 
     When the part before had such a beginning, the first text is its end. `utf8` is the texts, each followed
@@ -77,7 +77,7 @@ def _border(block: bytes) -> int:
     return len(block) - block.endswith(b"\r")
 
 
-def read_txt(source: Source, done: Done, sieve: Sieve | None = None) -> Iterator[Part]:
+def read_txt(source: Source, done: Done, sieve: Sieve | None = None) -> Iterator[TextPart]:
     """The texts of a plain file: its lines, sieved where there is a sieve and it can."""
     decoding, lines, inside = Decoding(source), 0, False
     size = SIEVED_CHUNK if sieve else CHUNK
@@ -88,13 +88,13 @@ def read_txt(source: Source, done: Done, sieve: Sieve | None = None) -> Iterator
         if sieved:
             decoding.pass_by(block, lines=lines)
             lines = sieved.texts + sieved.blank
-            yield Part([], sieved=sieved)
+            yield TextPart([], sieved=sieved)
             continue
         utf8, text = decoding.block(block, lines=lines)
         texts = text.split("\n")
         unfinished = texts.pop()  # "" when the block ends with a line feed
         lines = len(texts)
-        yield Part(texts, unfinished, utf8)
+        yield TextPart(texts, unfinished, utf8)
 
 
 def text_blocks(source: Source, done: Done) -> Iterator[str]:
@@ -118,7 +118,7 @@ def whole_blocks(source: Source, done: Done, *, limit: int = RECORD_LIMIT) -> It
             line += sum(part.count("\n") for part in held)
             held, size = [], 0
         elif size > limit:
-            raise DataProblem(
+            raise DataError(
                 f"{source.name}, line {line + 1} is longer than {limit:,} characters",
                 fix="a record must fit in memory: cut it into several, or put the text into a .txt file",
             )
@@ -127,12 +127,12 @@ def whole_blocks(source: Source, done: Done, *, limit: int = RECORD_LIMIT) -> It
 LIMIT = 1 << 16  # characters in a piece
 
 
-def cut(text: str, limit: int = LIMIT) -> tuple[list[str], str]:
+def split_long_text(text: str, limit: int = LIMIT) -> tuple[list[str], str]:
     """Pieces of at most `limit` characters and a rest, which is no longer either; joined they are the text.
 
     Where a piece ends does not depend on what follows it, so a text may come in parts: cut(rest + next).
 
-    >>> cut("one two three", 9)
+    >>> split_long_text("one two three", 9)
     (['one two'], ' three')
     """
     pieces, start = [], 0

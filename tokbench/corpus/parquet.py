@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from tokbench.corpus.compression import Done, opened, unpacked
+from tokbench.corpus.compression import Done, open_bytes, unpacked
 from tokbench.corpus.sources import Source
-from tokbench.corpus.tables import as_text, choose
-from tokbench.errors import DataProblem, OutOfRoom
+from tokbench.corpus.tables import as_text, choose_column
+from tokbench.errors import DataError, ResourceError
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -28,7 +28,7 @@ def read_parquet(source: Source, column: str | None, done: Done) -> Iterator[str
     """The texts of a parquet file's column."""
     with _seekable(source, done) as file:
         table = _open(source, file)
-        name = choose(table.schema_arrow.names, column, source)
+        name = choose_column(table.schema_arrow.names, column, source)
         _refuse_other_types(source, name, table.schema_arrow.field(name).type)
         row = 0
         for values in _columns(source, table, name):
@@ -38,7 +38,7 @@ def read_parquet(source: Source, column: str | None, done: Done) -> Iterator[str
             done(source.size * row // max(1, table.metadata.num_rows))
 
 
-def rows_of(source: Source, done: Done) -> Iterator[dict[str, Any]]:
+def parquet_rows(source: Source, done: Done) -> Iterator[dict[str, Any]]:
     """Every row of a parquet file, all its columns by name."""
     with _seekable(source, done) as file:
         table = _open(source, file)
@@ -52,7 +52,7 @@ def rows_of(source: Source, done: Done) -> Iterator[dict[str, Any]]:
 def _seekable(source: Source, done: Done) -> Iterator[BinaryIO]:
     """The parquet file itself: on the disk as it is, or unpacked into a file that vanishes afterwards."""
     if not source.compression:
-        with opened(source) as file:
+        with open_bytes(source) as file:
             yield file
         return
     with tempfile.TemporaryFile() as spool:
@@ -65,11 +65,11 @@ def _seekable(source: Source, done: Done) -> Iterator[BinaryIO]:
         yield cast(BinaryIO, spool)
 
 
-def _no_room(source: Source, error: OSError) -> OutOfRoom:
+def _no_room(source: Source, error: OSError) -> ResourceError:
     folder = tempfile.gettempdir()
     full = "is full" if error.errno == errno.ENOSPC else str(error.strerror).lower()
     free = shutil.disk_usage(folder).free >> 20
-    return OutOfRoom(
+    return ResourceError(
         f"cannot unpack {source.name} into {folder}: it {full} ({free} MiB free)",
         fix="unpack the file yourself, or set TMPDIR to a folder with room",
     )
@@ -97,7 +97,7 @@ def _columns(source: Source, table: ParquetFile, name: str) -> Iterator[list[Any
         except (pyarrow.ArrowException, OSError) as error:
             raise _damaged(source, error) from error
         except UnicodeDecodeError as error:
-            raise DataProblem(
+            raise DataError(
                 f"{source.name}: a value of column {name!r} is not UTF-8",
                 fix="write that column as UTF-8 strings",
             ) from error
@@ -112,12 +112,12 @@ def _refuse_other_types(source: Source, name: str, kind: Any) -> None:  # noqa: 
     stored = kind.value_type if pyarrow.types.is_dictionary(kind) else kind
     is_text = (pyarrow.types.is_string, pyarrow.types.is_large_string, pyarrow.types.is_string_view)
     if not any(each(stored) for each in (*is_text, pyarrow.types.is_null)):
-        raise DataProblem(
+        raise DataError(
             f"{source.name}: column {name!r} holds {stored}, not text",
             fix="name another column with --column",
         )
 
 
-def _damaged(source: Source, error: Exception) -> DataProblem:
+def _damaged(source: Source, error: Exception) -> DataError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return DataProblem(f"{source.name} is not a whole parquet file: {reason}", fix="get the file again")
+    return DataError(f"{source.name} is not a whole parquet file: {reason}", fix="get the file again")

@@ -13,11 +13,11 @@ from typing import cast
 
 from tokbench.corpus.compression import CHUNK, Done
 from tokbench.corpus.json_lines import read_json, read_jsonl
-from tokbench.corpus.lines import LIMIT, Part, Sieve, Sieved, cut, read_txt
+from tokbench.corpus.lines import LIMIT, Sieve, Sieved, TextPart, read_txt, split_long_text
 from tokbench.corpus.parquet import read_parquet
 from tokbench.corpus.sources import Source, find_sources
-from tokbench.corpus.tables import gathered, read_csv, read_tsv
-from tokbench.errors import DataProblem, FileProblem, MissingExtra
+from tokbench.corpus.tables import batches_of_size, read_csv, read_tsv
+from tokbench.errors import DataError, FileError, MissingExtraError
 from tokbench.progress import Progress, silent
 
 BATCH = 1 << 20  # bytes from which a batch is full
@@ -37,7 +37,7 @@ class Intake:
         self._size = 0  # bytes in it
         self._long = _Unfinished()
 
-    def take(self, part: Part) -> Iterator[list[str] | bytes]:
+    def take(self, part: TextPart) -> Iterator[list[str] | bytes]:
         """The batches that this part fills."""
         if part.sieved is not None:
             self._sieved(part.sieved)
@@ -94,7 +94,7 @@ class Intake:
             data = text.encode()
             self.sha256.update(data)
             self.utf8_bytes += len(data)
-            pieces, self._long.rest = cut(self._long.rest + text)
+            pieces, self._long.rest = split_long_text(self._long.rest + text)
             self._held.append(pieces)
             self._size += len(data)
             yield from self._full()
@@ -138,7 +138,7 @@ def _not_blank(texts: list[str]) -> list[str]:
 
 
 def _pieces(text: str) -> list[str]:
-    pieces, rest = cut(text)
+    pieces, rest = split_long_text(text)
     return [*pieces, rest]
 
 
@@ -226,7 +226,7 @@ class Corpus:
 
     def _take_stdin(self) -> None:
         if self._stdin_is_read:
-            raise FileProblem("stdin can be read only once", fix="save it to a file and name the file")
+            raise FileError("stdin can be read only once", fix="save it to a file and name the file")
         self._stdin_is_read = any(source.path is None for source in self.sources)
 
 
@@ -244,7 +244,7 @@ def open_corpus(
         if source.compression == "zst":
             _need("reading .zst files", "zstandard")
     if column is not None and all(source.format == "txt" for source in sources):
-        raise DataProblem(
+        raise DataError(
             f"{sources[0].name} is plain text and has no column {column!r}", fix="leave out --column"
         )
     return Corpus(sources, column=column, progress=progress)
@@ -252,21 +252,21 @@ def open_corpus(
 
 def _need(what: str, package: str) -> None:
     if find_spec(package) is None:
-        raise MissingExtra(what, package, extra="data")
+        raise MissingExtraError(what, package, extra="data")
 
 
-def _parts(source: Source, column: str | None, done: Done, sieve: Sieve | None) -> Iterator[Part]:
+def _parts(source: Source, column: str | None, done: Done, sieve: Sieve | None) -> Iterator[TextPart]:
     """The texts of one source, some at a time."""
     if source.format == "txt":
         return read_txt(source, done, sieve)
     texts = RECORDS[source.format](source, column, done)
-    return map(Part, gathered(texts, size=CHUNK))
+    return map(TextPart, batches_of_size(texts, size=CHUNK))
 
 
-def _no_texts(names: tuple[str, ...], blank: int) -> DataProblem:
+def _no_texts(names: tuple[str, ...], blank: int) -> DataError:
     where = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
     found = f"only blank ones ({blank})" if blank else "nothing to read"
-    return DataProblem(f"no texts in {where}: {found}", fix="name a file with at least one text")
+    return DataError(f"no texts in {where}: {found}", fix="name a file with at least one text")
 
 
 class _Meter:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tokbench.corpus.json_lines import array_items, line_items
-from tokbench.corpus.parquet import rows_of
+from tokbench.corpus.parquet import parquet_rows
 from tokbench.corpus.sources import Source
 from tokbench.corpus.tables import Row, csv_rows, ragged, tsv_rows
-from tokbench.errors import DataProblem
+from tokbench.errors import DataError
 
 TABLES = ("csv", "tsv", "json", "jsonl", "parquet")
 Record = tuple[str, dict[str, object]]  # where it is, and its values by column
@@ -31,8 +31,8 @@ def records(source: Source, wanted: Sequence[str] = ()) -> Iterator[Record]:
         case "jsonl":
             return _objects(line_items(source, _nothing), source)
         case "parquet":
-            return ((f"row {number}", row) for number, row in enumerate(rows_of(source, _nothing), 1))
-    raise DataProblem(
+            return ((f"row {number}", row) for number, row in enumerate(parquet_rows(source, _nothing), 1))
+    raise DataError(
         f"{source.name} is no table", fix=f"give one of {', '.join(TABLES)}, with columns that have names"
     )
 
@@ -45,7 +45,7 @@ def _rows(rows: Iterator[Row], source: Source, wanted: Sequence[str]) -> Iterato
     header = next((fields for _, fields in rows if fields), [])
     twice = next((column for column in wanted if header.count(column) > 1), None)
     if twice is not None:
-        raise DataProblem(
+        raise DataError(
             f"{source.name} has {header.count(twice)} columns {twice!r}", fix="give each column its own name"
         )
     for line, fields in rows:
@@ -61,7 +61,7 @@ def _objects(items: Iterator[tuple[str, object]], source: Source) -> Iterator[Re
         if item is None:
             continue
         if not isinstance(item, dict):
-            raise DataProblem(
+            raise DataError(
                 f"{source.name}, {place} is no object with columns", fix='{"text": …, "label": …}'
             )
         yield place, item

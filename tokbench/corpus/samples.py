@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tokbench.errors import FileProblem, did_you_mean
+from tokbench.errors import FileError, did_you_mean
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -14,7 +14,7 @@ def shipped(name: str = "") -> Path:
     folder = _folder()
     names = sorted(each.relative_to(folder).as_posix() for each in folder.rglob("*"))
     if name and name not in names:
-        raise FileProblem(f"tokbench ships no corpus {name!r}", fix=did_you_mean(name, names))
+        raise FileError(f"tokbench ships no corpus {name!r}", fix=did_you_mean(name, names))
     return folder / name
 
 
@@ -23,6 +23,6 @@ def _folder() -> Path:
     for folder in (PACKAGE / "corpora", PACKAGE.parent / "corpora"):
         if (folder / "LICENSE.md").is_file():
             return folder
-    raise FileProblem(
+    raise FileError(
         "the corpora that tokbench ships are not installed", fix="pip install --force-reinstall tokbench"
     )

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path, PurePath
 
-from tokbench.errors import FileProblem, did_you_mean
+from tokbench.errors import FileError, did_you_mean
 
 NEIGHBOURS = 1000  # names in a folder among which a like one is looked for
 
@@ -32,9 +32,7 @@ def visible_files(folder: Path) -> Iterator[Path]:
 
 def _cannot_list(error: OSError) -> None:
     folder = shlex.quote(error.filename)
-    raise FileProblem(
-        f"cannot look into folder {folder}: {error.strerror}", fix=f"ls -ld {folder}"
-    ) from error
+    raise FileError(f"cannot look into folder {folder}: {error.strerror}", fix=f"ls -ld {folder}") from error
 
 
 def matches(pattern: str) -> list[Path]:
@@ -48,9 +46,7 @@ def matches(pattern: str) -> list[Path]:
     else:
         paths = [Path(path) for path in glob.glob(pattern)]  # noqa: PTH207  (Path would take hidden files)
     if not paths:
-        raise FileProblem(
-            f"no file matches {pattern}", fix=f"look what is there: ls {shlex.quote(str(root))}"
-        )
+        raise FileError(f"no file matches {pattern}", fix=f"look what is there: ls {shlex.quote(str(root))}")
     return sorted(paths)
 
 
@@ -67,11 +63,11 @@ def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
 
 
-def missing(path: Path) -> FileProblem:
+def missing(path: Path) -> FileError:
     """What to say of a path that does not exist: where it ends, and what has a like name there."""
     if path.is_symlink():
         remedy = f"ls -l {shlex.quote(str(path))}"
-        return FileProblem(f"{path} is a link to {path.readlink()}, which does not exist", fix=remedy)
+        return FileError(f"{path} is a link to {path.readlink()}, which does not exist", fix=remedy)
     ends = next(each for each in [path, *path.parents] if each.parent.exists())
     where = "" if ends == path else f": {ends.parent} has no folder {ends.name}"
     if not ends.parent.is_dir():
@@ -79,7 +75,7 @@ def missing(path: Path) -> FileProblem:
     hint = did_you_mean(ends.name, _neighbours(ends.parent))
     if not hint.startswith("did you mean"):
         hint = f"look what is there: ls {shlex.quote(str(ends.parent))}"
-    return FileProblem(f"there is no file {path}{where}", fix=hint)
+    return FileError(f"there is no file {path}{where}", fix=hint)
 
 
 def _neighbours(folder: Path) -> list[str]:
@@ -133,7 +129,7 @@ def find_sources(paths: Sequence[str | os.PathLike[str]]) -> tuple[Source, ...]:
             key = "-" if source.path is None else os.path.realpath(source.path)
             found.setdefault(key, source)
     if not found:
-        raise FileProblem("no corpus was named", fix="name files, folders, quoted globs, or - for stdin")
+        raise FileError("no corpus was named", fix="name files, folders, quoted globs, or - for stdin")
     return tuple(found.values())
 
 
@@ -142,13 +138,13 @@ def _meant(path: str) -> list[Source]:
     if path == "-":
         return [STDIN]
     if not path:
-        raise FileProblem("the path of a corpus is empty", fix="name a file, a folder, or - for stdin")
+        raise FileError("the path of a corpus is empty", fix="name a file, a folder, or - for stdin")
     expanded = os.path.expanduser(path)  # noqa: PTH111  (Path raises where there is no such home)
     is_glob = glob.has_magic(expanded) and not os.path.lexists(expanded)
     paths = matches(expanded) if is_glob else [Path(expanded)]
     sources = [source for each in paths for source in _expand(each)]
     if not sources:
-        raise FileProblem(
+        raise FileError(
             f"{path} holds no file to read ({' '.join(FORMATS)}, also with {' '.join(COMPRESSIONS)})",
             fix="name a file itself to read it as text whatever its suffix",
         )
@@ -175,7 +171,7 @@ def _kind(path: Path) -> tuple[str, str]:
 
 def _source(path: Path, status: os.stat_result) -> Source:
     if not stat.S_ISREG(status.st_mode):
-        raise FileProblem(
+        raise FileError(
             f"{path} is not a regular file (a pipe, a socket or a device)",
             fix=f"send it through stdin: cat {shlex.quote(str(path))} | tokbench … -",
         )
@@ -191,4 +187,4 @@ def _status(path: Path) -> os.stat_result:
         raise missing(path) from error
     except OSError as error:
         remedy = f"ls -l {shlex.quote(str(path))}"
-        raise FileProblem(f"cannot read {path}: {error.strerror}", fix=remedy) from error
+        raise FileError(f"cannot read {path}: {error.strerror}", fix=remedy) from error

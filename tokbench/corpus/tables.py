@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from tokbench.corpus.compression import Done
 from tokbench.corpus.lines import RECORD_LIMIT, whole_blocks
 from tokbench.corpus.sources import Source
-from tokbench.errors import DataProblem, did_you_mean, plural
+from tokbench.errors import DataError, did_you_mean, plural
 
 USUAL = ("text", "sentence", "content", "document")  # taken in this order when no column is named
 SHOWN = 20  # column names listed in an error
@@ -24,16 +24,16 @@ OTHER_SEPARATOR = re.compile(
 KINDS = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
 
-def choose(names: Sequence[str], column: str | None, source: Source) -> str:
+def choose_column(names: Sequence[str], column: str | None, source: Source) -> str:
     """The column to read: the one named, the only one, or a usual one; otherwise an error that lists them."""
     if column is None:
         column = _default(names, source)
     if column not in names:
         near = did_you_mean(column, names)
         hint = f"{near} " if near.startswith("did you mean") else ""
-        raise DataProblem(f"{source.name} has no column {column!r}", fix=f"{hint}it has: {_listed(names)}")
+        raise DataError(f"{source.name} has no column {column!r}", fix=f"{hint}it has: {_listed(names)}")
     if names.count(column) > 1:
-        raise DataProblem(
+        raise DataError(
             f"{source.name} has {names.count(column)} columns {column!r}", fix="give each column its own name"
         )
     return column
@@ -44,14 +44,14 @@ def _default(names: Sequence[str], source: Source) -> str:
         other = OTHER_SEPARATOR.fullmatch(names[0])
         if other and source.format in ("csv", "tsv"):
             separator = other[1].strip(" ")
-            raise DataProblem(
+            raise DataError(
                 f"{source.name} has one column, {names[0]!r}, so its separator seems to be {separator!r}",
                 fix="use commas in .csv files and tabs in .tsv files, or name that column with --column",
             )
         return names[0]
     usual = next((name for name in USUAL if name in names), None)
     if usual is None:
-        raise DataProblem(
+        raise DataError(
             f"{source.name} has {len(names)} columns and none is named {', '.join(USUAL)}",
             fix=f"name the one with the texts by --column: {_listed(names)}",
         )
@@ -74,11 +74,11 @@ def as_text(value: object, source: Source, place: str) -> str:
         fault = _fault(value)
         if not fault:
             return value
-        raise DataProblem(f"{source.name}, {place}: the text {fault}", fix="take it out of that record")
+        raise DataError(f"{source.name}, {place}: the text {fault}", fix="take it out of that record")
     if value is None:
         return ""
     kind = KINDS.get(type(value), type(value).__name__)
-    raise DataProblem(
+    raise DataError(
         f"{source.name}, {place}: the value is {kind}, not text",
         fix="put texts in quotes, or name another column with --column",
     )
@@ -97,7 +97,7 @@ def _fault(text: str) -> str:
     return ""
 
 
-def gathered(texts: Iterator[str], *, size: int) -> Iterator[list[str]]:
+def batches_of_size(texts: Iterator[str], *, size: int) -> Iterator[list[str]]:
     """Texts in lists of about `size` characters."""
     part: list[str] = []
     held = 0
@@ -128,7 +128,7 @@ def _column(rows: Iterator[Row], source: Source, column: str | None) -> Iterator
     header = next((fields for _, fields in rows if fields), None)
     if header is None:
         return
-    index = header.index(choose(header, column, source))
+    index = header.index(choose_column(header, column, source))
     width = len(header)
     for line, fields in rows:
         if len(fields) == width:
@@ -148,7 +148,7 @@ def csv_rows(source: Source, done: Done) -> Iterator[Row]:
         try:
             fields = next(reader, None)
         except csv.Error as error:
-            raise DataProblem(
+            raise DataError(
                 f"{source.name}, the row that begins in line {line} is not CSV: {error}", fix=_remedy(error)
             ) from error
         if fields is None:
@@ -177,13 +177,13 @@ def tsv_rows(source: Source, done: Done) -> Iterator[Row]:
             yield line, text.split("\t") if text else []
 
 
-def ragged(source: Source, line: int, fields: int, width: int) -> DataProblem:
+def ragged(source: Source, line: int, fields: int, width: int) -> DataError:
     """A row whose fields do not stand under the header's."""
     remedy = {
         "csv": 'put a text with commas in "quotes"',
         "tsv": "a text in a .tsv file must not hold a tab: write spaces, or use .jsonl",
     }
-    return DataProblem(
+    return DataError(
         f"{source.name}, line {line} has {plural(fields, 'field')} and the header has {width}",
         fix=remedy[source.format],
     )

@@ -14,10 +14,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from tokbench.errors import AskedWrongly, FileProblem, Interrupted
+from tokbench.errors import FileError, RunInterruptedError, UsageError
 from tokbench.finetuning.config import Settings
 from tokbench.finetuning.run_files import STATE, found_in, leading, unfinished
-from tokbench.io.atomic import replacing
+from tokbench.io.atomic import atomic_folder
 
 SECONDS_BETWEEN = 120.0
 KEPT = 2  # the newest, and the one before it should the newest be damaged
@@ -57,7 +57,7 @@ class Keeper:
     def save(self, checkpoint: Checkpoint) -> Path:
         """Write it whole, then let go of older ones."""
         folder = self.place / f"step-{checkpoint.step:08}"
-        with replacing(folder, force=True) as new:
+        with atomic_folder(folder, force=True) as new:
             for name, tensors in checkpoint.tensors.items():
                 save_file(
                     {key: each.contiguous() for key, each in tensors.items()}, new / f"{name}.safetensors"
@@ -86,17 +86,17 @@ class Keeper:
                 problems.append(f"{folder} cannot be read ({problem})")
                 continue
             if found.facts["fingerprint"] != self.fingerprint:
-                raise AskedWrongly(
+                raise UsageError(
                     f"{folder} belongs to a run with other choices, rows or tokenizer",
                     fix="give the command as it was, or start over with --force",
                 )
             return found
         why = "; ".join(problems) or f"there is no checkpoint in {self.place}"
-        raise FileProblem(f"nothing to resume: {why}", fix="start over without --resume")
+        raise FileError(f"nothing to resume: {why}", fix="start over without --resume")
 
-    def interrupted(self, step: int, steps: int) -> Interrupted:
+    def interrupted(self, step: int, steps: int) -> RunInterruptedError:
         """The error that tells how to go on; the checkpoint is written before."""
-        return Interrupted(
+        return RunInterruptedError(
             f"stopped after step {step:,} of {steps:,}; what was learned is kept in {self.place}",
             fix="the same command with --resume goes on from there",
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from tokbench.errors import AskedWrongly, did_you_mean
+from tokbench.errors import UsageError, did_you_mean
 from tokbench.finetuning.tasks import Task, must_be_trainable
 
 
@@ -26,11 +26,11 @@ class Reading:
 
     def __post_init__(self) -> None:
         if self.max_train_rows is not None and self.max_train_rows < 1:
-            raise AskedWrongly(f"max_train_rows is {self.max_train_rows}", fix="give 1 or more")
+            raise UsageError(f"max_train_rows is {self.max_train_rows}", fix="give 1 or more")
         if not 0 < self.dev_share < 1:
-            raise AskedWrongly(f"dev_share is {self.dev_share}", fix="give a share between 0 and 1")
+            raise UsageError(f"dev_share is {self.dev_share}", fix="give a share between 0 and 1")
         if self.pair_column is not None and self.text_column is None:
-            raise AskedWrongly("--pair-column without --text-column", fix="name both columns")
+            raise UsageError("--pair-column without --text-column", fix="name both columns")
 
     @property
     def columns(self) -> bool:
@@ -77,9 +77,7 @@ class Settings:
         for name, known in WORDS.items():
             value = getattr(self, name)
             if value not in known:
-                raise AskedWrongly(
-                    f"{name} cannot be {value!r}", fix=did_you_mean(value, filter(None, known))
-                )
+                raise UsageError(f"{name} cannot be {value!r}", fix=did_you_mean(value, filter(None, known)))
         _require("warmup", self.warmup, 0 <= self.warmup < 1, "a share, from 0 to below 1")
         for name in ("weight_decay", "clip"):
             value = getattr(self, name)
@@ -106,9 +104,7 @@ def settings_of(given: Mapping[str, str], *, others: tuple[str, ...] = ()) -> Se
     """
     unknown = [name for name in given if name not in NAMES and name not in others]
     if unknown:
-        raise AskedWrongly(
-            f"there is no setting {unknown[0]!r}", fix=did_you_mean(unknown[0], NAMES + others)
-        )
+        raise UsageError(f"there is no setting {unknown[0]!r}", fix=did_you_mean(unknown[0], NAMES + others))
     words = {"mode": "min", **given} if given.get("metric") == LOSS else given
     return Settings(**{name: _read(name, word) for name, word in words.items() if name in NAMES})
 
@@ -117,7 +113,7 @@ def must_be_metric(name: str, task: Task) -> None:
     """Nothing, or AskedWrongly for a metric that no evaluation will give; "" is the task's first."""
     names = [*(task.key(split, each) for split in task.evaluation for each in task.metrics), LOSS]
     if name and name not in names:
-        raise AskedWrongly(f"there is no metric {name!r}", fix=did_you_mean(name, names))
+        raise UsageError(f"there is no metric {name!r}", fix=did_you_mean(name, names))
 
 
 def _read(name: str, word: str) -> Any:  # noqa: ANN401  int, float or str, as the field is
@@ -127,12 +123,12 @@ def _read(name: str, word: str) -> Any:  # noqa: ANN401  int, float or str, as t
         return kind(word)
     except ValueError as problem:
         wanted = "a whole number" if kind is int else "a number"
-        raise AskedWrongly(f"{name} is {word!r}", fix=f"give {name} {wanted}") from problem
+        raise UsageError(f"{name} is {word!r}", fix=f"give {name} {wanted}") from problem
 
 
 def _require(name: str, value: float, fits: bool, wanted: str) -> None:
     if not fits:
-        raise AskedWrongly(f"{name} is {value}", fix=f"give {name} {wanted}")
+        raise UsageError(f"{name} is {value}", fix=f"give {name} {wanted}")
 
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -182,7 +178,7 @@ class Plan:
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise AskedWrongly(f"{name} cannot be {value!r}", fix=did_you_mean(value, known))
+        raise UsageError(f"{name} cannot be {value!r}", fix=did_you_mean(value, known))
 
 
 def _whole(name: str, value: int, lowest: int) -> None:

@@ -16,10 +16,10 @@ from tokbench.finetuning.model_presets import PRESETS
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.runner import finetune, have_packages
 from tokbench.finetuning.tasks import task_named
-from tokbench.io.atomic import ensure_free, replacing
+from tokbench.io.atomic import atomic_folder, ensure_writable_folder
 from tokbench.pretrained.train import Trained, train_folder
 from tokbench.progress import Progress, silent
-from tokbench.recipes.presets import start
+from tokbench.recipes.presets import start_recipe
 
 TEXTS = ("english.txt", "korean.txt", "mixed.txt")
 VOCAB_SIZE = 4000
@@ -51,12 +51,12 @@ def demo(out: Path, *, force: bool = False, progress: Progress = silent) -> Demo
 
     Raises FileProblem when `out` is taken and MissingExtra when torch or the metrics are not installed.
     """
-    ensure_free(out, force=force)
+    ensure_writable_folder(out, force=force)
     plan = Plan(task="sst2", data="sample", epochs=8, learning_rate=1e-3, batch_size=16)
     have_packages(plan)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     began = perf_counter()
-    with replacing(out, force=force) as place:
+    with atomic_folder(out, force=force) as place:
         trained, growth, checkup, run = _steps(place, plan, progress)
     return Demo(
         output=str(out),
@@ -70,7 +70,7 @@ def demo(out: Path, *, force: bool = False, progress: Progress = silent) -> Demo
 
 def _steps(place: Path, plan: Plan, progress: Progress) -> tuple[Trained, Growth, Checkup, Run]:
     texts = [*(str(shipped(name)) for name in TEXTS)]
-    recipe = start("wordpiece", settings={"vocab_size": str(VOCAB_SIZE)})
+    recipe = start_recipe("wordpiece", settings={"vocab_size": str(VOCAB_SIZE)})
     trained = train_folder(recipe, texts, place / "tokenizer", progress=progress)
     _save_model(place / "tokenizer", place / "model")
     growth = add_and_save(

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.finetuning.config import Plan
 
 CACHE_LINE = 64  # bytes; torch's own memory starts at multiples of it
@@ -109,7 +109,7 @@ class Machine:
 def machine_of(plan: Plan) -> Machine:
     """The machine a plan asks for; "auto" takes a GPU, and bf16 where the hardware multiplies in it."""
     if plan.device == "cuda" and not torch.cuda.is_available():
-        raise AskedWrongly("device is cuda, and torch sees no GPU here", fix="--device cpu, or auto")
+        raise UsageError("device is cuda, and torch sees no GPU here", fix="--device cpu, or auto")
     gpu = plan.device == "cuda" or (plan.device == "auto" and torch.cuda.is_available())
     if gpu and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # a GPU for each process

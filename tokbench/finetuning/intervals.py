@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokbench.finetuning.data.alignment import BETWEEN
-from tokbench.finetuning.metrics import Entity, counts, entities, strict_entities, together
+from tokbench.finetuning.metrics import Entity, counts, entities, micro_average, strict_entities
 from tokbench.finetuning.tasks import Task
 
 LEVEL = 0.95
@@ -124,7 +124,7 @@ def _of_sentences(name: str, labels: tuple[str, ...], truth: Numbers, answers: N
     by_type = [counts(*(_read(read, side, labels) for side in pair)) for pair in pairs]
     kinds = sorted({label.partition("-")[2] or "_" for label in labels})
     if name != "entity_macro_f1":
-        whole = [together(some.values()) for some in by_type]
+        whole = [micro_average(some.values()) for some in by_type]
         return np.array([[[all_.right, all_.told, all_.there]] for all_ in whole], np.float64)
     found = np.zeros((len(pairs), len(kinds), 3))
     for row, some in enumerate(by_type):

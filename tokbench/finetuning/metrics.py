@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tokbench.errors import plural
 from tokbench.finetuning.data.alignment import BETWEEN, UNLABELLED
 from tokbench.finetuning.data.tagging import OUTSIDE
-from tokbench.finetuning.data.tokenize import Encoded
+from tokbench.finetuning.data.tokenize import EncodedRows
 from tokbench.finetuning.tasks import Task
 
 Entity = tuple[str, int, int]  # type, first unit, unit after the last
@@ -97,7 +97,7 @@ def counts(truth: Iterable[Entity], told: Iterable[Entity]) -> dict[str, Counts]
     }
 
 
-def together(by_type: Iterable[Counts]) -> Counts:
+def micro_average(by_type: Iterable[Counts]) -> Counts:
     """All types as one: the micro average."""
     several = list(by_type)
     return Counts(
@@ -146,15 +146,15 @@ def by_type(
 
 
 def _entity_f1(truth: Numbers, answers: Numbers, labels: tuple[str, ...]) -> float:
-    return together(by_type(truth, answers, labels).values()).f1
+    return micro_average(by_type(truth, answers, labels).values()).f1
 
 
 def _entity_precision(truth: Numbers, answers: Numbers, labels: tuple[str, ...]) -> float:
-    return together(by_type(truth, answers, labels).values()).precision
+    return micro_average(by_type(truth, answers, labels).values()).precision
 
 
 def _entity_recall(truth: Numbers, answers: Numbers, labels: tuple[str, ...]) -> float:
-    return together(by_type(truth, answers, labels).values()).recall
+    return micro_average(by_type(truth, answers, labels).values()).recall
 
 
 def _entity_macro_f1(truth: Numbers, answers: Numbers, labels: tuple[str, ...]) -> float:
@@ -181,7 +181,7 @@ TAG_METRICS: dict[str, TagMetric] = {
 }
 
 
-def costs(encoded: Encoded, task: Task, name: str) -> Iterator[str]:
+def costs(encoded: EncodedRows, task: Task, name: str) -> Iterator[str]:
     """What the tokenizer costs on the split `name` before anything is learned, in sentences."""
     units = encoded.units
     assert units is not None
@@ -194,7 +194,7 @@ def costs(encoded: Encoded, task: Task, name: str) -> Iterator[str]:
         yield f"on {name} this tokenizer allows {task.metrics[0]} {most:.4f} at most: {why}"
 
 
-def ceiling(encoded: Encoded, task: Task) -> float:
+def ceiling(encoded: EncodedRows, task: Task) -> float:
     """The first metric when the label of every piece is told rightly."""
     assert encoded.units is not None
     told = np.where(encoded.labels == UNLABELLED, task.labels.index(OUTSIDE), encoded.labels)
@@ -265,7 +265,7 @@ METRICS: dict[str, Callable[[Numbers, Numbers], float]] = {
 }
 
 
-def answers_of(logits: Numbers, encoded: Encoded, task: Task) -> Numbers:
+def answers_of(logits: Numbers, encoded: EncodedRows, task: Task) -> Numbers:
     """The class with the highest logit, or the score itself; logits are (rows, labels or 1).
 
     Where words are tagged, logits are (pieces, labels), and the answer is one label a unit, -1 after a row.
@@ -275,7 +275,7 @@ def answers_of(logits: Numbers, encoded: Encoded, task: Task) -> Numbers:
     return np.asarray(logits[:, 0].astype(np.float64) if task.regression else logits.argmax(axis=1))
 
 
-def truth_of(encoded: Encoded) -> Numbers:
+def truth_of(encoded: EncodedRows) -> Numbers:
     """What the answers are held against: the same shape, from the data."""
     return encoded.labels if encoded.units is None else encoded.units.truth()
 

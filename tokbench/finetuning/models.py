@@ -24,7 +24,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from tokbench.errors import AskedWrongly, FileProblem, plural
+from tokbench.errors import FileError, UsageError, plural
 from tokbench.finetuning.model_presets import Preset
 from tokbench.finetuning.pooling import MODEL_TYPE, NATIVE, PooledClassifier, PooledConfig
 from tokbench.finetuning.tasks import Task
@@ -55,7 +55,7 @@ def _bert(preset: Preset, shared: Shape) -> PreTrainedConfig:
 def _roberta(preset: Preset, shared: Shape) -> PreTrainedConfig:
     pad = shared["pad_token_id"]
     if pad is None:
-        raise AskedWrongly(
+        raise UsageError(
             "roberta counts its positions from the padding id, and the tokenizer has no padding token",
             fix="tokbench add-tokens TOKENIZER --special '<pad>', or --model bert-base",
         )
@@ -134,7 +134,7 @@ WHOLE = "give a folder that save_pretrained wrote whole, with safetensors"
 
 
 @dataclass
-class Loaded:
+class LoadedClassifier:
     """A classifier and what a reader should know of how it came to be."""
 
     model: PreTrainedModel
@@ -142,14 +142,14 @@ class Loaded:
     new: tuple[str, ...] = ()  # weights of head or pooler that the folder has not, or in another shape
 
 
-def fresh(preset: Preset, tokenizer: PreTrainedTokenizerBase, task: Task, *, seed: int) -> Loaded:
+def fresh(preset: Preset, tokenizer: PreTrainedTokenizerBase, task: Task, *, seed: int) -> LoadedClassifier:
     """A model with random weights and a row for every id of the tokenizer."""
     config = config_of(preset, tokenizer, **_head(task))
     torch.manual_seed(seed)
-    return Loaded(_kind(task).from_config(config))
+    return LoadedClassifier(_kind(task).from_config(config))
 
 
-def pooled_as(loaded: Loaded, way: str) -> Loaded:
+def pooled_as(loaded: LoadedClassifier, way: str) -> LoadedClassifier:
     """The same model under a head that pools this way; where its own config can say so, it does.
 
     "own" changes nothing: BERT takes its first token through a pooler, a decoder takes its last token.
@@ -166,7 +166,9 @@ def pooled_as(loaded: Loaded, way: str) -> Loaded:
         body: PreTrainedModel = model.base_model  # type: ignore[assignment]
         wrapped = PooledClassifier(PooledConfig(body.config, way, pad_token_id=config.pad_token_id, **kept))
         wrapped.backbone = body
-        return Loaded(wrapped, [*loaded.notes, f"{way} pooling: import {PooledConfig.__module__} to load it"])
+        return LoadedClassifier(
+            wrapped, [*loaded.notes, f"{way} pooling: import {PooledConfig.__module__} to load it"]
+        )
     return loaded
 
 
@@ -174,11 +176,11 @@ def _kind(task: Task) -> Any:  # noqa: ANN401  (an Auto class)
     return AutoModelForTokenClassification if task.tagging else AutoModelForSequenceClassification
 
 
-def load_model(folder: Path, task: Task, *, seed: int) -> Loaded:
+def load_classifier(folder: Path, task: Task, *, seed: int) -> LoadedClassifier:
     """The weights of a folder under a head for the task; the head is new unless the folder has its like."""
     torch.manual_seed(seed)
     try:
-        with quiet():
+        with quiet_loading():
             model, info = _kind(task).from_pretrained(
                 folder,
                 **_head(task),
@@ -190,19 +192,19 @@ def load_model(folder: Path, task: Task, *, seed: int) -> Loaded:
                 output_loading_info=True,
             )
     except (OSError, ValueError, KeyError, RuntimeError, AssertionError) as problem:
-        raise FileProblem(
+        raise FileError(
             f"no model can be loaded from {folder}: {_first_line(problem)}", fix=WHOLE
         ) from problem
     except Exception as problem:
         if type(problem).__name__ != "SafetensorError":
             raise
-        raise FileProblem(f"the weights in {folder} cannot be read: {problem}", fix=WHOLE) from problem
+        raise FileError(f"the weights in {folder} cannot be read: {problem}", fix=WHOLE) from problem
     notes = _notes(folder, model, info)
-    return Loaded(model, notes, tuple(sorted({*info["missing_keys"], *_mismatched(info)})))
+    return LoadedClassifier(model, notes, tuple(sorted({*info["missing_keys"], *_mismatched(info)})))
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet_loading() -> Iterator[None]:
     """Keep transformers from writing bars and reports to stderr while the block runs."""
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
@@ -231,11 +233,11 @@ def _notes(folder: Path, model: PreTrainedModel, info: dict[str, Any]) -> list[s
     other = _mismatched(info)
     wrong = [key for key in other if key.startswith(body)]
     if wrong:
-        raise FileProblem(f"{wrong[0]} in {folder} has not the shape config.json gives", fix=WHOLE)
+        raise FileError(f"{wrong[0]} in {folder} has not the shape config.json gives", fix=WHOLE)
     missing = sorted(key for key in info["missing_keys"] if key.startswith(body))
     lacking = [key for key in missing if ".pooler." not in key]
     if lacking:
-        raise FileProblem(f"{folder} lacks {plural(len(lacking), 'weight')}, first: {lacking[0]}", fix=WHOLE)
+        raise FileError(f"{folder} lacks {plural(len(lacking), 'weight')}, first: {lacking[0]}", fix=WHOLE)
     notes = [f"{folder} has no pooler: it starts fresh, like the head"] if missing else []
     return notes + ([f"the head in {folder} is for other labels: it starts fresh"] if other else [])
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from tokbench.errors import AskedWrongly, DataProblem, FileProblem, plural
+from tokbench.errors import DataError, FileError, UsageError, plural
 from tokbench.finetuning.config import POOLINGS, Plan
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.model_presets import PRESETS
@@ -26,14 +26,14 @@ from tokbench.finetuning.run_files import (
 )
 from tokbench.finetuning.runner import finetune
 from tokbench.finetuning.tasks import ALL, TASKS, Task
-from tokbench.io.atomic import ensure_free
+from tokbench.io.atomic import ensure_writable_folder
 from tokbench.progress import Progress, silent
 
 NOT_A_CHOICE = (PRINT, "versions")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class ResumeState:
     """Runs by the name they have among the others; those in neither begin."""
 
     finished: Mapping[str, Run] = field(default_factory=dict)
@@ -52,14 +52,14 @@ class Standing:
         return [f"{word}: {', '.join(some)}" for word, some in lines.items() if some]
 
 
-def standing(
+def resume_state(
     plans: Mapping[str, Plan], *, force: bool, resume: bool, progress: Progress = silent
-) -> Standing:
+) -> ResumeState:
     """What stands of these plans; whatever is in the way of one is said here, before the first is trained."""
     if not resume:
         for plan in plans.values():
             _must_be_free(plan, force=force)
-        return Standing()
+        return ResumeState()
     finished, stopped = {}, set()
     for name, plan in plans.items():
         run = _finished(plan, force=force, progress=progress)
@@ -68,16 +68,16 @@ def standing(
         elif found_in(unfinished(plan.output)):
             stopped.add(name)
         else:
-            ensure_free(Path(plan.output), force=force)
+            ensure_writable_folder(Path(plan.output), force=force)
     if not finished and not stopped:
         places = " or ".join(str(Path(plan.output)) for plan in list(plans.values())[:2])
         more = plural(len(plans), "run")
-        raise FileProblem(
+        raise FileError(
             f"nothing to resume: of {more} none is finished or was stopped in {places}"
             + (", …" if len(plans) > 2 else ""),
             fix="start without --resume",
         )
-    return Standing(finished=finished, stopped=frozenset(stopped))
+    return ResumeState(finished=finished, stopped=frozenset(stopped))
 
 
 def run_in(folder: Path) -> Run:
@@ -89,7 +89,7 @@ def run_in(folder: Path) -> Run:
         looks = tuple(Evaluation(**each) for each in saved.pop("evaluations"))
         return Run(**{**_as_tuples(saved), "evaluations": looks, "output": str(folder)})
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as problem:
-        raise FileProblem(
+        raise FileError(
             f"{path} does not tell of a run as this version writes it", fix="--force trains it again"
         ) from problem
 
@@ -107,11 +107,11 @@ def _must_be_free(plan: Plan, *, force: bool) -> None:
     """Nothing, or an error that names --resume where a run is finished or was stopped."""
     place = Path(plan.output)
     if not force and (place / METRICS).is_file():
-        raise FileProblem(
+        raise FileError(
             f"{place} exists already",
             fix="--resume takes finished runs over and goes on with the rest, --force starts over",
         )
-    ensure_free(place, force=force)
+    ensure_writable_folder(place, force=force)
     if not force:
         must_be_wanted(plan.output, resume=False, force=False)
 
@@ -124,7 +124,7 @@ def _finished(plan: Plan, *, force: bool, progress: Progress) -> Run | None:
     try:
         other = _otherwise(place, plan, progress)
         run = run_in(place)
-    except FileProblem:
+    except FileError:
         if force:
             return None
         raise
@@ -132,7 +132,7 @@ def _finished(plan: Plan, *, force: bool, progress: Progress) -> Run | None:
         return run
     if force:
         return None
-    raise AskedWrongly(
+    raise UsageError(
         f"{place} is finished, and was made otherwise: {other}",
         fix="give the command as it was, take another place with -o, or train it again with --force",
     )
@@ -140,13 +140,13 @@ def _finished(plan: Plan, *, force: bool, progress: Progress) -> Run | None:
 
 def _otherwise(place: Path, plan: Plan, progress: Progress) -> str:
     """What a finished run was made with that the plan does not ask for; "" if it is the plan's own."""
-    from tokbench.finetuning.prepare import choices, fingerprint
+    from tokbench.finetuning.prepare import choices, run_fingerprint
     from tokbench.finetuning.stages import settle
 
     path = place / CHOICES
     saved = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     setting = settle(plan, read_data(plan, progress=progress), progress=progress)
-    if saved.get(PRINT) == fingerprint(setting):
+    if saved.get(PRINT) == run_fingerprint(setting):
         return ""
     mine = json.loads(json.dumps(choices(setting), default=str))
     had, asked = _flat(saved), _flat(mine)
@@ -173,7 +173,7 @@ def unsaid(words: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Start:
+class RunStart:
     """How several runs are started: anew, over what is there, or going on; who is told what is taken over."""
 
     force: bool = False
@@ -210,7 +210,7 @@ class Glue:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class PoolingComparison:
     """Runs that differ in one thing: its name, and each run by the thing's value."""
 
     differs: str
@@ -230,7 +230,7 @@ def score_of(run: Run) -> float:
     return 100 * sum(run.metrics.values()) / len(run.metrics)
 
 
-def all_tasks(plan: Plan, train: Train, start: Start) -> Glue:
+def all_tasks(plan: Plan, train: Train, start: RunStart) -> Glue:
     """Run the nine tasks one after the other into folders of `plan.output`; leave out what has no data."""
     there, missing = _with_data(plan)
     plans = {name: _for_task(plan, name) for name in there}
@@ -261,13 +261,13 @@ def table_of(found: Glue) -> str:
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
-def compare_poolings(plan: Plan, train: Train, start: Start) -> Comparison:
+def compare_poolings(plan: Plan, train: Train, start: RunStart) -> PoolingComparison:
     """The same run with every pooling, each into a folder of `plan.output` with its name."""
     plans = {way: _pooling(plan, way) for way in POOLINGS}
-    return Comparison(differs="pooling", runs=trained(plans, train, start))
+    return PoolingComparison(differs="pooling", runs=trained(plans, train, start))
 
 
-def against(plan: Plan, baseline: str, train: Train, start: Start) -> Comparison:
+def against(plan: Plan, baseline: str, train: Train, start: RunStart) -> PoolingComparison:
     """The same run with another tokenizer: same rows, steps and seed. Its folder is the output's, -baseline.
 
     Both models begin alike: fresh from one preset, or `baseline` is a folder with a model of its own.
@@ -275,18 +275,18 @@ def against(plan: Plan, baseline: str, train: Train, start: Start) -> Comparison
     other = replace(plan, tokenizer=baseline, output=f"{plan.output}-baseline")
     if plan.model not in PRESETS:
         if not (Path(baseline).expanduser() / "config.json").is_file():
-            raise AskedWrongly(
+            raise UsageError(
                 f"{plan.model} was trained with one tokenizer, and {baseline} holds no model of its own",
                 fix=f"compare fresh models: --model {Plan.model}, or give a folder with tokenizer and model",
             )
         other = replace(other, model=baseline)
     mine = plan.tokenizer or plan.model
-    return Comparison(differs="tokenizer", runs=trained({mine: plan, baseline: other}, train, start))
+    return PoolingComparison(differs="tokenizer", runs=trained({mine: plan, baseline: other}, train, start))
 
 
-def trained(plans: Mapping[str, Plan], train: Train, start: Start) -> dict[str, Run]:
+def trained(plans: Mapping[str, Plan], train: Train, start: RunStart) -> dict[str, Run]:
     """The runs of all plans; that a place is taken is said before the first, and what is taken over."""
-    there = standing(plans, force=start.force, resume=start.resume, progress=start.progress)
+    there = resume_state(plans, force=start.force, resume=start.resume, progress=start.progress)
     for line in there.words(tuple(plans)):
         start.told(line)
     return {
@@ -308,7 +308,7 @@ def _with_data(plan: Plan) -> tuple[list[str], dict[str, str]]:
             there.append(name)
     if not there:
         first = next(iter(missing.values()))
-        raise DataProblem(
+        raise DataError(
             f"no task of GLUE has its data there: {first}", fix="--data FOLDER with CoLA, SST-2, …"
         )
     return there, missing
@@ -317,7 +317,7 @@ def _with_data(plan: Plan) -> tuple[list[str], dict[str, str]]:
 def _problem(plan: Plan, task: Task) -> str:
     try:
         read_data(_for_task(plan, task.name))
-    except AskedWrongly as problem:
+    except UsageError as problem:
         return str(problem)
     return ""
 
@@ -331,11 +331,11 @@ def _pooling(plan: Plan, way: str) -> Plan:
 
 
 ANSWERS = "predictions"
-Done = Run | Glue | Comparison
+Done = Run | Glue | PoolingComparison
 
 
 @dataclass(frozen=True, kw_only=True)
-class Beside:
+class RunMode:
     """What is asked beside one run; at most one of the comparisons."""
 
     predict: bool = False  # answer the test rows, in the files that gluebenchmark.com takes
@@ -344,14 +344,14 @@ class Beside:
 
     def __post_init__(self) -> None:
         if self.compare_pooling and self.baseline is not None:
-            raise AskedWrongly(
+            raise UsageError(
                 "--compare-pooling and --baseline are two comparisons", fix="make one after the other"
             )
 
 
-def carry(
+def run_mode(
     plan: Plan,
-    beside: Beside,
+    beside: RunMode,
     *,
     force: bool = False,
     resume: bool = False,
@@ -365,12 +365,12 @@ def carry(
     Of several runs `resume` takes the finished ones as they are, which `told` is told of.
     """
     train: Train = partial(_one, drawings=drawings, progress=progress)
-    start = Start(force=force, resume=resume, told=told, progress=progress)
+    start = RunStart(force=force, resume=resume, told=told, progress=progress)
     if beside.predict:
         train = partial(_and_predict, train=train, strict=plan.task != ALL, progress=progress)
     if plan.task == ALL:
         if beside.compare_pooling or beside.baseline is not None:
-            raise AskedWrongly("a comparison is made on one task", fix="--task sst2, say")
+            raise UsageError("a comparison is made on one task", fix="--task sst2, say")
         return all_tasks(plan, train, start)
     if beside.compare_pooling:
         return compare_poolings(plan, train, start)
@@ -379,15 +379,15 @@ def carry(
     return train(plan, force=force, resume=resume, finished=None)
 
 
-def in_words(done: Done) -> str:
+def result_line(done: Done) -> str:
     """The result in one line."""
     match done:
         case Run(metrics=metrics):
             return ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         case Glue(runs=runs, average=average):
             return f"GLUE {average:.1f} over {', '.join(runs)}"
-        case Comparison(runs=runs):
-            return "; ".join(f"{name}: {in_words(run)}" for name, run in runs.items())
+        case PoolingComparison(runs=runs):
+            return "; ".join(f"{name}: {result_line(run)}" for name, run in runs.items())
 
 
 def _one(
@@ -417,7 +417,7 @@ def _and_predict(
     names = [plan.task] + (["ax"] if plan.task == "mnli" and not plan.reading.columns else [])
     found = {name: _why_not(plan, name) for name in names}
     if strict and found[plan.task]:
-        raise AskedWrongly(
+        raise UsageError(
             f"nothing was trained, there is nothing to predict: {found[plan.task]}", fix="leave out --predict"
         )
     run = train(plan, force=force, resume=resume, finished=finished)
@@ -447,6 +447,6 @@ def _why_not(plan: Plan, name: str) -> str:
         return f"{plan.data} holds the rows to train on; afterwards: tokbench predict RUN --data FILE"
     try:
         questions_of(plan, task_of(name))
-    except AskedWrongly as problem:
+    except UsageError as problem:
         return str(problem)
     return ""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
-from tokbench.errors import AskedWrongly, MissingExtra, TokbenchError
+from tokbench.errors import MissingExtraError, TokbenchError, UsageError
 
 HIDDEN = "***"
 # Tokens of the hub, of GitHub and of Slack by their prefixes; an address with what follows its scheme.
@@ -57,12 +57,12 @@ def masked(text: str) -> str:
 
 def _service(url: str) -> Any:  # noqa: ANN401  apprise's own class
     if find_spec("apprise") is None:
-        raise MissingExtra("--notify", "apprise", extra="notify")
+        raise MissingExtraError("--notify", "apprise", extra="notify")
     import apprise
 
     service = apprise.Apprise()
     if not service.add(url):
-        raise AskedWrongly(
+        raise UsageError(
             "the address after --notify is of no kind that apprise knows",
             fix="for example mailto://, slack:// or json://; see apprise's list of services",
         )

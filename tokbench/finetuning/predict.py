@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tokbench.errors import AskedWrongly, FileProblem, did_you_mean
+from tokbench.errors import FileError, UsageError, did_you_mean
 from tokbench.finetuning.config import Plan, Reading
 from tokbench.finetuning.data.load import HUB, SAMPLE
 from tokbench.finetuning.data.own_tables import TABLE, questions_in
@@ -37,11 +37,9 @@ def predict_with(
     An empty task is the one the folder was trained on; ax takes a model of mnli.
     """
     if not (folder / "config.json").is_file():
-        raise FileProblem(
-            f"there is no fine-tuned model in {folder}", fix="tokbench finetune -o RUN makes one"
-        )
+        raise FileError(f"there is no fine-tuned model in {folder}", fix="tokbench finetune -o RUN makes one")
     if into.exists() and not into.is_dir():
-        raise FileProblem(f"{into} is a file, and the output is a folder", fix=ELSEWHERE)
+        raise FileError(f"{into} is a file, and the output is a folder", fix=ELSEWHERE)
     chosen = _task(folder, task)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     asked = questions_of(plan, chosen)
@@ -62,7 +60,7 @@ def questions_of(plan: Plan, task: Task) -> Sequence[Questions]:
     if plan.reading.text_column is not None or task.name == OWN:
         return [own_questions(questions_in(_path(plan), TABLE), task, _columns(plan.reading))]
     if plan.data == SAMPLE:
-        raise AskedWrongly(
+        raise UsageError(
             "the sample that ships has no test rows", fix="--data FOLDER with the official files"
         )
     if plan.data in (None, HUB):
@@ -74,13 +72,13 @@ def questions_of(plan: Plan, task: Task) -> Sequence[Questions]:
 
 def _columns(reading: Reading) -> tuple[str, ...]:
     if reading.text_column is None:
-        raise AskedWrongly("--text-column is needed", fix="name the column that holds the text")
+        raise UsageError("--text-column is needed", fix="name the column that holds the text")
     return tuple(each for each in (reading.text_column, reading.pair_column) if each is not None)
 
 
 def _path(plan: Plan) -> Path:
     if plan.data in (None, HUB, SAMPLE):
-        raise AskedWrongly("rows of your own are in a file", fix="--data FILE")
+        raise UsageError("rows of your own are in a file", fix="--data FILE")
     return Path(str(plan.data)).expanduser()
 
 
@@ -97,7 +95,7 @@ def _task(folder: Path, name: str) -> Task:
     if chosen not in (*TASKS, OWN, NER):
         what = f"no task is called {chosen!r}" if chosen else f"{folder} does not say what it was trained on"
         fix = did_you_mean(chosen, (*TASKS, OWN, NER)) if chosen else "name it by --task"
-        raise AskedWrongly(what, fix=fix)
+        raise UsageError(what, fix=fix)
     task = task_of(chosen)
     if chosen in TASKS:
         return task
@@ -109,7 +107,7 @@ def _task(folder: Path, name: str) -> Task:
     if not task.tagging:
         return replace(task, labels=named)
     if OUTSIDE not in named:
-        raise AskedWrongly(
+        raise UsageError(
             f"the model in {folder} knows {', '.join(named) or 'no labels'}, and {OUTSIDE} is none of them",
             fix="tokbench finetune --task ner trains one that tags words",
         )
@@ -128,5 +126,5 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as problem:
-        raise FileProblem(f"{path} is no JSON: {problem}", fix="give a folder as it was written") from problem
+        raise FileError(f"{path} is no JSON: {problem}", fix="give a folder as it was written") from problem
     return found if isinstance(found, dict) else {}

@@ -15,20 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from tokbench.errors import AskedWrongly, plural
+from tokbench.errors import UsageError, plural
 from tokbench.finetuning.config import Plan
 from tokbench.finetuning.data.batches import Batches
 from tokbench.finetuning.data.tagging import OUTSIDE, Tagged, conll
 from tokbench.finetuning.data.test_rows import Questions
-from tokbench.finetuning.data.tokenize import Encoded, must_fit, tokenize_rows
+from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, tokenize_rows
 from tokbench.finetuning.device import Machine, machine_of
 from tokbench.finetuning.engines.loop import predict
 from tokbench.finetuning.metrics import answers_of
-from tokbench.finetuning.models import load_model
-from tokbench.finetuning.prepare import feed_of, limits_of
+from tokbench.finetuning.models import load_classifier
+from tokbench.finetuning.prepare import limits_of, model_inputs_of
 from tokbench.finetuning.saving import load_tokenizer
 from tokbench.finetuning.tasks import Task
-from tokbench.io.atomic import written_whole
+from tokbench.io.atomic import atomic_file
 from tokbench.progress import Progress, silent
 
 HEADER = "index\tprediction\n"
@@ -62,12 +62,12 @@ def predict_all(
     for each in asked:
         found = _answers(model, tokenizer, each, task, plan=plan, machine=machine, progress=progress)
         path = into / each.submission
-        with _empty_no_more(into), written_whole(path) as beside:
+        with _empty_no_more(into), atomic_file(path) as beside:
             beside.write_text(found.text, encoding="utf-8")
         written[str(path)] = len(each.rows)
         given += found.given
         notes += [*each.notes, *found.notes]
-    labels = {label: given[spelled(number, task)] for number, label in enumerate(task.labels)}
+    labels = {label: given[spell_label(number, task)] for number, label in enumerate(task.labels)}
     return Predicted(task=task.name, rows=written, labels=labels, notes=tuple(notes))
 
 
@@ -90,14 +90,14 @@ def answering(folder: Path, task: Task) -> PreTrainedModel:
     trained = {int(number): label for number, label in config.get("id2label", {}).items()}
     names = tuple(trained[number] for number in sorted(trained))
     if not task.regression and names != task.labels:
-        raise AskedWrongly(
+        raise UsageError(
             f"the model in {folder} tells {', '.join(names) or 'nothing'} apart, and {task.name} asks for"
             f" {', '.join(task.labels)}",
             fix=f"tokbench finetune --task {'mnli' if task.name == 'ax' else task.name} trains one that fits",
         )
-    loaded = load_model(folder, task, seed=0)
+    loaded = load_classifier(folder, task, seed=0)
     if loaded.new:
-        raise AskedWrongly(
+        raise UsageError(
             f"the model in {folder} has no trained head: {loaded.new[0]} is missing or of another shape",
             fix="fine-tune it first",
         )
@@ -109,17 +109,17 @@ def _must_have_head(folder: Path, config: Mapping[str, Any], task: Task) -> None
     fitting, gives = (TAGGERS, "tags for words") if task.tagging else (CLASSIFIERS, "an answer to a row")
     for head in config.get("architectures") or ():
         if not str(head).endswith(fitting):
-            raise AskedWrongly(
+            raise UsageError(
                 f"the model in {folder} is a {head}, which does not give {gives}",
                 fix=f"tokbench finetune --task {task.name} trains one that does",
             )
 
 
-def spelled(number: int, task: Task) -> str:
+def spell_label(number: int, task: Task) -> str:
     """A class id as the submission spells it: 0 and 1, or the label's name.
 
     >>> from tokbench.finetuning.tasks import TASKS
-    >>> spelled(1, TASKS["cola"]), spelled(1, TASKS["rte"])
+    >>> spell_label(1, TASKS["cola"]), spell_label(1, TASKS["rte"])
     ('1', 'not_entailment')
     """
     return (task.tsv_labels or task.labels)[number]
@@ -144,7 +144,7 @@ def _answers(
     machine: Machine,
     progress: Progress,
 ) -> _Answers:
-    feed = feed_of(model, tokenizer, plan.max_length)
+    feed = model_inputs_of(model, tokenizer, plan.max_length)
     encoded = tokenize_rows(tokenizer, asked.rows, max_length=feed.max_length, task=task, progress=progress)
     must_fit(encoded, limits_of(model), tokenizer.convert_ids_to_tokens)
     batches = Batches(encoded=encoded, feed=feed, size=plan.batch_size, seed=plan.seed)
@@ -157,12 +157,12 @@ def _answers(
     if task.scores is not None:
         words = [f"{score:.3f}" for score in np.clip(logits[:, 0], *task.scores).tolist()]
     else:
-        words = [spelled(number, task) for number in logits.argmax(axis=1).tolist()]
+        words = [spell_label(number, task) for number in logits.argmax(axis=1).tolist()]
     lines = [f"{index}\t{word}\n" for index, word in zip(asked.indices, words, strict=True)]
     return _Answers(HEADER + "".join(lines), Counter(words), notes)
 
 
-def told_of_rows(logits: NDArray[np.float32], encoded: Encoded, task: Task) -> list[list[str]]:
+def told_of_rows(logits: NDArray[np.float32], encoded: EncodedRows, task: Task) -> list[list[str]]:
     """A label for each unit of each row; logits are (pieces, labels)."""
     assert encoded.units is not None
     starts = encoded.units.starts
@@ -173,7 +173,7 @@ def told_of_rows(logits: NDArray[np.float32], encoded: Encoded, task: Task) -> l
     ]
 
 
-def _cut(encoded: Encoded, most: int, asked: Questions) -> tuple[str, ...]:
+def _cut(encoded: EncodedRows, most: int, asked: Questions) -> tuple[str, ...]:
     """What was not seen, and what that means for the answers."""
     notes = []
     if encoded.truncated:

@@ -21,16 +21,16 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 import tokbench
 from tokbench.checks.findings import Finding
 from tokbench.checks.run import RULES, check
-from tokbench.errors import AskedWrongly, ChecksFailed, FileProblem
+from tokbench.errors import ChecksFailedError, FileError, UsageError
 from tokbench.finetuning.config import Plan
-from tokbench.finetuning.data.batches import Batches, Feed
+from tokbench.finetuning.data.batches import Batches, ModelInputs
 from tokbench.finetuning.data.load import Dataset
 from tokbench.finetuning.data.tokenize import Limits
 from tokbench.finetuning.device import Machine
 from tokbench.finetuning.metrics import costs
 from tokbench.finetuning.model_presets import PRESETS, TRAINED_RATE
-from tokbench.finetuning.models import Loaded, fresh, load_model, pooled_as
-from tokbench.finetuning.run_files import named
+from tokbench.finetuning.models import LoadedClassifier, fresh, load_classifier, pooled_as
+from tokbench.finetuning.run_files import resolve_names
 from tokbench.finetuning.saving import load_tokenizer
 from tokbench.finetuning.tasks import Task
 from tokbench.pretrained.folder import TokenizerFolder
@@ -39,7 +39,7 @@ SHORTEST = 4  # a pair has three special tokens
 PADDED = ("input_ids", "token_type_ids", "attention_mask")
 
 
-def align(loaded: Loaded, tokenizer: PreTrainedTokenizerBase) -> None:
+def align(loaded: LoadedClassifier, tokenizer: PreTrainedTokenizerBase) -> None:
     """Give the model the tokenizer's padding id, unless its positions are counted from its own."""
     pad = padding_id(tokenizer)
     config = loaded.model.config.get_text_config()
@@ -57,7 +57,9 @@ def align(loaded: Loaded, tokenizer: PreTrainedTokenizerBase) -> None:
         words.padding_idx = pad  # a row with this id gets no gradient: it must be the padding's
 
 
-def feed_of(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Feed:
+def model_inputs_of(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> ModelInputs:
     """What the tokenizer declares and the model takes; the mask always, since rows are padded.
 
     Rows may have `max_length` tokens, or fewer where the tokenizer's or the model's own limit is lower.
@@ -67,12 +69,12 @@ def feed_of(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_leng
     names = tuple(name for name in PADDED if name in declared and name in takes)
     limit = min(max_length, int(tokenizer.model_max_length), limits_of(model).positions or max_length)
     if limit < SHORTEST:
-        raise FileProblem(
+        raise FileError(
             f"rows would be cut to {limit} tokens, too few for anything",
             fix="mend model_max_length in tokenizer_config.json, or take a model with more positions",
         )
     left = tokenizer.padding_side == "left"
-    return Feed(inputs=names, pad_id=padding_id(tokenizer), max_length=limit, left=left)
+    return ModelInputs(inputs=names, pad_id=padding_id(tokenizer), max_length=limit, left=left)
 
 
 def limits_of(model: PreTrainedModel) -> Limits:
@@ -106,7 +108,7 @@ def _embeddings(model: PreTrainedModel, *names: str) -> list[nn.Embedding]:
 
 
 @dataclass(frozen=True)
-class Parts:
+class LoadedParts:
     """Tokenizer and model, ready to train, and where the tokenizer's files are."""
 
     files: TokenizerFolder
@@ -118,10 +120,10 @@ class Parts:
     start: NDArray[np.float32]  # their rows before training (tokens, H)
 
 
-def parts_of(plan: Plan, task: Task) -> Parts:
+def load_parts(plan: Plan, task: Task) -> LoadedParts:
     """Load what the plan names under a head for the task; errors that check finds stop here."""
     preset = PRESETS.get(plan.model)
-    found = named(plan)
+    found = resolve_names(plan)
     files, folder = found.files, found.model
     notes = preflight(files.path, folder)
     tokenizer = load_tokenizer(files.path)
@@ -129,17 +131,15 @@ def parts_of(plan: Plan, task: Task) -> Parts:
         loaded = fresh(preset, tokenizer, task, seed=plan.seed)
     else:
         assert folder is not None
-        loaded = load_model(folder, task, seed=plan.seed)
+        loaded = load_classifier(folder, task, seed=plan.seed)
     align(loaded, tokenizer)
     if task.tagging and plan.chosen.pooling != "own":
-        raise AskedWrongly(
-            f"--pooling {plan.chosen.pooling}: tagged words are not pooled", fix="leave it out"
-        )
+        raise UsageError(f"--pooling {plan.chosen.pooling}: tagged words are not pooled", fix="leave it out")
     loaded = pooled_as(loaded, plan.chosen.pooling)
     rate = plan.learning_rate or (preset.learning_rate if preset else TRAINED_RATE)
     added = added_tokens(tokenizer, files, loaded.model)
-    start = rows_of(loaded.model, added)
-    return Parts(files, tokenizer, loaded.model, rate, (*notes, *loaded.notes), added, start)
+    start = copied_rows(loaded.model, added)
+    return LoadedParts(files, tokenizer, loaded.model, rate, (*notes, *loaded.notes), added, start)
 
 
 def added_tokens(
@@ -152,7 +152,7 @@ def added_tokens(
     return {token: number for token, number in found if token not in roles and number < rows}
 
 
-def rows_of(model: PreTrainedModel, tokens: Mapping[str, int]) -> NDArray[np.float32]:
+def copied_rows(model: PreTrainedModel, tokens: Mapping[str, int]) -> NDArray[np.float32]:
     """A copy of the embedding rows of these tokens (tokens, H)."""
     weight: torch.Tensor = model.get_input_embeddings().weight.detach()  # type: ignore[operator]
     places = torch.tensor(list(tokens.values()), dtype=torch.long, device=weight.device)
@@ -169,7 +169,7 @@ def preflight(tokenizer: Path, model: Path | None) -> tuple[str, ...]:
     errors = [each for each in findings if each.severity == "error"]
     if errors:
         what = "; ".join(_sentence(each) for each in errors)
-        raise ChecksFailed(f"nothing was trained, check found {what}", fix=errors[0].fix)
+        raise ChecksFailedError(f"nothing was trained, check found {what}", fix=errors[0].fix)
     return tuple(_sentence(each) for each in findings if each.severity == "warning")
 
 
@@ -181,19 +181,19 @@ WEIGHTS_HASHED = 64  # of each tensor: those of another model differ in all of t
 
 
 @dataclass(frozen=True)
-class Setting:
+class PreparedRun:
     """Everything that is settled before the first step."""
 
     plan: Plan
     task: Task
     data: Dataset
-    parts: Parts
+    parts: LoadedParts
     machine: Machine
     train: Batches
     evaluation: Mapping[str, Batches]
 
 
-def fingerprint(setting: Setting) -> str:
+def run_fingerprint(setting: PreparedRun) -> str:
     """A hash of all that makes a run what it is: choices, ids, labels and the weights it starts from.
 
     Neither versions nor the place of the output count, nor whether ids are remembered. Of each weight the
@@ -215,7 +215,7 @@ def main_metrics(task: Task) -> tuple[str, ...]:
     return tuple(task.key(split, task.metrics[0]) for split in task.evaluation)
 
 
-def choices(setting: Setting) -> dict[str, Any]:
+def choices(setting: PreparedRun) -> dict[str, Any]:
     """The plan as it was carried out and the versions; nothing that changes when it is carried out again."""
     asked = {name: each for name, each in asdict(setting.plan).items() if name != "output"}
     return {
@@ -233,7 +233,7 @@ def choices(setting: Setting) -> dict[str, Any]:
     }
 
 
-def input_notes(setting: Setting) -> tuple[str, ...]:
+def input_notes(setting: PreparedRun) -> tuple[str, ...]:
     """What is worth knowing before the first step: lengths, the rate, segments, what tags cost."""
     notes = []
     feed, limits = setting.train.feed, limits_of(setting.parts.model)

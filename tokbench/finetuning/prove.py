@@ -11,10 +11,10 @@ from pathlib import Path
 from statistics import fmean, stdev
 from tempfile import TemporaryDirectory
 
-from tokbench.errors import AskedWrongly, Interrupted
+from tokbench.errors import RunInterruptedError, UsageError
 from tokbench.finetuning.config import Plan
 from tokbench.finetuning.model_presets import PRESETS
-from tokbench.finetuning.multi import Start, trained
+from tokbench.finetuning.multi import RunStart, trained
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.run_files import leading
 from tokbench.finetuning.runner import finetune
@@ -26,7 +26,7 @@ METHOD = "Student's t on the differences of runs with the same seed"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Side:
+class TokenizerRuns:
     """One tokenizer's runs: the main metric by seed, tokens a row in training, seconds of training."""
 
     name: str
@@ -47,8 +47,8 @@ class Pair:
     task: str
     metric: str
     seeds: tuple[int, ...]
-    base: Side
-    new: Side
+    base: TokenizerRuns
+    new: TokenizerRuns
     difference: float
     low: float
     high: float
@@ -84,7 +84,7 @@ def prove(
     tasks: Sequence[str],
     seeds: int,
     output: Path | None = None,
-    start: Start = Start(),  # noqa: B008  frozen
+    start: RunStart = RunStart(),  # noqa: B008  frozen
 ) -> Proof:
     """Fine-tune both with the same seeds, rows and steps, and compare them; no weights are kept.
 
@@ -92,11 +92,9 @@ def prove(
     `output` the numbers of every run are kept there, and a start that resumes does not make them again.
     """
     if seeds < 2:
-        raise AskedWrongly(f"an interval needs at least 2 seeds, and {seeds} was asked for", fix="--seeds 5")
+        raise UsageError(f"an interval needs at least 2 seeds, and {seeds} was asked for", fix="--seeds 5")
     if start.resume and output is None:
-        raise AskedWrongly(
-            "there is nothing to resume without a folder", fix="-o FOLDER keeps the runs there"
-        )
+        raise UsageError("there is nothing to resume without a folder", fix="-o FOLDER keeps the runs there")
     numbers = tuple(range(plan.seed, plan.seed + seeds))
     model = _model(plan, base, new)
     with _place(output) as place:
@@ -144,7 +142,7 @@ def _model(plan: Plan, base: str, new: str) -> str | None:
     if all(with_model):
         return None
     if any(with_model) and plan.model not in PRESETS:
-        raise AskedWrongly(
+        raise UsageError(
             "one of the two holds a model and the other does not", fix="--model bert-tiny for both"
         )
     return plan.model
@@ -159,8 +157,8 @@ def _place(output: Path | None) -> Iterator[Path]:
     with TemporaryDirectory(prefix="tokbench-") as place:
         try:
             yield Path(place)
-        except Interrupted as stop:
-            raise Interrupted(
+        except RunInterruptedError as stop:
+            raise RunInterruptedError(
                 "stopped, and nothing was kept",
                 fix="-o FOLDER keeps the runs, and --resume goes on with them",
             ) from stop
@@ -198,8 +196,8 @@ def _pair(task: str, seeds: tuple[int, ...], base: tuple[str, list[Run]], new: t
     )
 
 
-def _side(name: str, runs: list[Run], metric: str) -> Side:
-    return Side(
+def _side(name: str, runs: list[Run], metric: str) -> TokenizerRuns:
+    return TokenizerRuns(
         name=name,
         values=tuple(run.metrics[metric] for run in runs),
         tokens_per_row=runs[0].tokens / runs[0].train_rows,

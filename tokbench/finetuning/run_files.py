@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokbench.errors import AskedWrongly, FileProblem
+from tokbench.errors import FileError, UsageError
 from tokbench.finetuning.config import Plan
 from tokbench.finetuning.model_presets import PRESETS
 from tokbench.io import hub
@@ -29,11 +29,9 @@ def must_be_wanted(output: str, *, resume: bool, force: bool) -> None:
     place = unfinished(output)
     there = bool(found_in(place))
     if resume and not there:
-        raise FileProblem(
-            f"nothing to resume: there is no checkpoint in {place}", fix="start without --resume"
-        )
+        raise FileError(f"nothing to resume: there is no checkpoint in {place}", fix="start without --resume")
     if there and not resume and not force:
-        raise FileProblem(
+        raise FileError(
             f"{place} holds a run that was stopped", fix="--resume goes on with it, --force starts over"
         )
     if there and not resume and leading():
@@ -67,28 +65,28 @@ BESIDES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
 @dataclass(frozen=True)
-class Named:
+class ResolvedNames:
     """The tokenizer's files, and the model's folder; None where a preset makes the model."""
 
     files: TokenizerFolder
     model: Path | None
 
 
-def named(plan: Plan) -> Named:
+def resolve_names(plan: Plan) -> ResolvedNames:
     """Tokenizer and model of a plan; FileProblem or AskedWrongly where there is none to be had."""
     if plan.tokenizer is None and plan.model in PRESETS:
-        raise AskedWrongly(
+        raise UsageError(
             f"{plan.model} is made to fit a tokenizer, and none was given",
             fix="--tokenizer FOLDER; train one: tokbench train-wordpiece corpus.txt",
         )
     folder = None if plan.model in PRESETS else model_folder(plan.model)
     files = load(plan.tokenizer or str(folder))
     if files.path.is_file():
-        raise FileProblem(
+        raise FileError(
             f"{files.name} is a bare tokenizer.json, which says nothing of padding",
             fix=f"tokbench wrap {files.name} -o my-tok",
         )
-    return Named(files, folder)
+    return ResolvedNames(files, folder)
 
 
 def model_folder(name: str) -> Path:
@@ -98,5 +96,5 @@ def model_folder(name: str) -> Path:
         return path
     if path.exists() or not hub.may_be_on_hub(name):
         known = ", ".join(PRESETS)
-        raise FileProblem(f"there is no model folder at {name}", fix=f"give a folder, or one of {known}")
+        raise FileError(f"there is no model folder at {name}", fix=f"give a folder, or one of {known}")
     return hub.fetch(name, WEIGHTS, BESIDES)

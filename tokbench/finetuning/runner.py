@@ -9,12 +9,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tokbench.errors import MissingExtra, plural
+from tokbench.errors import MissingExtraError, plural
 from tokbench.finetuning.config import Plan
 from tokbench.finetuning.data.load import HUB, Dataset, read_data
 from tokbench.finetuning.result import Run
-from tokbench.finetuning.run_files import must_be_wanted, named
-from tokbench.io.atomic import ensure_free
+from tokbench.finetuning.run_files import must_be_wanted, resolve_names
+from tokbench.io.atomic import ensure_writable_folder
 from tokbench.progress import Progress, silent
 
 PACKAGES = {"torch": "torch", "sklearn": "scikit-learn", "scipy": "scipy"}  # module → package
@@ -36,22 +36,22 @@ def finetune(
     Sets OMP_WAIT_POLICY=PASSIVE unless it is set: torch's idle threads then sleep instead of spinning,
     worth four to six times on two busy cores. It is read once, so it must come before torch is imported.
     """
-    ensure_free(Path(plan.output), force=force)
+    ensure_writable_folder(Path(plan.output), force=force)
     must_be_wanted(plan.output, resume=resume, force=force)
     have_packages(plan)
-    named(plan)  # what cannot be found is said before torch loads
+    resolve_names(plan)  # what cannot be found is said before torch loads
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     data = read_data(plan, progress=progress)  # needs no torch, so what is wrong with it is said at once
-    from tokbench.finetuning.stages import carry_out
+    from tokbench.finetuning.stages import run_stages
 
     if plan.chosen.fast_dev_run:
         with TemporaryDirectory(prefix="tokbench-") as place:
             brief = replace(plan, epochs=1, output=str(Path(place) / "run"))
-            run = carry_out(brief, few(data, plan), progress=progress)
+            run = run_stages(brief, few(data, plan), progress=progress)
         count = plural(plan.chosen.fast_dev_run, "batch of each split was", "batches of each split were")
         note = f"only {count} gone through, and nothing was kept"
         return replace(run, output="", notes=(*run.notes, note))
-    return carry_out(plan, data, force=force, resume=resume, drawings=drawings, progress=progress)
+    return run_stages(plan, data, force=force, resume=resume, drawings=drawings, progress=progress)
 
 
 def few(data: Dataset, plan: Plan) -> Dataset:
@@ -66,4 +66,4 @@ def have_packages(plan: Plan) -> None:
     wanted = {**PACKAGES, "datasets": "datasets"} if plan.data in (None, HUB) else PACKAGES
     for module, package in wanted.items():
         if find_spec(module) is None:
-            raise MissingExtra("finetune", package, extra="train")
+            raise MissingExtraError("finetune", package, extra="train")

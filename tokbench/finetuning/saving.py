@@ -10,8 +10,8 @@ from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from tokbench.errors import FileProblem, OutOfRoom
-from tokbench.finetuning.models import quiet
+from tokbench.errors import FileError, ResourceError
+from tokbench.finetuning.models import quiet_loading
 
 GENERIC = "PreTrainedTokenizerFast"  # transformers 4 and 5 both load tokenizer.json as it is under this name
 TOKENIZER_FILES = (
@@ -33,16 +33,14 @@ TOKENIZER_FILES = (
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a folder as transformers loads it."""
     try:
-        with quiet():
+        with quiet_loading():
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as problem:
-        raise FileProblem(
+        raise FileError(
             f"transformers cannot load the tokenizer in {folder}: {problem}", fix=f"tokbench check {folder}"
         ) from problem
     if not tokenizer.is_fast:
-        raise FileProblem(
-            f"the tokenizer in {folder} has no tokenizer.json", fix="give a folder that has one"
-        )
+        raise FileError(f"the tokenizer in {folder} has no tokenizer.json", fix="give a folder that has one")
     return tokenizer
 
 
@@ -52,7 +50,7 @@ def must_have_room(model: PreTrainedModel, out: Path) -> None:
     needed = sum(each.numel() * each.element_size() for each in model.parameters())
     free = shutil.disk_usage(place).free
     if needed > free:
-        raise OutOfRoom(
+        raise ResourceError(
             f"{out} would take {needed / 2**20:,.0f} MB, and its disk has {free / 2**20:,.0f} MB left",
             fix="make room, or choose a place on another disk with -o",
         )
@@ -60,7 +58,7 @@ def must_have_room(model: PreTrainedModel, out: Path) -> None:
 
 def save_model(model: PreTrainedModel, into: Path) -> None:
     """Config and safetensors."""
-    with quiet():
+    with quiet_loading():
         model.save_pretrained(into)
     rights = (into / "config.json").stat().st_mode
     for weights in into.glob("*.safetensors"):

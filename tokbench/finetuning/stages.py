@@ -10,38 +10,38 @@ from typing import Protocol
 
 from torch import nn
 
-from tokbench.errors import AnswerIsNo, AskedWrongly, Interrupted
+from tokbench.errors import NegativeResultError, RunInterruptedError, UsageError
 from tokbench.finetuning.card import card
 from tokbench.finetuning.checkpoints import Keeper
 from tokbench.finetuning.config import Plan, must_be_metric
 from tokbench.finetuning.data.batches import Batches
 from tokbench.finetuning.data.load import Dataset
-from tokbench.finetuning.data.tokenize import Encoded, must_fit, tokenize_rows
+from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, tokenize_rows
 from tokbench.finetuning.device import Machine, machine_of
-from tokbench.finetuning.engines.evaluate import Judge
-from tokbench.finetuning.engines.loop import Fit, fit
-from tokbench.finetuning.engines.monitor import Watch, board_of, keep_board
+from tokbench.finetuning.engines.evaluate import Evaluator
+from tokbench.finetuning.engines.loop import FitResult, fit
+from tokbench.finetuning.engines.monitor import EvalMonitor, board_of, keep_board
 from tokbench.finetuning.environment import environment
 from tokbench.finetuning.prepare import (
-    Setting,
+    PreparedRun,
     choices,
-    feed_of,
-    fingerprint,
     input_notes,
     limits_of,
+    load_parts,
     main_metrics,
-    parts_of,
+    model_inputs_of,
+    run_fingerprint,
 )
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.run_files import CHOICES, METRICS, PRINT, leading
 from tokbench.finetuning.saving import copy_tokenizer, must_have_room, save_model, write_json
 from tokbench.finetuning.tasks import Task
 from tokbench.finetuning.verify import Reload, fates, reload
-from tokbench.io.atomic import replacing
+from tokbench.io.atomic import atomic_folder
 from tokbench.progress import Progress, silent
 
 
-class Engine(Protocol):
+class TrainerEngine(Protocol):
     """Trains a model in place: the plan's seed, batches, rates and clipping, so that results agree."""
 
     def __call__(
@@ -52,18 +52,18 @@ class Engine(Protocol):
         *,
         rate: float,
         machine: Machine,
-        watch: Watch,
+        watch: EvalMonitor,
         keeper: Keeper | None,
         progress: Progress,
-    ) -> Fit:
+    ) -> FitResult:
         """Train, and say what came of it."""
 
 
-def engine_of(plan: Plan) -> Engine:
+def engine_of(plan: Plan) -> TrainerEngine:
     """The engine that the plan names; AskedWrongly for a setting it does not take, or several processes."""
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if plan.engine != "loop" and started > 1:
-        raise AskedWrongly(
+        raise UsageError(
             f"the {plan.engine} engine trains in one process, and {started} were started", fix="--engine loop"
         )
     if plan.engine == "trainer":
@@ -83,7 +83,7 @@ def engine_of(plan: Plan) -> Engine:
 class Outcome:
     """What training and evaluation gave."""
 
-    fit: Fit
+    fit: FitResult
     metrics: Mapping[str, float]
     majority: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
@@ -92,7 +92,7 @@ class Outcome:
     peak_memory_mb: float
 
 
-def carry_out(
+def run_stages(
     plan: Plan,
     data: Dataset,
     *,
@@ -106,17 +106,17 @@ def carry_out(
     `drawings` are file names, and what makes their content of the finished run.
     """
     setting = settle(plan, data, progress=progress)
-    keeper = Keeper(plan.output, fingerprint(setting), plan.chosen, resume)
+    keeper = Keeper(plan.output, run_fingerprint(setting), plan.chosen, resume)
     try:
         outcome = train_and_score(setting, keeper=keeper, progress=progress)
-    except Interrupted:
+    except RunInterruptedError:
         raise
-    except AnswerIsNo:  # a loss that is no number, a full memory: going on would end in the same
+    except NegativeResultError:  # a loss that is no number, a full memory: going on would end in the same
         keeper.forget()
         raise
     if not leading():  # another process writes
         return _run(setting, outcome, Reload(0.0, True))
-    with replacing(Path(plan.output), force=force) as folder:
+    with atomic_folder(Path(plan.output), force=force) as folder:
         run = _write(setting, outcome, folder, made=keeper.fingerprint)
         for name, draw in (drawings or {}).items():
             (folder / name).write_text(draw(run), encoding="utf-8")
@@ -125,7 +125,7 @@ def carry_out(
     return run
 
 
-def _write(setting: Setting, outcome: Outcome, folder: Path, *, made: str) -> Run:
+def _write(setting: PreparedRun, outcome: Outcome, folder: Path, *, made: str) -> Run:
     """Save everything, and prove it; `made` is the fingerprint, by which the run is known again."""
     save_model(setting.parts.model, folder)
     copy_tokenizer(setting.parts.files.path, folder)
@@ -144,15 +144,15 @@ def _write(setting: Setting, outcome: Outcome, folder: Path, *, made: str) -> Ru
     return run
 
 
-def settle(plan: Plan, data: Dataset, *, progress: Progress = silent) -> Setting:
+def settle(plan: Plan, data: Dataset, *, progress: Progress = silent) -> PreparedRun:
     """Load, check and encode; the last moment at which nothing has been trained."""
     engine_of(plan)  # what is wrong with it is said before anything is loaded
     machine, task = machine_of(plan), data.task
     must_be_metric(plan.chosen.metric, task)
-    parts = parts_of(plan, task)
+    parts = load_parts(plan, task)
     must_have_room(parts.model, Path(plan.output))
     limits = limits_of(parts.model)
-    feed = feed_of(parts.model, parts.tokenizer, plan.max_length)
+    feed = model_inputs_of(parts.model, parts.tokenizer, plan.max_length)
     batches = {}
     for name, rows in {"train": data.train, **data.evaluation}.items():
         encoded = tokenize_rows(
@@ -166,19 +166,19 @@ def settle(plan: Plan, data: Dataset, *, progress: Progress = silent) -> Setting
         must_fit(encoded, limits, parts.tokenizer.convert_ids_to_tokens)
         batches[name] = Batches(encoded=encoded, feed=feed, size=plan.batch_size, seed=plan.seed)
     train = batches.pop("train")
-    setting = Setting(plan, task, data, parts, machine, train, batches)
+    setting = PreparedRun(plan, task, data, parts, machine, train, batches)
     return replace(setting, parts=replace(parts, notes=(*parts.notes, *input_notes(setting))))
 
 
 def train_and_score(
-    setting: Setting, *, keeper: Keeper | None = None, progress: Progress = silent
+    setting: PreparedRun, *, keeper: Keeper | None = None, progress: Progress = silent
 ) -> Outcome:
     """Train the model in place and hold it against the dev rows."""
     model, machine, plan = setting.parts.model, setting.machine, setting.plan
     machine.forget_peak()
     machine.hold(model)
-    judge = Judge(model, setting.task, setting.evaluation, machine, progress)
-    watch = Watch(
+    judge = Evaluator(model, setting.task, setting.evaluation, machine, progress)
+    watch = EvalMonitor(
         judge,
         plan.chosen,
         plan.chosen.metric or main_metrics(setting.task)[0],
@@ -208,7 +208,7 @@ def train_and_score(
     )
 
 
-def _run(setting: Setting, outcome: Outcome, proved: Reload) -> Run:
+def _run(setting: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
     plan, task, train = setting.plan, setting.task, setting.train.encoded
     new_tokens, no_gradient = fates(setting.parts, train, outcome.fit)
     rows = len(train) * outcome.fit.steps / len(setting.train)
@@ -258,5 +258,5 @@ def _doubts(outcome: Outcome, task: Task) -> Iterator[str]:
             )
 
 
-def _truncated(*several: Encoded) -> int:
+def _truncated(*several: EncodedRows) -> int:
     return sum(each.truncated for each in several)

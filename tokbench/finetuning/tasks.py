@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tokbench.errors import AskedWrongly, did_you_mean
+from tokbench.errors import UsageError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -239,9 +239,9 @@ def must_be_trainable(name: str) -> None:
     if name in (OWN, NER, ALL):
         return
     if name not in TASKS:
-        raise AskedWrongly(f"no task is called {name!r}", fix=did_you_mean(name, (*TASKS, OWN, NER, ALL)))
+        raise UsageError(f"no task is called {name!r}", fix=did_you_mean(name, (*TASKS, OWN, NER, ALL)))
     if not TASKS[name].trainable:
-        raise AskedWrongly(
+        raise UsageError(
             f"{name} has no rows to train on; it is for predictions of a model trained on mnli",
             fix=f"tokbench finetune --task mnli -o run, then tokbench predict run --task {name}",
         )
@@ -254,5 +254,5 @@ def task_named(name: str) -> Task:
     'SST-2'
     """
     if name not in TASKS:
-        raise AskedWrongly(f"no task is called {name!r}", fix=did_you_mean(name, TASKS))
+        raise UsageError(f"no task is called {name!r}", fix=did_you_mean(name, TASKS))
     return TASKS[name]

@@ -13,11 +13,11 @@ from transformers import PreTrainedModel
 from tokbench.finetuning.data.batches import Batches
 from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tagging import Tagged
-from tokbench.finetuning.data.tokenize import Encoded, seen_ids, tokenize_rows
+from tokbench.finetuning.data.tokenize import EncodedRows, seen_ids, tokenize_rows
 from tokbench.finetuning.device import Machine
-from tokbench.finetuning.engines.loop import Fit, predict
-from tokbench.finetuning.models import load_model
-from tokbench.finetuning.prepare import Parts, rows_of
+from tokbench.finetuning.engines.loop import FitResult, predict
+from tokbench.finetuning.models import load_classifier
+from tokbench.finetuning.prepare import LoadedParts, copied_rows
 from tokbench.finetuning.saving import load_tokenizer
 from tokbench.finetuning.tasks import Task
 
@@ -48,7 +48,7 @@ def reload(
     kept = batches.encoded.first(len(some))
     again = tokenize_rows(load_tokenizer(folder), some, max_length=batches.feed.max_length, task=task)
     same = np.array_equal(kept.ids, again.ids) and np.array_equal(kept.starts, again.starts)
-    loaded = load_model(folder, task, seed=0).model
+    loaded = load_classifier(folder, task, seed=0).model
     machine.hold(loaded)
     _lay_out_alike(model, loaded)
     before = predict(model, replace(batches, encoded=kept), machine=machine)
@@ -66,7 +66,7 @@ def _lay_out_alike(*models: PreTrainedModel) -> None:
             each.data = each.data.clone()
 
 
-def fates(parts: Parts, train: Encoded, fit: Fit) -> tuple[dict[str, str], tuple[str, ...]]:
+def fates(parts: LoadedParts, train: EncodedRows, fit: FitResult) -> tuple[dict[str, str], tuple[str, ...]]:
     """What became of each added token's row, and the tokens of the rows that never got a gradient."""
     seen = seen_ids(train, len(fit.gradient))
     without = np.flatnonzero(seen & ~fit.gradient)
@@ -85,9 +85,9 @@ def fates(parts: Parts, train: Encoded, fit: Fit) -> tuple[dict[str, str], tuple
     return _listed(found), names
 
 
-def _moved(parts: Parts) -> NDArray[np.bool_]:
+def _moved(parts: LoadedParts) -> NDArray[np.bool_]:
     """For each added token whether its row differs from what it was before training."""
-    return np.asarray((rows_of(parts.model, parts.added) != parts.start).any(axis=1))
+    return np.asarray((copied_rows(parts.model, parts.added) != parts.start).any(axis=1))
 
 
 def _listed(found: Mapping[str, str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from tokbench.errors import FileProblem, OutOfRoom, TokbenchError
+from tokbench.errors import FileError, ResourceError, TokbenchError
 
 MARK = "-tokbench-tmp-"
 ASIDE = "-aside"  # an old folder between the two renames of a system that cannot exchange two names
@@ -35,7 +35,7 @@ def temporary_beside(place: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)  # after an exchange of names: the old folder
 
 
-def sweep(place: Path) -> None:
+def sweep_stale(place: Path) -> None:
     """Remove what killed processes left beside `place`; an old folder that they had put aside comes back."""
     for left in sorted(place.parent.glob(f"{_escaped(_prefix(place))}*")):
         if not _is_orphan(left):
@@ -120,7 +120,7 @@ NAMES = frozenset({".gitattributes", ".gitignore", "LICENSE", ".cache"})
 ELSEWHERE = "choose another place with -o"
 
 
-def ensure_free(out: Path, *, force: bool = False) -> Path:
+def ensure_writable_folder(out: Path, *, force: bool = False) -> Path:
     """The place, as an absolute path, that a new folder may take; a FileProblem when it may not.
 
     An existing folder may be taken with `force`, and only if all in it belongs to a tokenizer or a model.
@@ -133,7 +133,7 @@ def ensure_free(out: Path, *, force: bool = False) -> Path:
             _refuse_unless_replaceable(place, out, force=force)
         _refuse_without_rights(place, out)
     except OSError as error:
-        raise FileProblem(f"nothing can be written at {out}: {error.strerror}", fix=ELSEWHERE) from error
+        raise FileError(f"nothing can be written at {out}: {error.strerror}", fix=ELSEWHERE) from error
     return place
 
 
@@ -146,28 +146,28 @@ def _absolute(out: Path) -> Path:
 
 def _refuse_what_is_no_folder(place: Path, out: Path) -> None:
     if place.is_symlink():
-        raise FileProblem(f"{out} is a link; links are not written through", fix=f"-o {place.resolve()}")
+        raise FileError(f"{out} is a link; links are not written through", fix=f"-o {place.resolve()}")
     if place.exists() and not place.is_dir():
-        raise FileProblem(f"{out} is a file, and the output is a folder", fix=ELSEWHERE)
+        raise FileError(f"{out} is a file, and the output is a folder", fix=ELSEWHERE)
 
 
 def _refuse_what_is_lived_in(place: Path, out: Path) -> None:
     here, home = Path.cwd().resolve(), Path.home().resolve()
     if here.is_relative_to(place):  # the file system's root is above it as well
-        raise FileProblem(f"{out} is the folder you are in, or above it", fix=ELSEWHERE)
+        raise FileError(f"{out} is the folder you are in, or above it", fix=ELSEWHERE)
     if home.is_relative_to(place):
-        raise FileProblem(f"{out} is your home folder, or above it", fix=ELSEWHERE)
+        raise FileError(f"{out} is your home folder, or above it", fix=ELSEWHERE)
 
 
 def _refuse_unless_replaceable(place: Path, out: Path, *, force: bool) -> None:
     if not force:
-        raise FileProblem(
+        raise FileError(
             f"{out} exists already", fix="add --force to replace it, or choose another place with -o"
         )
     if any(place.iterdir()) and not any(_is_sign(entry) for entry in place.iterdir()):
-        raise FileProblem(f"{out} is not replaced: nothing in it says tokenizer or model", fix=ELSEWHERE)
+        raise FileError(f"{out} is not replaced: nothing in it says tokenizer or model", fix=ELSEWHERE)
     for entry in _foreign(place):
-        raise FileProblem(
+        raise FileError(
             f"{out} is not replaced: it holds {entry.relative_to(place)}, no part of a tokenizer or model",
             fix=ELSEWHERE,
         )
@@ -176,9 +176,9 @@ def _refuse_unless_replaceable(place: Path, out: Path, *, force: bool) -> None:
 def _refuse_without_rights(place: Path, out: Path) -> None:
     above = next(folder for folder in place.parents if folder.exists() or folder.is_symlink())
     if not above.is_dir():
-        raise FileProblem(f"{out} cannot be made: {above} is a file", fix=ELSEWHERE)
+        raise FileError(f"{out} cannot be made: {above} is a file", fix=ELSEWHERE)
     if not os.access(above, os.W_OK | os.X_OK):
-        raise FileProblem(f"{out} cannot be made: {above} is read-only for you", fix=ELSEWHERE)
+        raise FileError(f"{out} cannot be made: {above} is read-only for you", fix=ELSEWHERE)
 
 
 def _is_sign(entry: Path) -> bool:
@@ -207,14 +207,14 @@ NOT_HERE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
 
 @contextlib.contextmanager
-def replacing(out: Path, *, force: bool = False) -> Iterator[Path]:
+def atomic_folder(out: Path, *, force: bool = False) -> Iterator[Path]:
     """A new folder beside `out` to write into; at the end it takes out's place, and what was there goes.
 
     Whatever happens inside, `out` stays as it was until the new folder is complete and on the disk.
     """
-    place = ensure_free(out, force=force)
+    place = ensure_writable_folder(out, force=force)
     with _in_words(out, place), _parents_of(place):
-        sweep(place)
+        sweep_stale(place)
         with temporary_beside(place) as folder:
             yield folder
             _to_disk(folder)
@@ -257,7 +257,7 @@ def _sync_folder_entry(path: Path) -> None:
 
 def _take_place(folder: Path, place: Path, *, force: bool) -> None:
     if force and place.is_dir():
-        ensure_free(place, force=True)  # it may have changed while the work went on
+        ensure_writable_folder(place, force=True)  # it may have changed while the work went on
         if not _rename(folder, place, EXCHANGE):
             _rename_twice(folder, place)
     elif not _rename(folder, place, NOREPLACE):
@@ -303,14 +303,14 @@ def _in_words(out: Path, place: Path) -> Iterator[None]:
 def _sentence(error: OSError | SafetensorError, out: Path, place: Path) -> TokbenchError | None:
     number, ours = _number(error), _is_ours(error, place)
     if number in FULL:
-        return OutOfRoom(
+        return ResourceError(
             f"the disk is full: {out} was not written, and what was there before is untouched",
             fix="make room, or choose a place on another disk with -o",
         )
     if ours and number in TAKEN:
-        return FileProblem(f"{out} appeared while the work went on, and is left as it is", fix=ELSEWHERE)
+        return FileError(f"{out} appeared while the work went on, and is left as it is", fix=ELSEWHERE)
     if ours and number in REFUSED:
-        return FileProblem(f"{out} cannot be written: {os.strerror(number)}", fix=ELSEWHERE)
+        return FileError(f"{out} cannot be written: {os.strerror(number)}", fix=ELSEWHERE)
     return None
 
 
@@ -327,26 +327,26 @@ def _is_ours(error: OSError | SafetensorError, place: Path) -> bool:
     return name is None or MARK in str(name) or place.is_relative_to(str(name))
 
 
-def ensure_file_free(path: Path, *, magic: bytes = b"", force: bool = False) -> None:
+def ensure_writable_file(path: Path, *, magic: bytes = b"", force: bool = False) -> None:
     """FileProblem when no file may be written there; with `force` one that begins with `magic` may go."""
     if path.is_dir():
-        raise FileProblem(f"{path} is a folder, and the output is a file", fix=ELSEWHERE)
+        raise FileError(f"{path} is a folder, and the output is a file", fix=ELSEWHERE)
     if path.is_symlink():
-        raise FileProblem(f"{path} is a link; links are not written through", fix=f"-o {path.resolve()}")
+        raise FileError(f"{path} is a link; links are not written through", fix=f"-o {path.resolve()}")
     if path.exists():
         if not force:
-            raise FileProblem(f"{path} exists already", fix=f"add --force to replace it, or {ELSEWHERE}")
+            raise FileError(f"{path} exists already", fix=f"add --force to replace it, or {ELSEWHERE}")
         if not _begins_with(path, magic):
-            raise FileProblem(f"{path} is not replaced: it is a file of another kind", fix=ELSEWHERE)
+            raise FileError(f"{path} is not replaced: it is a file of another kind", fix=ELSEWHERE)
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir():
-        raise FileProblem(f"{path} cannot be made: {above} is a file", fix=ELSEWHERE)
+        raise FileError(f"{path} cannot be made: {above} is a file", fix=ELSEWHERE)
     if not os.access(above, os.W_OK | os.X_OK):
-        raise FileProblem(f"{path} cannot be made: {above} is read-only for you", fix=ELSEWHERE)
+        raise FileError(f"{path} cannot be made: {above} is read-only for you", fix=ELSEWHERE)
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """A name beside `path` to write to; at the end it takes its place, and on any error it is gone."""
     name = path.name.encode()[:180].decode(errors="ignore")
     beside = path.with_name(f".{name}-tokbench-tmp-{os.getpid()}-{secrets.token_hex(4)}")
@@ -363,13 +363,13 @@ def written_whole(path: Path) -> Iterator[Path]:
             beside.unlink(missing_ok=True)
 
 
-def _write_error(error: OSError, path: Path) -> FileProblem | OutOfRoom:
+def _write_error(error: OSError, path: Path) -> FileError | ResourceError:
     if error.errno in FULL:
-        return OutOfRoom(
+        return ResourceError(
             f"the disk is full: {path} was not written, and what was there before is untouched",
             fix="make room, or choose a place on another disk with -o",
         )
-    return FileProblem(f"{path} cannot be written: {error.strerror or error}", fix=ELSEWHERE)
+    return FileError(f"{path} cannot be written: {error.strerror or error}", fix=ELSEWHERE)
 
 
 def _begins_with(path: Path, magic: bytes) -> bool:

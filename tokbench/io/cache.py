@@ -13,31 +13,31 @@ from pathlib import Path
 DIGEST_BYTES = 32
 
 
-def kept(name: str, make: Callable[[], bytes]) -> bytes:
+def get_or_make(name: str, make: Callable[[], bytes]) -> bytes:
     """The bytes of this name, or those that `make` makes, then kept if the folder can be written to."""
-    found = read(name)
+    found = read_cached(name)
     if found is None:
         found = make()
-        keep(name, found)
+        put_in_cache(name, found)
     return found
 
 
-def read(name: str) -> bytes | None:
+def read_cached(name: str) -> bytes | None:
     """The bytes of this name, or None when there are none or they are damaged."""
     with suppress(OSError):
         return _read(cache_folder() / name)
     return None
 
 
-def keep(name: str, content: bytes) -> None:
+def put_in_cache(name: str, content: bytes) -> None:
     """Keep these bytes under this name, if the folder can be written to."""
     with suppress(OSError):  # a cache that cannot be written costs time and nothing else
         put_whole(cache_folder() / name, hashlib.sha256(content).digest() + content)
 
 
-def is_kept(name: str) -> bool:
+def is_cached(name: str) -> bool:
     """Whether there are whole bytes of this name."""
-    return read(name) is not None
+    return read_cached(name) is not None
 
 
 def cache_folder() -> Path:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tokbench.errors import FileProblem
+from tokbench.errors import FileError
 
 NAME = re.compile(r"(\w[\w.-]*/)?\w[\w.-]{0,95}", re.ASCII)
 PATIENCE = 3.0  # seconds for a first connection; the hub's own client tries for 23 s
@@ -57,7 +57,7 @@ def fetch(name: str, required: Sequence[str], optional: Sequence[str] = ()) -> P
     found = [cached(name, file) for file in required]
     if found and found[0] is not None and all(found):
         return found[0].parent
-    raise FileProblem(
+    raise FileError(
         f"{name} is no folder here and not in the local cache, and the hub cannot be reached",
         fix="check the spelling, or fetch it once while online",
     )
@@ -82,9 +82,9 @@ def _download(name: str, files: Sequence[str], required: set[str]) -> None:
             return
         except EntryNotFoundError as error:
             if file in required:
-                raise FileProblem(f"{name} on the hub has no {file}", fix="choose another one") from error
+                raise FileError(f"{name} on the hub has no {file}", fix="choose another one") from error
         except HfHubHTTPError as error:
-            raise FileProblem(
+            raise FileError(
                 f"{name} is no folder here, and the hub does not give it: {_reason(error)}",
                 fix="check the spelling; for a private or gated one log in with: hf auth login",
             ) from error

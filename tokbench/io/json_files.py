@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tokbench.errors import FileProblem
+from tokbench.errors import FileError
 
 MIB = 1 << 20
 WHOLE_COPY = "take a whole copy of the file: this one may have been cut short"
@@ -22,18 +22,18 @@ def read_text(path: Path, *, limit: int) -> str:
     """The UTF-8 text of a regular file of at most `limit` bytes."""
     try:
         if not path.is_file():  # a pipe would be waited for, a folder read as an error
-            raise FileProblem(f"{path} is not a file", fix="name a file that exists")
+            raise FileError(f"{path} is not a file", fix="name a file that exists")
         size = path.stat().st_size
         if size > limit:
-            raise FileProblem(
+            raise FileError(
                 f"{path} has {size / MIB:,.0f} MiB; no such file is read beyond {limit / MIB:,.0f} MiB",
                 fix="check that it is the file you mean",
             )
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FileProblem(f"{path} is not UTF-8 text: byte {error.start:,}", fix=WHOLE_COPY) from error
+        raise FileError(f"{path} is not UTF-8 text: byte {error.start:,}", fix=WHOLE_COPY) from error
     except OSError as error:
-        raise FileProblem(
+        raise FileError(
             f"{path} cannot be read: {error.strerror}", fix="check the path and its rights"
         ) from error
 
@@ -45,21 +45,21 @@ def parse_object(text: str, *, name: str) -> Mapping[str, Any]:
     except json.JSONDecodeError as error:
         raise _not_json(text, name, error) from error
     except (RecursionError, ValueError) as error:  # nested without end; a number of thousands of digits
-        raise FileProblem(f"{name} is JSON that nobody should read: {error}", fix=WHOLE_COPY) from error
+        raise FileError(f"{name} is JSON that nobody should read: {error}", fix=WHOLE_COPY) from error
     if not isinstance(found, dict):
-        raise FileProblem(f"{name} holds a JSON {_kind(found)}, not an object", fix="check the file's name")
+        raise FileError(f"{name} holds a JSON {_kind(found)}, not an object", fix="check the file's name")
     return found
 
 
-def _not_json(text: str, name: str, error: json.JSONDecodeError) -> FileProblem:
+def _not_json(text: str, name: str, error: json.JSONDecodeError) -> FileError:
     start = text[:200].lstrip().lower()
     if not start:
-        return FileProblem(f"{name} is empty", fix=WHOLE_COPY)
+        return FileError(f"{name} is empty", fix=WHOLE_COPY)
     if start.startswith("version https://git-lfs"):
-        return FileProblem(f"{name} is a Git LFS pointer, not the file itself", fix="git lfs pull")
+        return FileError(f"{name} is a Git LFS pointer, not the file itself", fix="git lfs pull")
     if start.startswith(("<!doctype", "<html")):
-        return FileProblem(f"{name} is a web page, not JSON", fix="download the file itself, not its page")
-    return FileProblem(
+        return FileError(f"{name} is a web page, not JSON", fix="download the file itself, not its page")
+    return FileError(
         f"{name} is not whole JSON: {error.msg} in line {error.lineno}, column {error.colno}", fix=WHOLE_COPY
     )
 

@@ -9,19 +9,19 @@ from contextlib import contextmanager
 
 from tokenizers import Tokenizer
 
-from tokbench.errors import FileProblem
+from tokbench.errors import FileError
 
 REMEDY = "save it again with tokenizers or transformers, or take a whole copy of it"
 
 
-def parse(text: str, *, name: str) -> Tokenizer:
+def parse_tokenizer(text: str, *, name: str) -> Tokenizer:
     """The tokenizer written in the JSON `text`; `name` is what an error calls it."""
-    with translated(name):
+    with wrap_library_errors(name):
         return Tokenizer.from_str(text)
 
 
 @contextmanager
-def translated(name: str, *, fix: str = REMEDY) -> Iterator[None]:
+def wrap_library_errors(name: str, *, fix: str = REMEDY) -> Iterator[None]:
     """Turn whatever the library throws inside into a FileProblem about `name`, without its panic text."""
     with _held_stderr() as forget:
         try:
@@ -30,7 +30,7 @@ def translated(name: str, *, fix: str = REMEDY) -> Iterator[None]:
             if not is_of_the_library(error):
                 raise
             forget()
-            raise FileProblem(
+            raise FileError(
                 f"{name} is not a tokenizer the library can use: {_short(error)}", fix=fix
             ) from error
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tokbench.errors import FileProblem
+from tokbench.errors import FileError
 from tokbench.io import hub
 from tokbench.io.json_files import MIB, read_object
 
@@ -22,7 +22,7 @@ def find_model(name: str | Path) -> Path:
         ensure_whole(path)
         return path
     if path.exists() or not isinstance(name, str) or not hub.may_be_on_hub(name):
-        raise FileProblem(
+        raise FileError(
             f"there is no model folder at {name}", fix="name a folder with a config.json, or a hub name"
         )
     path = hub.fetch(name, [CONFIG], [GENERATION, WEIGHTS, INDEX])
@@ -38,9 +38,9 @@ def find_config(name: str | Path) -> Path:
     if path.is_dir():
         if (path / CONFIG).exists():
             return path
-        raise FileProblem(f"{name} has no {CONFIG}", fix="name a model's folder")
+        raise FileError(f"{name} has no {CONFIG}", fix="name a model's folder")
     if path.exists() or not isinstance(name, str) or not hub.may_be_on_hub(name):
-        raise FileProblem(
+        raise FileError(
             f"there is no model folder at {name}", fix="name a folder with a config.json, or a hub name"
         )
     return hub.fetch(name, [CONFIG])
@@ -49,23 +49,23 @@ def find_config(name: str | Path) -> Path:
 def ensure_whole(folder: Path) -> None:
     """Refuse a folder without config or weights, with pickled weights only, or with weights outside it."""
     if not (folder / CONFIG).exists():
-        raise FileProblem(f"{folder} has no config.json, so it is no model", fix="name the model's folder")
+        raise FileError(f"{folder} has no config.json, so it is no model", fix="name the model's folder")
     if (folder / WEIGHTS).exists():
         return
     if (folder / INDEX).exists():
         missing = [shard for shard in _shards(folder) if not (folder / shard).exists()]
         if missing:
-            raise FileProblem(
+            raise FileError(
                 f"{folder} lacks {missing[0]}, which its index names", fix="copy the folder whole"
             )
         return
     pickled = [file for file in PICKLED if (folder / file).exists()]
     if pickled:
-        raise FileProblem(
+        raise FileError(
             f"{folder} has its weights only in {pickled[0]}, a format that can run code when it is read",
             fix="where you trust it, convert it: from_pretrained and save_pretrained write safetensors",
         )
-    raise FileProblem(f"{folder} has no model.safetensors", fix="copy the folder whole")
+    raise FileError(f"{folder} has no model.safetensors", fix="copy the folder whole")
 
 
 def architecture(folder: Path) -> str:
@@ -79,11 +79,11 @@ def _shards(folder: Path) -> list[str]:
     index: Mapping[str, Any] = read_object(folder / INDEX, limit=256 * MIB)
     weight_map = index.get("weight_map")
     if not isinstance(weight_map, Mapping):
-        raise FileProblem(f"{folder / INDEX} has no weight_map", fix="copy the folder whole")
+        raise FileError(f"{folder / INDEX} has no weight_map", fix="copy the folder whole")
     names = sorted({str(name) for name in weight_map.values()})
     for name in names:
         if name != Path(name).name or "\\" in name or not name.endswith(".safetensors"):
-            raise FileProblem(
+            raise FileError(
                 f"{folder / INDEX} names {name!r}, which is no file of its own", fix="do not trust it"
             )
     return names

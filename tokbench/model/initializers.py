@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from tokbench.errors import AskedWrongly, did_you_mean
+from tokbench.errors import UsageError, did_you_mean
 
 AT_ONCE = 16_384
 Pieces = Sequence[Sequence[int]]  # for each new row the old rows it is made of; none for a spare row
@@ -62,5 +62,5 @@ INITIALIZERS: dict[str, Callable[[Tensor, Pieces], Tensor]] = {
 def initializer(name: str) -> Callable[[Tensor, Pieces], Tensor]:
     """The way of that name; AskedWrongly names the known ones."""
     if name not in INITIALIZERS:
-        raise AskedWrongly(f"rows cannot start with {name}", fix=did_you_mean(name, INITIALIZERS))
+        raise UsageError(f"rows cannot start with {name}", fix=did_you_mean(name, INITIALIZERS))
     return INITIALIZERS[name]

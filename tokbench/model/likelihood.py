@@ -11,11 +11,11 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from tokbench.errors import FileProblem, plural
+from tokbench.errors import FileError, plural
 from tokbench.io.quiet import quiet
 from tokbench.model.files import find_model
 from tokbench.model.loading import class_of, load_model
-from tokbench.model.resize import rows_of
+from tokbench.model.resize import embedding_rows
 
 WINDOW = 1024  # tokens of context at most: more costs memory by its square and gains little
 NUMBERS = 1 << 26  # logits held at once: 256 MiB of float32
@@ -38,7 +38,7 @@ class Likelihood:
 
     def __init__(self, name: str, model: Any, *, window: int = WINDOW) -> None:  # noqa: ANN401
         self.name = name
-        self.rows = rows_of(model)
+        self.rows = embedding_rows(model)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._model = model.eval().to(self._device)
         config = model.config.get_text_config()
@@ -100,17 +100,17 @@ class Likelihood:
         return float(losses.double().sum())
 
 
-def opened(name: str) -> Likelihood:
+def load_language_model(name: str) -> Likelihood:
     """The model of a folder or of a name on the hub; FileProblem when it does not predict the next token."""
     kind = class_of(find_model(name)).__name__
     if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values():
-        raise FileProblem(
+        raise FileError(
             f"{name} is a {kind}, and only a causal language model says how likely a text is",
             fix="name one that predicts the next token, such as a GPT-2",
         )
     loaded = load_model(name)
     if loaded.fresh:
-        raise FileProblem(
+        raise FileError(
             f"{name} lacks {plural(len(loaded.fresh), 'weight')}, {loaded.fresh[0]} first: "
             "they would be random",
             fix=f"tokbench check {name}",

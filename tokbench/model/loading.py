@@ -13,11 +13,11 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, PreTrainedModel
 from transformers.models.auto import modeling_auto
 
-from tokbench.errors import FileProblem, plural
+from tokbench.errors import FileError, plural
 from tokbench.io.json_files import read_object
 from tokbench.io.quiet import quiet
 from tokbench.model.files import CONFIG, architecture, ensure_whole, find_config, find_model
-from tokbench.model.resize import head_kind, rows_of, vocabulary_weights
+from tokbench.model.resize import embedding_rows, head_kind, vocabulary_weights
 from tokbench.model.row_plan import RowPlan
 
 # What a damaged config or weight file was seen to raise inside transformers.
@@ -28,7 +28,7 @@ BROKEN = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Loaded:
+class LoadedModel:
     """A model in eval mode; `fresh` are weights its file lacks, `dropped` those no class takes."""
 
     model: PreTrainedModel
@@ -37,7 +37,7 @@ class Loaded:
     dropped: tuple[str, ...]
 
 
-def load_model(name: str | Path, *, seed: int = 0, trust_remote_code: bool = False) -> Loaded:
+def load_model(name: str | Path, *, seed: int = 0, trust_remote_code: bool = False) -> LoadedModel:
     """The model of a folder or hub name, of the class its config names.
 
     Code in the model's folder runs only with `trust_remote_code`, which nobody sets but a person.
@@ -56,12 +56,12 @@ def load_model(name: str | Path, *, seed: int = 0, trust_remote_code: bool = Fal
                 output_loading_info=True,
             )
     except BROKEN as error:
-        raise FileProblem(
+        raise FileError(
             f"{name} cannot be loaded: {first_line(error)}", fix=f"tokbench check {name}"
         ) from error
     missing = tuple(sorted(info["missing_keys"]))
     _refuse_hollow(name, model, missing)
-    return Loaded(model=model, path=path, fresh=missing, dropped=tuple(sorted(info["unexpected_keys"])))
+    return LoadedModel(model=model, path=path, fresh=missing, dropped=tuple(sorted(info["unexpected_keys"])))
 
 
 def class_of(folder: Path) -> Any:  # noqa: ANN401  the classes of transformers are made on demand
@@ -88,7 +88,7 @@ def _refuse_hollow(name: str | Path, model: PreTrainedModel, missing: tuple[str,
     """A head may be new, the body may not: it would be random numbers."""
     body = [key for key in missing if _is_body(model, key)]
     if body:
-        raise FileProblem(
+        raise FileError(
             f"{name} lacks {plural(len(body), 'weight')} of its body, {body[0]} first: "
             "they would be random numbers",
             fix=f"tokbench check {name}",
@@ -120,7 +120,7 @@ class Memory:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measure:
+class ModelSize:
     """A model's rows, its kind of head, its bytes, and what one row costs in all its vocabulary matrices.
 
     `ids` are the special ids of its configs, which must have a row as well: key → id.
@@ -133,11 +133,11 @@ class Measure:
     ids: dict[str, int]
 
 
-def measured(model: PreTrainedModel, *, item_bytes: int | None = None) -> Measure:
+def model_size(model: PreTrainedModel, *, item_bytes: int | None = None) -> ModelSize:
     """The measures of a model in memory, or of one without storage whose numbers take `item_bytes` each."""
     weights = vocabulary_weights(model).values()
-    return Measure(
-        rows=rows_of(model),
+    return ModelSize(
+        rows=embedding_rows(model),
         head=head_kind(model),
         weight_bytes=sum(each.numel() * (item_bytes or each.element_size()) for each in model.parameters()),
         row_bytes=sum(each[0].numel() * (item_bytes or each.element_size()) for each in weights),
@@ -145,7 +145,7 @@ def measured(model: PreTrainedModel, *, item_bytes: int | None = None) -> Measur
     )
 
 
-def outlined(name: str | Path, *, trust_remote_code: bool = False) -> Measure:
+def meta_model(name: str | Path, *, trust_remote_code: bool = False) -> ModelSize:
     """The measures from config.json and the weights' header alone; 7 billion weights take no longer.
 
     Of a model on the hub only the config is fetched.
@@ -156,14 +156,14 @@ def outlined(name: str | Path, *, trust_remote_code: bool = False) -> Measure:
     try:
         with quiet():
             model = hollow(path, trust_remote_code=trust_remote_code)
-            return measured(model, item_bytes=_item_bytes(path))
+            return model_size(model, item_bytes=_item_bytes(path))
     except BROKEN as error:
-        raise FileProblem(
+        raise FileError(
             f"{name} cannot be planned for: {first_line(error)}", fix=f"tokbench check {name}"
         ) from error
 
 
-def memory(measure: Measure, plan: RowPlan) -> Memory:
+def memory(measure: ModelSize, plan: RowPlan) -> Memory:
     """The bytes of the weights before and after the plan."""
     more = (plan.size - plan.rows_before) * measure.row_bytes
     return Memory(before=measure.weight_bytes, after=measure.weight_bytes + more, row_bytes=measure.row_bytes)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tokbench.errors import AskedWrongly, FileProblem, did_you_mean, plural
-from tokbench.io.atomic import replacing
+from tokbench.errors import FileError, UsageError, did_you_mean, plural
+from tokbench.io.atomic import atomic_folder
 from tokbench.io.json_files import read_object
 from tokbench.model.files import CONFIG, GENERATION, find_config, find_model
 
@@ -127,12 +127,12 @@ class ConfigKey:
     why: str
 
 
-def verdict(key: str) -> Verdict:
+def config_verdict(key: str) -> Verdict:
     """What the table says about a key; the last part decides of a dotted one.
 
-    >>> verdict("hidden_dropout_prob").allowed, verdict("text_config.vocab_size").allowed
+    >>> config_verdict("hidden_dropout_prob").allowed, config_verdict("text_config.vocab_size").allowed
     ('may', 'only with a resize')
-    >>> verdict("something_new").why
+    >>> config_verdict("something_new").why
     'it belongs to the architecture, and the weights were trained with its value'
     """
     last = key.rpartition(".")[2]
@@ -146,7 +146,7 @@ def judged(values: Mapping[str, Any], prefix: str = "") -> Iterator[ConfigKey]:
         if isinstance(value, Mapping) and key.endswith("_config"):
             yield from judged(value, f"{prefix}{key}.")
         else:
-            found = verdict(key)
+            found = config_verdict(key)
             yield ConfigKey(prefix + key, value, found.allowed, found.why)
 
 
@@ -178,7 +178,7 @@ def labels(wanted: Mapping[str, Any], known: Mapping[str, Any], raw: Mapping[str
     names = _names(given[0], wanted[given[0]])
     before = len(known.get("id2label") or {})
     if len(names) != before and any("Classification" in str(each) for each in raw.get("architectures") or ()):
-        raise AskedWrongly(
+        raise UsageError(
             f"{plural(len(names), 'label was', 'labels were')} named, "
             f"and the head of this model has {plural(before, 'row')}",
             fix=f"name {before}; another number needs a new head: tokbench finetune",
@@ -205,7 +205,7 @@ def checked(config: Mapping[str, Any], keys: Sequence[str]) -> None:
         with quiet():
             AutoConfig.for_model(kind, **rest)
     except (StrictDataclassError, TypeError, ValueError, AttributeError, KeyError) as error:
-        raise AskedWrongly(
+        raise UsageError(
             f"{', '.join(keys)}: the config's class refuses it: {_reason(error)}", fix="tokbench config show"
         ) from error
 
@@ -218,7 +218,7 @@ def _names(key: str, value: Any) -> list[str]:  # noqa: ANN401  any JSON value
         value = [numbered.get(str(at)) for at in range(len(numbered))]
     is_list = isinstance(value, list) and all(isinstance(each, str) and each for each in value)
     if not is_list or not value or len(set(value)) != len(value):
-        raise AskedWrongly(f"{key} must name every label once, from 0 on, not {value!r}", fix=NAMED)
+        raise UsageError(f"{key} must name every label once, from 0 on, not {value!r}", fix=NAMED)
     return list(value)
 
 
@@ -226,9 +226,9 @@ def _in_range(key: str, value: Any) -> None:  # noqa: ANN401  any JSON value
     last = key.rpartition(".")[2]
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if ("dropout" in last or last.endswith("pdrop")) and number and not 0 <= value < 1:
-        raise AskedWrongly(f"{key} is a share of what is dropped, not {value}", fix="0 or more, below 1")
+        raise UsageError(f"{key} is a share of what is dropped, not {value}", fix="0 or more, below 1")
     if last in ("dtype", "torch_dtype") and value not in DTYPES:
-        raise AskedWrongly(f"{key} is no number type: {value}", fix=f"known: {', '.join(DTYPES)}")
+        raise UsageError(f"{key} is no number type: {value}", fix=f"known: {', '.join(DTYPES)}")
 
 
 def _value(config: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401  any JSON value
@@ -278,7 +278,7 @@ def show_config(name: str | Path, *, only: Sequence[str] = ()) -> ConfigView:
     keys = {each.key: each for each in judged(values)}
     for key in only:
         if key not in keys:
-            raise AskedWrongly(f"the config has no key {key}", fix=did_you_mean(key, keys))
+            raise UsageError(f"the config has no key {key}", fix=did_you_mean(key, keys))
     shown = tuple(keys[key] for key in only or keys)
     return ConfigView(str(name), str(raw.get("model_type", "")), shown)
 
@@ -297,7 +297,7 @@ def set_config(
     its class refuses. Weights and all other files stay as they are; nothing is half written.
     """
     if not settings:
-        raise AskedWrongly("nothing to set was named", fix="write for example hidden_dropout_prob=0.2")
+        raise UsageError("nothing to set was named", fix="write for example hidden_dropout_prob=0.2")
     folder = find_model(name) if out is not None else _own_folder(name)
     raw = read_object(folder / CONFIG)
     values = _over(_defaults(folder, raw), raw)
@@ -326,7 +326,7 @@ def set_config(
 def _own_folder(name: str | Path) -> Path:
     path = Path(name).expanduser()
     if not path.is_dir():
-        raise FileProblem(
+        raise FileError(
             f"{name} is no folder of yours to change in place", fix="write a changed copy with -o FOLDER"
         )
     return find_config(path)
@@ -344,7 +344,7 @@ def _defaults(folder: Path, raw: Mapping[str, Any]) -> dict[str, Any]:
     except (AttributeError, ImportError, LookupError, OSError, TypeError, ValueError) as error:
         if raw.get("model_type") or raw.get("auto_map"):
             return {}
-        raise FileProblem(f"{folder / CONFIG} names no model_type", fix=f"tokbench check {folder}") from error
+        raise FileError(f"{folder / CONFIG} names no model_type", fix=f"tokbench check {folder}") from error
     values: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
     values.pop("_name_or_path", None)  # where it was read just now
     return values
@@ -379,9 +379,9 @@ def _named(
     named = {aliases.get(key, key): text for key, text in settings.items()}
     for key in named:
         if key == "num_labels":
-            raise AskedWrongly("the number of labels follows their names", fix='id2label=\'["no", "yes"]\'')
+            raise UsageError("the number of labels follows their names", fix='id2label=\'["no", "yes"]\'')
         if key not in known and not allow_new:
-            raise AskedWrongly(
+            raise UsageError(
                 f"the config has no key {key}",
                 fix=f"{did_you_mean(key, known)} (--allow-new adds a key of your own)",
             )
@@ -389,22 +389,22 @@ def _named(
 
 
 def _refuse(name: str, key: str, value: Any, known: Mapping[str, Any], raw: Mapping[str, Any]) -> None:  # noqa: ANN401
-    found = verdict(key)
+    found = config_verdict(key)
     if key in known and found.allowed == RESIZE:
-        raise AskedWrongly(
+        raise UsageError(
             f"{key} changes only with a resize: {found.why}",
             fix=f"tokbench resize {name} --tokenizer TOKENIZER -o OUT",
         )
     if key in known and found.allowed != MAY:
-        raise AskedWrongly(f"{key} must not change: {found.why}", fix=f"tokbench config show {name}")
+        raise UsageError(f"{key} must not change: {found.why}", fix=f"tokbench config show {name}")
     if not key.endswith("_token_id"):
         return
     rows = known.get(f"{key.rpartition('.')[0]}.vocab_size".lstrip("."), 0)
     ids = value if isinstance(value, list) else [value]
     if any(isinstance(each, int) and not 0 <= each < rows for each in ids):
-        raise AskedWrongly(f"{key} is {value}, and the model has {rows:,} rows", fix=f"0 to {rows - 1}")
+        raise UsageError(f"{key} is {value}, and the model has {rows:,} rows", fix=f"0 to {rows - 1}")
     if key == "pad_token_id" and raw.get("model_type") in COUNTED_POSITIONS:
-        raise AskedWrongly(
+        raise UsageError(
             f"{key} must not change: {raw['model_type']} counts positions from the padding's id, "
             "so every text would get other ones",
             fix="give the tokenizer's padding token that id instead",
@@ -432,7 +432,7 @@ def _write(folder: Path, out: Path | None, files: Mapping[str, Any], *, force: b
     """The folder with these JSON files; in place the others keep their bytes by a second name."""
     texts = {name: json.dumps(value, indent=2, ensure_ascii=False) + "\n" for name, value in files.items()}
     place = (out or folder).resolve() if out is None else out
-    with replacing(place, force=force or out is None) as new:
+    with atomic_folder(place, force=force or out is None) as new:
         _take_along(folder, new, set(texts), os.link if out is None else shutil.copyfile)
         for name, text in texts.items():
             (new / name).write_text(text, encoding="utf-8", newline="\n")

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from tokbench.errors import AnswerIsNo, AskedWrongly
+from tokbench.errors import NegativeResultError, UsageError
 from tokbench.io.quiet import quiet
 from tokbench.model.initializers import initializer, pieces_mean
 from tokbench.model.row_plan import RowPlan
@@ -78,7 +78,7 @@ def apply(
     )
 
 
-def rows_of(model: PreTrainedModel) -> int:
+def embedding_rows(model: PreTrainedModel) -> int:
     """V: the rows of the input embedding, spare ones included."""
     return int(_embedding(model).weight.shape[0])
 
@@ -127,9 +127,9 @@ def _start_rows(weight: Tensor, plan: RowPlan, rows: Tensor) -> None:
 
 
 def _refuse_another_model(model: PreTrainedModel, plan: RowPlan) -> None:
-    if rows_of(model) != plan.rows_before:
-        raise AskedWrongly(
-            f"the plan is for {plan.rows_before:,} rows, and the model has {rows_of(model):,}",
+    if embedding_rows(model) != plan.rows_before:
+        raise UsageError(
+            f"the plan is for {plan.rows_before:,} rows, and the model has {embedding_rows(model):,}",
             fix="plan again with this model",
         )
 
@@ -145,15 +145,19 @@ def _prove_shape(
     """Whatever resized the matrices: they have the plan's rows, and all that hangs on them is as it was."""
     new, now = vocabulary_weights(model), head_kind(model)
     if now != head or new.keys() != old.keys():
-        raise AnswerIsNo(f"the head was {head} and is {now}, of {', '.join(new)} instead of {', '.join(old)}")
+        raise NegativeResultError(
+            f"the head was {head} and is {now}, of {', '.join(new)} instead of {', '.join(old)}"
+        )
     for name, weight in new.items():
         if weight.shape != (plan.size, *old[name].shape[1:]) or weight.dtype != old[name].dtype:
-            raise AnswerIsNo(f"the {name} is {_shape(weight)}, not {plan.size:,} rows of {_shape(old[name])}")
+            raise NegativeResultError(
+                f"the {name} is {_shape(weight)}, not {plan.size:,} rows of {_shape(old[name])}"
+            )
     if _padding(model) != padding:
-        raise AnswerIsNo(f"the row that is never trained was {padding} and is {_padding(model)}")
+        raise NegativeResultError(f"the row that is never trained was {padding} and is {_padding(model)}")
     stated = model.config.get_text_config().vocab_size
     if stated != plan.size:
-        raise AnswerIsNo(f"config.vocab_size is {stated:,}, not {plan.size:,}")
+        raise NegativeResultError(f"config.vocab_size is {stated:,}, not {plan.size:,}")
 
 
 def _prove_rows(model: PreTrainedModel, plan: RowPlan, old: Mapping[str, Tensor]) -> None:
@@ -163,7 +167,7 @@ def _prove_rows(model: PreTrainedModel, plan: RowPlan, old: Mapping[str, Tensor]
     )
     for name, weight in vocabulary_weights(model).items():
         if not torch.equal(weight.detach()[kept], old[name][origin]):
-            raise AnswerIsNo(f"old rows of the {name} changed")
+            raise NegativeResultError(f"old rows of the {name} changed")
 
 
 def _shape(weight: Tensor) -> str:
@@ -182,7 +186,7 @@ PROBES = (
 
 
 @dataclass(frozen=True)
-class Proof:
+class ResizeProof:
     """How many old texts gave the same hidden states before and after, and the largest difference seen."""
 
     texts: int
@@ -212,10 +216,10 @@ def hidden_states(model: PreTrainedModel, inputs: Sequence[Sequence[int]]) -> li
         return [body(input_ids=torch.tensor([list(ids)]))[0][0] for ids in inputs]
 
 
-def compare(before: Sequence[Tensor], after: Sequence[Tensor]) -> Proof:
+def largest_difference(before: Sequence[Tensor], after: Sequence[Tensor]) -> ResizeProof:
     """The largest difference between two runs of hidden_states."""
     differences = [_difference(old, new) for old, new in zip(before, after, strict=True)]
-    return Proof(len(differences), max(differences, default=0.0))
+    return ResizeProof(len(differences), max(differences, default=0.0))
 
 
 def _difference(old: Tensor, new: Tensor) -> float:

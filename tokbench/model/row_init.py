@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from tokenizers import Tokenizer
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.pretrained.added_tokens import Added
 
 COPY = "copy="
 
 
 @dataclass(frozen=True, kw_only=True)
-class Start:
+class RowInit:
     """How new rows start: the initializer's name, and new id → old ids for the rows made of others.
 
     `label` is how it was asked for; `described` goes before `pieces`.
@@ -26,9 +26,9 @@ class Start:
     described: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
 
-def start_of(
+def row_init(
     start: str, added: Added, old: Tokenizer, *, unknown: int | None, descriptions: Mapping[str, str]
-) -> Start:
+) -> RowInit:
     """The start of every added token; AskedWrongly for a token that does not exist or is not new.
 
     `copy=TOKEN` gives every new token that token's row; a description is split by the OLD tokenizer.
@@ -42,13 +42,13 @@ def start_of(
     described = {
         _new_id(token, new): _pieces_of(token, words, old, unknown) for token, words in descriptions.items()
     }
-    return Start(label=start, way=way, pieces=pieces, described=described)
+    return RowInit(label=start, way=way, pieces=pieces, described=described)
 
 
 def _row_of(token: str, old: Tokenizer) -> int:
     row = old.token_to_id(token)
     if row is None:
-        raise AskedWrongly(
+        raise UsageError(
             f"new rows cannot copy {token or 'nothing'}: it has no id", fix="name a token it has"
         )
     return row
@@ -56,7 +56,7 @@ def _row_of(token: str, old: Tokenizer) -> int:
 
 def _new_id(token: str, new: Mapping[str, int]) -> int:
     if token not in new:
-        raise AskedWrongly(
+        raise UsageError(
             f"{token} is described, but it is not among the new tokens",
             fix="describe only what --special or --token adds",
         )
@@ -66,7 +66,7 @@ def _new_id(token: str, new: Mapping[str, int]) -> int:
 def _pieces_of(token: str, words: str, old: Tokenizer, unknown: int | None) -> tuple[int, ...]:
     ids = tuple(row for row in old.encode(words, add_special_tokens=False).ids if row != unknown)
     if not ids:
-        raise AskedWrongly(
+        raise UsageError(
             f"the description of {token} says nothing to this tokenizer: {words!r}", fix="use other words"
         )
     return ids

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 
 
 @dataclass(frozen=True, eq=False)  # equal to any mapping of the same pairs, as mappings are
@@ -90,12 +90,12 @@ def plan_added(
     for its spare rows to go as far as the multiple allows.
     """
     if pad_to_multiple_of is not None and pad_to_multiple_of < 1:
-        raise AskedWrongly(
+        raise UsageError(
             f"rows cannot be a multiple of {pad_to_multiple_of}", fix="give 1 or more, such as 64"
         )
     new = sorted(set(new_ids))
     if new and new[0] < 0:
-        raise AskedWrongly(f"{new[0]} is no id", fix="ids start at 0")
+        raise UsageError(f"{new[0]} is no id", fix="ids start at 0")
     tokens = max([tokens_before, *(number + 1 for number in new)])
     rounded = _rounded_up(tokens, pad_to_multiple_of or 1)
     size = rounded if tokens > rows or (shrink and rounded < rows) else rows

@@ -21,14 +21,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tokbench.io.cache import is_kept, keep, read
+from tokbench.io.cache import is_cached, put_in_cache, read_cached
 from tokbench.progress import Progress, silent
 
 LLVM = Any  # llvmlite.binding, which tells no types
 MAGIC = b"object file:"  # before it something that numba or LLVM prints may come
 
 
-class NotCompiled(Exception):
+class NotCompiledError(Exception):
     """Machine code that cannot be had here, and why."""
 
 
@@ -61,7 +61,7 @@ def _code(process: subprocess.Popen[bytes]) -> bytes:
     _, found, code = out.partition(MAGIC)
     if process.returncode or not found:
         words = err.decode(errors="replace").strip() or f"exit code {process.returncode}"
-        raise NotCompiled(words.splitlines()[-1])
+        raise NotCompiledError(words.splitlines()[-1])
     return code
 
 
@@ -126,35 +126,37 @@ def loops(kernels: Kernels = COUNTING, *, progress: Progress = silent) -> Mappin
 
     NotCompiled when that cannot be done here.
     """
-    load([kernels], progress=progress)
+    load_kernels([kernels], progress=progress)
     return _LOADED[kernels]
 
 
-def load(several: Sequence[Kernels], *, progress: Progress = silent) -> None:
+def load_kernels(several: Sequence[Kernels], *, progress: Progress = silent) -> None:
     """Have these ready; those that are not kept are compiled, all at the same time."""
-    missing = [each for each in several if each not in _LOADED and not _is_loaded(each, read(_name(each)))]
+    missing = [
+        each for each in several if each not in _LOADED and not _is_loaded(each, read_cached(_name(each)))
+    ]
     if not missing:
         return
     progress("compile", 0, None)
     for kernels, code in zip(missing, compiled([(each.module, each.names) for each in missing]), strict=True):
         if not _is_loaded(kernels, code):
-            raise NotCompiled("what was compiled cannot be loaded")
-        keep(_name(kernels), code)
+            raise NotCompiledError("what was compiled cannot be loaded")
+        put_in_cache(_name(kernels), code)
     progress("compile", 1, 1)
 
 
-def trouble(several: Sequence[Kernels], *, progress: Progress = silent) -> str:
+def why_unavailable(several: Sequence[Kernels], *, progress: Progress = silent) -> str:
     """Why these cannot be had here, or "" when they are ready."""
     try:
-        load(several, progress=progress)
-    except NotCompiled as error:
+        load_kernels(several, progress=progress)
+    except NotCompiledError as error:
         return f"the loops cannot be compiled here: {error}"
     return ""
 
 
 def are_compiled(kernels: Kernels = COUNTING) -> bool:
     """Whether the machine code is there, so that nothing needs numba."""
-    return kernels in _LOADED or is_kept(_name(kernels))
+    return kernels in _LOADED or is_cached(_name(kernels))
 
 
 @cache
@@ -163,7 +165,7 @@ def _llvm() -> LLVM:
     try:
         return ready()
     except (ImportError, OSError, RuntimeError) as error:
-        raise NotCompiled(f"llvmlite cannot be loaded: {error}") from error
+        raise NotCompiledError(f"llvmlite cannot be loaded: {error}") from error
 
 
 @cache

@@ -12,15 +12,22 @@ from tokenizers import Tokenizer
 from tokbench.native.compiler import Loop
 from tokbench.native.kernels import encode_abi
 from tokbench.native.scanner import Rewriter, Scanner
-from tokbench.native.word_counter import Block, blocks
-from tokbench.native.word_ids import Around, Needles, Numbered, Numbering, WordIds, WordModel
+from tokbench.native.word_counter import TextBlock, text_blocks_of
+from tokbench.native.word_ids import (
+    AddedTokenMatcher,
+    FramingIds,
+    IndexedBlock,
+    WordIds,
+    WordIndexer,
+    WordModel,
+)
 
 Batch = list[str] | bytes  # texts, or their UTF-8 with a line feed after each
 MOST_WORDS = 3 << 18  # different words that are remembered: some 100 MB; then all are forgotten
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class IdBatch:
     """The ids of several texts, and how many each has."""
 
     ids: NDArray[np.uint32]
@@ -28,7 +35,7 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Pipeline:
+class CompiledPipeline:
     """What a compiled encoder stands in for.
 
     raw and normalized: what makes a text the library's, as it is written and once it is normalized.
@@ -36,16 +43,16 @@ class Pipeline:
 
     tokenizer: Tokenizer
     scanner: Scanner
-    raw: Needles
-    normalized: Needles
-    around: Around
+    raw: AddedTokenMatcher
+    normalized: AddedTokenMatcher
+    around: FramingIds
     special: bool
 
     @property
-    def steps(self) -> tuple[Needles | Rewriter, ...]:
+    def steps(self) -> tuple[AddedTokenMatcher | Rewriter, ...]:
         """What a text goes through before it is split."""
         first = int(self.scanner.normalizer is not None)
-        steps: list[Needles | Rewriter] = list(self.scanner.steps)
+        steps: list[AddedTokenMatcher | Rewriter] = list(self.scanner.steps)
         steps[first:first] = [self.normalized]
         return tuple(step for step in (self.raw, *steps) if isinstance(step, Rewriter) or step.strings)
 
@@ -54,7 +61,7 @@ class CompiledEncoder:
     """Texts to ids; not to be shared by threads."""
 
     def __init__(
-        self, pipeline: Pipeline, lookup: Mapping[str, Loop], *, most_words: int = MOST_WORDS
+        self, pipeline: CompiledPipeline, lookup: Mapping[str, Loop], *, most_words: int = MOST_WORDS
     ) -> None:
         self._pipeline = pipeline
         self._lookup = lookup
@@ -62,16 +69,16 @@ class CompiledEncoder:
         self._model = WordModel(pipeline.tokenizer, pipeline.scanner.split, lookup)
         self._forget()
 
-    def encode(self, batch: Batch) -> Part:
+    def encode(self, batch: Batch) -> IdBatch:
         """The ids of these texts."""
         whole = [batch] if batch else []
-        return joined([self._block(block, self._pipeline.steps) for block in blocks(whole)])
+        return joined_ids([self._block(block, self._pipeline.steps) for block in text_blocks_of(whole)])
 
     def _forget(self) -> None:
         """Begin with an empty table."""
-        self._numbering, self._ids = Numbering(self._pipeline.scanner, self._lookup), WordIds()
+        self._numbering, self._ids = WordIndexer(self._pipeline.scanner, self._lookup), WordIds()
 
-    def _block(self, block: Block, steps: Sequence[Needles | Rewriter]) -> Part:
+    def _block(self, block: TextBlock, steps: Sequence[AddedTokenMatcher | Rewriter]) -> IdBatch:
         """The ids of a block's texts."""
         if len(self._numbering.table) > self._most_words:
             self._forget()
@@ -82,10 +89,10 @@ class CompiledEncoder:
             self._forget()  # words without ids must not stay
             raise
         ids, counts = self._numbering.write(self._ids, self._pipeline.around)
-        plain = Part(ids, counts.astype(np.int64))
+        plain = IdBatch(ids, counts.astype(np.int64))
         return self._with_others(plain, block, read) if read.states.any() else plain
 
-    def _with_others(self, plain: Part, block: Block, read: Numbered) -> Part:
+    def _with_others(self, plain: IdBatch, block: TextBlock, read: IndexedBlock) -> IdBatch:
         """The ids of the plain texts, with those of the others among them."""
         owners = read.states.copy()
         refused = {
@@ -100,10 +107,10 @@ class CompiledEncoder:
         steps = self._pipeline.scanner.steps[1:]
         others = {
             encode_abi.MATCHED: by_library(self._pipeline.tokenizer, matched, special=self._pipeline.special),
-            encode_abi.REFUSED: joined([self._block(each, steps) for each in blocks([rest])]),
+            encode_abi.REFUSED: joined_ids([self._block(each, steps) for each in text_blocks_of([rest])]),
         }
         return _interleaved(
-            owners, {encode_abi.PLAIN: Part(plain.ids, plain.counts[owners == encode_abi.PLAIN]), **others}
+            owners, {encode_abi.PLAIN: IdBatch(plain.ids, plain.counts[owners == encode_abi.PLAIN]), **others}
         )
 
     def _normalized(self, text: str) -> str:
@@ -114,25 +121,25 @@ class CompiledEncoder:
         return normalized
 
 
-def by_library(tokenizer: Tokenizer, texts: list[str], *, special: bool) -> Part:
+def by_library(tokenizer: Tokenizer, texts: list[str], *, special: bool) -> IdBatch:
     """The ids of these texts, by the library; its truncation and padding must be off."""
     encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=special)
     ids = [np.array(each.ids, np.uint32) for each in encoded]
-    return Part(
+    return IdBatch(
         np.concatenate([np.zeros(0, np.uint32), *ids]), np.fromiter(map(len, ids), np.int64, len(ids))
     )
 
 
-def joined(parts: Sequence[Part]) -> Part:
+def joined_ids(parts: Sequence[IdBatch]) -> IdBatch:
     """Several parts as one."""
     if len(parts) == 1:
         return parts[0]
     ids = [np.zeros(0, np.uint32), *(part.ids for part in parts)]
     counts = [np.zeros(0, np.int64), *(part.counts for part in parts)]
-    return Part(np.concatenate(ids), np.concatenate(counts))
+    return IdBatch(np.concatenate(ids), np.concatenate(counts))
 
 
-def _text(block: Block, read: Numbered, number: int) -> str:
+def _text(block: TextBlock, read: IndexedBlock, number: int) -> str:
     """A text of a block as it was before any step."""
     return block.utf8[read.ends[number] + 1 : read.ends[number + 1]].decode()
 
@@ -143,7 +150,7 @@ def _having(owners: NDArray[np.uint8], owner: int) -> list[int]:
     return numbers
 
 
-def _interleaved(owners: NDArray[np.uint8], parts: Mapping[int, Part]) -> Part:
+def _interleaved(owners: NDArray[np.uint8], parts: Mapping[int, IdBatch]) -> IdBatch:
     """Texts in order, where each part has those of one owner."""
     counts = np.zeros(len(owners), np.int64)
     for owner, part in parts.items():
@@ -152,4 +159,4 @@ def _interleaved(owners: NDArray[np.uint8], parts: Mapping[int, Part]) -> Part:
     ids = np.empty(len(whose), np.uint32)
     for owner, part in parts.items():
         ids[whose == owner] = part.ids
-    return Part(ids, counts)
+    return IdBatch(ids, counts)

@@ -18,7 +18,7 @@ from tokenizers import NormalizedString, PreTokenizedString, Regex, Tokenizer, n
 from tokenizers.normalizers import Normalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer, PreTokenizer, Whitespace, WhitespaceSplit
 
-from tokbench.io.cache import kept
+from tokbench.io.cache import get_or_make
 from tokbench.native.compiler import are_compiled
 from tokbench.native.kernels import count_abi
 
@@ -40,10 +40,10 @@ SURROGATES = range(0xD800, 0xE000)
 
 
 @cache
-def characters() -> Table:
+def character_flags() -> Table:
     """The flags of every code point; about 2 CPU seconds the first time, then read from the user's cache."""
     name = f"characters-1-{tokenizers.__version__}.bin"
-    return np.frombuffer(kept(name, lambda: _ask().astype("<u2").tobytes()), dtype="<u2")
+    return np.frombuffer(get_or_make(name, lambda: _ask().astype("<u2").tobytes()), dtype="<u2")
 
 
 def _ask() -> Table:
@@ -144,7 +144,7 @@ def normalizing(state: bytes) -> Rewriter | str:
             return f"the normalizer {step['type']} has no compiled form"
     name = hashlib.sha256(b"2" + state).hexdigest()[:16]
     name = f"normalizer-{name}-{tokenizers.__version__}.bin"
-    return _unpacked(kept(name, lambda: _packed(_chained(steps))))
+    return _unpacked(get_or_make(name, lambda: _packed(_chained(steps))))
 
 
 def _packed(changes: Changes) -> bytes:
@@ -282,7 +282,7 @@ LOW_LINE = "▁"  # U+2581, Metaspace's blank; the loops see it as a blank, sinc
 
 
 @dataclass(frozen=True)
-class Split:
+class WordSplit:
     """One way to part texts into words. flags: by code point, what the loops of this kind go by."""
 
     kind: int
@@ -301,13 +301,13 @@ class Scanner:
     `refusals` says that the first step is the normalizer, which then takes on the texts that it refused.
     """
 
-    split: Split
+    split: WordSplit
     flags: Flags
     steps: tuple[Rewriter, ...]
     normalizer: Normalizer | None
 
 
-def served(tokenizer: Tokenizer) -> Scanner | str:
+def scanner_for(tokenizer: Tokenizer) -> Scanner | str:
     """How to count this tokenizer's words, or the reason why that is left to the library."""
     if os.environ.get("TOKBENCH_NO_COMPILE", "") not in ("", "0"):
         return "TOKBENCH_NO_COMPILE is set"
@@ -331,7 +331,7 @@ def served(tokenizer: Tokenizer) -> Scanner | str:
 def _flags(of: Callable[[Table], Flags]) -> Flags:
     """The flags of all that four bytes can spell; beyond Unicode there are none."""
     flags = np.zeros(count_abi.CODE_POINTS, np.uint8)
-    flags[:0x110000] = of(characters())
+    flags[:0x110000] = of(character_flags())
     return flags
 
 
@@ -342,7 +342,7 @@ def _states(tokenizer: Tokenizer) -> tuple[bytes, bytes]:
     return first, second or b'{"type": "no pre_tokenizer"}'
 
 
-def _split(block: dict[str, Any]) -> Split | str:
+def _split(block: dict[str, Any]) -> WordSplit | str:
     """The split of a pre-tokenizer, or why there is none."""
     kind = block["type"]
     inner = block.get("pretokenizers", [])
@@ -360,7 +360,7 @@ def _split(block: dict[str, Any]) -> Split | str:
     return _PLAIN.get(kind, f"the pre-tokenizer {names} has no compiled form")
 
 
-def _metaspace(block: dict[str, Any], *, after_split: bool = False) -> Split | str:
+def _metaspace(block: dict[str, Any], *, after_split: bool = False) -> WordSplit | str:
     """Metaspace alone or on words; "first" needs no words before it, since each text is split for itself."""
     scheme = block["prepend_scheme"]
     if block["replacement"] != LOW_LINE or not block["split"] or (after_split and scheme == "first"):
@@ -370,10 +370,10 @@ def _metaspace(block: dict[str, Any], *, after_split: bool = False) -> Split | s
     def blanks() -> Rewriter:
         return rewriter(Changes({LOW_LINE: " "}), prefix=scheme != "never")
 
-    return Split(count_abi.RUNS, _metaspace_flags, (*words, blanks), blank=LOW_LINE)
+    return WordSplit(count_abi.RUNS, _metaspace_flags, (*words, blanks), blank=LOW_LINE)
 
 
-def _pattern(split: dict[str, Any], byte_level: dict[str, Any]) -> Split | str:
+def _pattern(split: dict[str, Any], byte_level: dict[str, Any]) -> WordSplit | str:
     """One of the known patterns, so used that every match is a word, with a ByteLevel that only spells."""
     how = split["behavior"], split["invert"]
     known = SPLITTERS.get(split["pattern"].get("Regex", ""))
@@ -439,18 +439,20 @@ def _metaspace_flags(table: Table) -> Flags:
 
 def _white() -> str:
     """The characters that WhitespaceSplit takes for white space."""
-    return "".join(map(chr, np.flatnonzero(_has(characters(), WHITE)).tolist()))
+    return "".join(map(chr, np.flatnonzero(_has(character_flags(), WHITE)).tolist()))
 
 
-_GPT2 = Split(count_abi.GPT2, _gpt2_flags, bytewise=True)
-_PREFIXED = Split(count_abi.GPT2, _gpt2_flags, (lambda: rewriter(Changes({}), prefix=True),), bytewise=True)
+_GPT2 = WordSplit(count_abi.GPT2, _gpt2_flags, bytewise=True)
+_PREFIXED = WordSplit(
+    count_abi.GPT2, _gpt2_flags, (lambda: rewriter(Changes({}), prefix=True),), bytewise=True
+)
 _PLAIN = {
-    "BertPreTokenizer": Split(count_abi.RUNS, _bert_flags),
-    "Whitespace": Split(count_abi.RUNS, _whitespace_flags),
-    "WhitespaceSplit": Split(count_abi.RUNS, _whitespace_split_flags),
+    "BertPreTokenizer": WordSplit(count_abi.RUNS, _bert_flags),
+    "Whitespace": WordSplit(count_abi.RUNS, _whitespace_flags),
+    "WhitespaceSplit": WordSplit(count_abi.RUNS, _whitespace_split_flags),
 }
 SPLITTERS = {
-    CL100K_TEXT % "{1,3}": Split(count_abi.CL100K, _cl100k_flags, digits=3, bytewise=True),  # Llama 3 too
-    CL100K_TEXT % "": Split(count_abi.CL100K, _cl100k_flags, digits=1, bytewise=True),  # Qwen 2
-    O200K_TEXT: Split(count_abi.O200K, _o200k_flags, digits=3, bytewise=True),
+    CL100K_TEXT % "{1,3}": WordSplit(count_abi.CL100K, _cl100k_flags, digits=3, bytewise=True),  # Llama 3 too
+    CL100K_TEXT % "": WordSplit(count_abi.CL100K, _cl100k_flags, digits=1, bytewise=True),  # Qwen 2
+    O200K_TEXT: WordSplit(count_abi.O200K, _o200k_flags, digits=3, bytewise=True),
 }

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokbench.corpus.lines import LIMIT, Sieve, Sieved
-from tokbench.errors import DataProblem
+from tokbench.errors import DataError
 from tokbench.native.compiler import Loop, loops
 from tokbench.native.kernels import count_abi
 from tokbench.native.scanner import Rewriter, Scanner, byte_characters
@@ -22,7 +22,7 @@ from tokbench.progress import Progress, silent
 Numbers = NDArray[np.int64]
 
 
-def ordered(arena: NDArray[np.uint8], places: Numbers, counts: Numbers) -> Numbers:
+def order_words(arena: NDArray[np.uint8], places: Numbers, counts: Numbers) -> Numbers:
     """The numbers of the words, the most frequent first, equally frequent ones by their bytes.
 
     Sorted by eight bytes at a time, read as one number, and each time only those that are still tied.
@@ -104,7 +104,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def spread(
+def map_threads(
     workers: Sequence[Worker], work: Callable[[Worker, Item], Result], items: Iterable[Item]
 ) -> Iterator[Result]:
     """What the workers make of these items; few wait, so little is held.
@@ -112,7 +112,7 @@ def spread(
     A single worker, too, has a thread of its own, so that the next item is read meanwhile. On an error or
     Ctrl-C what waits is given up.
 
-    >>> list(spread([1, 1], lambda worker, item: worker + item, [1, 2, 3]))
+    >>> list(map_threads([1, 1], lambda worker, item: worker + item, [1, 2, 3]))
     [2, 3, 4]
     """
     free: SimpleQueue[Worker] = SimpleQueue()
@@ -239,38 +239,38 @@ NO_TEXT = b"\xff"  # a byte that UTF-8 never has
 
 
 @dataclass(frozen=True)
-class Block:
+class TextBlock:
     """Texts in UTF-8, each followed by the separator, which none of them holds."""
 
     utf8: bytes
     separator: bytes = LINE_FEED
 
 
-def blocks(batches: Iterable[list[str] | bytes]) -> Iterator[Block]:
+def text_blocks_of(batches: Iterable[list[str] | bytes]) -> Iterator[TextBlock]:
     """Batches cut into blocks of about a MiB; one that is bytes has a line feed after each text."""
     for batch in batches:
         if isinstance(batch, bytes):
-            yield from _cut(Block(batch if batch.endswith(LINE_FEED) else batch + LINE_FEED))
+            yield from _cut(TextBlock(batch if batch.endswith(LINE_FEED) else batch + LINE_FEED))
         elif batch:
             yield from _cut(_joined(batch))
 
 
-def _joined(texts: list[str]) -> Block:
+def _joined(texts: list[str]) -> TextBlock:
     """These texts as one block."""
     whole = "\n".join(texts)
     try:
         if whole.count("\n") == len(texts) - 1:
-            return Block(whole.encode() + LINE_FEED)
-        return Block(NO_TEXT.join([text.encode() for text in texts]) + NO_TEXT, NO_TEXT)
+            return TextBlock(whole.encode() + LINE_FEED)
+        return TextBlock(NO_TEXT.join([text.encode() for text in texts]) + NO_TEXT, NO_TEXT)
     except UnicodeEncodeError as error:
         near = error.object[max(0, error.start - 20) : error.end + 20]
-        raise DataProblem(
+        raise DataError(
             f"a text holds half a character (a lone surrogate) near {near!r}",
             fix="write the corpus anew as UTF-8; in JSON, \\ud83d needs its second half",
         ) from error
 
 
-def _cut(block: Block) -> Iterator[Block]:
+def _cut(block: TextBlock) -> Iterator[TextBlock]:
     """The block in parts of about a MiB, each of whole texts."""
     start, size = 0, len(block.utf8)
     while start < size:
@@ -278,10 +278,10 @@ def _cut(block: Block) -> Iterator[Block]:
         if end <= start:
             end = block.utf8.find(block.separator, start) + 1
         if end - start > LONGEST:
-            raise DataProblem(
+            raise DataError(
                 f"a text of {end - start:,} bytes is too long", fix="cut it: open_corpus does that by itself"
             )
-        yield block if end - start == size else Block(block.utf8[start:end], block.separator)
+        yield block if end - start == size else TextBlock(block.utf8[start:end], block.separator)
         start = end
 
 
@@ -299,12 +299,12 @@ class Counter:
         self.table.job[[count_abi.KIND, count_abi.DIGITS]] = scanner.split.kind, scanner.split.digits
         self.table.point(count_abi.CLASSES, scanner.flags)
 
-    def count(self, block: Block) -> int:
+    def count(self, block: TextBlock) -> int:
         """Count the block's words; return its size."""
         self._steps(block, self._scanner.steps, first=self._scanner.normalizer is not None)
         return len(block.utf8)
 
-    def _steps(self, block: Block, steps: tuple[Rewriter, ...], *, first: bool = False) -> None:
+    def _steps(self, block: TextBlock, steps: tuple[Rewriter, ...], *, first: bool = False) -> None:
         """Take the block through these steps, then count; texts that the first one refuses come after."""
         size = self._load(block)
         refused = b""
@@ -314,9 +314,9 @@ class Counter:
                 refused = self._normalized(block, spans)
         self._scan(block.separator, size)
         if refused:
-            self._steps(Block(refused, block.separator), steps[1:])
+            self._steps(TextBlock(refused, block.separator), steps[1:])
 
-    def _normalized(self, block: Block, spans: NDArray[np.int32]) -> bytes:
+    def _normalized(self, block: TextBlock, spans: NDArray[np.int32]) -> bytes:
         """The texts at these places, as the library normalizes them."""
         normalizer = self._scanner.normalizer
         assert normalizer
@@ -324,7 +324,7 @@ class Counter:
         done = [normalizer.normalize_str(text).encode() for text in texts]
         return block.separator.join(done) + block.separator
 
-    def _load(self, block: Block) -> int:
+    def _load(self, block: TextBlock) -> int:
         """Put the block into the buffer; return its size."""
         size = len(block.utf8)
         text = self._buffer(0, size)
@@ -421,7 +421,7 @@ class CompiledCounts:
         return words if self.blank == " " else [word.replace(" ", self.blank) for word in words]
 
 
-def count(
+def count_words_compiled(
     batches: Iterable[list[str] | bytes],
     scanner: Scanner,
     *,
@@ -440,7 +440,7 @@ def count(
     compiled = loops(progress=progress)
     counters = [Counter(scanner, compiled) for _ in range(threads)]
     done = 0
-    for size in spread(counters, Counter.count, blocks(batches)):
+    for size in map_threads(counters, Counter.count, text_blocks_of(batches)):
         done += size
         progress("count", done, None)
     first, *others = (counter.table for counter in counters)
@@ -448,6 +448,6 @@ def count(
         first.add(other)
     places, counts = first.words()
     if in_order:
-        order = ordered(first.arena, places, counts)
+        order = order_words(first.arena, places, counts)
         places, counts = places[order], counts[order]
     return CompiledCounts(first.arena, places, counts, scanner.split.bytewise, scanner.split.blank)

@@ -13,11 +13,11 @@ from tokenizers import Tokenizer, models
 
 from tokbench.native.compiler import COUNTING, Kernels, Loop, loops
 from tokbench.native.kernels import count_abi, encode_abi
-from tokbench.native.scanner import Rewriter, Scanner, Split, byte_characters
-from tokbench.native.word_counter import LINE_FEED, NO_TEXT, Block, WordTable
+from tokbench.native.scanner import Rewriter, Scanner, WordSplit, byte_characters
+from tokbench.native.word_counter import LINE_FEED, NO_TEXT, TextBlock, WordTable
 
 
-class Needles:
+class AddedTokenMatcher:
     """Strings to look for, as the compiled search wants them."""
 
     def __init__(self, strings: Iterable[str]) -> None:
@@ -50,7 +50,7 @@ class Needles:
         return any(each in text for each in self.strings)
 
 
-def needles_of(tokenizer: Tokenizer) -> tuple[Needles, Needles] | str:
+def added_token_matcher(tokenizer: Tokenizer) -> tuple[AddedTokenMatcher, AddedTokenMatcher] | str:
     """What to look for in texts as they are, and in normalized ones; or why no search tells what matches.
 
     A text that holds none has no match. One that does may have one: single_word and special decide that.
@@ -62,7 +62,7 @@ def needles_of(tokenizer: Tokenizer) -> tuple[Needles, Needles] | str:
         normalized |= {tokenizer.normalizer.normalize_str(each) for each in normalized}
     if "" in plain | normalized:
         return "an added token is nothing once it is normalized"
-    return Needles(plain), Needles(normalized)
+    return AddedTokenMatcher(plain), AddedTokenMatcher(normalized)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,14 +105,14 @@ def _grown(array: NDArray[Any], size: int) -> NDArray[Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class Around:
+class FramingIds:
     """Ids that stand before and after those of every text."""
 
     before: NDArray[np.int32]
     after: NDArray[np.int32]
 
 
-def around(tokenizer: Tokenizer, *, special: bool) -> Around | str:
+def framing_ids(tokenizer: Tokenizer, *, special: bool) -> FramingIds | str:
     """What the post_processor puts around a text; or why that is not always the same."""
     steps = [] if tokenizer.post_processor is None else [json.loads(tokenizer.post_processor.__getstate__())]
     before: list[int] = []
@@ -130,7 +130,7 @@ def around(tokenizer: Tokenizer, *, special: bool) -> Around | str:
             before, after = found
     if not special:
         before, after = [], []
-    return Around(np.array(before, np.int32), np.array(after, np.int32))
+    return FramingIds(np.array(before, np.int32), np.array(after, np.int32))
 
 
 def _fixed(step: dict[str, Any]) -> tuple[list[int], list[int]] | None:
@@ -156,7 +156,7 @@ LOOKUP = Kernels(
 
 
 @dataclass(frozen=True, eq=False)
-class Numbered:
+class IndexedBlock:
     """What became of a block: the words it was the first to have, and what is known of its texts.
 
     states: PLAIN, or why a text has no words here (lookup/layout.py); ends: where the texts end in the block,
@@ -168,7 +168,7 @@ class Numbered:
     ends: NDArray[np.int32]
 
 
-class Numbering:
+class WordIndexer:
     """Different words, numbered as they come, and the buffers for a block; each thread has its own."""
 
     def __init__(self, scanner: Scanner, lookup: Mapping[str, Loop]) -> None:
@@ -184,23 +184,23 @@ class Numbering:
         self.table.job[[count_abi.KIND, count_abi.DIGITS]] = scanner.split.kind, scanner.split.digits
         self.table.point(count_abi.CLASSES, scanner.flags)
 
-    def read(self, block: Block, steps: Sequence[Needles | Rewriter]) -> Numbered:
+    def read(self, block: TextBlock, steps: Sequence[AddedTokenMatcher | Rewriter]) -> IndexedBlock:
         """Number the words of the block after these steps; texts that a step sorts out have none."""
         known, before = len(self.table), int(self.table.job[count_abi.ARENA_USED])
         size = self._load(block)
         self._run("part")
         ends = self._ends.copy()
         for step in steps:
-            if isinstance(step, Needles):
+            if isinstance(step, AddedTokenMatcher):
                 step.point(self._job)
                 self._run("search")
             else:
                 size = self._rewrite(step, size)
         self._scan(block.separator, size)
         lengths = self._lengths[: self._job[encode_abi.NEW]]
-        return Numbered(NewWords(known, self.table.arena[before:], lengths), self._states.copy(), ends)
+        return IndexedBlock(NewWords(known, self.table.arena[before:], lengths), self._states.copy(), ends)
 
-    def write(self, ids: WordIds, around: Around) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+    def write(self, ids: WordIds, around: FramingIds) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
         """The ids of the plain texts of the block read last, and how many each text has."""
         job = self._job
         words, each = int(job[encode_abi.WORDS]), len(around.before) + len(around.after)
@@ -225,7 +225,7 @@ class Numbering:
         loop = self._loops[name]
         self.table.run(lambda _: loop(self._job.ctypes.data))
 
-    def _load(self, block: Block) -> int:
+    def _load(self, block: TextBlock) -> int:
         """Put the block into the buffers; return its size."""
         job, table, size = self._job, self.table, len(block.utf8)
         self._texts[0] = _room(self._texts[0], size + 3 * count_abi.PADDING)
@@ -306,7 +306,7 @@ def _low(flags: NDArray[np.uint8], separator: int) -> NDArray[np.uint8]:
 FEWEST_BITS = 4
 
 
-class Job:
+class EncodeJob:
     """The task of a compiled model: its numbers, and the arrays they are the addresses of."""
 
     def __init__(self, loop: Loop) -> None:
@@ -342,7 +342,7 @@ class Job:
         return later[: self.fields[encode_abi.LATER_COUNT]].astype(np.int64)
 
 
-def byte_level_bpe(tokenizer: Tokenizer, lookup: Mapping[str, Loop]) -> Job | None:
+def byte_level_bpe(tokenizer: Tokenizer, lookup: Mapping[str, Loop]) -> EncodeJob | None:
     """BPE on bytes, or None where the model is another one, or has no token for some byte."""
     model, vocab = tokenizer.model, tokenizer.get_vocab(with_added_tokens=False)
     characters = byte_characters()
@@ -352,7 +352,7 @@ def byte_level_bpe(tokenizer: Tokenizer, lookup: Mapping[str, Loop]) -> Job | No
         return None
     if sorted(vocab.values()) != list(range(len(vocab))):  # the library cannot write such a model as JSON
         return None
-    job = Job(lookup["merge"])
+    job = EncodeJob(lookup["merge"])
     job.point(encode_abi.BYTE_IDS, np.array([vocab[each] for each in characters], np.int32))
     job.point(encode_abi.RANKS, np.zeros(encode_abi.LONGEST, np.int64))
     merges = (each if isinstance(each, list) else each.split(" ") for each in _merges(model))
@@ -365,12 +365,12 @@ def byte_level_bpe(tokenizer: Tokenizer, lookup: Mapping[str, Loop]) -> Job | No
     return job
 
 
-def word_piece(tokenizer: Tokenizer, lookup: Mapping[str, Loop]) -> Job | None:
+def word_piece(tokenizer: Tokenizer, lookup: Mapping[str, Loop]) -> EncodeJob | None:
     """WordPiece, or None where the model is another one."""
     model, vocab = tokenizer.model, tokenizer.get_vocab(with_added_tokens=False)
     if not isinstance(model, models.WordPiece):
         return None
-    job = Job(lookup["cut"])
+    job = EncodeJob(lookup["cut"])
     prefix = model.continuing_subword_prefix.encode()
     tokens = [
         (prefix, encode_abi.NO_TOKEN),
@@ -389,7 +389,7 @@ def _merges(model: models.BPE) -> list[Any]:
     return found
 
 
-def _enter(job: Job, loop: Loop, merges: list[int]) -> None:
+def _enter(job: EncodeJob, loop: Loop, merges: list[int]) -> None:
     """Make the table of these merges: left, right and result of one after the other."""
     count = len(merges) // 3
     bits = max(FEWEST_BITS, (2 * count).bit_length())
@@ -399,7 +399,7 @@ def _enter(job: Job, loop: Loop, merges: list[int]) -> None:
     loop(job.fields.ctypes.data)
 
 
-def _plant(job: Job, loop: Loop, tokens: Iterable[tuple[bytes, int]]) -> None:
+def _plant(job: EncodeJob, loop: Loop, tokens: Iterable[tuple[bytes, int]]) -> None:
     """Make the trie of these tokens."""
     utf8, ids = zip(*tokens, strict=True)
     size = sum(map(len, utf8))
@@ -419,7 +419,7 @@ AT_ONCE = 4096  # words in one call of the library
 class WordModel:
     """Makes ids of words, each of them as if it stood alone."""
 
-    def __init__(self, tokenizer: Tokenizer, split: Split, lookup: Mapping[str, Loop]) -> None:
+    def __init__(self, tokenizer: Tokenizer, split: WordSplit, lookup: Mapping[str, Loop]) -> None:
         self._split = split
         self._library = Tokenizer(tokenizer.model)
         self._characters = byte_characters()

@@ -10,8 +10,8 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 
-from tokbench.errors import AskedWrongly, FileProblem
-from tokbench.io.library_errors import parse, translated
+from tokbench.errors import FileError, UsageError
+from tokbench.io.library_errors import parse_tokenizer, wrap_library_errors
 from tokbench.pretrained.folder import TokenizerFolder
 from tokbench.pretrained.special_tokens import (
     Move,
@@ -20,7 +20,7 @@ from tokbench.pretrained.special_tokens import (
     special_tokens_of,
     with_moves,
 )
-from tokbench.pretrained.token_lists import Matching
+from tokbench.pretrained.token_lists import MatchFlags
 from tokbench.pretrained.wrap import portable_config
 
 # Scripts that write words without spaces between them, or (Hangul) particles right behind them.
@@ -28,7 +28,7 @@ UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "THAI", "LAO", "KHMER", "MY
 
 
 @dataclass(frozen=True)
-class Wanted:
+class AddTokensPlan:
     """Tokens asked for, sorted out; `existing` is token → id, declared ones exist but are not met whole."""
 
     special: tuple[str, ...] = ()
@@ -53,14 +53,14 @@ class Wanted:
         return (*self.regular, *self.declared_regular)
 
 
-def sorted_out(
+def plan_added_tokens(
     old: Tokenizer,
     special: Sequence[str],
     regular: Sequence[str],
     *,
     unknown: int | None,
     raw: Collection[str] = (),
-) -> Wanted:
+) -> AddTokensPlan:
     """Sort the tokens asked for; AskedWrongly for those that nobody can have meant.
 
     Tokens in `raw` are looked for before the normalizer, so it makes none of them equal to another.
@@ -72,7 +72,7 @@ def sorted_out(
     already_special = special_tokens_of(old)
     new = [token for token in regular if token not in exist and token not in whole]
     _refuse_equals(old, [token for token in new if token not in raw])
-    return Wanted(
+    return AddTokensPlan(
         special=tuple(token for token in special if token not in exist),
         regular=tuple(new),
         existing=exist | whole,
@@ -107,15 +107,15 @@ def _already_whole(old: Tokenizer, tokens: Sequence[str], unknown: int | None) -
 
 def _refuse_nonsense(tokens: Sequence[str]) -> None:
     if not tokens:
-        raise AskedWrongly("no tokens were given", fix="name one: --special '[E1]' or --token COVID")
+        raise UsageError("no tokens were given", fix="name one: --special '[E1]' or --token COVID")
     seen = set()
     for token in tokens:
         if not token.strip():
-            raise AskedWrongly(f"a token is empty: {token!r}", fix="leave it out")
+            raise UsageError(f"a token is empty: {token!r}", fix="leave it out")
         if token in seen:
-            raise AskedWrongly(f"{token} is named twice", fix="name it once, as special or as regular")
+            raise UsageError(f"{token} is named twice", fix="name it once, as special or as regular")
         if any("\ud800" <= letter <= "\udfff" for letter in token):
-            raise AskedWrongly(f"a token is not text: {token!a}", fix="write it in UTF-8")
+            raise UsageError(f"a token is not text: {token!a}", fix="write it in UTF-8")
         seen.add(token)
 
 
@@ -127,7 +127,7 @@ def _refuse_equals(old: Tokenizer, tokens: Sequence[str]) -> None:
     for token in tokens:
         form = old.normalizer.normalize_str(token)
         if form in seen:
-            raise AskedWrongly(
+            raise UsageError(
                 f"{seen[form]} and {token} are one token here: the normalizer makes both {form!r}",
                 fix=f"leave one of them out; {seen[form]} is met in both spellings",
             )
@@ -138,7 +138,7 @@ PLACES_OF_WORDS = ("{}", "see {} here", "({})")
 PLACES_OF_MARKUP = ("{}", "see {} here", "x{}x")  # markup stands inside words as well
 
 
-def unreached(tokenizer: Tokenizer, wanted: Wanted, alone: Collection[str] = ()) -> list[str]:
+def unreached(tokenizer: Tokenizer, wanted: AddTokensPlan, alone: Collection[str] = ()) -> list[str]:
     """The tokens whose id some place does not give; markup in `alone` is not looked for inside words."""
     missed = [
         *_missed(tokenizer, [token for token in wanted.all_special if token not in alone], PLACES_OF_MARKUP),
@@ -169,7 +169,7 @@ def _is_met(tokenizer: Tokenizer, token: str, ids: Sequence[int], added: Mapping
     return tokenizer.token_to_id(token) in ids or any(token in added.get(number, "") for number in ids)
 
 
-ANYHOW = Matching()
+ANYHOW = MatchFlags()
 MANY_HOLES = 10_000
 FILLER = "<no token {}>"  # spaces inside: no word of a text is equal to it
 
@@ -202,8 +202,8 @@ def add_tokens(
     *,
     special: Sequence[str] = (),
     regular: Sequence[str] = (),
-    matching: Mapping[str, Matching] | None = None,
-    otherwise: Matching = ANYHOW,
+    matching: Mapping[str, MatchFlags] | None = None,
+    otherwise: MatchFlags = ANYHOW,
     roles: Mapping[str, str] | None = None,
 ) -> Added:
     """Add special tokens (markup: never split, skipped by decode) and regular ones (words kept whole).
@@ -213,14 +213,14 @@ def add_tokens(
     is new. Ids go on after the highest id. AskedWrongly names a token that no text could reach.
     """
     refuse_unknown_roles(roles or {})
-    old = bare(folder)
+    old = without_truncation(folder)
     before = highest_id(old) + 1
     whole = _without_holes(old, before, name=folder.name)
     special = [*special, *(token for token in dict.fromkeys((roles or {}).values()) if token not in special)]
-    with translated(folder.name, fix=f"tokbench check {folder.name}"):
-        wish = Wishes(matching or {}, otherwise)
+    with wrap_library_errors(folder.name, fix=f"tokbench check {folder.name}"):
+        wish = AddTokensOptions(matching or {}, otherwise)
         raw = {token for token in regular if wish.of(token).normalized is False}
-        wanted = sorted_out(old, special, regular, unknown=unknown_id(folder), raw=raw)
+        wanted = plan_added_tokens(old, special, regular, unknown=unknown_id(folder), raw=raw)
         new, moves = moved_roles(_grown(whole, wanted, before, wish), folder.roles, roles or {})
     ids = {token: before + place for place, token in enumerate(wanted.new)}
     config = portable_config(folder, new, extra=[*wanted.special, *wanted.declared_special])
@@ -253,29 +253,29 @@ def unknown_id(folder: TokenizerFolder) -> int | None:
     return folder.tokenizer.token_to_id(token) if isinstance(token, str) else None
 
 
-def bare(folder: TokenizerFolder) -> Tokenizer:
+def without_truncation(folder: TokenizerFolder) -> Tokenizer:
     """A copy without truncation and padding, whose ids are those of the file."""
     for entry in folder.raw.get("added_tokens") or ():
         loaded = folder.tokenizer.token_to_id(entry["content"])
         if loaded != entry["id"]:
-            raise FileProblem(
+            raise FileError(
                 f"{folder.name}: {entry['content']} has id {entry['id']}, but the library makes it {loaded}",
                 fix=f"tokbench check {folder.name}",
             )
-    copy = parse(folder.tokenizer.to_str(), name=folder.name)
+    copy = parse_tokenizer(folder.tokenizer.to_str(), name=folder.name)
     copy.no_truncation()
     copy.no_padding()
     return copy
 
 
 @dataclass(frozen=True)
-class Wishes:
+class AddTokensOptions:
     """How each token shall be met: `own` by token, `otherwise` for those not named there."""
 
-    own: Mapping[str, Matching]
-    otherwise: Matching
+    own: Mapping[str, MatchFlags]
+    otherwise: MatchFlags
 
-    def of(self, token: str) -> Matching:
+    def of(self, token: str) -> MatchFlags:
         """The wish for a token."""
         return self.own.get(token, self.otherwise)
 
@@ -297,7 +297,7 @@ class Wishes:
         return {token for token in tokens if self.of(token).single_word}
 
 
-def _grown(old: Tokenizer, wanted: Wanted, before: int, wishes: Wishes) -> Tokenizer:
+def _grown(old: Tokenizer, wanted: AddTokensPlan, before: int, wishes: AddTokensOptions) -> Tokenizer:
     """Matched after the normalizer where that works, so that case follows the tokenizer; else as written."""
     raw_only: set[str] = set()
     for _ in range(2):
@@ -306,10 +306,12 @@ def _grown(old: Tokenizer, wanted: Wanted, before: int, wishes: Wishes) -> Token
         if not missed:
             return new
         raw_only |= set(missed)
-    raise AskedWrongly(why_unreached(new, missed), fix="leave it out, or write it as texts have it")
+    raise UsageError(why_unreached(new, missed), fix="leave it out, or write it as texts have it")
 
 
-def _added(old: Tokenizer, wanted: Wanted, before: int, raw_only: set[str], wishes: Wishes) -> Tokenizer:
+def _added(
+    old: Tokenizer, wanted: AddTokensPlan, before: int, raw_only: set[str], wishes: AddTokensOptions
+) -> Tokenizer:
     """A new tokenizer, read back from its own text: what a file keeps is what counts."""
     new = Tokenizer.from_str(old.to_str())
     new.add_special_tokens([wishes.made(token, special=True, raw=True) for token in wanted.all_special])
@@ -317,7 +319,7 @@ def _added(old: Tokenizer, wanted: Wanted, before: int, raw_only: set[str], wish
     again = Tokenizer.from_str(new.to_str())
     for place, token in enumerate(wanted.new):
         if again.token_to_id(token) != before + place:
-            raise AskedWrongly(f"{token} would not get the id {before + place}", fix="tokbench check")
+            raise UsageError(f"{token} would not get the id {before + place}", fix="tokbench check")
     return again
 
 
@@ -330,7 +332,7 @@ def _without_holes(old: Tokenizer, before: int, *, name: str) -> Tokenizer:
     if before != old.get_vocab_size():
         holes = sorted(set(range(before)) - set(old.get_vocab().values()))
         if len(holes) > MANY_HOLES:
-            raise FileProblem(f"the ids of {name} have {len(holes):,} holes", fix=f"tokbench check {name}")
+            raise FileError(f"the ids of {name} have {len(holes):,} holes", fix=f"tokbench check {name}")
         raw = json.loads(text)
         raw["model"]["vocab"] |= {FILLER.format(hole): hole for hole in holes}  # Unigram's list has no holes
         text = json.dumps(raw)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.pretrained.folder import TokenizerFolder
 from tokbench.tracing.spelling import Speller, shown_tokens
 
@@ -56,7 +56,7 @@ def encode(folder: TokenizerFolder, text: str, pair: str | None = None, *, speci
     try:
         encoding = tokenizer.encode(text, pair, add_special_tokens=special)
     except Exception as error:  # the library's errors have no class of their own
-        raise AskedWrongly(
+        raise UsageError(
             f"{folder.name} cannot encode this text: {error}", fix=f"tokbench check {folder.name}"
         ) from error
     sources = (text, pair or "")
@@ -92,7 +92,7 @@ def decode(folder: TokenizerFolder, ids: Sequence[int], *, skip_special_tokens: 
     tokens = [folder.tokenizer.id_to_token(each) if 0 <= each < 2**32 else None for each in ids]
     if None in tokens:
         wrong = ids[tokens.index(None)]
-        raise AskedWrongly(
+        raise UsageError(
             f"{folder.name} has no token with the id {wrong}", fix=f"tokbench info {folder.name}"
         )
     text = folder.tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)

@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokbench.corpus.reading import Corpus
-from tokbench.errors import AskedWrongly, DataProblem, FileProblem, MissingExtra, OutOfRoom, did_you_mean
-from tokbench.io.atomic import ELSEWHERE, FULL, sweep, temporary_beside
+from tokbench.errors import DataError, FileError, MissingExtraError, ResourceError, UsageError, did_you_mean
+from tokbench.io.atomic import ELSEWHERE, FULL, sweep_stale, temporary_beside
 from tokbench.io.library_errors import is_of_the_library
 from tokbench.pretrained.encode_texts import EncodedTexts, stream
 from tokbench.pretrained.folder import TokenizerFolder
 from tokbench.progress import Progress, silent
-from tokbench.training.engine import WORTH, Road
+from tokbench.training.engine import WORTH, EngineChoice
 
 STARTS = np.dtype("<i8")
 
@@ -55,7 +55,7 @@ class JsonLines:
         self._stream.flush()
 
 
-class Flat:
+class IdFiles:
     """All ids one after the other, and beside them where each text begins, with the end of the last."""
 
     def __init__(self, ids: BinaryIO, starts: BinaryIO, dtype: np.dtype[Any]) -> None:
@@ -81,7 +81,7 @@ class Flat:
         self._starts.close()
 
 
-class Bin(Flat):
+class Bin(IdFiles):
     """Raw numbers: NAME.bin, NAME.starts.bin, and in NAME.json what they are."""
 
     def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
@@ -104,7 +104,7 @@ class Bin(Flat):
         self._path.with_suffix(".json").write_text(text, encoding="utf-8", newline="\n")
 
 
-class Npy(Flat):
+class Npy(IdFiles):
     """Arrays of numpy: NAME.npy and NAME.starts.npy, which numpy.load can map into memory."""
 
     def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
@@ -170,7 +170,7 @@ FORMATS: dict[str, Callable[[Path, np.dtype[Any]], IdFile]] = {
 def need_packages(format_: str) -> None:
     """Nothing, or an error that names the package that this format needs."""
     if format_ == "arrow" and find_spec("pyarrow") is None:
-        raise MissingExtra("writing Arrow", "pyarrow", extra="data")
+        raise MissingExtraError("writing Arrow", "pyarrow", extra="data")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,16 +243,16 @@ def _format(output: Path | BinaryIO | None, asked: str) -> str:
         return ""
     if not isinstance(output, Path):
         if asked not in ("", "jsonl"):
-            raise AskedWrongly(f"{asked} needs a file to go to", fix="name one with -o, or take jsonl")
+            raise UsageError(f"{asked} needs a file to go to", fix="name one with -o, or take jsonl")
         return "jsonl"
     chosen = asked or output.suffix.removeprefix(".")
     if not chosen:
-        raise AskedWrongly(
+        raise UsageError(
             f"the name {output} does not say which format it is",
             fix=f"end it in one of {' '.join(f'.{name}' for name in FORMATS)}, or add --format",
         )
     if chosen not in FORMATS:
-        raise AskedWrongly(f"there is no format {chosen!r} for ids", fix=did_you_mean(chosen, FORMATS))
+        raise UsageError(f"there is no format {chosen!r} for ids", fix=did_you_mean(chosen, FORMATS))
     need_packages(chosen)
     return chosen
 
@@ -271,10 +271,10 @@ def _tell(progress: Progress, stage: str, done: int, total: int | None) -> None:
 
 def _pass_on(
     encoded: Iterator[EncodedTexts], sink: IdFile | None, folder: TokenizerFolder, dtype: np.dtype[Any]
-) -> tuple[int, int, Road]:
+) -> tuple[int, int, EngineChoice]:
     """Write all there is; how many texts and tokens, and who made them."""
     texts = tokens = 0
-    road = Road("library")
+    road = EngineChoice("library")
     try:
         for each in encoded:
             if sink is not None:
@@ -284,7 +284,7 @@ def _pass_on(
     except BaseException as error:
         if not is_of_the_library(error):
             raise
-        raise AskedWrongly(
+        raise UsageError(
             f"{folder.name} cannot encode this corpus: {error}", fix=f"tokbench check {folder.name}"
         ) from error
     return texts, tokens, road
@@ -293,7 +293,7 @@ def _pass_on(
 def _must_fit(encoded: EncodedTexts, dtype: np.dtype[Any], folder: TokenizerFolder) -> None:
     highest = int(encoded.ids.max(initial=0))
     if highest > np.iinfo(dtype).max:  # a post-processor may name any id
-        raise DataProblem(
+        raise DataError(
             f"{folder.name} puts the id {highest} around texts, which no token has",
             fix=f"tokbench check {folder.name}",
         )
@@ -310,7 +310,7 @@ def _written(
         place = _free(output, force=force)
         with _in_words(output):
             place.parent.mkdir(parents=True, exist_ok=True)
-            sweep(place)
+            sweep_stale(place)
             with temporary_beside(place) as folder:
                 sink = FORMATS[chosen](folder / place.name, dtype)
                 try:
@@ -338,9 +338,9 @@ def _put(folder: Path, into: Path, *, force: bool) -> list[Path]:
 def _free(output: Path, *, force: bool) -> Path:
     """The place of a new file, or an error where something is in the way."""
     if output.is_dir():
-        raise FileProblem(f"{output} is a folder, and the output is a file", fix=ELSEWHERE)
+        raise FileError(f"{output} is a folder, and the output is a file", fix=ELSEWHERE)
     if output.exists() and not force:
-        raise FileProblem(
+        raise FileError(
             f"{output} exists already", fix="add --force to replace it, or choose another place with -o"
         )
     return output
@@ -353,9 +353,9 @@ def _in_words(output: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in FULL:
-            raise OutOfRoom(
+            raise ResourceError(
                 f"the disk is full: {output} was not written", fix="make room, or choose another disk with -o"
             ) from error
         if error.filename is None or str(output.parent) in str(error.filename):
-            raise FileProblem(f"{output} cannot be written: {error.strerror}", fix=ELSEWHERE) from error
+            raise FileError(f"{output} cannot be written: {error.strerror}", fix=ELSEWHERE) from error
         raise

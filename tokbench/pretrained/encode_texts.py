@@ -14,14 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, models
 
-from tokbench.errors import AskedWrongly
-from tokbench.native.compiler import COUNTING, are_compiled, loops, trouble
-from tokbench.native.corpus_encoder import Batch, CompiledEncoder, Part, Pipeline, by_library, joined
-from tokbench.native.scanner import served
-from tokbench.native.word_counter import spread
-from tokbench.native.word_ids import LOOKUP, around, needles_of
+from tokbench.errors import UsageError
+from tokbench.native.compiler import COUNTING, are_compiled, loops, why_unavailable
+from tokbench.native.corpus_encoder import (
+    Batch,
+    CompiledEncoder,
+    CompiledPipeline,
+    IdBatch,
+    by_library,
+    joined_ids,
+)
+from tokbench.native.scanner import scanner_for
+from tokbench.native.word_counter import map_threads
+from tokbench.native.word_ids import LOOKUP, added_token_matcher, framing_ids
 from tokbench.progress import Progress, silent
-from tokbench.training.engine import NOT_YET, SMALL, WORTH, Road, unavailable
+from tokbench.training.engine import NOT_YET, SMALL, WORTH, EngineChoice, why_not_compiled
 
 NEEDED = (COUNTING, LOOKUP)
 
@@ -35,7 +42,7 @@ class EncodedTexts:
 
     ids: NDArray[np.uint32]
     starts: NDArray[np.int64]
-    road: Road
+    road: EngineChoice
 
     def __len__(self) -> int:
         """How many texts there are."""
@@ -49,7 +56,7 @@ class EncodedTexts:
 class Encoder(Protocol):
     """What makes ids of texts."""
 
-    def encode(self, batch: Batch) -> Part:
+    def encode(self, batch: Batch) -> IdBatch:
         """The ids of these texts."""
 
 
@@ -60,7 +67,7 @@ class LibraryEncoder:
     tokenizer: Tokenizer
     special: bool
 
-    def encode(self, batch: Batch) -> Part:
+    def encode(self, batch: Batch) -> IdBatch:
         """The ids of these texts."""
         if isinstance(batch, bytes):
             batch = batch.decode().removesuffix("\n").split("\n") if batch else []
@@ -88,8 +95,8 @@ def encode(
     )
     if len(several) == 1:
         return several[0]
-    whole = joined([Part(each.ids, np.diff(each.starts)) for each in several])
-    return _encoded(whole, several[0].road if several else Road("library", "there are no texts"))
+    whole = joined_ids([IdBatch(each.ids, np.diff(each.starts)) for each in several])
+    return _encoded(whole, several[0].road if several else EngineChoice("library", "there are no texts"))
 
 
 def stream(
@@ -113,8 +120,8 @@ def stream(
     tokenizer = _whole(tokenizer)
     pipeline = _pipeline(tokenizer, engine, special=special, size=size, progress=progress)
     encoders: list[Encoder] = [LibraryEncoder(tokenizer, special)]
-    road = Road("library", pipeline) if isinstance(pipeline, str) else Road("compiled")
-    if isinstance(pipeline, Pipeline):
+    road = EngineChoice("library", pipeline) if isinstance(pipeline, str) else EngineChoice("compiled")
+    if isinstance(pipeline, CompiledPipeline):
         lookup = loops(LOOKUP)
         encoders = [CompiledEncoder(pipeline, lookup) for _ in range(threads)]
     done = 0
@@ -126,14 +133,14 @@ def stream(
 
 def _pipeline(
     tokenizer: Tokenizer, engine: str, *, special: bool, size: int, progress: Progress
-) -> Pipeline | str:
+) -> CompiledPipeline | str:
     """What the asked engine needs, or why it is the library."""
-    why = unavailable(engine) or _not_worth(engine, size)
-    found: Pipeline | str = why or served_encoding(tokenizer, special=special)
-    if isinstance(found, Pipeline):
-        found = trouble(NEEDED, progress=progress) or found
+    why = why_not_compiled(engine) or _not_worth(engine, size)
+    found: CompiledPipeline | str = why or served_encoding(tokenizer, special=special)
+    if isinstance(found, CompiledPipeline):
+        found = why_unavailable(NEEDED, progress=progress) or found
     if isinstance(found, str) and engine == "compiled":
-        raise AskedWrongly(f"the compiled engine cannot encode this: {found}", fix="--engine library")
+        raise UsageError(f"the compiled engine cannot encode this: {found}", fix="--engine library")
     return found
 
 
@@ -146,19 +153,23 @@ def _not_worth(engine: str, size: int) -> str:
     return "" if all(map(are_compiled, NEEDED)) else f"{NOT_YET} a small corpus is not worth"
 
 
-def served_encoding(tokenizer: Tokenizer, *, special: bool = True) -> Pipeline | str:
+def served_encoding(tokenizer: Tokenizer, *, special: bool = True) -> CompiledPipeline | str:
     """What a compiled encoder needs to stand in for this tokenizer, or why all is left to the library."""
     why = _unserved_model(tokenizer)
     if why:
         return why
-    scanner, sought, ids = served(tokenizer), needles_of(tokenizer), around(tokenizer, special=special)
+    scanner, sought, ids = (
+        scanner_for(tokenizer),
+        added_token_matcher(tokenizer),
+        framing_ids(tokenizer, special=special),
+    )
     if isinstance(scanner, str):
         return scanner
     if isinstance(sought, str):
         return sought
     if isinstance(ids, str):
         return ids
-    return Pipeline(tokenizer, scanner, *sought, ids, special)
+    return CompiledPipeline(tokenizer, scanner, *sought, ids, special)
 
 
 def _unserved_model(tokenizer: Tokenizer) -> str:
@@ -182,15 +193,15 @@ def _whole(tokenizer: Tokenizer) -> Tokenizer:
     return other
 
 
-def _encoded(part: Part, road: Road) -> EncodedTexts:
+def _encoded(part: IdBatch, road: EngineChoice) -> EncodedTexts:
     starts = np.zeros(len(part.counts) + 1, np.int64)
     np.cumsum(part.counts, out=starts[1:])
     return EncodedTexts(part.ids, starts, road)
 
 
-def _in_order(encoders: Sequence[Encoder], batches: Iterable[Batch]) -> Iterator[Part]:
+def _in_order(encoders: Sequence[Encoder], batches: Iterable[Batch]) -> Iterator[IdBatch]:
     """The ids of each batch, made by whichever encoder is free."""
     if len(encoders) == 1:
         yield from map(encoders[0].encode, batches)
         return
-    yield from spread(encoders, lambda encoder, batch: encoder.encode(batch), batches)
+    yield from map_threads(encoders, lambda encoder, batch: encoder.encode(batch), batches)

@@ -9,14 +9,13 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from tokbench.errors import FileProblem, did_you_mean
+from tokbench.errors import FileError, did_you_mean
 from tokbench.io import hub
-from tokbench.io.atomic import ensure_free, replacing
 from tokbench.io.json_files import MIB, parse_object, read_object, read_text
-from tokbench.io.library_errors import parse
+from tokbench.io.library_errors import parse_tokenizer
 from tokbench.pretrained.special_tokens import extra_of, guessed_roles, roles_of
 
-__all__ = ["TokenizerFolder", "carried", "ensure_free", "load", "replacing", "save", "tokenizer_text"]
+__all__ = ["TokenizerFolder", "carried", "load", "save_folder", "tokenizer_text"]
 
 TOKENIZER, CONFIG, ROLES_FILE = "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"
 CHAT = "chat_template.jinja"
@@ -58,17 +57,17 @@ def load(name: str | Path) -> TokenizerFolder:
     text = read_text(file, limit=LARGEST)
     raw = parse_object(text, name=str(file))
     if not isinstance(raw.get("model"), Mapping):
-        raise FileProblem(
+        raise FileError(
             f"{file} is not a tokenizer.json: it describes no model", fix="name a tokenizer's file"
         )
-    tokenizer = parse(text, name=str(file))
+    tokenizer = parse_tokenizer(text, name=str(file))
     config, declared = (_optional(path / CONFIG), _optional(path / ROLES_FILE)) if path.is_dir() else ({}, {})
     roles = roles_of(declared) | roles_of(config) or guessed_roles(raw)
     extra = extra_of(config) or extra_of(declared)
     return TokenizerFolder(str(name), path, tokenizer, raw, config, roles, extra)
 
 
-def save(
+def save_folder(
     tokenizer: Tokenizer, config: Mapping[str, Any], into: Path, *, more: Mapping[str, str] | None = None
 ) -> None:
     """Write tokenizer.json, tokenizer_config.json and `more` text files into an existing folder."""
@@ -105,7 +104,7 @@ def _find(name: str | Path) -> Path:
     if path.is_dir():
         if (path / TOKENIZER).exists():
             return path
-        raise FileProblem(f"{name} has no tokenizer.json", fix=_hint(path))
+        raise FileError(f"{name} has no tokenizer.json", fix=_hint(path))
     if path.exists():
         return path
     if not isinstance(name, str) or not hub.may_be_on_hub(name):
@@ -118,13 +117,13 @@ def _find(name: str | Path) -> Path:
 def _from_hub(name: str) -> Path:
     try:
         return hub.fetch(name, [TOKENIZER], [CONFIG, ROLES_FILE, CHAT])
-    except FileProblem as error:
+    except FileError as error:
         near = _neighbours(Path(name))
-        raise FileProblem(error.message, fix=near or error.fix) from error
+        raise FileError(error.message, fix=near or error.fix) from error
 
 
-def _nothing_at(name: str | Path) -> FileProblem:
-    return FileProblem(
+def _nothing_at(name: str | Path) -> FileError:
+    return FileError(
         f"there is no tokenizer at {name}",
         fix=_neighbours(Path(name)) or "train one: tokbench train-bpe corpus.txt",
     )

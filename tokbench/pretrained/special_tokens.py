@@ -9,8 +9,8 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 
-from tokbench.errors import AskedWrongly, did_you_mean
-from tokbench.io.library_errors import parse
+from tokbench.errors import UsageError, did_you_mean
+from tokbench.io.library_errors import parse_tokenizer
 
 ROLES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 EXTRA_KEYS = ("additional_special_tokens", "extra_special_tokens")  # transformers 4 and 5
@@ -122,9 +122,9 @@ def refuse_unknown_roles(roles: Mapping[str, str]) -> None:
     """AskedWrongly for a role that transformers does not know, and for a role without a token."""
     for role, token in roles.items():
         if role not in ROLES:
-            raise AskedWrongly(f"there is no role {role}", fix=did_you_mean(role, ROLES))
+            raise UsageError(f"there is no role {role}", fix=did_you_mean(role, ROLES))
         if not token.strip():
-            raise AskedWrongly(f"the role {role} names no token", fix=f"--role '{role}=[NEW]'")
+            raise UsageError(f"the role {role} names no token", fix=f"--role '{role}=[NEW]'")
 
 
 def moved_roles(
@@ -148,7 +148,7 @@ def moved_roles(
         moves.append(
             Move(role, before, tokenizer.token_to_id(before) if before else None, token, number, in_template)
         )
-    return parse(json.dumps(raw), name="the tokenizer with its roles moved"), tuple(moves)
+    return parse_tokenizer(json.dumps(raw), name="the tokenizer with its roles moved"), tuple(moves)
 
 
 def with_moves(config: dict[str, Any], moves: tuple[Move, ...]) -> dict[str, Any]:
@@ -194,7 +194,7 @@ def _rename_unknown(model: dict[str, Any], token: str, number: int) -> None:
     vocabulary = model.get("vocab") or {}
     inside = [entry[0] for entry in vocabulary] if isinstance(vocabulary, list) else vocabulary
     if token not in inside:
-        raise AskedWrongly(
+        raise UsageError(
             f"unk cannot move to {token}: the model gives the unknown token itself, and an added token is "
             "beside its vocabulary",
             fix="name a token of the vocabulary, or train with that unknown token",

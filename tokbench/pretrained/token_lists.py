@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from tokbench.errors import DataProblem, FileProblem, did_you_mean
+from tokbench.errors import DataError, FileError, did_you_mean
 from tokbench.io.json_files import MIB, read_text
 
 LARGEST = 64 * MIB
 
 
 @dataclass(frozen=True, kw_only=True)
-class Matching:
+class MatchFlags:
     """How a token is looked for.
 
     `single_word`: never inside a longer word; None decides by its look (a word of spaced text: yes).
@@ -36,10 +36,10 @@ class TokenList:
 
     special: tuple[str, ...] = ()
     regular: tuple[str, ...] = ()
-    matching: Mapping[str, Matching] = field(default_factory=dict)
+    matching: Mapping[str, MatchFlags] = field(default_factory=dict)
 
 
-KEYS = ("content", "special", *(each.name for each in fields(Matching)))
+KEYS = ("content", "special", *(each.name for each in fields(MatchFlags)))
 EXAMPLE = '[{"content": "COVID", "single_word": true}, {"content": "[E1]", "special": true}]'
 
 
@@ -56,7 +56,7 @@ def read_token_list(path: Path, *, special: bool) -> TokenList:
     else:
         found = _from_json(text, str(path), special=special)
     if not (found.special or found.regular):
-        raise FileProblem(f"{path} has no tokens", fix="write one token a line, or a JSON list of them")
+        raise FileError(f"{path} has no tokens", fix="write one token a line, or a JSON list of them")
     return found
 
 
@@ -78,11 +78,11 @@ def _from_json(text: str, name: str, *, special: bool) -> TokenList:
     try:
         entries = json.loads(text)
     except ValueError as error:
-        raise FileProblem(f"{name} is not JSON: {error}", fix=f"write a list: {EXAMPLE}") from error
+        raise FileError(f"{name} is not JSON: {error}", fix=f"write a list: {EXAMPLE}") from error
     if isinstance(entries, Mapping):  # added_tokens of a tokenizer.json, or a vocabulary
         entries = entries.get("added_tokens", list(entries))
     if not isinstance(entries, list):
-        raise FileProblem(f"{name} holds no list", fix=f"write a list: {EXAMPLE}")
+        raise FileError(f"{name} holds no list", fix=f"write a list: {EXAMPLE}")
     sorts: dict[bool, list[str]] = {True: [], False: []}
     matching = {}
     for place, entry in enumerate(entries):
@@ -93,19 +93,21 @@ def _from_json(text: str, name: str, *, special: bool) -> TokenList:
     return TokenList(special=tuple(sorts[True]), regular=tuple(sorts[False]), matching=matching)
 
 
-def _entry(entry: object, where: str, *, special: bool) -> tuple[str, bool, Matching | None]:
+def _entry(entry: object, where: str, *, special: bool) -> tuple[str, bool, MatchFlags | None]:
     if isinstance(entry, str):
         return entry, special, None
     if not isinstance(entry, Mapping) or not isinstance(entry.get("content"), str):
-        raise DataProblem(f"{where} is neither a string nor an object with content", fix=f"such as {EXAMPLE}")
+        raise DataError(f"{where} is neither a string nor an object with content", fix=f"such as {EXAMPLE}")
     for key, value in entry.items():
         _refuse_oddities(str(key), value, where)
-    chosen: dict[str, Any] = {each.name: entry[each.name] for each in fields(Matching) if each.name in entry}
-    return entry["content"], entry.get("special", special), Matching(**chosen) if chosen else None
+    chosen: dict[str, Any] = {
+        each.name: entry[each.name] for each in fields(MatchFlags) if each.name in entry
+    }
+    return entry["content"], entry.get("special", special), MatchFlags(**chosen) if chosen else None
 
 
 def _refuse_oddities(key: str, value: object, where: str) -> None:
     if key not in (*KEYS, "id"):  # an id is given by the tokenizer; a copied one is passed over
-        raise DataProblem(f"{where} has an unknown key {key}", fix=did_you_mean(key, KEYS))
+        raise DataError(f"{where} has an unknown key {key}", fix=did_you_mean(key, KEYS))
     if key not in ("content", "id") and not isinstance(value, bool):
-        raise DataProblem(f"{where}: {key} is {value!r}, not true or false", fix=f"such as {EXAMPLE}")
+        raise DataError(f"{where}: {key} is {value!r}, not true or false", fix=f"such as {EXAMPLE}")

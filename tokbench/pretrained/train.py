@@ -14,15 +14,15 @@ from tokenizers import Tokenizer
 
 from tokbench import __version__
 from tokbench.corpus.reading import CorpusFacts, open_corpus
-from tokbench.errors import AskedWrongly
-from tokbench.io.atomic import ensure_free, replacing
-from tokbench.pretrained.folder import save, tokenizer_text
+from tokbench.errors import UsageError
+from tokbench.io.atomic import atomic_folder, ensure_writable_folder
+from tokbench.pretrained.folder import save_folder, tokenizer_text
 from tokbench.pretrained.special_tokens import special_tokens_of
 from tokbench.pretrained.wrap import wrapper_config
 from tokbench.progress import Progress, silent
-from tokbench.recipes.build import prepare, prepare_counted, train, train_counted
+from tokbench.recipes.build import prepare, prepare_counted, train_counted, train_prepared
 from tokbench.recipes.recipe import Recipe, to_toml
-from tokbench.training.engine import WORTH, Road
+from tokbench.training.engine import WORTH, EngineChoice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,28 +115,26 @@ def train_folder(
     """
     _refuse_both(corpus, column, counts)
     out = output or Path(f"{_stem(str(counts or corpus[0]))}-{recipe.algorithm}")
-    ensure_free(out, force=force)
+    ensure_writable_folder(out, force=force)
     if counts is not None:
         return _from_counts(recipe, counts, out, engine=engine, force=force, progress=progress)
     texts = open_corpus(corpus, column=column, progress=progress)
     size = WORTH if texts.size is None else texts.size
     prepared = prepare(recipe, engine, size=size, progress=progress)
-    tokenizer = train(prepared, texts, progress=progress)
+    tokenizer = train_prepared(prepared, texts, progress=progress)
     return save_trained(tokenizer, recipe, texts.facts, out, road=prepared.road, force=force)
 
 
 def _refuse_both(corpus: Sequence[str], column: str | None, counts: Path | None) -> None:
     """AskedWrongly unless there is one thing to train on."""
     if not corpus and counts is None:
-        raise AskedWrongly(
-            "there is nothing to train on", fix="name a corpus, or counted words with --counts"
-        )
+        raise UsageError("there is nothing to train on", fix="name a corpus, or counted words with --counts")
     if corpus and counts is not None:
-        raise AskedWrongly(
+        raise UsageError(
             f"{corpus[0]} and the counts in {counts} are two things to train on", fix="leave out one of them"
         )
     if column is not None and counts is not None:
-        raise AskedWrongly("counts have no columns of texts", fix="leave out --column")
+        raise UsageError("counts have no columns of texts", fix="leave out --column")
 
 
 def _from_counts(
@@ -144,7 +142,7 @@ def _from_counts(
 ) -> Trained:
     from tokbench.training.counting import store  # a training from texts need not wait for it
 
-    counts = store.load(file)
+    counts = store.load_counts(file)
     prepared = prepare_counted(recipe, counts, engine, progress=progress)
     tokenizer = train_counted(prepared, counts, progress=progress)
     told = counts.corpus
@@ -159,7 +157,7 @@ def save_trained(
     corpus: CorpusFacts,
     out: Path,
     *,
-    road: Road,
+    road: EngineChoice,
     counts: CountsFacts | None = None,
     force: bool = False,
 ) -> Trained:
@@ -168,8 +166,10 @@ def save_trained(
         tokenizer, recipe.special_tokens, extra=recipe.extra_special_tokens, **dict(recipe.wrapper)
     )
     facts = record(tokenizer, recipe, corpus, counts)
-    with replacing(out, force=force) as folder:
-        save(tokenizer, config, folder, more={"tokbench.toml": to_toml(recipe), "tokbench.json": facts.text})
+    with atomic_folder(out, force=force) as folder:
+        save_folder(
+            tokenizer, config, folder, more={"tokbench.toml": to_toml(recipe), "tokbench.json": facts.text}
+        )
     return Trained(
         path=out,
         algorithm=recipe.algorithm,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from tokenizers import Tokenizer
 
-from tokbench.errors import AskedWrongly, did_you_mean
-from tokbench.io.atomic import ensure_free, replacing
-from tokbench.pretrained.folder import TokenizerFolder, carried, load, save
+from tokbench.errors import UsageError, did_you_mean
+from tokbench.io.atomic import atomic_folder, ensure_writable_folder
+from tokbench.pretrained.folder import TokenizerFolder, carried, load, save_folder
 from tokbench.pretrained.info import TokenizerInfo, describe
 from tokbench.pretrained.special_tokens import EXTRA_KEYS, ROLES, declared, special_tokens_of
 
@@ -24,7 +24,7 @@ CLASS = "PreTrainedTokenizerFast"
 SIDES = ("right", "left")
 
 
-class Choices(TypedDict, total=False):
+class WrapOptions(TypedDict, total=False):
     """The keyword arguments of wrapper_config."""
 
     extra: Sequence[str]
@@ -69,7 +69,7 @@ def wrapper_config(
 
 
 def wrap(
-    tokenizer: Tokenizer, special_tokens: Mapping[str, str], **choices: Unpack[Choices]
+    tokenizer: Tokenizer, special_tokens: Mapping[str, str], **choices: Unpack[WrapOptions]
 ) -> PreTrainedTokenizerFast:
     """The same as an object of transformers; the choices are those of wrapper_config."""
     from transformers import PreTrainedTokenizerFast
@@ -100,7 +100,7 @@ def type_ids(processor: Mapping[str, Any]) -> Iterator[int]:
 def _refuse_unknown_roles(special_tokens: Mapping[str, str]) -> None:
     for role in special_tokens:
         if role not in ROLES:
-            raise AskedWrongly(f"there is no role {role}", fix=did_you_mean(role, ROLES))
+            raise UsageError(f"there is no role {role}", fix=did_you_mean(role, ROLES))
 
 
 def _refuse_plain_tokens(tokenizer: Tokenizer, named: Mapping[str, str]) -> None:
@@ -110,7 +110,7 @@ def _refuse_plain_tokens(tokenizer: Tokenizer, named: Mapping[str, str]) -> None
             what = (
                 "is not special in the tokenizer" if tokenizer.token_to_id(token) is not None else "has no id"
             )
-            raise AskedWrongly(
+            raise UsageError(
                 f"the {role} token {token} {what}" if role in ROLES else f"the special token {token} {what}",
                 fix="make it one of the tokenizer's special tokens first",
             )
@@ -119,7 +119,7 @@ def _refuse_plain_tokens(tokenizer: Tokenizer, named: Mapping[str, str]) -> None
 def _refuse_unknown_sides(*sides: str) -> None:
     for side in sides:
         if side not in SIDES:
-            raise AskedWrongly(f"there is no side {side}", fix="right or left")
+            raise UsageError(f"there is no side {side}", fix="right or left")
 
 
 # Classes that are nothing but a pipeline, which tokenizer.json describes. Transformers 5 builds these
@@ -180,7 +180,7 @@ def wrap_folder(
 
     Raises AskedWrongly for a role that does not exist or a token without an id.
     """
-    ensure_free(out, force=force)
+    ensure_writable_folder(out, force=force)
     folder = load(name)
     named = {**folder.roles, **(roles or {})}
     known = [token for token in named.values() if folder.tokenizer.token_to_id(token) is not None]
@@ -192,6 +192,6 @@ def wrap_folder(
         model_max_length=model_max_length,
         padding_side=padding_side,
     )
-    with replacing(out, force=force) as place:
-        save(tokenizer, config, place, more=carried(folder))
+    with atomic_folder(out, force=force) as place:
+        save_folder(tokenizer, config, place, more=carried(folder))
     return describe(load(out))

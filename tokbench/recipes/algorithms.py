@@ -13,13 +13,22 @@ from tokenizers.models import BPE, Model, Unigram, WordLevel, WordPiece
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer, UnigramTrainer, WordLevelTrainer
 
-from tokbench.errors import RecipeProblem
+from tokbench.errors import RecipeError
 from tokbench.progress import Progress
-from tokbench.recipes.options import Option, characters, choose, flag, fraction, probability, text, whole
+from tokbench.recipes.options import (
+    Option,
+    any_characters,
+    checked_options,
+    flag,
+    fraction,
+    probability,
+    text_option,
+    whole_number,
+)
 from tokbench.recipes.recipe import Recipe
 from tokbench.recipes.validate import BYTES, LETTERS, added, make_ordinary, unk
 from tokbench.training.engine import Learn, learning_from
-from tokbench.training.library import train as train_in_child
+from tokbench.training.library import train_in_worker as train_in_child
 from tokbench.training.unigram import canonical
 
 BPE_ABOUT = "the most frequent pairs of pieces are joined, again and again"
@@ -30,12 +39,12 @@ BPE_MODEL: Mapping[str, Option] = {
     "ignore_merges": flag(False),
 }
 BPE_TRAINER: Mapping[str, Option] = {
-    "min_frequency": whole(0),
-    "limit_alphabet": whole(None, low=1),
-    "initial_alphabet": characters(),
-    "max_token_length": whole(None, low=1),
-    "continuing_subword_prefix": text(None),
-    "end_of_word_suffix": text(None),
+    "min_frequency": whole_number(0),
+    "limit_alphabet": whole_number(None, low=1),
+    "initial_alphabet": any_characters(),
+    "max_token_length": whole_number(None, low=1),
+    "continuing_subword_prefix": text_option(None),
+    "end_of_word_suffix": text_option(None),
 }
 
 AFFIXES = ("continuing_subword_prefix", "end_of_word_suffix")
@@ -43,17 +52,17 @@ AFFIXES = ("continuing_subword_prefix", "end_of_word_suffix")
 
 def check_bpe(recipe: Recipe) -> None:
     """RecipeProblem for choices that would lose bytes without a word."""
-    options = choose(recipe.trainer, BPE_TRAINER, "bpe trainer")
+    options = checked_options(recipe.trainer, BPE_TRAINER, "bpe trainer")
     affixed = _is_affixed(options)
     if recipe.is_byte_level:
         for name in ("limit_alphabet", "initial_alphabet", *AFFIXES):
             if options.get(name):
-                raise RecipeProblem(
+                raise RecipeError(
                     f"byte-level BPE takes no {name}: its alphabet is all 256 bytes, and Ġ marks word starts",
                     fix=f"take away trainer.{name}, or the ByteLevel block",
                 )
     if recipe.model.get("byte_fallback") and (recipe.is_byte_level or affixed):
-        raise RecipeProblem(
+        raise RecipeError(
             "byte_fallback fits neither ByteLevel blocks nor a prefix or suffix of pieces",
             fix="take away model.byte_fallback; ByteLevel alone loses nothing",
         )
@@ -77,7 +86,7 @@ def train_bpe(
     With a prefix or suffix the library gives other ids in every run, and with a limited alphabet other
     characters where two are equally frequent, so those merges are always learned here.
     """
-    if not compiled and not _is_unsettled(choose(recipe.trainer, BPE_TRAINER, "bpe trainer")):
+    if not compiled and not _is_unsettled(checked_options(recipe.trainer, BPE_TRAINER, "bpe trainer")):
         return _train_in_library(tokenizer, recipe, batches, progress)
     return bpe_from(
         tokenizer, recipe, learning_from(tokenizer, batches, compiled=compiled, progress=progress)
@@ -86,7 +95,7 @@ def train_bpe(
 
 def bpe_from(tokenizer: Tokenizer, recipe: Recipe, learn: Learn) -> Tokenizer:
     """The tokenizer with the merges that `learn` gives for the choices of this recipe."""
-    options = choose(recipe.trainer, BPE_TRAINER, "bpe trainer")
+    options = checked_options(recipe.trainer, BPE_TRAINER, "bpe trainer")
     fallback = BYTES if recipe.model.get("byte_fallback") else ()
     options["initial_alphabet"] = _alphabet(recipe, options)
     found = learn(vocab_size=recipe.vocab_size, special_tokens=[*recipe.tokens, *fallback], **options)
@@ -99,7 +108,7 @@ def bpe_from(tokenizer: Tokenizer, recipe: Recipe, learn: Learn) -> Tokenizer:
 def _train_in_library(
     tokenizer: Tokenizer, recipe: Recipe, batches: Iterable[list[str]], progress: Progress
 ) -> Tokenizer:
-    options = choose(recipe.trainer, BPE_TRAINER, "bpe trainer")
+    options = checked_options(recipe.trainer, BPE_TRAINER, "bpe trainer")
     fallback = recipe.model.get("byte_fallback", False)
     trainer = BpeTrainer(
         vocab_size=recipe.vocab_size,
@@ -118,7 +127,7 @@ def _alphabet(recipe: Recipe, options: Mapping[str, Any]) -> list[str]:
 def _bpe_with(recipe: Recipe, **learned: Any) -> Model:  # noqa: ANN401
     """BPE as the recipe says. Bytes need no unk, so a byte-level model has none."""
     unk = None if recipe.is_byte_level else recipe.special_tokens.get("unk")
-    return BPE(unk_token=unk, **choose(recipe.model, BPE_MODEL, "bpe model"), **learned)
+    return BPE(unk_token=unk, **checked_options(recipe.model, BPE_MODEL, "bpe model"), **learned)
 
 
 def _is_unsettled(options: Mapping[str, Any]) -> bool:
@@ -134,11 +143,11 @@ UNIGRAM_ABOUT = "the least useful of many pieces are dropped; a text takes its m
 # alpha and nbest_size of the library's model are not saved with it, so a recipe cannot promise them.
 UNIGRAM_MODEL: Mapping[str, Option] = {"byte_fallback": flag(False)}
 UNIGRAM_TRAINER: Mapping[str, Option] = {
-    "initial_alphabet": characters(),
+    "initial_alphabet": any_characters(),
     "shrinking_factor": fraction(0.75),
-    "max_piece_length": whole(16, low=1),
-    "n_sub_iterations": whole(2, low=1),
-    "seed_size": whole(1_000_000, low=1),
+    "max_piece_length": whole_number(16, low=1),
+    "n_sub_iterations": whole_number(2, low=1),
+    "seed_size": whole_number(1_000_000, low=1),
 }
 TOO_SMALL = "not large enough to contain all chars"
 
@@ -147,7 +156,7 @@ def check_unigram(recipe: Recipe) -> None:
     """RecipeProblem for a recipe without unk, or with bytes in two ways."""
     unk(recipe)
     if recipe.is_byte_level and recipe.model.get("byte_fallback"):
-        raise RecipeProblem(
+        raise RecipeError(
             "byte_fallback has nothing to do where a ByteLevel block writes every byte as a character",
             fix="take away model.byte_fallback, or the ByteLevel block",
         )
@@ -155,7 +164,7 @@ def check_unigram(recipe: Recipe) -> None:
 
 def unigram_model(recipe: Recipe) -> Model:
     """A model that has learned nothing yet."""
-    choose(recipe.model, UNIGRAM_MODEL, "unigram model")
+    checked_options(recipe.model, UNIGRAM_MODEL, "unigram model")
     unk(recipe)
     return Unigram()
 
@@ -166,7 +175,7 @@ def train_unigram(
     """The tokenizer with the pieces of these texts, in an order that does not change from run to run."""
     fallback = recipe.model.get("byte_fallback", False)
     special = [*added(recipe), *(BYTES if fallback else ())]
-    options = choose(recipe.trainer, UNIGRAM_TRAINER, "unigram trainer")
+    options = checked_options(recipe.trainer, UNIGRAM_TRAINER, "unigram trainer")
     alphabet = {*options["initial_alphabet"], *(LETTERS if fallback else ())}
     if recipe.is_byte_level:
         alphabet.update(ByteLevel.alphabet())
@@ -180,7 +189,7 @@ def train_unigram(
     seen = set(alphabet)
     try:
         trained = train_in_child(tokenizer, trainer, _noting(batches, seen), progress=progress)
-    except RecipeProblem as error:
+    except RecipeError as error:
         if TOO_SMALL not in error.message:
             raise
         raise _too_small(recipe, tokenizer, seen) from error
@@ -205,7 +214,7 @@ def _noting(batches: Iterable[list[str]], seen: set[str]) -> Iterator[list[str]]
         yield batch
 
 
-def _too_small(recipe: Recipe, tokenizer: Tokenizer, seen: set[str]) -> RecipeProblem:
+def _too_small(recipe: Recipe, tokenizer: Tokenizer, seen: set[str]) -> RecipeError:
     """The error with a number: every character left by the blocks needs a place, and one piece more."""
     left: set[str] = set()
     for character in seen:
@@ -215,7 +224,7 @@ def _too_small(recipe: Recipe, tokenizer: Tokenizer, seen: set[str]) -> RecipePr
         )
         left.update(*(word for word, _ in words))
     needed = len(recipe.tokens) + len(left) + 1 + (256 if recipe.model.get("byte_fallback") else 0)
-    return RecipeProblem(
+    return RecipeError(
         f"vocab_size {recipe.vocab_size} is too small for unigram: "
         f"the special tokens and the {len(left)} characters of these texts need {needed}",
         fix=f"--vocab-size {needed} or more",
@@ -224,7 +233,7 @@ def _too_small(recipe: Recipe, tokenizer: Tokenizer, seen: set[str]) -> RecipePr
 
 WORDLEVEL_ABOUT = "every word is one token, the most frequent ones are kept"
 WORDLEVEL_MODEL: Mapping[str, Option] = {}
-WORDLEVEL_TRAINER: Mapping[str, Option] = {"min_frequency": whole(0)}
+WORDLEVEL_TRAINER: Mapping[str, Option] = {"min_frequency": whole_number(0)}
 
 
 def check_wordlevel(recipe: Recipe) -> None:
@@ -234,7 +243,7 @@ def check_wordlevel(recipe: Recipe) -> None:
 
 def wordlevel_model(recipe: Recipe) -> Model:
     """A model that has learned nothing yet."""
-    choose(recipe.model, WORDLEVEL_MODEL, "wordlevel model")
+    checked_options(recipe.model, WORDLEVEL_MODEL, "wordlevel model")
     return WordLevel(unk_token=unk(recipe))
 
 
@@ -246,7 +255,7 @@ def train_wordlevel(
         vocab_size=recipe.vocab_size,
         special_tokens=added(recipe),
         show_progress=False,
-        **choose(recipe.trainer, WORDLEVEL_TRAINER, "wordlevel trainer"),
+        **checked_options(recipe.trainer, WORDLEVEL_TRAINER, "wordlevel trainer"),
     )
     return train_in_child(tokenizer, trainer, batches, progress=progress)
 
@@ -260,7 +269,7 @@ def check_character(recipe: Recipe) -> None:
     """RecipeProblem for a recipe without unk, or with bytes."""
     check_wordlevel(recipe)
     if recipe.is_byte_level:
-        raise RecipeProblem(
+        raise RecipeError(
             "character does not work on bytes: one it has not seen would be unknown",
             fix=f'algorithm = "bpe" with vocab_size = {len(recipe.tokens) + 256} has one token a byte',
         )
@@ -282,13 +291,13 @@ def train_character(
 
 
 WORDPIECE_ABOUT = "a word is cut into its longest known pieces, ## marking those that continue it"
-WORDPIECE_MODEL: Mapping[str, Option] = {"max_input_chars_per_word": whole(100, low=1)}
+WORDPIECE_MODEL: Mapping[str, Option] = {"max_input_chars_per_word": whole_number(100, low=1)}
 WORDPIECE_TRAINER: Mapping[str, Option] = {
-    "min_frequency": whole(0),
-    "limit_alphabet": whole(None, low=1),
-    "initial_alphabet": characters(),
-    "max_token_length": whole(None, low=1),
-    "continuing_subword_prefix": text("##"),
+    "min_frequency": whole_number(0),
+    "limit_alphabet": whole_number(None, low=1),
+    "initial_alphabet": any_characters(),
+    "max_token_length": whole_number(None, low=1),
+    "continuing_subword_prefix": text_option("##"),
 }
 
 
@@ -296,7 +305,7 @@ def check_wordpiece(recipe: Recipe) -> None:
     """RecipeProblem for a recipe without unk, or with bytes."""
     unk(recipe)
     if recipe.is_byte_level:
-        raise RecipeProblem(
+        raise RecipeError(
             "wordpiece cannot be byte-level: one byte it has not seen makes the whole word unknown",
             fix='algorithm = "bpe" can',
         )
@@ -304,7 +313,9 @@ def check_wordpiece(recipe: Recipe) -> None:
 
 def wordpiece_model(recipe: Recipe) -> Model:
     """A model that has learned nothing yet."""
-    return WordPiece(unk_token=unk(recipe), **choose(recipe.model, WORDPIECE_MODEL, "wordpiece model"))
+    return WordPiece(
+        unk_token=unk(recipe), **checked_options(recipe.model, WORDPIECE_MODEL, "wordpiece model")
+    )
 
 
 def train_wordpiece(
@@ -323,13 +334,13 @@ def train_wordpiece(
 
 def wordpiece_from(tokenizer: Tokenizer, recipe: Recipe, learn: Learn) -> Tokenizer:
     """The tokenizer with the pieces that `learn` gives for the choices of this recipe."""
-    options = choose(recipe.trainer, WORDPIECE_TRAINER, "wordpiece trainer")
+    options = checked_options(recipe.trainer, WORDPIECE_TRAINER, "wordpiece trainer")
     found = learn(vocab_size=recipe.vocab_size, special_tokens=recipe.tokens, **options)
     tokenizer.model = WordPiece(
         vocab=found.vocab,
         unk_token=unk(recipe),
         continuing_subword_prefix=options["continuing_subword_prefix"],
-        **choose(recipe.model, WORDPIECE_MODEL, "wordpiece model"),
+        **checked_options(recipe.model, WORDPIECE_MODEL, "wordpiece model"),
     )
     tokenizer.add_special_tokens(added(recipe))
     return tokenizer

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
-from tokbench.errors import DataProblem, RecipeProblem, did_you_mean
+from tokbench.errors import DataError, RecipeError, did_you_mean
 from tokbench.progress import Progress, silent
 from tokbench.recipes.algorithms import ALGORITHMS, LEARNED, Algorithm
 from tokbench.recipes.decoders import decoder, undoing
 from tokbench.recipes.normalizers import normalizer
-from tokbench.recipes.options import choose
+from tokbench.recipes.options import checked_options
 from tokbench.recipes.post_processors import post_processor
 from tokbench.recipes.pre_tokenizers import pre_tokenizer
-from tokbench.recipes.presets import like
+from tokbench.recipes.presets import command_for
 from tokbench.recipes.recipe import Recipe
 from tokbench.recipes.registry import refusals
 from tokbench.recipes.validate import check_recipe, check_result
 from tokbench.training import engine as engines
-from tokbench.training.engine import Road
+from tokbench.training.engine import EngineChoice
 
 if TYPE_CHECKING:
     from tokbench.training.counting.store import StoredCounts
@@ -40,7 +40,7 @@ class Prepared:
 
     recipe: Recipe
     blank: Tokenizer
-    road: Road
+    road: EngineChoice
 
 
 def prepare(recipe: Recipe, engine: str = "auto", *, size: int = 0, progress: Progress = silent) -> Prepared:
@@ -50,10 +50,10 @@ def prepare(recipe: Recipe, engine: str = "auto", *, size: int = 0, progress: Pr
     """
     blank = assemble(recipe)
     if recipe.algorithm in LEARNED:
-        return Prepared(recipe, blank, engines.road(blank, engine, size=size, progress=progress))
+        return Prepared(recipe, blank, engines.choose_engine(blank, engine, size=size, progress=progress))
     if engine == "compiled":
-        raise RecipeProblem(f"no compiled engine trains {recipe.algorithm}", fix="--engine library")
-    return Prepared(recipe, blank, Road("library", f"it trains {recipe.algorithm} always"))
+        raise RecipeError(f"no compiled engine trains {recipe.algorithm}", fix="--engine library")
+    return Prepared(recipe, blank, EngineChoice("library", f"it trains {recipe.algorithm} always"))
 
 
 def prepare_counted(
@@ -62,14 +62,12 @@ def prepare_counted(
     """As prepare, for counts of words in the place of texts; RecipeProblem if this recipe has other words."""
     blank = assemble(recipe)
     if recipe.algorithm not in LEARNED:
-        raise RecipeProblem(
+        raise RecipeError(
             f"{recipe.algorithm} is trained on texts, not on counts",
             fix="name the corpus instead of --counts",
         )
-    counts.ensure_made_by(blank, fix=f"tokbench count CORPUS -o counts.parquet {like(recipe)}")
-    return Prepared(
-        recipe, blank, engines.road_from_counts(engine, words=len(counts.words), progress=progress)
-    )
+    counts.ensure_made_by(blank, fix=f"tokbench count CORPUS -o counts.parquet {command_for(recipe)}")
+    return Prepared(recipe, blank, engines.choose_learner(engine, words=len(counts.words), progress=progress))
 
 
 def build(
@@ -84,10 +82,12 @@ def build(
 
     Arguments and errors are those of prepare and train.
     """
-    return train(prepare(recipe, engine, size=size, progress=progress), batches, progress=progress)
+    return train_prepared(prepare(recipe, engine, size=size, progress=progress), batches, progress=progress)
 
 
-def train(prepared: Prepared, batches: Iterable[list[str]], *, progress: Progress = silent) -> Tokenizer:
+def train_prepared(
+    prepared: Prepared, batches: Iterable[list[str]], *, progress: Progress = silent
+) -> Tokenizer:
     """The tokenizer that a recipe makes of these texts.
 
     Raises RecipeProblem if vocab_size was too small for the characters; DataProblem if there was nothing to
@@ -103,8 +103,8 @@ def train(prepared: Prepared, batches: Iterable[list[str]], *, progress: Progres
 def train_counted(prepared: Prepared, counts: StoredCounts, *, progress: Progress = silent) -> Tokenizer:
     """The tokenizer that a recipe makes of the texts whose words were counted; errors are those of train."""
     if not len(counts.words):
-        raise DataProblem("there is no word in these counts", fix="count with a smaller --min-count")
-    learn = partial(engines.learn_counted, counts, compiled=prepared.road.compiled, progress=progress)
+        raise DataError("there is no word in these counts", fix="count with a smaller --min-count")
+    learn = partial(engines.learn_from_counts, counts, compiled=prepared.road.compiled, progress=progress)
     from_merges = ALGORITHMS[prepared.recipe.algorithm].from_merges
     assert from_merges is not None  # prepare_counted refused the others
     return _whole(prepared.recipe, from_merges(prepared.blank, prepared.recipe, learn))
@@ -125,8 +125,8 @@ def _whole(recipe: Recipe, trained: Tokenizer) -> Tokenizer:
 def assemble(recipe: Recipe) -> Tokenizer:
     """The untrained tokenizer, all blocks but the post-processor set; RecipeProblem for an unsound recipe."""
     algorithm = _algorithm(recipe)
-    trainer = choose(recipe.trainer, algorithm.trainer_options, f"{recipe.algorithm} trainer")
-    choose(recipe.model, algorithm.model_options, f"{recipe.algorithm} model")
+    trainer = checked_options(recipe.trainer, algorithm.trainer_options, f"{recipe.algorithm} trainer")
+    checked_options(recipe.model, algorithm.model_options, f"{recipe.algorithm} model")
     check_recipe(recipe)
     algorithm.check(recipe)
     post_processor(recipe.post_processor, {token: number for number, token in enumerate(recipe.tokens)})
@@ -140,7 +140,7 @@ def assemble(recipe: Recipe) -> Tokenizer:
 
 def _algorithm(recipe: Recipe) -> Algorithm:
     if recipe.algorithm not in ALGORITHMS:
-        raise RecipeProblem(
+        raise RecipeError(
             f"there is no algorithm {recipe.algorithm}", fix=did_you_mean(recipe.algorithm, ALGORITHMS)
         )
     return ALGORITHMS[recipe.algorithm]
@@ -163,6 +163,4 @@ def _with_text(batches: Iterable[Any]) -> Iterator[Any]:
             raise TypeError("build takes batches of texts, such as [['a text', 'another']]")
         if batch.strip() if isinstance(batch, bytes) else any(text.strip() for text in batch):
             return chain([batch], rest)
-    raise DataProblem(
-        "there is no text to learn from: all of it is blank", fix="give files with text in them"
-    )
+    raise DataError("there is no text to learn from: all of it is blank", fix="give files with text in them")

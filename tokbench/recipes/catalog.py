@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tokbench.errors import RecipeProblem, did_you_mean
+from tokbench.errors import RecipeError, did_you_mean
 from tokbench.recipes.algorithms import ALGORITHMS
 from tokbench.recipes.decoders import DECODERS
 from tokbench.recipes.normalizers import NORMALIZERS
 from tokbench.recipes.options import Option
 from tokbench.recipes.post_processors import post_processors
 from tokbench.recipes.pre_tokenizers import PRE_TOKENIZERS
-from tokbench.recipes.registry import Kind
+from tokbench.recipes.registry import BlockSpec
 from tokbench.recipes.validate import TOKEN_OPTIONS, WRAPPER
 
 
@@ -52,11 +52,11 @@ def catalog(name: str | None = None) -> Catalog:
     found = tuple(each for each in entries if name is None or name.lower() in (each.place, each.name.lower()))
     if not found:
         known = dict.fromkeys(word for each in entries for word in (each.place, each.name))
-        raise RecipeProblem(f"there is no block {name}", fix=did_you_mean(str(name), known))
+        raise RecipeError(f"there is no block {name}", fix=did_you_mean(str(name), known))
     return Catalog(found)
 
 
-def _table(place: str, table: Mapping[str, Kind[Any]]) -> list[Entry]:
+def _table(place: str, table: Mapping[str, BlockSpec[Any]]) -> list[Entry]:
     return [Entry(place, name, kind.about, _words(kind.options)) for name, kind in table.items()]
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from tokenizers import decoders as library
 from tokenizers.decoders import Decoder
 
-from tokbench.recipes.options import blocks, character, flag, one_of, text, whole
+from tokbench.recipes.options import blocks, flag, one_character, one_of, text_option, whole_number
 from tokbench.recipes.pre_tokenizers import SCHEMES
 from tokbench.recipes.recipe import Block, Recipe, block, flat, read_blocks
-from tokbench.recipes.registry import Kind, make, pattern
+from tokbench.recipes.registry import BlockSpec, make, pattern
 
 
 def decoder(chosen: Sequence[Block]) -> Decoder | None:
@@ -30,42 +30,42 @@ def _replace(content: str, **sought: str) -> Decoder:
     return library.Replace(pattern(**sought), content)
 
 
-DECODERS: dict[str, Kind[Decoder]] = {
-    "BPEDecoder": Kind(
-        "Turn the suffix that ends a word into a space.", library.BPEDecoder, {"suffix": text("</w>")}
+DECODERS: dict[str, BlockSpec[Decoder]] = {
+    "BPEDecoder": BlockSpec(
+        "Turn the suffix that ends a word into a space.", library.BPEDecoder, {"suffix": text_option("</w>")}
     ),
-    "ByteFallback": Kind("Turn tokens such as <0x41> into the bytes they name.", library.ByteFallback),
-    "ByteLevel": Kind("Turn the visible characters of bytes back into bytes.", library.ByteLevel),
-    "CTC": Kind(
+    "ByteFallback": BlockSpec("Turn tokens such as <0x41> into the bytes they name.", library.ByteFallback),
+    "ByteLevel": BlockSpec("Turn the visible characters of bytes back into bytes.", library.ByteLevel),
+    "CTC": BlockSpec(
         "Join repeated tokens and drop pads, for speech.",
         library.CTC,
-        {"pad_token": text("<pad>"), "word_delimiter_token": text("|"), "cleanup": flag(True)},
+        {"pad_token": text_option("<pad>"), "word_delimiter_token": text_option("|"), "cleanup": flag(True)},
     ),
-    "Fuse": Kind("Join all tokens without spaces.", library.Fuse),
-    "Metaspace": Kind(
+    "Fuse": BlockSpec("Join all tokens without spaces.", library.Fuse),
+    "Metaspace": BlockSpec(
         "Turn ▁ into spaces.",
         library.Metaspace,
         {
-            "replacement": character("▁"),
+            "replacement": one_character("▁"),
             "prepend_scheme": one_of(*SCHEMES, default="always"),
             "split": flag(True),
         },
     ),
-    "Replace": Kind(
+    "Replace": BlockSpec(
         "Replace a literal pattern or a regex in every token.",
         _replace,
-        {"pattern": text(None), "regex": text(None), "content": text(empty=True)},
+        {"pattern": text_option(None), "regex": text_option(None), "content": text_option(empty=True)},
     ),
-    "Sequence": Kind("Do several in order.", _sequence, {"blocks": blocks()}),
-    "Strip": Kind(
+    "Sequence": BlockSpec("Do several in order.", _sequence, {"blocks": blocks()}),
+    "Strip": BlockSpec(
         "Drop so many of one character at the ends of every token.",
         library.Strip,
-        {"content": character(" "), "left": whole(0), "right": whole(0)},
+        {"content": one_character(" "), "left": whole_number(0), "right": whole_number(0)},
     ),
-    "WordPiece": Kind(
+    "WordPiece": BlockSpec(
         "Join pieces that continue a word; cleanup drops the spaces before signs.",
         library.WordPiece,
-        {"prefix": text("##"), "cleanup": flag(True)},
+        {"prefix": text_option("##"), "cleanup": flag(True)},
     ),
 }
 

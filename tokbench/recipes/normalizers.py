@@ -10,9 +10,9 @@ from typing import Any
 from tokenizers import normalizers as library
 from tokenizers.normalizers import Normalizer
 
-from tokbench.recipes.options import blocks, flag, text
+from tokbench.recipes.options import blocks, flag, text_option
 from tokbench.recipes.recipe import Block, read_blocks
-from tokbench.recipes.registry import Kind, make, pattern
+from tokbench.recipes.registry import BlockSpec, make, pattern
 
 
 def normalizer(chosen: Sequence[Block]) -> Normalizer | None:
@@ -42,8 +42,8 @@ def _precompiled(precompiled_charsmap: str) -> Normalizer:
     return library.Precompiled(charsmap)
 
 
-NORMALIZERS: dict[str, Kind[Normalizer]] = {
-    "BertNormalizer": Kind(
+NORMALIZERS: dict[str, BlockSpec[Normalizer]] = {
+    "BertNormalizer": BlockSpec(
         "Clean, space out Chinese, strip accents, lowercase, as BERT; strip_accents takes Hangul apart.",
         library.BertNormalizer,
         {
@@ -53,29 +53,33 @@ NORMALIZERS: dict[str, Kind[Normalizer]] = {
             "lowercase": flag(True),
         },
     ),
-    "ByteLevel": Kind("Write every byte as one visible character.", library.ByteLevel),
-    "Lowercase": Kind("Lowercase every letter.", library.Lowercase),
-    "NFC": Kind("Compose characters, keeping their look.", library.NFC),
-    "NFD": Kind("Decompose characters: accents and Hangul letters stand alone.", library.NFD),
-    "NFKC": Kind(
+    "ByteLevel": BlockSpec("Write every byte as one visible character.", library.ByteLevel),
+    "Lowercase": BlockSpec("Lowercase every letter.", library.Lowercase),
+    "NFC": BlockSpec("Compose characters, keeping their look.", library.NFC),
+    "NFD": BlockSpec("Decompose characters: accents and Hangul letters stand alone.", library.NFD),
+    "NFKC": BlockSpec(
         "Compose, and unify variants such as full width; changes lone Hangul letters.", library.NFKC
     ),
-    "NFKD": Kind("Decompose, and unify variants such as full width.", library.NFKD),
-    "Nmt": Kind("Drop control characters and unify spaces, as SentencePiece's nmt rules do.", library.Nmt),
-    "Precompiled": Kind(
+    "NFKD": BlockSpec("Decompose, and unify variants such as full width.", library.NFKD),
+    "Nmt": BlockSpec(
+        "Drop control characters and unify spaces, as SentencePiece's nmt rules do.", library.Nmt
+    ),
+    "Precompiled": BlockSpec(
         "Apply a SentencePiece character map, given in base64.",
         _precompiled,
-        {"precompiled_charsmap": text()},
+        {"precompiled_charsmap": text_option()},
     ),
-    "Prepend": Kind(
-        "Put a text before every text that is not empty.", library.Prepend, {"prepend": text("▁")}
+    "Prepend": BlockSpec(
+        "Put a text before every text that is not empty.", library.Prepend, {"prepend": text_option("▁")}
     ),
-    "Replace": Kind(
+    "Replace": BlockSpec(
         "Replace a literal pattern or a regex by other text.",
         _replace,
-        {"pattern": text(None), "regex": text(None), "content": text(empty=True)},
+        {"pattern": text_option(None), "regex": text_option(None), "content": text_option(empty=True)},
     ),
-    "Sequence": Kind("Do several in order.", _sequence, {"blocks": blocks()}),
-    "Strip": Kind("Drop white space at the ends.", library.Strip, {"left": flag(True), "right": flag(True)}),
-    "StripAccents": Kind("Drop combining marks; needs NFD or NFKD before it.", library.StripAccents),
+    "Sequence": BlockSpec("Do several in order.", _sequence, {"blocks": blocks()}),
+    "Strip": BlockSpec(
+        "Drop white space at the ends.", library.Strip, {"left": flag(True), "right": flag(True)}
+    ),
+    "StripAccents": BlockSpec("Drop combining marks; needs NFD or NFKD before it.", library.StripAccents),
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tokbench.errors import RecipeProblem, did_you_mean
+from tokbench.errors import RecipeError, did_you_mean
 
 REQUIRED: Any = object()
 LARGEST = 2**31 - 1
@@ -32,20 +32,20 @@ def flag(default: Any = REQUIRED) -> Option:  # noqa: ANN401  a default is any v
     return Option("true or false", lambda value: isinstance(value, bool), default)
 
 
-def text(default: Any = REQUIRED, *, empty: bool = False) -> Option:  # noqa: ANN401
+def text_option(default: Any = REQUIRED, *, empty: bool = False) -> Option:  # noqa: ANN401
     """Text; `empty` allows none at all."""
     says = "text" if empty else "text of at least one character"
     return Option(says, lambda value: isinstance(value, str) and (empty or value != ""), default)
 
 
-def character(default: Any = REQUIRED) -> Option:  # noqa: ANN401
+def one_character(default: Any = REQUIRED) -> Option:  # noqa: ANN401
     """One character."""
     return Option("one character", lambda value: isinstance(value, str) and len(value) == 1, default)
 
 
-def characters() -> Option:
+def any_characters() -> Option:
     """Any number of characters, none by default."""
-    one = character().accepts
+    one = one_character().accepts
     return Option(
         "a list of single characters",
         lambda value: isinstance(value, list | tuple) and all(one(each) for each in value),
@@ -53,7 +53,7 @@ def characters() -> Option:
     )
 
 
-def whole(default: Any = REQUIRED, *, low: int = 0, high: int = LARGEST) -> Option:  # noqa: ANN401
+def whole_number(default: Any = REQUIRED, *, low: int = 0, high: int = LARGEST) -> Option:  # noqa: ANN401
     """A whole number: low <= number <= high."""
     says = f"a whole number from {low}" + ("" if high == LARGEST else f" to {high}")
     return Option(says, lambda value: type(value) is int and low <= value <= high, default)
@@ -107,24 +107,22 @@ def template() -> Option:
     )
 
 
-def choose(given: Mapping[str, Any], known: Mapping[str, Option], where: str) -> dict[str, Any]:
+def checked_options(given: Mapping[str, Any], known: Mapping[str, Option], where: str) -> dict[str, Any]:
     """Every option that is set: as given, else by default. RecipeProblem for one unknown, missing or wrong.
 
-    >>> choose({"left": False}, {"left": flag(True), "right": flag(True)}, "normalizer Strip")
+    >>> checked_options({"left": False}, {"left": flag(True), "right": flag(True)}, "normalizer Strip")
     {'left': False, 'right': True}
     """
     for name, value in given.items():
         if name not in known:
-            raise RecipeProblem(
-                f"{where} has no option {name}; {_names(known)}", fix=did_you_mean(name, known)
-            )
+            raise RecipeError(f"{where} has no option {name}; {_names(known)}", fix=did_you_mean(name, known))
         if not known[name].accepts(value):
-            raise RecipeProblem(
+            raise RecipeError(
                 f"{where}: {name} must be {known[name].says}, not {value!r}", fix=f"change {name}"
             )
     for name, option in known.items():
         if option.required and name not in given:
-            raise RecipeProblem(f"{where} needs {name}: {option.says}", fix=f"add {name}")
+            raise RecipeError(f"{where} needs {name}: {option.says}", fix=f"add {name}")
     chosen = {name: given.get(name, option.default) for name, option in known.items()}
     return {name: value for name, value in chosen.items() if value is not None}
 

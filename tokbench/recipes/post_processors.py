@@ -9,16 +9,16 @@ from typing import Any
 from tokenizers import processors as library
 from tokenizers.processors import PostProcessor
 
-from tokbench.errors import RecipeProblem, did_you_mean
-from tokbench.recipes.options import blocks, flag, template, text
+from tokbench.errors import RecipeError, did_you_mean
+from tokbench.recipes.options import blocks, flag, template, text_option
 from tokbench.recipes.recipe import Block, Recipe, flat, read_blocks
-from tokbench.recipes.registry import Kind, make
+from tokbench.recipes.registry import BlockSpec, make
 
 PAIR_HINT = 'pair = "[CLS] $A [SEP] $B:1 [SEP]:1"'
 
 
 @dataclass(frozen=True)
-class Piece:
+class TemplatePiece:
     """One place of a template: a text ("A" or "B") or a special token, and its type id."""
 
     text: str = ""
@@ -26,11 +26,11 @@ class Piece:
     type_id: int = 0
 
 
-def pieces(places: str | Sequence[str]) -> tuple[Piece, ...]:
+def pieces(places: str | Sequence[str]) -> tuple[TemplatePiece, ...]:
     """The places of a template, in order.
 
     >>> pieces("[CLS] $B:1")
-    (Piece(text='', token='[CLS]', type_id=0), Piece(text='B', token='', type_id=1))
+    (TemplatePiece(text='', token='[CLS]', type_id=0), TemplatePiece(text='B', token='', type_id=1))
     """
     return tuple(_piece(part) for part in parts(places))
 
@@ -40,17 +40,17 @@ def parts(places: str | Sequence[str]) -> list[str]:
     return places.split() if isinstance(places, str) else list(places)
 
 
-def _piece(part: str) -> Piece:
+def _piece(part: str) -> TemplatePiece:
     """One place; `$1` is text A with type id 1, as in the library."""
     body, sign, number = part.rpartition(":")
     if not (sign and body and number.isdecimal()):
         body, number = part, "0"
     if not body.startswith("$"):
-        return Piece(token=body, type_id=int(number))
+        return TemplatePiece(token=body, type_id=int(number))
     name = body[1:].upper()
     if name.isdecimal():
-        return Piece(text="A", type_id=int(name))
-    return Piece(text=name or "A", type_id=int(number))
+        return TemplatePiece(text="A", type_id=int(name))
+    return TemplatePiece(text=name or "A", type_id=int(number))
 
 
 def check_template(single: str | Sequence[str], pair: str | Sequence[str]) -> None:
@@ -58,7 +58,7 @@ def check_template(single: str | Sequence[str], pair: str | Sequence[str]) -> No
     for name, given, needed in (("single", single, ["A"]), ("pair", pair, ["A", "B"])):
         if sorted(each.text for each in pieces(given) if each.text) != needed:
             places = " and ".join(f"${text}" for text in needed)
-            raise RecipeProblem(
+            raise RecipeError(
                 f"post_processor TemplateProcessing: {name} must hold {places}, each once, not {given!r}",
                 fix=PAIR_HINT if name == "pair" else 'single = "[CLS] $A [SEP]"',
             )
@@ -70,7 +70,7 @@ def has_type_ids(recipe: Recipe) -> bool:
     return any(_types(each) for each in flat(chosen))
 
 
-def input_names(recipe: Recipe) -> tuple[str, ...]:
+def template_input_names(recipe: Recipe) -> tuple[str, ...]:
     """What a model is given: as the wrapper says, else with token_type_ids where the template has them."""
     given = recipe.wrapper.get("model_input_names")
     if given:
@@ -82,7 +82,7 @@ def _types(each: Block) -> bool:
     return each.type == "BertProcessing" or any(place.type_id for place in _places(each))
 
 
-def _places(each: Block) -> Iterator[Piece]:
+def _places(each: Block) -> Iterator[TemplatePiece]:
     for name in ("single", "pair"):
         value = each.options.get(name, "")
         if template().accepts(value):
@@ -98,7 +98,7 @@ def post_processor(chosen: Block | None, ids: Ids) -> PostProcessor | None:
     return None if chosen is None else make(chosen, post_processors(ids), "post_processor")
 
 
-def post_processors(ids: Ids) -> dict[str, Kind[PostProcessor]]:
+def post_processors(ids: Ids) -> dict[str, BlockSpec[PostProcessor]]:
     """The table, for a vocabulary with these special tokens."""
 
     def bert(sep: str, cls: str) -> PostProcessor:
@@ -117,23 +117,28 @@ def post_processors(ids: Ids) -> dict[str, Kind[PostProcessor]]:
         return library.Sequence([make(each, post_processors(ids), "post_processor") for each in inner])
 
     return {
-        "BertProcessing": Kind(
+        "BertProcessing": BlockSpec(
             "[CLS] A [SEP] B [SEP], the second text with type id 1.",
             bert,
-            {"sep": text(), "cls": text()},
+            {"sep": text_option(), "cls": text_option()},
         ),
-        "ByteLevel": Kind(
+        "ByteLevel": BlockSpec(
             "Trim the offsets of byte-level pieces.",
             library.ByteLevel,
             {"add_prefix_space": flag(True), "trim_offsets": flag(True), "use_regex": flag(True)},
         ),
-        "RobertaProcessing": Kind(
+        "RobertaProcessing": BlockSpec(
             "<s> A </s> </s> B </s>, and trim the offsets of byte-level pieces.",
             roberta,
-            {"sep": text(), "cls": text(), "trim_offsets": flag(True), "add_prefix_space": flag(True)},
+            {
+                "sep": text_option(),
+                "cls": text_option(),
+                "trim_offsets": flag(True),
+                "add_prefix_space": flag(True),
+            },
         ),
-        "Sequence": Kind("Do several in order.", sequence, {"blocks": blocks()}),
-        "TemplateProcessing": Kind(
+        "Sequence": BlockSpec("Do several in order.", sequence, {"blocks": blocks()}),
+        "TemplateProcessing": BlockSpec(
             "Put each text and each special token where the template says; $B:1 has type id 1.",
             template_processing,
             {"single": template(), "pair": template()},
@@ -144,7 +149,7 @@ def post_processors(ids: Ids) -> dict[str, Kind[PostProcessor]]:
 def _found(token: str, ids: Ids) -> tuple[str, int]:
     """The token with its id."""
     if token not in ids:
-        raise RecipeProblem(
+        raise RecipeError(
             f"the post_processor names {token}, which is no special token of the recipe",
             fix=did_you_mean(token, ids) if ids else "add it to special_tokens",
         )

@@ -8,9 +8,9 @@ from typing import Any
 from tokenizers import pre_tokenizers as library
 from tokenizers.pre_tokenizers import PreTokenizer
 
-from tokbench.recipes.options import blocks, character, flag, one_of, text, whole
+from tokbench.recipes.options import blocks, flag, one_character, one_of, text_option, whole_number
 from tokbench.recipes.recipe import Block, read_blocks
-from tokbench.recipes.registry import Kind, make, pattern
+from tokbench.recipes.registry import BlockSpec, make, pattern
 
 BEHAVIORS = ("removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous")
 SCHEMES = ("always", "first", "never")
@@ -31,44 +31,46 @@ def _split(behavior: str, *, invert: bool, **sought: str) -> PreTokenizer:
     return library.Split(pattern(**sought), behavior, invert)
 
 
-PRE_TOKENIZERS: dict[str, Kind[PreTokenizer]] = {
-    "BertPreTokenizer": Kind("Cut at white space and around punctuation.", library.BertPreTokenizer),
-    "ByteLevel": Kind(
+PRE_TOKENIZERS: dict[str, BlockSpec[PreTokenizer]] = {
+    "BertPreTokenizer": BlockSpec("Cut at white space and around punctuation.", library.BertPreTokenizer),
+    "ByteLevel": BlockSpec(
         "Write every byte as one visible character, and cut into words as GPT-2 does.",
         library.ByteLevel,
         {"add_prefix_space": flag(True), "trim_offsets": flag(True), "use_regex": flag(True)},
     ),
-    "CharDelimiterSplit": Kind(
-        "Cut at one character, which is dropped.", library.CharDelimiterSplit, {"delimiter": character()}
+    "CharDelimiterSplit": BlockSpec(
+        "Cut at one character, which is dropped.", library.CharDelimiterSplit, {"delimiter": one_character()}
     ),
-    "Digits": Kind("Cut numbers from letters.", library.Digits, {"individual_digits": flag(False)}),
-    "FixedLength": Kind(
-        "Cut into parts of so many characters.", library.FixedLength, {"length": whole(5, low=1)}
+    "Digits": BlockSpec("Cut numbers from letters.", library.Digits, {"individual_digits": flag(False)}),
+    "FixedLength": BlockSpec(
+        "Cut into parts of so many characters.", library.FixedLength, {"length": whole_number(5, low=1)}
     ),
-    "Metaspace": Kind(
+    "Metaspace": BlockSpec(
         "Write spaces as ▁ and cut before them, as SentencePiece does.",
         library.Metaspace,
         {
-            "replacement": character("▁"),
+            "replacement": one_character("▁"),
             "prepend_scheme": one_of(*SCHEMES, default="always"),
             "split": flag(True),
         },
     ),
-    "Punctuation": Kind(
+    "Punctuation": BlockSpec(
         "Cut at punctuation.", library.Punctuation, {"behavior": one_of(*BEHAVIORS, default="isolated")}
     ),
-    "Sequence": Kind("Do several in order.", _sequence, {"blocks": blocks()}),
-    "Split": Kind(
+    "Sequence": BlockSpec("Do several in order.", _sequence, {"blocks": blocks()}),
+    "Split": BlockSpec(
         "Cut at a literal pattern or a regex; invert takes what does not match.",
         _split,
         {
-            "pattern": text(None),
-            "regex": text(None),
+            "pattern": text_option(None),
+            "regex": text_option(None),
             "behavior": one_of(*BEHAVIORS),
             "invert": flag(False),
         },
     ),
-    "UnicodeScripts": Kind("Cut where the script changes; kana and kanji are one.", library.UnicodeScripts),
-    "Whitespace": Kind(r"Cut into words and runs of signs: \w+|[^\w\s]+.", library.Whitespace),
-    "WhitespaceSplit": Kind("Cut at white space.", library.WhitespaceSplit),
+    "UnicodeScripts": BlockSpec(
+        "Cut where the script changes; kana and kanji are one.", library.UnicodeScripts
+    ),
+    "Whitespace": BlockSpec(r"Cut into words and runs of signs: \w+|[^\w\s]+.", library.Whitespace),
+    "WhitespaceSplit": BlockSpec("Cut at white space.", library.WhitespaceSplit),
 }

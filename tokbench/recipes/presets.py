@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tokbench.errors import RecipeProblem, did_you_mean
+from tokbench.errors import RecipeError, did_you_mean
 from tokbench.recipes.recipe import Block, Recipe, block, change, read_recipe
 
 # pad first: models such as BERT take id 0 for padding unless told otherwise.
@@ -226,14 +226,14 @@ ABOUT: dict[str, str] = {
 def preset(name: str) -> Recipe:
     """The recipe of this name; RecipeProblem with a hint for a name that is none."""
     if name not in PRESETS:
-        raise RecipeProblem(f"there is no preset {name}", fix=did_you_mean(name, PRESETS))
+        raise RecipeError(f"there is no preset {name}", fix=did_you_mean(name, PRESETS))
     return PRESETS[name]
 
 
 COMMANDS = {"character": "train-char"}  # the others are called as their algorithm is
 
 
-def start(
+def start_recipe(
     algorithm: str,
     name: str | None = None,
     settings: Mapping[str, str] | None = None,
@@ -245,13 +245,13 @@ def start(
 
     Raises RecipeProblem when the preset is of another algorithm.
 
-    >>> start("bpe", settings={"vocab_size": "8000"}, special=["<x>"]).extra_special_tokens
+    >>> start_recipe("bpe", settings={"vocab_size": "8000"}, special=["<x>"]).extra_special_tokens
     ('<x>',)
     """
     recipe = preset(name) if name else DEFAULTS[algorithm]
     if recipe.algorithm != algorithm:
         command = COMMANDS.get(recipe.algorithm, f"train-{recipe.algorithm}")
-        raise RecipeProblem(
+        raise RecipeError(
             f"the preset {name} is {recipe.algorithm}, not {algorithm}",
             fix=f"tokbench {command} --preset {name}",
         )
@@ -259,10 +259,10 @@ def start(
     return change(keep_case(recipe) if cased else recipe, settings or {})
 
 
-def named(name: str, settings: Mapping[str, str] | None = None, *, cased: bool = False) -> Recipe:
+def resolve_recipe(name: str, settings: Mapping[str, str] | None = None, *, cased: bool = False) -> Recipe:
     """The recipe of an algorithm, of a preset, or in a TOML file, with these choices.
 
-    >>> named("roberta").algorithm
+    >>> resolve_recipe("roberta").algorithm
     'bpe'
     """
     known = [*DEFAULTS, *PRESETS]
@@ -271,19 +271,19 @@ def named(name: str, settings: Mapping[str, str] | None = None, *, cased: bool =
     elif Path(name).suffix == ".toml":
         recipe = read_recipe(name)
     else:
-        raise RecipeProblem(f"there is no recipe {name}", fix=f"{did_you_mean(name, known)}; or a TOML file")
+        raise RecipeError(f"there is no recipe {name}", fix=f"{did_you_mean(name, known)}; or a TOML file")
     return change(keep_case(recipe) if cased else recipe, settings or {})
 
 
-def like(recipe: Recipe) -> str:
+def command_for(recipe: Recipe) -> str:
     """Words of a command that name a recipe with the same normalizers and pre_tokenizers.
 
-    >>> like(start("bpe", "gpt2")), like(start("wordpiece", cased=True))
+    >>> command_for(start_recipe("bpe", "gpt2")), command_for(start_recipe("wordpiece", cased=True))
     ('--like bpe', '--like wordpiece --cased')
     """
     for name in (recipe.algorithm, *DEFAULTS, *PRESETS):
         for cased in (False, True):
-            other = named(name, cased=cased)
+            other = resolve_recipe(name, cased=cased)
             if (other.normalizers, other.pre_tokenizers) == (recipe.normalizers, recipe.pre_tokenizers):
                 return f"--like {name}{' --cased' * cased}"
     return "--like RECIPE.toml"
@@ -297,7 +297,7 @@ def trainer(name: str, *, cased: bool = False) -> str:
     """
     if name not in DEFAULTS and name not in PRESETS:
         return f"tokbench build {name}"
-    algorithm = named(name).algorithm
+    algorithm = resolve_recipe(name).algorithm
     command = COMMANDS.get(algorithm, f"train-{algorithm}")
     return f"tokbench {command}{'' if name in DEFAULTS else f' --preset {name}'}{' --cased' * cased}"
 

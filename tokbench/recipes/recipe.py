@@ -9,42 +9,42 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from tokbench.errors import FileProblem, RecipeProblem, did_you_mean
+from tokbench.errors import FileError, RecipeError, did_you_mean
 
 
-def table(value: object, where: str) -> dict[str, Any]:
+def table_value(value: object, where: str) -> dict[str, Any]:
     """A table of names and values."""
     if not isinstance(value, dict):
-        raise RecipeProblem(
+        raise RecipeError(
             f"{where} must be a table of names and values, not {value!r}",
             fix="see how one is written: tokbench presets bert",
         )
     return value
 
 
-def tables(value: object, where: str) -> dict[str, dict[str, Any]]:
+def table_values(value: object, where: str) -> dict[str, dict[str, Any]]:
     """A table of tables."""
-    return {key: table(each, f"{where}.{key}") for key, each in table(value, where).items()}
+    return {key: table_value(each, f"{where}.{key}") for key, each in table_value(value, where).items()}
 
 
-def text(value: object, where: str) -> str:
+def text_value(value: object, where: str) -> str:
     """A text."""
     if not isinstance(value, str):
-        raise RecipeProblem(f"{where} must be text, not {value!r}", fix=f'put it in quotes: "{value}"')
+        raise RecipeError(f"{where} must be text, not {value!r}", fix=f'put it in quotes: "{value}"')
     return value
 
 
-def texts(value: object, where: str) -> tuple[str, ...]:
+def text_values(value: object, where: str) -> tuple[str, ...]:
     """A list of texts."""
     if not isinstance(value, list | tuple):
-        raise RecipeProblem(f"{where} must be a list of texts, not {value!r}", fix=f'{where} = ["[E1]"]')
-    return tuple(text(each, where) for each in value)
+        raise RecipeError(f"{where} must be a list of texts, not {value!r}", fix=f'{where} = ["[E1]"]')
+    return tuple(text_value(each, where) for each in value)
 
 
-def whole(value: object, where: str) -> int:
+def whole_value(value: object, where: str) -> int:
     """A whole number."""
     if not isinstance(value, int) or isinstance(value, bool):
-        raise RecipeProblem(f"{where} must be a whole number, not {value!r}", fix=f"{where} = 8000")
+        raise RecipeError(f"{where} must be a whole number, not {value!r}", fix=f"{where} = 8000")
     return value
 
 
@@ -120,17 +120,17 @@ def read_block(value: object, where: str) -> Block:
     """A block from TOML: its name alone, or a table with its type and options."""
     if isinstance(value, str | Block):
         return Block(type=value) if isinstance(value, str) else value
-    options = dict(table(value, where))
+    options = dict(table_value(value, where))
     name = options.pop("type", None)
     if not isinstance(name, str):
-        raise RecipeProblem(f'{where} needs a type, such as type = "NFC"', fix="list them: tokbench blocks")
+        raise RecipeError(f'{where} needs a type, such as type = "NFC"', fix="list them: tokbench blocks")
     return Block(type=name, options=options)
 
 
 def read_blocks(value: object, where: str) -> tuple[Block, ...]:
     """Blocks from TOML, in order."""
     if not isinstance(value, list | tuple):
-        raise RecipeProblem(f"{where} must be a list of blocks, not {value!r}", fix=f'{where} = ["NFC"]')
+        raise RecipeError(f"{where} must be a list of blocks, not {value!r}", fix=f'{where} = ["NFC"]')
     return tuple(read_block(each, f"{where}.{number}") for number, each in enumerate(value))
 
 
@@ -144,7 +144,7 @@ def from_data(data: Mapping[str, Any], *, name: str = "recipe") -> Recipe:
     """The recipe that a TOML document holds; RecipeProblem for a key that no recipe has."""
     for key in data:
         if key not in _READERS:
-            raise RecipeProblem(f"{name}: a recipe has no {key}", fix=did_you_mean(key, _READERS))
+            raise RecipeError(f"{name}: a recipe has no {key}", fix=did_you_mean(key, _READERS))
     return Recipe(**{key: _READERS[key](value, f"{name}: {key}") for key, value in data.items()})
 
 
@@ -164,7 +164,7 @@ def from_toml(text: str, *, name: str = "recipe") -> Recipe:
     try:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise RecipeProblem(f"{name} is not TOML: {error}", fix="see one: tokbench presets bert") from error
+        raise RecipeError(f"{name} is not TOML: {error}", fix="see one: tokbench presets bert") from error
     return from_data(data, name=name)
 
 
@@ -174,10 +174,10 @@ def read_recipe(path: str | PathLike[str]) -> Recipe:
     try:
         text = place.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FileProblem(f"{place} is not UTF-8 text: {error}", fix="save it as UTF-8") from error
+        raise FileError(f"{place} is not UTF-8 text: {error}", fix="save it as UTF-8") from error
     except OSError as error:
         reason = error.strerror or str(error)
-        raise FileProblem(f"cannot read the recipe {place}: {reason}", fix="check the path") from error
+        raise FileError(f"cannot read the recipe {place}: {reason}", fix="check the path") from error
     return from_toml(text, name=str(place))
 
 
@@ -214,13 +214,13 @@ def _inside(outer: Any, name: str, where: str) -> Any:  # noqa: ANN401
     """The table or list that a name leads to; a table that is not there yet begins here."""
     inner = outer[_place(outer, name, where)] if isinstance(outer, list) else outer.setdefault(name, {})
     if not isinstance(inner, dict | list):
-        raise RecipeProblem(f"{where} has nothing inside it", fix=f"set it as a whole: {where}=…")
+        raise RecipeError(f"{where} has nothing inside it", fix=f"set it as a whole: {where}=…")
     return inner
 
 
 def _place(blocks: list[Any], name: str, where: str) -> int:
     if not name.isdecimal() or int(name) >= len(blocks):
-        raise RecipeProblem(
+        raise RecipeError(
             f"{where}: there are {len(blocks)} here, counted from 0, and no {name}",
             fix='set them as a whole: normalizers=["NFC", "Lowercase"]',
         )
@@ -246,23 +246,23 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
 
 
 def _roles(value: object, where: str) -> dict[str, str]:
-    for role in table(value, where):
+    for role in table_value(value, where):
         if role not in ROLES:
-            raise RecipeProblem(f"{where}: there is no role {role}", fix=did_you_mean(role, ROLES))
-    return {role: text(token, f"{where}.{role}") for role, token in table(value, where).items()}
+            raise RecipeError(f"{where}: there is no role {role}", fix=did_you_mean(role, ROLES))
+    return {role: text_value(token, f"{where}.{role}") for role, token in table_value(value, where).items()}
 
 
 _READERS: dict[str, Callable[[Any, str], Any]] = {
-    "algorithm": text,
-    "vocab_size": whole,
+    "algorithm": text_value,
+    "vocab_size": whole_value,
     "special_tokens": _roles,
-    "extra_special_tokens": texts,
-    "token_options": tables,
+    "extra_special_tokens": text_values,
+    "token_options": table_values,
     "normalizers": read_blocks,
     "pre_tokenizers": read_blocks,
-    "model": table,
-    "trainer": table,
+    "model": table_value,
+    "trainer": table_value,
     "post_processor": read_block,
     "decoders": read_blocks,
-    "wrapper": table,
+    "wrapper": table_value,
 }

@@ -9,15 +9,15 @@ from typing import Generic, TypeVar
 
 from tokenizers import Regex
 
-from tokbench.errors import RecipeProblem, did_you_mean
-from tokbench.recipes.options import Option, choose
+from tokbench.errors import RecipeError, did_you_mean
+from tokbench.recipes.options import Option, checked_options
 from tokbench.recipes.recipe import Block
 
 Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
-class Kind(Generic[Made]):
+class BlockSpec(Generic[Made]):
     """One block of the library: what it does in a sentence, what makes it, its options."""
 
     about: str
@@ -25,13 +25,13 @@ class Kind(Generic[Made]):
     options: Mapping[str, Option] = field(default_factory=dict)
 
 
-def make(each: Block, table: Mapping[str, Kind[Made]], what: str) -> Made:
+def make(each: Block, table: Mapping[str, BlockSpec[Made]], what: str) -> Made:
     """The library's block for this one of a recipe; `what` is the word for such blocks."""
     kind = table.get(each.type)
     if kind is None:
-        raise RecipeProblem(f"there is no {what} {each.type}", fix=did_you_mean(each.type, table))
+        raise RecipeError(f"there is no {what} {each.type}", fix=did_you_mean(each.type, table))
     where = f"{what} {each.type}"
-    options = choose(each.options, kind.options, where)
+    options = checked_options(each.options, kind.options, where)
     with refusals(where):
         return kind.make(**options)
 
@@ -48,13 +48,13 @@ def refusals(where: str) -> Iterator[None]:
     """What the library refuses here, as a RecipeProblem. It raises bare Exception, and panics below that."""
     try:
         yield
-    except RecipeProblem:
+    except RecipeError:
         raise
     except Exception as error:
-        raise RecipeProblem(f"{where}: {error}", fix="see its options: tokbench blocks") from error
+        raise RecipeError(f"{where}: {error}", fix="see its options: tokbench blocks") from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":
             raise
-        raise RecipeProblem(
+        raise RecipeError(
             f"{where} breaks the library: {error}", fix="see its options: tokbench blocks"
         ) from error

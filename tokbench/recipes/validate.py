@@ -8,8 +8,8 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 
-from tokbench.errors import DataProblem, RecipeProblem, did_you_mean
-from tokbench.recipes.options import LARGEST, Option, choose, flag, one_of, some_of, whole
+from tokbench.errors import DataError, RecipeError, did_you_mean
+from tokbench.recipes.options import LARGEST, Option, checked_options, flag, one_of, some_of, whole_number
 from tokbench.recipes.recipe import ROLES, Recipe, flat
 
 TOKEN_OPTIONS: Mapping[str, Option] = {
@@ -29,7 +29,7 @@ def unk(recipe: Recipe) -> str:
     """The token for what is unknown; RecipeProblem without one: the library would fail at the first text."""
     token = recipe.special_tokens.get("unk")
     if token is None:
-        raise RecipeProblem(
+        raise RecipeError(
             f"{recipe.algorithm} needs a special token with the role unk, for what it does not know",
             fix='add special_tokens.unk = "[UNK]"',
         )
@@ -40,23 +40,23 @@ def check_special_tokens(recipe: Recipe) -> None:
     """RecipeProblem for an unknown role, an empty token, a token given twice, or options of no token."""
     for role in recipe.special_tokens:
         if role not in ROLES:
-            raise RecipeProblem(f"there is no role {role}", fix=did_you_mean(role, ROLES))
+            raise RecipeError(f"there is no role {role}", fix=did_you_mean(role, ROLES))
     given = (*dict.fromkeys(recipe.special_tokens.values()), *recipe.extra_special_tokens)
     for number, token in enumerate(given):
         if not token.strip():
-            raise RecipeProblem(f"special token {number} is empty: {token!r}", fix="take it out")
+            raise RecipeError(f"special token {number} is empty: {token!r}", fix="take it out")
         if token in given[:number]:
-            raise RecipeProblem(f"the special token {token} is given twice", fix="take it out once")
+            raise RecipeError(f"the special token {token} is given twice", fix="take it out once")
     for token in recipe.token_options:
         if token not in given:
-            raise RecipeProblem(
+            raise RecipeError(
                 f"token_options names {token}, which is no special token", fix=did_you_mean(token, given)
             )
         _options(recipe, token)
 
 
 def _options(recipe: Recipe, token: str) -> dict[str, bool]:
-    return choose(recipe.token_options.get(token, {}), TOKEN_OPTIONS, f"token_options {token}")
+    return checked_options(recipe.token_options.get(token, {}), TOKEN_OPTIONS, f"token_options {token}")
 
 
 BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
@@ -92,7 +92,7 @@ MOST_TOKENS = (
 )
 SIDES = ("left", "right")
 WRAPPER: Mapping[str, Option] = {
-    "model_max_length": whole(None, low=1, high=LARGEST),
+    "model_max_length": whole_number(None, low=1, high=LARGEST),
     "padding_side": one_of(*SIDES, default=None),
     "truncation_side": one_of(*SIDES, default=None),
     "model_input_names": some_of("input_ids", "token_type_ids", "attention_mask", "special_tokens_mask"),
@@ -102,13 +102,13 @@ WRAPPER: Mapping[str, Option] = {
 def check_recipe(recipe: Recipe) -> None:
     """RecipeProblem for what no algorithm can make good."""
     check_special_tokens(recipe)
-    choose(recipe.wrapper, WRAPPER, "wrapper")
+    checked_options(recipe.wrapper, WRAPPER, "wrapper")
     _check_bytes(recipe)
     _check_alphabet(recipe)
     floor = _floor(recipe)
     least = floor if _may_be_bytes_alone(recipe) else floor + 1
     if not least <= recipe.vocab_size <= MOST_TOKENS:
-        raise RecipeProblem(
+        raise RecipeError(
             f"vocab_size {recipe.vocab_size} is not possible: this recipe needs {least}, "
             f"of which {len(recipe.tokens)} for special tokens, and {MOST_TOKENS} is the most",
             fix=f"--vocab-size {max(least, 8000)}",
@@ -118,13 +118,13 @@ def check_recipe(recipe: Recipe) -> None:
 def check_result(recipe: Recipe, reached: int) -> None:
     """RecipeProblem for more tokens than asked, which the library just gives; DataProblem for none."""
     if reached > recipe.vocab_size:
-        raise RecipeProblem(
+        raise RecipeError(
             f"vocab_size {recipe.vocab_size} is too small: "
             f"the special tokens and the characters of these texts are {reached} already",
             fix=f"--vocab-size {reached} or more" + _limit_hint(recipe),
         )
     if reached <= _floor(recipe) and not _may_be_bytes_alone(recipe):
-        raise DataProblem(
+        raise DataError(
             "nothing was learned: the blocks left nothing of these texts, or nothing frequent enough",
             fix="lower trainer.min_frequency, or look at the normalizers and pre_tokenizers",
         )
@@ -150,19 +150,19 @@ def _check_bytes(recipe: Recipe) -> None:
     """Bytes are written once, no normalizer changes them afterwards, no token takes their place."""
     taken = [token for token in recipe.tokens if recipe.model.get("byte_fallback") and token in BYTES]
     if taken:
-        raise RecipeProblem(
+        raise RecipeError(
             f"{taken[0]} cannot be a special token: byte_fallback has it for a byte",
             fix="give it another name",
         )
     normalizers = [each.type for each in flat(recipe.normalizers)]
     cutters = [each.type for each in flat(recipe.pre_tokenizers)]
     if [*normalizers, *cutters].count("ByteLevel") > 1:
-        raise RecipeProblem(
+        raise RecipeError(
             "ByteLevel stands in this recipe twice, so decoding would not come back to the text",
             fix="keep one: as a normalizer, or as a pre_tokenizer",
         )
     if "ByteLevel" in normalizers[:-1]:
-        raise RecipeProblem(
+        raise RecipeError(
             "a normalizer after ByteLevel would change the characters that stand for bytes",
             fix="put the normalizer ByteLevel last",
         )
@@ -172,7 +172,7 @@ def _check_alphabet(recipe: Recipe) -> None:
     """limit_alphabet wins over initial_alphabet in the library, without a word."""
     limit, given = recipe.trainer.get("limit_alphabet"), recipe.trainer.get("initial_alphabet", ())
     if limit is not None and len(set(given)) > limit:
-        raise RecipeProblem(
+        raise RecipeError(
             f"initial_alphabet has {len(set(given))} characters and limit_alphabet keeps only {limit}",
             fix=f"--set trainer.limit_alphabet={len(set(given))} or more",
         )

@@ -31,7 +31,7 @@ STAGES = {
 
 
 @contextmanager
-def drawn(*, quiet: bool = False) -> Iterator[Progress]:
+def draw_progress(*, quiet: bool = False) -> Iterator[Progress]:
     """A Progress that draws while the block runs; silent when quiet."""
     if quiet:
         yield silent

@@ -122,7 +122,7 @@ def live(tokenizers: Mapping[str, Mapping[str, Any]], text: str = "") -> str:
     return json.dumps({"text": text, "tokenizers": packed}, ensure_ascii=False)
 
 
-def served(names: Sequence[str], text: str = "") -> str:
+def served_page(names: Sequence[str], text: str = "") -> str:
     """The same document for a page whose server encodes: names only."""
     return json.dumps({"text": text, "tokenizers": [{"name": name} for name in names]}, ensure_ascii=False)
 

@@ -14,7 +14,7 @@ from inspect import getsource
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from tokbench.errors import DataProblem, FileProblem, did_you_mean
+from tokbench.errors import DataError, FileError, did_you_mean
 from tokbench.reporting.elements import Part
 
 
@@ -64,7 +64,7 @@ KINDS = {
     "explanation": ("checks.findings:Explanation", "reporting.views.check:explanation"),
     "growth": ("adapt.grow:Growth", "reporting.views.grow:growth"),
     "info": ("pretrained.info:TokenizerInfo", "reporting.views.look:info"),
-    "mending": ("checks.fix:Mending", "reporting.views.check:mending"),
+    "mending": ("checks.fix:FixReport", "reporting.views.check:mending"),
     "pair_trace": ("tracing.post_model:PairTrace", "reporting.views.trace:pair"),
     "predictions": ("finetuning.predictions:Predicted", "reporting.views.finetune:predicted"),
     "proof": ("finetuning.prove:Proof", "reporting.views.finetune:proof"),
@@ -102,9 +102,9 @@ def window_of(kind: str) -> Callable[[Any], Iterable[Part]]:
 
 def _entry(kind: str) -> tuple[str, str]:
     if kind in PAGELESS:
-        raise DataProblem(f"a result of kind {kind!r} has no page: {PAGELESS[kind]}", fix="leave it out")
+        raise DataError(f"a result of kind {kind!r} has no page: {PAGELESS[kind]}", fix="leave it out")
     if kind not in KINDS:
-        raise DataProblem(f"a result of kind {kind!r} has no page", fix=did_you_mean(kind, KINDS))
+        raise DataError(f"a result of kind {kind!r} has no page", fix=did_you_mean(kind, KINDS))
     return KINDS[kind]
 
 
@@ -117,7 +117,7 @@ SCHEMA = "tokbench"
 VERSION = "1"
 
 
-def read(path: Path) -> tuple[str, object]:
+def read_result(path: Path) -> tuple[str, object]:
     """The kind and the result in a file that `--json` wrote.
 
     Fields that JSON leaves out (library objects) are None. Raises FileProblem for a file that cannot be
@@ -126,16 +126,16 @@ def read(path: Path) -> tuple[str, object]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise FileProblem(f"{path} cannot be read: {error.strerror}") from error
+        raise FileError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise DataProblem(f"{path} is not JSON: {error}", fix="write it with --json > file") from error
+        raise DataError(f"{path} is not JSON: {error}", fix="write it with --json > file") from error
     if not isinstance(data, dict) or not isinstance(data.get("schema"), str):
-        raise DataProblem(f"{path} is not a result of tokbench: it has no schema", fix="write it with --json")
+        raise DataError(f"{path} is not a result of tokbench: it has no schema", fix="write it with --json")
     kind = _kind(path, data.pop("schema"))
     try:
         return kind, as_result(type_of(kind), data)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataProblem(
+        raise DataError(
             f"{path} does not hold what a result of kind {kind!r} holds: {error}",
             fix="write it again with --json of this version",
         ) from error
@@ -145,7 +145,7 @@ def _kind(path: Path, schema: str) -> str:
     match schema.split("/"):
         case [name, kind, version] if (name, version) == (SCHEMA, VERSION):
             return kind
-    raise DataProblem(
+    raise DataError(
         f"{path} has the schema {schema!r}, not {SCHEMA}/…/{VERSION}", fix="write it again with --json"
     )
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokbench.io.atomic import ensure_file_free, written_whole
+from tokbench.io.atomic import atomic_file, ensure_writable_file
 from tokbench.reporting.elements import Part
 from tokbench.reporting.html import Section, page
-from tokbench.reporting.json_results import read, window_of
+from tokbench.reporting.json_results import read_result, window_of
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ def write_page(
 
     Raises FileProblem when something is there and `force` is not given.
     """
-    ensure_file_free(path, magic=b"<!doctype html>", force=force)
+    ensure_writable_file(path, magic=b"<!doctype html>", force=force)
     content = page(title, sections, live=live).encode("utf-8", "backslashreplace")
-    with written_whole(path) as beside:
+    with atomic_file(path) as beside:
         beside.write_bytes(content)
     return Page(path, len(content), tuple(each.title for each in sections))
 
@@ -42,16 +42,16 @@ def gather(files: Iterable[Path], path: Path, *, title: str = "tokbench report",
     """
     sections = []
     for file in files:
-        kind, result = read(file)
+        kind, result = read_result(file)
         parts: Iterable[Part] = window_of(kind)(result)
-        sections.append(Section(f"{in_words(kind)}: {file.stem}", list(parts)))
+        sections.append(Section(f"{heading_of(kind)}: {file.stem}", list(parts)))
     return write_page(path, title, sections, force=force)
 
 
-def in_words(kind: str) -> str:
+def heading_of(kind: str) -> str:
     """The name of a kind as a heading.
 
-    >>> in_words("side_by_side"), in_words("config-change")
+    >>> heading_of("side_by_side"), heading_of("config-change")
     ('side by side', 'config change')
     """
     return kind.replace("_", " ").replace("-", " ")

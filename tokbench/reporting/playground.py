@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from tokbench.errors import AskedWrongly, MissingExtra, TokbenchError
+from tokbench.errors import MissingExtraError, TokbenchError, UsageError
 from tokbench.pretrained.encode import encode
 from tokbench.pretrained.folder import TokenizerFolder
-from tokbench.reporting.html import page, served
+from tokbench.reporting.html import page, served_page
 from tokbench.tracing.spelling import Speller, shown_tokens
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def listening(port: int) -> socket.socket:
         place.bind((HOST, port))
     except OSError as error:
         place.close()
-        raise AskedWrongly(
+        raise UsageError(
             f"port {port} cannot be used: {error.strerror}", fix="--port 0 takes a free one"
         ) from error
     return place
@@ -64,14 +64,14 @@ def app(tokenizers: Mapping[str, TokenizerFolder], *, text: str = "") -> Starlet
     """
     for package in ("starlette", "uvicorn"):
         if find_spec(package) is None:
-            raise MissingExtra("the playground", package, extra="web")
+            raise MissingExtraError("the playground", package, extra="web")
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
     from starlette.responses import HTMLResponse, JSONResponse
     from starlette.routing import Route
 
-    whole = page("tokbench playground", [], live=served(list(tokenizers), text), server=True)
+    whole = page("tokbench playground", [], live=served_page(list(tokenizers), text), server=True)
 
     async def home(_: Request) -> Response:
         return HTMLResponse(whole, headers=SAFE)
@@ -98,7 +98,7 @@ async def _body(request: Request) -> bytes:
     async for part in request.stream():
         body += part
         if len(body) > LARGEST_REQUEST:
-            raise AskedWrongly(f"the request is longer than {LARGEST_REQUEST:,} bytes")
+            raise UsageError(f"the request is longer than {LARGEST_REQUEST:,} bytes")
     return body
 
 
@@ -107,18 +107,18 @@ def _asked(body: bytes) -> tuple[str, str]:
     try:
         data = json.loads(body)
     except ValueError as error:
-        raise AskedWrongly("the request is not JSON") from error
+        raise UsageError("the request is not JSON") from error
     name, text = (data.get("tokenizer"), data.get("text")) if isinstance(data, dict) else (None, None)
     if not isinstance(name, str) or not isinstance(text, str):
-        raise AskedWrongly("the request needs a tokenizer and a text")
+        raise UsageError("the request needs a tokenizer and a text")
     if len(text) > LONGEST_TEXT:
-        raise AskedWrongly(f"the text is longer than {LONGEST_TEXT:,} characters")
+        raise UsageError(f"the text is longer than {LONGEST_TEXT:,} characters")
     return name, text
 
 
 def _tokens(tokenizers: Mapping[str, TokenizerFolder], name: str, text: str) -> list[dict[str, Any]]:
     if name not in tokenizers:
-        raise AskedWrongly(f"no tokenizer here is called {name!r}")
+        raise UsageError(f"no tokenizer here is called {name!r}")
     clean = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     done = encode(tokenizers[name], clean)
     speller = Speller(tokenizers[name].raw)

@@ -8,8 +8,8 @@ from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 
-from tokbench.errors import AskedWrongly, MissingExtra
-from tokbench.io.atomic import ensure_file_free, written_whole
+from tokbench.errors import MissingExtraError, UsageError
+from tokbench.io.atomic import atomic_file, ensure_writable_file
 from tokbench.reporting.elements import Curve, Part
 from tokbench.reporting.text import safe
 
@@ -177,24 +177,24 @@ def save_plots(parts: Iterable[Part], path: Path, *, force: bool = False) -> tup
     """
     curves = [part for part in parts if isinstance(part, Curve)]
     if path.suffix not in MAGIC:
-        raise AskedWrongly(
+        raise UsageError(
             f"{path} is no picture that can be drawn", fix="name a file that ends in .svg or .png"
         )
     if not curves:
-        raise AskedWrongly("this result has no curve to draw", fix="leave --plot out")
+        raise UsageError("this result has no curve to draw", fix="leave --plot out")
     paths = [path, *(path.with_stem(f"{path.stem}-{at}") for at in range(2, len(curves) + 1))]
     for place in paths:
-        ensure_file_free(place, magic=MAGIC[path.suffix], force=force)
+        ensure_writable_file(place, magic=MAGIC[path.suffix], force=force)
     for curve, place in zip(curves, paths, strict=True):
         drawn = picture(curve)
-        with written_whole(place) as beside:
+        with atomic_file(place) as beside:
             beside.write_bytes(drawn.encode() if path.suffix == ".svg" else _png(drawn))
     return tuple(paths)
 
 
 def _png(drawn: str) -> bytes:
     if find_spec("resvg_py") is None:
-        raise MissingExtra("drawing a PNG", "resvg_py", extra="plot")
+        raise MissingExtraError("drawing a PNG", "resvg_py", extra="plot")
     import resvg_py
 
     return bytes(resvg_py.svg_to_bytes(svg_string=drawn, zoom=ZOOM))

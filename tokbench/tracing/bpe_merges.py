@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from itertools import pairwise
 from typing import Any
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +133,7 @@ class Bpe:
 
     def _unknown_of(self, size: int) -> Symbol:
         if self._unknown is None or self._unknown not in self.vocab:
-            raise AskedWrongly(
+            raise UsageError(
                 f"the unknown token {self._unknown} is not in the vocabulary", fix="run tokbench check"
             )
         return Symbol(token=self._unknown, id=self.vocab[self._unknown], utf8_bytes=size)

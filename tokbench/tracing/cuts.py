@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.tracing.bpe_merges import Bpe, Merge, Merging
 from tokbench.tracing.spelling import Speller
 from tokbench.tracing.steps import Cut, Step, Token, Trace, Why, Word
@@ -179,7 +179,7 @@ def _why(block: Step, one: Token, two: Token) -> str:
 def why_span(trace: Trace, model: Model, start: int, end: int, speller: Speller) -> Why:
     """Why characters start..end are not one token, or that they are; raises AskedWrongly for no such span."""
     if not 0 <= start < end <= len(trace.text):
-        raise AskedWrongly(
+        raise UsageError(
             f"there are no characters {start}:{end} in a text of {len(trace.text)}",
             fix=f"--why 0:{len(trace.text)}",
         )

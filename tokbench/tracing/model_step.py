@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.tracing.bpe_merges import Bpe, Merging
 from tokbench.tracing.cuts import How, Model, verdict
 from tokbench.tracing.pre_model import Seen
@@ -27,7 +27,7 @@ def model_of(raw: Mapping[str, Any]) -> Model:
     """The model of a tokenizer.json; raises AskedWrongly for a kind that is not known."""
     kind = raw["model"]["type"]
     if kind not in MODELS:
-        raise AskedWrongly(f"a model of type {kind} cannot be traced", fix=f"known: {', '.join(MODELS)}")
+        raise UsageError(f"a model of type {kind} cannot be traced", fix=f"known: {', '.join(MODELS)}")
     return MODELS[kind](raw["model"])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from tokenizers import Encoding, Tokenizer
 
 from tokbench.errors import plural
-from tokbench.tracing.replay import TraceBroken, follows, replay
+from tokbench.tracing.replay import TraceReplayError, follows, replay
 from tokbench.tracing.spelling import blocks_of
 from tokbench.tracing.steps import Step, Token, Trace
 
@@ -208,7 +208,9 @@ def replay_pair(trace: PairTrace) -> tuple[int, ...]:
     ids = (*replay(trace.first), *replay(trace.second))
     tokens: Sequence[Token] = (*trace.first.tokens, *trace.second.tokens)
     if ids != tuple(token.id for token in tokens):
-        raise TraceBroken("the two texts do not give the tokens that were joined", fix="please report it")
+        raise TraceReplayError(
+            "the two texts do not give the tokens that were joined", fix="please report it"
+        )
     for step in trace.steps:
         follows(tokens, step)
         tokens = step.tokens

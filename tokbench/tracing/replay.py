@@ -14,7 +14,7 @@ from tokbench.tracing.unigram_paths import Scoring
 from tokbench.tracing.wordpiece_matches import Lookup, Matching
 
 
-class TraceBroken(TokbenchError):
+class TraceReplayError(TokbenchError):
     """A step of a trace does not follow from the one before it."""
 
     exit_code = 3
@@ -103,7 +103,9 @@ def follows(before: Sequence[Token], step: Step) -> None:
 
 def _must(holds: bool, step: Step) -> None:
     if not holds:
-        raise TraceBroken(f"step {step.name} does not follow from the one before it", fix="please report it")
+        raise TraceReplayError(
+            f"step {step.name} does not follow from the one before it", fix="please report it"
+        )
 
 
 def _edited(pieces: Sequence[Piece], step: Step) -> Iterator[str]:

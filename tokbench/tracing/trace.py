@@ -9,7 +9,7 @@ from typing import Any
 
 from tokenizers import Encoding, Tokenizer
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.tracing.cuts import Model, cuts_of, why_span
 from tokbench.tracing.model_step import model_of, model_step
 from tokbench.tracing.post_model import PairTrace, decoder_steps, joining, steps_after
@@ -57,7 +57,7 @@ def follow(
 def ensure_short(text: str) -> None:
     """Raise AskedWrongly for a text of which nobody would read a trace."""
     if len(text) > LONGEST:
-        raise AskedWrongly(
+        raise UsageError(
             f"the text has {len(text):,} characters, and a trace shows up to {LONGEST:,}",
             fix="trace a sentence of it, or see all of it with tokbench encode",
         )
@@ -86,9 +86,7 @@ def encoded(tokenizer: Tokenizer, name: str, text: str, second: str | None = Non
     try:
         return tokenizer.encode(text, second)
     except Exception as error:  # the library's errors have no class of their own
-        raise AskedWrongly(
-            f"{name} cannot encode this text: {error}", fix=f"tokbench check {name}"
-        ) from error
+        raise UsageError(f"{name} cannot encode this text: {error}", fix=f"tokbench check {name}") from error
 
 
 def without_chance(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 
 UNKNOWN_PENALTY = 10.0  # below the lowest score of the vocabulary (the library's K_UNK_PENALTY)
 RUNNERS_UP = 3
@@ -135,7 +135,7 @@ class Unigram:
 
     def _unknown_id(self) -> int:
         if self._unknown is None:
-            raise AskedWrongly(
+            raise UsageError(
                 "the model meets an unknown character and has no unk_id", fix="run tokbench check"
             )
         return self._unknown

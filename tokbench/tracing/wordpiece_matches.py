@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ class WordPiece:
 
     def _give_up(self, matches: tuple[Match, ...], reason: str, tried: tuple[str, ...] = ()) -> Matching:
         if self._unknown not in self.vocab:
-            raise AskedWrongly(
+            raise UsageError(
                 f"the unknown token {self._unknown} is not in the vocabulary", fix="run tokbench check"
             )
         return Matching(
@@ -114,7 +114,5 @@ class WordLevel:
         found = word in self.vocab
         token = word if found else self._unknown
         if token not in self.vocab:
-            raise AskedWrongly(
-                f"the unknown token {token} is not in the vocabulary", fix="run tokbench check"
-            )
+            raise UsageError(f"the unknown token {token} is not in the vocabulary", fix="run tokbench check")
         return Lookup(token=token, id=self.vocab[token], found=found)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from operator import add
 from typing import TypeAlias
 
-from tokbench.errors import RecipeProblem
+from tokbench.errors import RecipeError
 from tokbench.progress import Progress, silent
 from tokbench.training.word_counts import WordCounts, alphabet
 
@@ -46,7 +46,7 @@ class Affixes:
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialVocab:
     """Where learning begins.
 
     vocab: token → id, in id order: special tokens, then the alphabet, then the alphabet with affixes.
@@ -58,12 +58,12 @@ class Start:
     counts: list[int]
 
 
-def start(
+def initial_vocab(
     words: WordCounts, characters: Iterable[str], *, special_tokens: Sequence[str] = (), affixes: Affixes
-) -> Start:
+) -> InitialVocab:
     """The first vocabulary and the words written in it; a character without a token is left out of its words.
 
-    >>> start(WordCounts({"aba": 3}), "ab", affixes=Affixes("##")).vocab
+    >>> initial_vocab(WordCounts({"aba": 3}), "ab", affixes=Affixes("##")).vocab
     {'a': 0, 'b': 1, '##a': 2, '##b': 3}
     """
     vocab: dict[str, int] = {}
@@ -86,7 +86,7 @@ def start(
     written = [
         "".join([part.translate(tables[place]) for place, part in _parts(word)]) for word in words.counts
     ]
-    return Start(vocab, written, list(words.counts.values()))
+    return InitialVocab(vocab, written, list(words.counts.values()))
 
 
 def _parts(word: str) -> tuple[tuple[str, str], ...]:
@@ -134,10 +134,10 @@ class Join:
     fits: Callable[[str], bool]
 
 
-def joined(word: str, join: Join) -> tuple[str, list[tuple[str, int]]]:
+def merge_word(word: str, join: Join) -> tuple[str, list[tuple[str, int]]]:
     """The word after the merge, and by how much each pair's count changes, step by step from the left.
 
-    >>> joined("abab", Join("ab", "X", lambda neighbour: True))
+    >>> merge_word("abab", Join("ab", "X", lambda neighbour: True))
     ('XX', [('ba', -1), ('Xa', 1), ('Xa', -1), ('XX', 1)])
     """
     changes = []
@@ -166,7 +166,7 @@ class PairTable:
     and a pair that comes back by another route is queued again, with the words of that route only.
     """
 
-    def __init__(self, begun: Start, *, progress: Progress = silent) -> None:
+    def __init__(self, begun: InitialVocab, *, progress: Progress = silent) -> None:
         self._words = begun.words
         self._weights = begun.counts
         self._counts: defaultdict[str, int] = defaultdict(int)
@@ -191,7 +191,7 @@ class PairTable:
         before, after, repeated = self._replace(join, places)
         found: defaultdict[str, Places] = defaultdict(_nowhere)
         for place in repeated:
-            self._words[place], changes = joined(self._words[place], join)
+            self._words[place], changes = merge_word(self._words[place], join)
             for pair, change in changes:
                 self._counts[pair] += change * self._weights[place]
                 if change > 0:
@@ -289,10 +289,10 @@ def learn(
     [('l', 'o'), ('lo', 'w')]
     """
     if vocab_size > MOST_TOKENS:
-        raise RecipeProblem(f"vocab_size {vocab_size} is too large", fix=f"ask for at most {MOST_TOKENS}")
+        raise RecipeError(f"vocab_size {vocab_size} is too large", fix=f"ask for at most {MOST_TOKENS}")
     affixes = Affixes(continuing_subword_prefix, end_of_word_suffix)
     characters = kept_alphabet(counts, initial=initial_alphabet, limit=limit_alphabet)
-    begun = start(counts, characters, special_tokens=special_tokens, affixes=affixes)
+    begun = initial_vocab(counts, characters, special_tokens=special_tokens, affixes=affixes)
     tokens = _Tokens(begun.vocab, affixes, max_token_length)
     table = PairTable(begun, progress=progress)
     merges: dict[tuple[str, str], None] = {}
@@ -338,18 +338,18 @@ class _Tokens:
         return Join(symbols, chr(number), fits)
 
 
-def cut(merges: Merges, vocab_size: int, *, continuing_subword_prefix: str = "") -> Merges:
+def truncate_merges(merges: Merges, vocab_size: int, *, continuing_subword_prefix: str = "") -> Merges:
     """What learning this size would have given, from what learning a larger one gave.
 
     Where a token was made twice the list of merges does not tell when: such a learning cannot be cut.
 
-    >>> cut(Merges({"a": 0, "b": 1, "ab": 2, "aba": 3}, [("a", "b"), ("ab", "a")]), 3)
+    >>> truncate_merges(Merges({"a": 0, "b": 1, "ab": 2, "aba": 3}, [("a", "b"), ("ab", "a")]), 3)
     Merges(vocab={'a': 0, 'b': 1, 'ab': 2}, merges=[('a', 'b')])
     """
     tokens = list(merges.vocab)
     begun = len(tokens) - len(merges.merges)
     made = [left + right.removeprefix(continuing_subword_prefix) for left, right in merges.merges]
     if begun < 0 or tokens[begun:] != made:
-        raise RecipeProblem("a token was made by two merges", fix="learn each size by itself")
+        raise RecipeError("a token was made by two merges", fix="learn each size by itself")
     size = min(len(tokens), max(begun, vocab_size))
     return Merges(dict(zip(tokens[:size], range(size), strict=True)), merges.merges[: size - begun])

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tokbench.errors import DataProblem, OutOfRoom, RecipeProblem
+from tokbench.errors import DataError, RecipeError, ResourceError
 from tokbench.native.compiler import Kernels, loops
 from tokbench.native.kernels import learn_abi
 from tokbench.native.scanner import byte_characters
@@ -46,7 +46,7 @@ class WordArrays:
         return self.spelled[code] if self.spelled else chr(code)
 
 
-def of_counts(words: WordCounts) -> WordArrays:
+def arrays_of_counts(words: WordCounts) -> WordArrays:
     """Words counted in Python."""
     codes = np.frombuffer("".join(words.counts).encode("utf-32-le", "surrogatepass"), np.uint32)
     ends = np.cumsum(np.fromiter(map(len, words.counts), np.int64, len(words.counts)))
@@ -54,11 +54,11 @@ def of_counts(words: WordCounts) -> WordArrays:
     try:
         counts = np.fromiter(words.counts.values(), np.int64, len(words.counts))
     except OverflowError as error:
-        raise DataProblem("a word occurs more often than 63 bits can say", fix="divide all counts") from error
+        raise DataError("a word occurs more often than 63 bits can say", fix="divide all counts") from error
     return WordArrays(codes, places.astype(np.int64), counts)
 
 
-def of_bytes(
+def arrays_of_bytes(
     arena: NDArray[np.uint8],
     places: NDArray[np.int64],
     counts: NDArray[np.int64],
@@ -166,7 +166,7 @@ TABLES = {
 }
 
 
-class Job:
+class LearnJob:
     """The words, tokens and pairs of one learning; job[field] are the scalars of merging/layout.py."""
 
     def __init__(
@@ -323,7 +323,7 @@ class Job:
         self[learn_abi.WIDE] = words.codes.itemsize > 1
         numbers = len(words.codes) + learn_abi.HEADER * len(words.counts)
         if numbers > MOST_NUMBERS:
-            raise OutOfRoom(
+            raise ResourceError(
                 f"{len(words.counts)} words are too many", fix="count fewer texts, or leave out rare words"
             )
         self._array(learn_abi.RECORDS, np.int32, numbers)
@@ -361,7 +361,7 @@ class Learning:
         return Merges(dict(zip(tokens, range(size), strict=False)), list(later_first)[::-1])
 
 
-def learn(
+def learn_compiled(
     words: WordCounts | WordArrays,
     *,
     vocab_size: int,
@@ -379,8 +379,8 @@ def learn(
     The counts of all words together must stay below 2 ** 63.
     """
     if vocab_size > MOST_TOKENS:
-        raise RecipeProblem(f"vocab_size {vocab_size} is too large", fix=f"ask for at most {MOST_TOKENS}")
-    arrays = of_counts(words) if isinstance(words, WordCounts) else words
+        raise RecipeError(f"vocab_size {vocab_size} is too large", fix=f"ask for at most {MOST_TOKENS}")
+    arrays = arrays_of_counts(words) if isinstance(words, WordCounts) else words
     affixes = Affixes(continuing_subword_prefix, end_of_word_suffix)
     begun = first_tokens(
         arrays,
@@ -391,7 +391,7 @@ def learn(
     )
     least = max(1, min_frequency)
     for threshold in (first_threshold(arrays.counts, vocab_size, least), 1):
-        job = Job(arrays, begun, affixes, vocab_size=vocab_size, progress=progress)
+        job = LearnJob(arrays, begun, affixes, vocab_size=vocab_size, progress=progress)
         job[learn_abi.LEAST] = least
         job[learn_abi.LONGEST] = UNLIMITED if max_token_length is None else max_token_length
         if _merged(job, threshold):
@@ -411,7 +411,7 @@ def first_threshold(counts: NDArray[np.int64], vocab_size: int, least: int) -> i
     return max(least, int(np.partition(counts, -vocab_size)[-vocab_size]) // 2)
 
 
-def _merged(job: Job, threshold: int) -> bool:
+def _merged(job: LearnJob, threshold: int) -> bool:
     """Merge to the end; False when that needs the pairs below the threshold."""
     status = learn_abi.LOWER
     while status == learn_abi.LOWER:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from tokenizers import Tokenizer
 
-from tokbench.errors import AskedWrongly, did_you_mean
+from tokbench.errors import UsageError, did_you_mean
 from tokbench.progress import Progress, silent
 from tokbench.training import bpe
 from tokbench.training.bpe import Merges
@@ -31,7 +31,7 @@ SMALL = 2 << 20  # bytes of a corpus that the library trains in a second; the ta
 
 
 @dataclass(frozen=True)
-class Road:
+class EngineChoice:
     """Which engine trains, and why it is not the compiled one; "" when it is."""
 
     engine: str
@@ -43,48 +43,48 @@ class Road:
         return self.engine == "compiled"
 
 
-def road(
+def choose_engine(
     tokenizer: Tokenizer,
     engine: str = "auto",
     *,
     size: int = 0,
     learning: bool = True,
     progress: Progress = silent,
-) -> Road:
+) -> EngineChoice:
     """The road for the normalizer and pre_tokenizer of this tokenizer; the loops it needs are ready then.
 
     `auto` takes the compiled loops where they serve the blocks and the corpus, of `size` bytes, is worth it:
     20 MiB where they are not compiled yet. AskedWrongly when `compiled` is asked for and cannot be had.
     Without `learning` the words are only counted.
     """
-    why = unavailable(engine) or _not_worth(engine, size, learning=learning) or _unserved(tokenizer)
+    why = why_not_compiled(engine) or _not_worth(engine, size, learning=learning) or _unserved(tokenizer)
     why = why or _trouble(learning=learning, progress=progress)
     if why and engine == "compiled":
-        raise AskedWrongly(f"the compiled engine cannot train this: {why}", fix="--engine library")
-    return Road("library", why) if why else Road("compiled")
+        raise UsageError(f"the compiled engine cannot train this: {why}", fix="--engine library")
+    return EngineChoice("library", why) if why else EngineChoice("compiled")
 
 
-def road_from_counts(engine: str = "auto", *, words: int = 0, progress: Progress = silent) -> Road:
+def choose_learner(engine: str = "auto", *, words: int = 0, progress: Progress = silent) -> EngineChoice:
     """The road from so many counted words: the compiled learner, or the one in Python.
 
     The library's trainers take texts only.
     """
-    why = unavailable(engine)
+    why = why_not_compiled(engine)
     if not why:
-        from tokbench.native.compiler import are_compiled, trouble
+        from tokbench.native.compiler import are_compiled, why_unavailable
         from tokbench.training.bpe_compiled import MERGING
 
         few = engine == "auto" and words < FEW_WORDS and not are_compiled(MERGING)
-        why = f"{NOT_YET} few words are not worth" if few else trouble([MERGING], progress=progress)
+        why = f"{NOT_YET} few words are not worth" if few else why_unavailable([MERGING], progress=progress)
     if why and engine == "compiled":
-        raise AskedWrongly(f"the compiled engine cannot learn here: {why}", fix="--engine auto")
-    return Road("python", why) if why else Road("compiled")
+        raise UsageError(f"the compiled engine cannot learn here: {why}", fix="--engine auto")
+    return EngineChoice("python", why) if why else EngineChoice("compiled")
 
 
-def unavailable(engine: str) -> str:
+def why_not_compiled(engine: str) -> str:
     """Why nothing is compiled whatever there is to do, or ""; AskedWrongly for an engine that is not one."""
     if engine not in ENGINES:
-        raise AskedWrongly(f"there is no engine {engine}", fix=did_you_mean(engine, ENGINES))
+        raise UsageError(f"there is no engine {engine}", fix=did_you_mean(engine, ENGINES))
     if engine == "library":
         return "it was asked for"
     if os.environ.get("TOKBENCH_NO_COMPILE", "") not in ("", "0"):
@@ -108,17 +108,17 @@ def _not_worth(engine: str, size: int, *, learning: bool) -> str:
 
 
 def _unserved(tokenizer: Tokenizer) -> str:
-    from tokbench.native.scanner import served
+    from tokbench.native.scanner import scanner_for
 
-    scanner = served(tokenizer)
+    scanner = scanner_for(tokenizer)
     return scanner if isinstance(scanner, str) else ""
 
 
 def _trouble(*, learning: bool, progress: Progress) -> str:
     """Why the loops cannot be had, "" once they are ready."""
-    from tokbench.native.compiler import trouble
+    from tokbench.native.compiler import why_unavailable
 
-    return trouble(_needed(learning=learning), progress=progress)
+    return why_unavailable(_needed(learning=learning), progress=progress)
 
 
 def _needed(*, learning: bool) -> list[Kernels]:
@@ -139,10 +139,10 @@ def learning_from(
     tokenizer: Tokenizer, batches: Iterable[Any], *, compiled: bool, progress: Progress = silent
 ) -> Learn:
     """Learning from these texts."""
-    return partial(learn, tokenizer, batches, compiled=compiled, progress=progress)
+    return partial(learn_merges, tokenizer, batches, compiled=compiled, progress=progress)
 
 
-def learn(
+def learn_merges(
     tokenizer: Tokenizer,
     batches: Iterable[Any],
     *,
@@ -157,16 +157,15 @@ def learn(
     if not compiled:
         counts = count_words(tokenizer, batches, progress=progress)
         return bpe.learn(counts, progress=progress, **options)
-    from tokbench.native.scanner import served
-    from tokbench.native.word_counter import count
-    from tokbench.training.bpe_compiled import learn as learn_compiled
-    from tokbench.training.bpe_compiled import of_bytes
+    from tokbench.native.scanner import scanner_for
+    from tokbench.native.word_counter import count_words_compiled
+    from tokbench.training.bpe_compiled import arrays_of_bytes, learn_compiled
 
-    scanner = served(tokenizer)
+    scanner = scanner_for(tokenizer)
     if isinstance(scanner, str):
-        raise AskedWrongly(f"the compiled engine cannot train this: {scanner}", fix="--engine library")
-    counted = count(batches, scanner, threads=1, in_order=False, progress=progress)
-    words = of_bytes(
+        raise UsageError(f"the compiled engine cannot train this: {scanner}", fix="--engine library")
+    counted = count_words_compiled(batches, scanner, threads=1, in_order=False, progress=progress)
+    words = arrays_of_bytes(
         counted.arena, counted.places, counted.counts, bytewise=counted.bytewise, blank=counted.blank
     )
     return learn_compiled(words, progress=progress, **options).merges()
@@ -182,7 +181,7 @@ class CountedWords(Protocol):
         """For the compiled learner."""
 
 
-def learn_counted(
+def learn_from_counts(
     counts: CountedWords,
     *,
     compiled: bool,
@@ -192,7 +191,7 @@ def learn_counted(
     """The merges of counted words, the same as of the texts they were counted in."""
     if not compiled:
         return bpe.learn(counts.word_counts(), progress=progress, **options)
-    from tokbench.training.bpe_compiled import learn as learn_compiled
+    from tokbench.training.bpe_compiled import learn_compiled
 
     return learn_compiled(counts.arrays(), progress=progress, **options).merges()
 

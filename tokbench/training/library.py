@@ -21,7 +21,7 @@ from typing import IO, Any
 from tokenizers import Tokenizer
 from tokenizers.trainers import Trainer
 
-from tokbench.errors import DataProblem, OutOfRoom, RecipeProblem
+from tokbench.errors import DataError, RecipeError, ResourceError
 from tokbench.progress import Progress, silent
 
 LENGTH = struct.Struct(">Q")
@@ -32,7 +32,7 @@ NO_MEMORY = (-signal.SIGKILL, -signal.SIGABRT)  # killed by the system; or Rust 
 KEPT_WORDS = 4096
 
 
-def ask(request: Mapping[str, str], batches: Iterable[list[str]], progress: Progress) -> bytes:
+def ask_worker(request: Mapping[str, str], batches: Iterable[list[str]], progress: Progress) -> bytes:
     """The child's answer to this request about these texts.
 
     An exception of `batches`, Ctrl-C included, passes through unchanged, and the child is killed.
@@ -82,7 +82,7 @@ def _frame(content: object) -> bytes:
         body = json.dumps(content, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         near = error.object[max(0, error.start - 20) : error.end + 20]
-        raise DataProblem(
+        raise DataError(
             f"a text holds half a character (a lone surrogate) near {near!r}",
             fix="write the corpus anew as UTF-8; in JSON, \\ud83d needs its second half",
         ) from error
@@ -159,12 +159,12 @@ def _opened(answer: bytes, code: int, words: str) -> bytes:
         return answer[1:]
     kind, told = json.loads(answer[1:]) if code > 0 and answer.startswith(b"-") else ("", "")
     if kind == "MemoryError" or code in NO_MEMORY:
-        raise OutOfRoom(
+        raise ResourceError(
             "the memory was full before training ended",
             fix="train on a smaller corpus or for a smaller vocabulary, or split texts into shorter words",
         )
     if kind in REFUSALS:
-        raise RecipeProblem(
+        raise RecipeError(
             f"the tokenizers library cannot train this: {told}",
             fix="change the options of its trainer or its blocks",
         )
@@ -172,19 +172,19 @@ def _opened(answer: bytes, code: int, words: str) -> bytes:
     raise RuntimeError(f"the training process ended unexpectedly ({ended}): {words.strip()}")
 
 
-def train(
+def train_in_worker(
     tokenizer: Tokenizer, trainer: Trainer, batches: Iterable[list[str]], *, progress: Progress = silent
 ) -> Tokenizer:
     """A new tokenizer: this one, its model trained on these texts; the one given is left as it was."""
-    answer = ask(_request(tokenizer, trainer, "tokenizer"), batches, progress)
+    answer = ask_worker(_request(tokenizer, trainer, "tokenizer"), batches, progress)
     return Tokenizer.from_str(answer.decode())
 
 
-def tally(
+def count_in_worker(
     tokenizer: Tokenizer, trainer: Trainer, batches: Iterable[list[str]], *, progress: Progress = silent
 ) -> dict[str, int]:
     """The words this trainer saw in these texts and how often, in no order."""
-    state = json.loads(ask(_request(tokenizer, trainer, "state"), batches, progress))
+    state = json.loads(ask_worker(_request(tokenizer, trainer, "state"), batches, progress))
     counts: dict[str, int] = _options(state)["words"]
     return counts
 
@@ -204,7 +204,7 @@ def _as_json(tokenizer: Tokenizer) -> str:
     try:
         return tokenizer.to_str()
     except Exception as error:  # the library raises nothing narrower
-        raise RecipeProblem(
+        raise RecipeError(
             f"this tokenizer cannot be written as JSON: {error}",
             fix="use the library's own blocks instead of custom ones",
         ) from error

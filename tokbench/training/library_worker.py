@@ -54,7 +54,7 @@ def work(request: dict[str, str], batches: Iterator[list[str]]) -> bytes:
     return tokenizer.to_str().encode()
 
 
-def main() -> None:
+def answer_request() -> None:
     """Answer one request. What escapes is told by the hook: a Rust panic is no Exception to catch by name."""
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the library prints there
@@ -74,4 +74,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    main()
+    answer_request()

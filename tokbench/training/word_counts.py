@@ -30,7 +30,7 @@ class WordCounts:
     @classmethod
     def of(cls, counts: Mapping[str, int]) -> WordCounts:
         """These counts, put in order."""
-        return cls(dict(in_order(counts)))
+        return cls(dict(by_count(counts)))
 
     @cached_property
     def total(self) -> int:
@@ -42,7 +42,7 @@ class WordCounts:
         return len(self.counts)
 
 
-def in_order(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+def by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     """What was counted: the most frequent first, equally frequent ones by code point."""
     return sorted(counts.items(), key=lambda counted: (-counted[1], counted[0]))
 
@@ -57,7 +57,7 @@ def alphabet(words: WordCounts) -> list[tuple[str, int]]:
     for word, count in words.counts.items():
         for character in word:
             characters[character] += count
-    return in_order(characters)
+    return by_count(characters)
 
 
 def count_words(
@@ -73,4 +73,4 @@ def count_words(
     if tokenizer.pre_tokenizer is not None:
         counting.pre_tokenizer = tokenizer.pre_tokenizer
     trainer = WordLevelTrainer(vocab_size=1, show_progress=False)
-    return WordCounts.of(library.tally(counting, trainer, batches, progress=progress))
+    return WordCounts.of(library.count_in_worker(counting, trainer, batches, progress=progress))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from tokbench.checks.context import Subject
-from tokbench.checks.findings import Finding, listed, quoted
-from tokbench.checks.model_files import CONFIG, GENERATION, ModelFiles, whole
+from tokbench.checks.context import CheckContext
+from tokbench.checks.findings import Finding, first_few, quoted
+from tokbench.checks.model_files import CONFIG, GENERATION, ModelFiles, whole_or_none
 from tokbench.errors import plural
 
 SILENT = "the model's default"
@@ -16,7 +16,7 @@ GENERATING = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 START = "decoder_start_token_id"
 
 
-def padding_ids_agree(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def padding_ids_agree(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """The tokenizer's padding id is the model's pad_token_id.
 
     Cause: special tokens in another order than the config class expects: [UNK] 0, [PAD] 1 and BertConfig's 0.
@@ -39,7 +39,7 @@ def padding_ids_agree(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
         )
 
 
-def special_ids_agree(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def special_ids_agree(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """The special ids of config.json and generation_config.json are those of the tokenizer.
 
     Cause: a config class's defaults beside a tokenizer of another order (Llama: bos 1, eos 2; GPT-2: 50256).
@@ -55,14 +55,14 @@ def special_ids_agree(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
                     "warning" if _generates(model) else "note",
                     f"{place} has another {role} token than the tokenizer",
                     f"{quoted(subject.roles[role])} = {own}, {role}_token_id: "
-                    + listed([_shown(subject, value) for value in values]),
+                    + first_few([_shown(subject, value) for value in values]),
                     f'write "{role}_token_id": {own} into {place} of {model.name}'
                     if place == GENERATION
                     else _set(model, f"{role}_token_id", own),
                 )
 
 
-def special_ids_exist(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def special_ids_exist(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """Every special id in config.json and generation_config.json is below the model's rows.
 
     Cause: a config class's defaults on a small vocabulary: GPT-2's eos is 50256, ModernBERT's padding 50283.
@@ -85,12 +85,12 @@ def special_ids_exist(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
             "TB413",
             "error",
             f"{plural(len(wrong), 'special id has', 'special ids have')} no row",
-            f"{listed(wrong)}; rows: {rows:,}",
+            f"{first_few(wrong)}; rows: {rows:,}",
             f"write the tokenizer's ids into {CONFIG} of {model.name}",
         )
 
 
-def decoders_know_their_start(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def decoders_know_their_start(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """A model with encoder and decoder says which token its decoder starts with.
 
     Cause: T5's config class has no default for it.
@@ -146,7 +146,7 @@ def _named_ids(model: ModelFiles, key: str) -> Iterator[tuple[str, list[int]]]:
 
 
 def _ids(value: object) -> list[int]:
-    found = [whole(each) for each in (value if isinstance(value, list) else [value])]
+    found = [whole_or_none(each) for each in (value if isinstance(value, list) else [value])]
     return [each for each in found if each is not None]
 
 
@@ -155,7 +155,7 @@ def _generates(model: ModelFiles) -> bool:
     return decodes or model.architecture.endswith(GENERATING) or bool(model.config.get("is_encoder_decoder"))
 
 
-def _shown(subject: Subject, number: int | None) -> str:
+def _shown(subject: CheckContext, number: int | None) -> str:
     """An id with the token that the tokenizer has for it."""
     if number is None:
         return "none"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tokbench.checks.context import Subject
-from tokbench.checks.data_result import Survey
-from tokbench.checks.findings import Finding, listed, quoted
+from tokbench.checks.context import CheckContext
+from tokbench.checks.data_result import DataStats
+from tokbench.checks.findings import Finding, first_few, quoted
 from tokbench.errors import plural
 
 MUCH = 0.01  # of the tokens unknown: BERT's own vocabulary has 0.1 % and less on English
@@ -14,7 +14,7 @@ DEARER = 1.2  # times the tokens
 FULL = 20  # tokens of text for each of the vocabulary, before what is never used says anything
 
 
-def texts_are_known(subject: Subject, survey: Survey) -> Iterator[Finding]:
+def texts_are_known(subject: CheckContext, survey: DataStats) -> Iterator[Finding]:
     """Hardly a token of the texts is unknown.
 
     Cause: a script or a sign the vocabulary lacks, a letter it has only at the start of words, words of more
@@ -29,12 +29,12 @@ def texts_are_known(subject: Subject, survey: Survey) -> Iterator[Finding]:
             "TB701",
             "warning" if share > MUCH else "note",
             f"{share:.2%} of the tokens of {survey.name} are unknown",
-            listed(shown, 3),
+            first_few(shown, 3),
             "train on texts like these; byte-level BPE knows everything: tokbench train-bpe " + survey.name,
         )
 
 
-def scripts_are_known_in_texts(subject: Subject, survey: Survey) -> Iterator[Finding]:
+def scripts_are_known_in_texts(subject: CheckContext, survey: DataStats) -> Iterator[Finding]:
     """No script of the texts is mostly unknown.
 
     Cause: the corpus had little or nothing of this script.
@@ -46,13 +46,13 @@ def scripts_are_known_in_texts(subject: Subject, survey: Survey) -> Iterator[Fin
         yield Finding(
             "TB702",
             "warning",
-            f"most of what is {listed([each.script for each in lost])} is unknown",
-            listed([f"{each.script} {each.unknown:,} of {plural(each.tokens, 'token')}" for each in lost]),
+            f"most of what is {first_few([each.script for each in lost])} is unknown",
+            first_few([f"{each.script} {each.unknown:,} of {plural(each.tokens, 'token')}" for each in lost]),
             "add texts in that script to the corpus and train again",
         )
 
 
-def texts_are_composed(subject: Subject, survey: Survey) -> Iterator[Finding]:
+def texts_are_composed(subject: CheckContext, survey: DataStats) -> Iterator[Finding]:
     """Texts that are not in NFC cost no more tokens for it.
 
     Cause: file names and some editors on macOS write NFD, and the tokenizer has no normalizer for it.
@@ -70,7 +70,7 @@ def texts_are_composed(subject: Subject, survey: Survey) -> Iterator[Finding]:
         )
 
 
-def korean_stays_whole(subject: Subject, survey: Survey) -> Iterator[Finding]:
+def korean_stays_whole(subject: CheckContext, survey: DataStats) -> Iterator[Finding]:
     """Hangul syllables of the texts reach the model whole.
 
     Cause: BertNormalizer with lowercase=True strips accents, for which it takes syllables apart first.
@@ -87,7 +87,7 @@ def korean_stays_whole(subject: Subject, survey: Survey) -> Iterator[Finding]:
         )
 
 
-def vocabulary_is_used(subject: Subject, survey: Survey) -> Iterator[Finding]:
+def vocabulary_is_used(subject: CheckContext, survey: DataStats) -> Iterator[Finding]:
     """Most of the vocabulary occurs in the texts.
 
     Cause: the tokenizer was trained on other texts, or for other languages.
@@ -104,7 +104,7 @@ def vocabulary_is_used(subject: Subject, survey: Survey) -> Iterator[Finding]:
         )
 
 
-def words_have_tokens(subject: Subject, survey: Survey) -> Iterator[Finding]:
+def words_have_tokens(subject: CheckContext, survey: DataStats) -> Iterator[Finding]:
     """Every word of the texts has a token.
 
     Cause: a normalizer deletes control and format characters, of which some words consist.
@@ -116,12 +116,12 @@ def words_have_tokens(subject: Subject, survey: Survey) -> Iterator[Finding]:
             "TB706",
             "note",
             f"{plural(len(survey.invisible), 'word')} of {survey.name} without any token at all",
-            listed([quoted(word) for word in survey.invisible]),
+            first_few([quoted(word) for word in survey.invisible]),
             "drop such words, together with their labels, before training",
         )
 
 
-def texts_fit(subject: Subject, survey: Survey) -> Iterator[Finding]:
+def texts_fit(subject: CheckContext, survey: DataStats) -> Iterator[Finding]:
     """The texts are not longer than model_max_length.
 
     Cause: the texts are documents, or the tokenizer needs many tokens for their script.

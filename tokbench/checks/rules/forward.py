@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tokbench.checks.context import Subject
-from tokbench.checks.findings import Finding, listed, quoted
-from tokbench.checks.model_files import CONFIG, ModelFiles, whole
+from tokbench.checks.context import CheckContext
+from tokbench.checks.findings import Finding, first_few, quoted
+from tokbench.checks.model_files import CONFIG, ModelFiles, whole_or_none
 
 if TYPE_CHECKING:
     from tokbench.checks.running_model import Running
@@ -18,7 +18,7 @@ NEAR = 1e-3  # of the largest number: float32 in another order of adding gives 1
 LONGEST = 4_096  # tokens: longer texts are not tried
 
 
-def model_can_be_loaded(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def model_can_be_loaded(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """from_pretrained loads the model.
 
     Cause: values of config.json that no model can have, such as a width that its heads do not divide.
@@ -35,7 +35,7 @@ def model_can_be_loaded(subject: Subject, model: ModelFiles) -> Iterator[Finding
         )
 
 
-def inputs_are_taken(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def inputs_are_taken(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """The model takes what the tokenizer gives: every input by name, every segment, the longest text.
 
     Cause: token_type_ids before a model without segments; model_max_length beyond the positions.
@@ -54,7 +54,7 @@ def inputs_are_taken(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
             return
 
 
-def numbers_come_out(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def numbers_come_out(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """What comes out of the model is numbers.
 
     Cause: weights that are finite and too large for their own number type, or a damaged layer norm.
@@ -77,7 +77,7 @@ def numbers_come_out(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
             return
 
 
-def padding_changes_nothing(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def padding_changes_nothing(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """A text gives the same numbers alone and in a batch, where it is padded.
 
     Cause: the model finds the last word of a text by a padding id that is not the tokenizer's; or it takes
@@ -105,17 +105,17 @@ def padding_changes_nothing(subject: Subject, model: ModelFiles) -> Iterator[Fin
     yield Finding("TB464", "error", words, evidence, _remedy(running, model))
 
 
-def said_alone(subject: Subject) -> str:
+def said_alone(subject: CheckContext) -> str:
     """What the library says against one short text by itself; "" when it takes it."""
     from tokbench.checks.running_model import said
 
     return said(subject.running, [subject.tokenizer.encode(SHORT).ids])
 
 
-def _trials(subject: Subject) -> Iterator[tuple[str, list[int], list[int], str]]:
+def _trials(subject: CheckContext) -> Iterator[tuple[str, list[int], list[int], str]]:
     """What is tried: its name, ids, segments, and what to do when it fails."""
     one, pair = subject.tokenizer.encode(LONG), subject.tokenizer.encode(SHORT, LONG)
-    names = f"the inputs {listed(subject.running.names)}"
+    names = f"the inputs {first_few(subject.running.names)}"
     yield (
         names,
         one.ids,
@@ -129,7 +129,7 @@ def _trials(subject: Subject) -> Iterator[tuple[str, list[int], list[int], str]]
         pair.type_ids,
         'take "token_type_ids" out of model_input_names in tokenizer_config.json',
     )
-    longest = whole(subject.config.get("model_max_length")) or 0
+    longest = whole_or_none(subject.config.get("model_max_length")) or 0
     if len(one.ids) < longest <= LONGEST:
         plain = subject.tokenizer.encode("a", add_special_tokens=False).ids or one.ids
         yield (
@@ -147,7 +147,7 @@ def _remedy(running: Running, model: ModelFiles) -> str:
     return f'write "padding_side": "{other}" into tokenizer_config.json'
 
 
-def _difference(subject: Subject, rows: list[list[int]]) -> float:
+def _difference(subject: CheckContext, rows: list[list[int]]) -> float:
     """How far the first row is off in a batch, as a share of its largest number; 0 if chance is at work."""
     running = subject.running
     running.model.float()  # half of the digits would hide the difference

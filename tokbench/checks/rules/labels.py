@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tokbench.checks.context import Subject
-from tokbench.checks.data_result import Survey
-from tokbench.checks.findings import Finding, listed
+from tokbench.checks.context import CheckContext
+from tokbench.checks.data_result import DataStats
+from tokbench.checks.findings import Finding, first_few
 from tokbench.checks.model_files import ModelFiles
 from tokbench.errors import plural
 
@@ -16,7 +16,7 @@ RENAME = "write id2label and label2id in the data's order, if the model was trai
 Complaint = tuple[str, str, str, str]  # how bad, what is wrong, the labels that show it, what to do
 
 
-def labels_agree(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def labels_agree(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """id2label and label2id say the same.
 
     Cause: one of them was edited, or set for another task.
@@ -34,12 +34,12 @@ def labels_agree(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
             "TB431",
             "error",
             "id2label and label2id do not undo each other",
-            f"label2id: {listed(wrong) or len(back)}; id2label: {listed(list(names.items()))}",
+            f"label2id: {first_few(wrong) or len(back)}; id2label: {first_few(list(names.items()))}",
             f"write both in the order of the training data's labels into config.json of {model.name}",
         )
 
 
-def labels_have_rows(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def labels_have_rows(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """A classifier's last layer has a row for each label.
 
     Cause: config.json was edited after training.
@@ -55,12 +55,12 @@ def labels_have_rows(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
                 "TB432",
                 "error",
                 f"{plural(len(names), 'label')}, but a last layer of {plural(rows, 'row')}",
-                f"{layer}: {plural(rows, 'row')}; id2label: {listed(list(names.values()))}",
+                f"{layer}: {plural(rows, 'row')}; id2label: {first_few(list(names.values()))}",
                 f"write the {plural(rows, 'label')} it was trained with into config.json of {model.name}",
             )
 
 
-def labels_are_the_datas(subject: Subject, survey: Survey) -> Iterator[Finding]:
+def labels_are_the_datas(subject: CheckContext, survey: DataStats) -> Iterator[Finding]:
     """The labels of the texts are those the model answers with, in the same order.
 
     Cause: the model was trained on data that numbers its classes otherwise; test data without answers.
@@ -75,11 +75,11 @@ def labels_are_the_datas(subject: Subject, survey: Survey) -> Iterator[Finding]:
     if len(own) < 2 or model.config.get("problem_type") == "regression":
         return
     for severity, message, shown, fix in _complaints(own, written, survey):
-        evidence = f"column {survey.label_column}: {shown}; id2label: {listed(own, 6)}"
+        evidence = f"column {survey.label_column}: {shown}; id2label: {first_few(own, 6)}"
         yield Finding("TB708", severity, message, evidence, fix)
 
 
-def _complaints(own: list[str], written: list[str], survey: Survey) -> Iterator[Complaint]:
+def _complaints(own: list[str], written: list[str], survey: DataStats) -> Iterator[Complaint]:
     numbers = [int(label) for label in written if label.lstrip("-").isdigit()]
     if len(numbers) < len(written):
         yield from _of_names(own, sorted(written))
@@ -95,9 +95,9 @@ def _of_numbers(own: list[str], numbers: list[int], names: Sequence[str]) -> Ite
     if wrong:
         found = plural(len(wrong), "label of the texts is", "labels of the texts are")
         words = f"{found} no class of the model"
-        yield "error", words, listed(wrong, 6), f"the model has the classes 0 to {len(own) - 1}"
+        yield "error", words, first_few(wrong, 6), f"the model has the classes 0 to {len(own) - 1}"
     if names and not _alike(names, own) and not _unnamed(own):
-        yield "error", "the data numbers its labels otherwise than the model", listed(names, 6), RENAME
+        yield "error", "the data numbers its labels otherwise than the model", first_few(names, 6), RENAME
 
 
 def _of_names(own: list[str], written: list[str]) -> Iterator[Complaint]:
@@ -107,14 +107,14 @@ def _of_names(own: list[str], written: list[str]) -> Iterator[Complaint]:
     if _unnamed(own):
         if len(written) > len(own):
             words = f"{plural(len(written), 'label')} for {plural(len(own), 'class', 'classes')}"
-            yield "error", words, listed(written, 6), RENAME
+            yield "error", words, first_few(written, 6), RENAME
     elif foreign:
         found = plural(len(foreign), "label of the texts is", "labels of the texts are")
         words = f"{found} none of the model's"
-        yield "error", words, listed(foreign, 6), "rename the labels of the texts, or of the model"
+        yield "error", words, first_few(foreign, 6), "rename the labels of the texts, or of the model"
     elif not _alike(written, [name for name in own if name.casefold() in used]):
         words = "the model does not number the labels by name, as most scripts do"
-        yield "note", words, listed(written, 6), "give the script the model's label2id"
+        yield "note", words, first_few(written, 6), "give the script the model's label2id"
 
 
 def _names(model: ModelFiles) -> list[str]:

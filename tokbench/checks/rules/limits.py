@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tokbench.checks.context import Subject
+from tokbench.checks.context import CheckContext
 from tokbench.checks.findings import Finding
-from tokbench.checks.model_files import ModelFiles, whole
+from tokbench.checks.model_files import ModelFiles, whole_or_none
 
 NO_LIMIT = 10**9  # transformers writes 10**30 for "none"
 
 
-def longest_is_a_length(subject: Subject) -> Iterator[Finding]:
+def longest_is_a_length(subject: CheckContext) -> Iterator[Finding]:
     """model_max_length is a length: a whole number above 0.
 
     Cause: a slip in tokenizer_config.json.
@@ -21,7 +21,7 @@ def longest_is_a_length(subject: Subject) -> Iterator[Finding]:
     if "model_max_length" not in subject.config:
         return
     value = subject.config["model_max_length"]
-    number = int(value) if isinstance(value, float) and value > NO_LIMIT else whole(value)
+    number = int(value) if isinstance(value, float) and value > NO_LIMIT else whole_or_none(value)
     if value is not None and (number is None or number < 1):
         yield Finding(
             "TB421",
@@ -32,7 +32,7 @@ def longest_is_a_length(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def longest_fits_the_positions(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def longest_fits_the_positions(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """A text cut to model_max_length fits the positions of the model.
 
     Cause: no model_max_length (then truncation=True cuts nothing), or one that forgets what RoBERTa keeps:
@@ -40,7 +40,10 @@ def longest_fits_the_positions(subject: Subject, model: ModelFiles) -> Iterator[
     Example: a model with 34 positions takes 32 tokens; 33 are an IndexError.
     Source: transformers #1363, #11242, rinna #3
     """
-    usable, longest = usable_positions(model), whole(subject.config.get("model_max_length")) or NO_LIMIT
+    usable, longest = (
+        usable_positions(model),
+        whole_or_none(subject.config.get("model_max_length")) or NO_LIMIT,
+    )
     family = model.family
     breaks = family is not None and family.positions != ""
     unlimited = longest >= NO_LIMIT

@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from tokbench.checks.context import ADAPTER, TENSORS, Adapter, Subject
-from tokbench.checks.findings import Finding, listed, quoted
+from tokbench.checks.context import ADAPTER, TENSORS, Adapter, CheckContext
+from tokbench.checks.findings import Finding, first_few, quoted
 from tokbench.checks.model_files import CONFIG, ModelFiles
 from tokbench.checks.same import Sameness, compared
-from tokbench.errors import FileProblem, plural
+from tokbench.errors import FileError, plural
 from tokbench.pretrained.folder import load
 
 TOKENIZER = "tokenizer.json"
@@ -19,7 +19,7 @@ RUNNING = ("auto_map", "_attn_implementation_internal")
 PICKLES = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth", "scaler.pt")
 
 
-def model_needs_no_code(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def model_needs_no_code(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """config.json asks for no code of its own.
 
     Cause: the model was saved from a class that is not part of transformers, or somebody put it there.
@@ -33,12 +33,12 @@ def model_needs_no_code(subject: Subject, model: ModelFiles) -> Iterator[Finding
             "TB451",
             "warning",
             "the model asks for code of its own to be run",
-            listed([f"{key}: {quoted(value, 80)}" for key, value in asked.items()]),
+            first_few([f"{key}: {quoted(value, 80)}" for key, value in asked.items()]),
             f"read that code before you trust it; if the model needs none, take the key out of {CONFIG}",
         )
 
 
-def tokenizer_is_the_models(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def tokenizer_is_the_models(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """The tokenizer is the one that the model was saved with.
 
     Cause: another tokenizer of the same size, a newer save, or two folders of much the same name.
@@ -51,7 +51,7 @@ def tokenizer_is_the_models(subject: Subject, model: ModelFiles) -> Iterator[Fin
         return
     try:
         theirs = load(own).tokenizer
-    except FileProblem:  # the model's own cannot be read, which is another matter
+    except FileError:  # the model's own cannot be read, which is another matter
         return
     theirs.no_truncation()
     theirs.no_padding()
@@ -67,7 +67,7 @@ def tokenizer_is_the_models(subject: Subject, model: ModelFiles) -> Iterator[Fin
         )
 
 
-def nothing_private_lies_beside(subject: Subject) -> Iterator[Finding]:
+def nothing_private_lies_beside(subject: CheckContext) -> Iterator[Finding]:
     """The folder holds no pickles of a training run.
 
     Cause: it is a checkpoint of Trainer.
@@ -82,7 +82,7 @@ def nothing_private_lies_beside(subject: Subject) -> Iterator[Finding]:
             "TB611",
             "note",
             "pickles of a training run lie in the folder",
-            listed(found, 5),
+            first_few(found, 5),
             "before the folder is shared, delete them; to go on with the training, keep them",
         )
 
@@ -96,7 +96,7 @@ def _shown(found: Sameness) -> str:
     return f"{sizes}; {quoted(found.example.text)}: {ids[0]} here, {ids[1]} there"
 
 
-def adapter_is_whole(subject: Subject) -> Iterator[Finding]:
+def adapter_is_whole(subject: CheckContext) -> Iterator[Finding]:
     """An adapter brings its weights, and every module that it says it saves whole.
 
     Cause: the head or the embedding was named in modules_to_save and lost on the way, or saved as a pickle.
@@ -108,7 +108,7 @@ def adapter_is_whole(subject: Subject) -> Iterator[Finding]:
         module for module in adapter.whole if not any(f".{module}." in f".{name}" for name in adapter.tensors)
     ]
     evidence = adapter.problem or (
-        f"{ADAPTER} names {listed(lost)}; {plural(len(adapter.tensors), 'tensor')}, none of it"
+        f"{ADAPTER} names {first_few(lost)}; {plural(len(adapter.tensors), 'tensor')}, none of it"
     )
     if adapter.problem or lost:
         yield Finding(
@@ -122,7 +122,7 @@ def adapter_is_whole(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def adapter_has_the_new_rows(subject: Subject) -> Iterator[Finding]:
+def adapter_has_the_new_rows(subject: CheckContext) -> Iterator[Finding]:
     """Tokens beyond the rows of the base model have their rows in the adapter.
 
     Cause: tokens were added and the base was resized before training, but only the adapter was saved: without
@@ -137,7 +137,7 @@ def adapter_has_the_new_rows(subject: Subject) -> Iterator[Finding]:
     if short:
         short_of = plural(subject.size - min(short.values()), "token has", "tokens have")
         message = f"{short_of} no row in the adapter's own matrices"
-        evidence = f"{listed([f'{name} {count}' for name, count in short.items()])}; {where}"
+        evidence = f"{first_few([f'{name} {count}' for name, count in short.items()])}; {where}"
         fix = f"name the tokenizer that {adapter.name} was trained with"
         yield Finding("TB454", "error", message, evidence, fix)
     elif rows is not None and rows < adapter.needed(subject.size):
@@ -146,14 +146,14 @@ def adapter_has_the_new_rows(subject: Subject) -> Iterator[Finding]:
         yield Finding("TB454", "note", message, f"{where}, the adapter for {subject.size} ids", fix)
     elif rows is not None and rows < subject.size:
         beyond = sorted((number, token) for token, number in subject.vocabulary.items() if number >= rows)
-        shown = listed([f"{quoted(token)} = {number}" for number, token in beyond])
+        shown = first_few([f"{quoted(token)} = {number}" for number, token in beyond])
         lost = plural(len(beyond), "token has", "tokens have")
         message = f"{lost} a row neither in the base model nor in the adapter"
         fix = 'train again with modules_to_save=["embed_tokens", "lm_head"] or trainable_token_indices'
         yield Finding("TB454", "error", message, f"{shown}; {where}; {TENSORS} has no embedding", fix)
 
 
-def base_is_named(subject: Subject) -> Iterator[Finding]:
+def base_is_named(subject: CheckContext) -> Iterator[Finding]:
     """An adapter names the model it belongs to, by a name that others have too.
 
     Cause: it was trained on a folder, whose path went into adapter_config.json.
@@ -176,6 +176,6 @@ def base_is_named(subject: Subject) -> Iterator[Finding]:
     )
 
 
-def _adapter(subject: Subject) -> Adapter:
+def _adapter(subject: CheckContext) -> Adapter:
     assert subject.adapter is not None
     return subject.adapter

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tokbench.checks.context import SAMPLES, Subject
-from tokbench.checks.findings import Finding, listed, quoted
+from tokbench.checks.context import SAMPLES, CheckContext
+from tokbench.checks.findings import Finding, first_few, quoted
 from tokbench.checks.model_files import ModelFiles
 
 
-def template_ids_are_the_vocabularys(subject: Subject) -> Iterator[Finding]:
+def template_ids_are_the_vocabularys(subject: CheckContext) -> Iterator[Finding]:
     """The post-processor's tokens have the ids of the vocabulary.
 
     Cause: the vocabulary was trained again or renumbered, and the template was not.
@@ -33,12 +33,12 @@ def template_ids_are_the_vocabularys(subject: Subject) -> Iterator[Finding]:
             "TB301",
             "error",
             "the post-processor puts other ids around a text than its tokens have",
-            listed(shown),
+            first_few(shown),
             "write the vocabulary's ids into post_processor in tokenizer.json",
         )
 
 
-def declared_ends_are_put_around(subject: Subject) -> Iterator[Finding]:
+def declared_ends_are_put_around(subject: CheckContext) -> Iterator[Finding]:
     """Where a cls and a sep token are declared, they stand around every text and every pair.
 
     Cause: no post-processor was set (wrapping does not set one), or a role moved and the template did not.
@@ -58,13 +58,13 @@ def declared_ends_are_put_around(subject: Subject) -> Iterator[Finding]:
                 "TB302",
                 "warning",
                 f"{' and '.join(absent)} declared, but not put around {what}",
-                f"{' + '.join(map(quoted, texts))} → {listed(encoding.tokens, 8)}",
+                f"{' + '.join(map(quoted, texts))} → {first_few(encoding.tokens, 8)}",
                 "set a TemplateProcessing for one text and for pairs as post_processor in tokenizer.json",
             )
             return
 
 
-def segments_reach_the_model(subject: Subject) -> Iterator[Finding]:
+def segments_reach_the_model(subject: CheckContext) -> Iterator[Finding]:
     """Where the template tells two segments apart, token_type_ids are among the inputs.
 
     Cause: the generic class of transformers 5 returns input_ids and attention_mask only, unless
@@ -87,7 +87,7 @@ def segments_reach_the_model(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def segments_have_rows(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def segments_have_rows(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """No segment id of the template is beyond the model's type_vocab_size.
 
     Cause: a template of BERT before a model with one segment, such as RoBERTa.
@@ -110,7 +110,7 @@ def segments_have_rows(subject: Subject, model: ModelFiles) -> Iterator[Finding]
         )
 
 
-def _segments(subject: Subject) -> list[int]:
+def _segments(subject: CheckContext) -> list[int]:
     """The segments that the template gives a pair; [] without a template."""
     templates = ("TemplateProcessing", "BertProcessing")
     if not any(block.get("type") in templates for block in subject.blocks("post_processor")):
@@ -137,7 +137,7 @@ EMPTY = {"zero width space": "\u200b", "byte order mark": "\ufeff", "soft hyphen
 MOST_TOKENS = 64  # for one character; byte-level emoji take 4 to 25
 
 
-def words_are_tokens_of_the_text(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def words_are_tokens_of_the_text(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """A text given as words has the tokens of the text, and no word goes without one.
 
     Cause: byte-level BPE without add_prefix_space marks a space that single words do not have; a normalizer
@@ -156,7 +156,7 @@ def words_are_tokens_of_the_text(subject: Subject, model: ModelFiles) -> Iterato
             "TB305",
             "warning",
             "words given one by one get other tokens than in a text",
-            f"{quoted(' '.join(WORDS))}: {listed(text, 6)} → {listed(words, 6)}",
+            f"{quoted(' '.join(WORDS))}: {first_few(text, 6)} → {first_few(words, 6)}",
             'write "add_prefix_space": true into the ByteLevel pre_tokenizer, or give texts and use offsets',
         )
     elif lost:
@@ -164,12 +164,12 @@ def words_are_tokens_of_the_text(subject: Subject, model: ModelFiles) -> Iterato
             "TB305",
             "note",
             "some words have no token, and so no place for their label",
-            f"a word of only a {listed(lost)}",
+            f"a word of only a {first_few(lost)}",
             "drop such words and their labels together before training",
         )
 
 
-def texts_stay_short(subject: Subject) -> Iterator[Finding]:
+def texts_stay_short(subject: CheckContext) -> Iterator[Finding]:
     """A text has no more tokens than its characters can need.
 
     Cause: a Replace or Prepend of the normalizer that puts in far more than it takes out.
@@ -186,10 +186,10 @@ def texts_stay_short(subject: Subject) -> Iterator[Finding]:
             "TB511",
             "error",
             "texts grow out of all proportion",
-            listed(grown),
+            first_few(grown),
             "take the Replace or Prepend that does it out of normalizer in tokenizer.json",
         )
 
 
-def _tokens_of_word(subject: Subject, word: str) -> list[str]:
+def _tokens_of_word(subject: CheckContext, word: str) -> list[str]:
     return subject.tokenizer.encode([word], is_pretokenized=True, add_special_tokens=False).tokens

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tokbench.checks.context import GENERIC, SAMPLES, Subject, in_words
-from tokbench.checks.findings import Finding, listed, named, quoted
-from tokbench.errors import FileProblem, plural
+from tokbench.checks.context import GENERIC, SAMPLES, CheckContext, error_line
+from tokbench.checks.findings import Finding, first_few, quoted, tokens_with_ids
+from tokbench.errors import FileError, plural
 from tokbench.io import hub
 from tokbench.io.json_files import MIB, parse_object, read_object, read_text
-from tokbench.io.library_errors import translated
+from tokbench.io.library_errors import wrap_library_errors
 from tokbench.pretrained.folder import CHAT, CONFIG, LARGEST, ROLES_FILE, TOKENIZER
 from tokbench.pretrained.special_tokens import roles_of
 
@@ -24,7 +24,7 @@ LARGEST_TABLE = 256 * MIB
 RECORD = "tokbench.json"
 
 
-def config_lies_beside(subject: Subject) -> Iterator[Finding]:
+def config_lies_beside(subject: CheckContext) -> Iterator[Finding]:
     """tokenizer_config.json lies beside tokenizer.json.
 
     Cause: the tokenizer was saved with the raw library, or only one file was copied.
@@ -37,12 +37,12 @@ def config_lies_beside(subject: Subject) -> Iterator[Finding]:
             "TB601",
             "error",
             "there is no tokenizer_config.json, so no token has a role",
-            f"tokens without a role: {listed([quoted(token) for token in subject.specials]) or 'none'}",
+            f"tokens without a role: {first_few([quoted(token) for token in subject.specials]) or 'none'}",
             f"tokbench wrap {subject.word} -o wrapped",
         )
 
 
-def both_versions_can_load_it(subject: Subject) -> Iterator[Finding]:
+def both_versions_can_load_it(subject: CheckContext) -> Iterator[Finding]:
     """tokenizer_config.json can be read by transformers 4 as well as 5.
 
     Cause: transformers 5 writes tokenizer_class TokenizersBackend and a list extra_special_tokens.
@@ -66,7 +66,7 @@ def both_versions_can_load_it(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def side_files_say_the_same(subject: Subject) -> Iterator[Finding]:
+def side_files_say_the_same(subject: CheckContext) -> Iterator[Finding]:
     """added_tokens.json and special_tokens_map.json, which are still read, agree with the other files.
 
     Cause: transformers 5 no longer writes them, so a save into an old folder leaves them behind.
@@ -81,12 +81,12 @@ def side_files_say_the_same(subject: Subject) -> Iterator[Finding]:
                 "TB606",
                 "error",
                 f"{file} contradicts the other files, and transformers believes it",
-                listed(wrong),
+                first_few(wrong),
                 f"delete {file}",
             )
 
 
-def old_vocabularies_say_the_same(subject: Subject) -> Iterator[Finding]:
+def old_vocabularies_say_the_same(subject: CheckContext) -> Iterator[Finding]:
     """vocab.txt and vocab.json, where they lie beside tokenizer.json, give the same ids.
 
     Cause: they are of an older tokenizer, and the new one was saved into its folder.
@@ -99,7 +99,7 @@ def old_vocabularies_say_the_same(subject: Subject) -> Iterator[Finding]:
             continue
         try:
             written = _vocabulary(path)
-        except FileProblem as error:
+        except FileError as error:
             yield _unlike(file, "it cannot be read", error.message)
             continue
         wrong = [
@@ -109,10 +109,10 @@ def old_vocabularies_say_the_same(subject: Subject) -> Iterator[Finding]:
         ]
         if wrong:
             count = plural(len(wrong), "token has", "tokens have")
-            yield _unlike(file, f"{count} another id there", listed(wrong))
+            yield _unlike(file, f"{count} another id there", first_few(wrong))
 
 
-def nothing_is_cut_or_padded(subject: Subject) -> Iterator[Finding]:
+def nothing_is_cut_or_padded(subject: CheckContext) -> Iterator[Finding]:
     """tokenizer.json itself neither truncates nor pads.
 
     Cause: transformers leaves the last call's padding and truncation in the tokenizer, and saves it so.
@@ -131,7 +131,7 @@ def nothing_is_cut_or_padded(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def no_code_is_needed(subject: Subject) -> Iterator[Finding]:
+def no_code_is_needed(subject: CheckContext) -> Iterator[Finding]:
     """The tokenizer needs no code of its own.
 
     Cause: auto_map in tokenizer_config.json names a Python class in the folder.
@@ -148,7 +148,7 @@ def no_code_is_needed(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def tokenizer_is_as_trained(subject: Subject) -> Iterator[Finding]:
+def tokenizer_is_as_trained(subject: CheckContext) -> Iterator[Finding]:
     """tokenizer.json is the one that tokbench.json beside it was written for.
 
     Cause: the file was edited or replaced after training.
@@ -161,7 +161,7 @@ def tokenizer_is_as_trained(subject: Subject) -> Iterator[Finding]:
     try:
         trained = read_object(path).get("tokenizer_json_sha256")
         now = hashlib.sha256(((subject.folder or Path()) / "tokenizer.json").read_bytes()).hexdigest()
-    except (FileProblem, OSError):
+    except (FileError, OSError):
         return
     if isinstance(trained, str) and trained != now:
         yield Finding(
@@ -173,13 +173,13 @@ def tokenizer_is_as_trained(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _added(subject: Subject, content: Mapping[str, Any]) -> Iterator[str]:
+def _added(subject: CheckContext, content: Mapping[str, Any]) -> Iterator[str]:
     for token, number in content.items():
         if subject.vocabulary.get(token) != number:
             yield f"{quoted(token)} = {number}, in tokenizer.json {subject.vocabulary.get(token)}"
 
 
-def _named(subject: Subject, content: Mapping[str, Any]) -> Iterator[str]:
+def _named(subject: CheckContext, content: Mapping[str, Any]) -> Iterator[str]:
     own = roles_of(subject.config)
     for role, token in roles_of(content).items():
         if token not in subject.vocabulary or own.get(role, token) != token:
@@ -224,7 +224,7 @@ LONG = 32  # characters that a Replace or Prepend of an honest tokenizer does no
 MOST_TEXTS = 4  # times that a template has the text in it
 
 
-def library_survives_the_file(subject: Subject) -> Iterator[Finding]:
+def library_survives_the_file(subject: CheckContext) -> Iterator[Finding]:
     """The library loads the file and encodes texts in reasonable time and memory.
 
     Cause: a Replace that puts in megabytes, several that feed each other, a damaged character map.
@@ -255,7 +255,7 @@ def hazard(tokenizer: str | Path) -> str:
         if not any(sign in text for sign in SIGNS) and text.count('"Sequence"') < MOST_SEQUENCES:
             return ""
         raw = parse_object(text, name=str(file))
-    except FileProblem:
+    except FileError:
         return ""  # load says it
     odd = next(_oddities(raw), "")
     return f"{ending} ({odd})" if odd and (ending := _ending(file)) else ""
@@ -274,7 +274,7 @@ def _file(tokenizer: str | Path) -> Path | None:
         return None
     try:
         return hub.fetch(name, [TOKENIZER], [CONFIG, ROLES_FILE, CHAT]) / TOKENIZER
-    except FileProblem:
+    except FileError:
         return None
 
 
@@ -356,7 +356,7 @@ def _ending(file: Path) -> str:
 REBUILT = 'write "tokenizer_class": "PreTrainedTokenizerFast" into tokenizer_config.json'
 
 
-def transformers_can_load_it(subject: Subject) -> Iterator[Finding]:
+def transformers_can_load_it(subject: CheckContext) -> Iterator[Finding]:
     """AutoTokenizer loads the folder.
 
     Cause: a tokenizer_config.json with values of the wrong kind, or a class whose files are missing.
@@ -373,7 +373,7 @@ def transformers_can_load_it(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def loading_keeps_the_ids(subject: Subject) -> Iterator[Finding]:
+def loading_keeps_the_ids(subject: CheckContext) -> Iterator[Finding]:
     """AutoTokenizer gives a text the same ids as tokenizer.json does.
 
     Cause: classes such as BertTokenizer, GPT2Tokenizer and LlamaTokenizer build normalizer and pre-tokenizer
@@ -400,7 +400,7 @@ def loading_keeps_the_ids(subject: Subject) -> Iterator[Finding]:
             return
 
 
-def loading_adds_no_tokens(subject: Subject) -> Iterator[Finding]:
+def loading_adds_no_tokens(subject: CheckContext) -> Iterator[Finding]:
     """AutoTokenizer knows the tokens of tokenizer.json, with the same ids, and no others.
 
     Cause: names of special tokens that are not in the vocabulary, stale side files, defaults of a class.
@@ -420,31 +420,31 @@ def loading_adds_no_tokens(subject: Subject) -> Iterator[Finding]:
             "error",
             f"AutoTokenizer knows {plural(len(new), 'token')} "
             "that tokenizer.json does not, or under other ids",
-            named([(token, number) for number, token in new])
+            tokens_with_ids([(token, number) for number, token in new])
             + f"; highest id of tokenizer.json {subject.size - 1:,}",
             _remedy(subject),
         )
 
 
-def _probes(subject: Subject) -> Iterator[tuple[str, str | None]]:
+def _probes(subject: CheckContext) -> Iterator[tuple[str, str | None]]:
     """Texts, a text with its pair, and texts with special tokens."""
     yield from ((text, None) for text in SAMPLES.values())
     yield SAMPLES["English"], SAMPLES["numbers"]
     yield from ((f"one {token} two{token}", None) for token in list(subject.specials)[:16])
 
 
-def _theirs(subject: Subject, text: str, pair: str | None) -> list[int] | str:
+def _theirs(subject: CheckContext, text: str, pair: str | None) -> list[int] | str:
     """The ids that transformers gives, or what it raises instead."""
     try:
-        with translated(subject.name):
+        with wrap_library_errors(subject.name):
             return subject.reloaded.ids(text, pair)
-    except FileProblem as error:
-        return in_words(error.__cause__ or error)
+    except FileError as error:
+        return error_line(error.__cause__ or error)
     except Exception as error:  # whatever the class of the folder's tokenizer raises
-        return in_words(error)
+        return error_line(error)
 
 
-def _remedy(subject: Subject) -> str:
+def _remedy(subject: CheckContext) -> str:
     if not subject.is_generic:
         return REBUILT
     if subject.model is not None and _made(subject) not in GENERIC:
@@ -453,13 +453,13 @@ def _remedy(subject: Subject) -> str:
     return "mend first what else is found in the folder's files"
 
 
-def _made(subject: Subject) -> str:
+def _made(subject: CheckContext) -> str:
     """The class that transformers chose."""
     return type(subject.reloaded.tokenizer).__name__
 
 
-def _tokens(subject: Subject, ids: list[int] | str) -> str:
+def _tokens(subject: CheckContext, ids: list[int] | str) -> str:
     if isinstance(ids, str):
         return ids
     names = [subject.tokenizer.id_to_token(number) or str(number) for number in ids]
-    return listed(names, 8)
+    return first_few(names, 8)

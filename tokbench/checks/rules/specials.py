@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from tokbench.checks.context import Subject
-from tokbench.checks.findings import Finding, listed, named, quoted
+from tokbench.checks.context import CheckContext
+from tokbench.checks.findings import Finding, first_few, quoted, tokens_with_ids
 from tokbench.errors import plural
 from tokbench.pretrained.special_tokens import extra_of, roles_of
 
 
-def specials_stay_whole(subject: Subject) -> Iterator[Finding]:
+def specials_stay_whole(subject: CheckContext) -> Iterator[Finding]:
     """A special token written in a text comes out as its one id, also with no space around it.
 
     Cause: it has a role in tokenizer_config.json but is not an added token of tokenizer.json, or it is
@@ -30,12 +30,12 @@ def specials_stay_whole(subject: Subject) -> Iterator[Finding]:
                 "TB201",
                 "error",
                 f"the {subject.specials[token]} token {token} comes out in pieces",
-                f"{quoted(text)} → {listed(encoding.tokens, 8)}; its id is {number}",
+                f"{quoted(text)} → {first_few(encoding.tokens, 8)}; its id is {number}",
                 f"tokbench wrap {subject.word} -o whole",
             )
 
 
-def named_specials_exist(subject: Subject) -> Iterator[Finding]:
+def named_specials_exist(subject: CheckContext) -> Iterator[Finding]:
     """Every special token that tokenizer_config.json names is in the vocabulary.
 
     Cause: a role was set by name only, or tokenizer_config.json belongs to another tokenizer.
@@ -53,12 +53,12 @@ def named_specials_exist(subject: Subject) -> Iterator[Finding]:
             "error",
             f"{plural(len(missing), 'special token is', 'special tokens are')} named, "
             "but not in the vocabulary",
-            listed([f"{what}: {quoted(token)}" for what, token in missing]),
+            first_few([f"{what}: {quoted(token)}" for what, token in missing]),
             f"tokbench add-tokens {subject.word} {options} -o whole",
         )
 
 
-def unknown_tokens_agree(subject: Subject) -> Iterator[Finding]:
+def unknown_tokens_agree(subject: CheckContext) -> Iterator[Finding]:
     """The unknown token of tokenizer_config.json is the one the model block gives.
 
     Cause: the wrapper was given another unk_token than the tokenizer was trained with.
@@ -79,7 +79,7 @@ def unknown_tokens_agree(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def unknown_token_is_inside(subject: Subject) -> Iterator[Finding]:
+def unknown_token_is_inside(subject: CheckContext) -> Iterator[Finding]:
     """A model that can meet unknown text has its unknown token in the vocabulary.
 
     Cause: it was not among the trainer's special tokens; the library says so only when it meets such a text.
@@ -106,7 +106,7 @@ def unknown_token_is_inside(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def padding_stands_apart(subject: Subject) -> Iterator[Finding]:
+def padding_stands_apart(subject: CheckContext) -> Iterator[Finding]:
     """The padding token has no other role.
 
     Cause: pad_token = eos_token, the usual way out where a model has no padding token.
@@ -122,12 +122,12 @@ def padding_stands_apart(subject: Subject) -> Iterator[Finding]:
             "TB205",
             "note" if set(shared) <= {"bos", "eos"} else "warning",
             f"the padding token is also {' and '.join(shared)}",
-            named([(padding, subject.vocabulary.get(padding))]),
+            tokens_with_ids([(padding, subject.vocabulary.get(padding))]),
             _padded(subject),
         )
 
 
-def there_is_a_padding_token(subject: Subject) -> Iterator[Finding]:
+def there_is_a_padding_token(subject: CheckContext) -> Iterator[Finding]:
     """A padding token is declared.
 
     Cause: GPT-2 and Llama have none.
@@ -140,12 +140,12 @@ def there_is_a_padding_token(subject: Subject) -> Iterator[Finding]:
             "TB206",
             "note",
             "no padding token is declared, so texts of different length make no batch",
-            f"roles: {listed(list(subject.roles)) or 'none'}",
+            f"roles: {first_few(list(subject.roles)) or 'none'}",
             _padded(subject),
         )
 
 
-def added_tokens_are_reached(subject: Subject) -> Iterator[Finding]:
+def added_tokens_are_reached(subject: CheckContext) -> Iterator[Finding]:
     """Every added token is found when a text consists of it.
 
     Cause: the normalizer makes two added tokens the same, or changes the text so that none matches.
@@ -165,18 +165,18 @@ def added_tokens_are_reached(subject: Subject) -> Iterator[Finding]:
             "TB207",
             "warning",
             f"{plural(len(lost), 'added token')} can never occur",
-            listed([f"{quoted(text)} is {number}, comes out as {ids[:4]}" for text, number, ids in lost]),
+            first_few([f"{quoted(text)} is {number}, comes out as {ids[:4]}" for text, number, ids in lost]),
             "remove them from added_tokens, or add them with normalized=False",
         )
 
 
-def _padded(subject: Subject) -> str:
+def _padded(subject: CheckContext) -> str:
     """The commands that give a tokenizer a padding token of its own."""
     add = f"tokbench add-tokens {subject.word} --special '[PAD]' -o padded"
     return f"{add} && tokbench wrap padded -o ready --role 'pad=[PAD]'"
 
 
-def _knows_all_bytes(subject: Subject) -> bool:
+def _knows_all_bytes(subject: CheckContext) -> bool:
     """Whether the tokenizer works on bytes; TB502 and TB503 check that it has them."""
     levels = subject.has("pre_tokenizer", "ByteLevel") or subject.has("normalizer", "ByteLevel")
     return levels or bool(subject.raw.get("model", {}).get("byte_fallback"))
@@ -185,7 +185,7 @@ def _knows_all_bytes(subject: Subject) -> bool:
 SHORTEST = 3  # characters of a fragment that hardly comes about by chance
 
 
-def specials_are_taken_literally(subject: Subject) -> Iterator[Finding]:
+def specials_are_taken_literally(subject: CheckContext) -> Iterator[Finding]:
     """A special token is matched as it is written, never in another case or form.
 
     Cause: it was added with normalized=True, so the normalizer changes both the text and the token.
@@ -207,12 +207,12 @@ def specials_are_taken_literally(subject: Subject) -> Iterator[Finding]:
             "TB208",
             "warning",
             f"{plural(len(wrong), 'special token is', 'special tokens are')} also found in other spellings",
-            listed([f"{quoted(after)} is taken for {quoted(token)}" for token, after in wrong]),
+            first_few([f"{quoted(after)} is taken for {quoted(token)}" for token, after in wrong]),
             'write "normalized": false into their added_tokens in tokenizer.json',
         )
 
 
-def specials_are_not_learned(subject: Subject) -> Iterator[Finding]:
+def specials_are_not_learned(subject: CheckContext) -> Iterator[Finding]:
     """No piece of a special token was learned from the texts.
 
     Cause: the training texts had the special tokens written in them.
@@ -237,7 +237,7 @@ def specials_are_not_learned(subject: Subject) -> Iterator[Finding]:
             "note",
             f"{plural(len(found), 'piece of a special token was', 'pieces of special tokens were')} "
             "learned as words",
-            named(found.items()),
+            tokens_with_ids(found.items()),
             "take the special tokens out of the texts and train again",
         )
 

@@ -9,21 +9,21 @@ from collections.abc import Iterator
 
 from tokbench.checks.context import (
     SAMPLES,
-    Subject,
-    in_words,
+    CheckContext,
+    error_line,
     known_part,
     normalized,
     there_and_back,
     unknowns,
 )
-from tokbench.checks.findings import Finding, apart, listed, quoted
-from tokbench.errors import FileProblem, plural
-from tokbench.io.library_errors import translated
+from tokbench.checks.findings import Finding, around_difference, first_few, quoted
+from tokbench.errors import FileError, plural
+from tokbench.io.library_errors import wrap_library_errors
 
 WORD = re.compile("[A-Za-z]+")
 
 
-def texts_can_be_encoded(subject: Subject) -> Iterator[Finding]:
+def texts_can_be_encoded(subject: CheckContext) -> Iterator[Finding]:
     """Any text can be encoded, alone and as a pair.
 
     Cause: a template names a token it has no id for; a regular expression runs away; a model without its
@@ -45,7 +45,7 @@ def texts_can_be_encoded(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def decoding_undoes_encoding(subject: Subject) -> Iterator[Finding]:
+def decoding_undoes_encoding(subject: CheckContext) -> Iterator[Finding]:
     """Decoding gives the letters of the text again, apart from what the normalizer changes on purpose.
 
     Cause: no decoder, or one that does not belong to the pre-tokenizer and the model.
@@ -61,13 +61,13 @@ def decoding_undoes_encoding(subject: Subject) -> Iterator[Finding]:
                 "TB504",
                 harm[0],
                 f"{name} comes back {harm[1]}",
-                apart(known, back),
+                around_difference(known, back),
                 "set the decoder that undoes the pre-tokenizer and the model, in tokenizer.json",
             )
             return
 
 
-def added_tokens_come_back(subject: Subject) -> Iterator[Finding]:
+def added_tokens_come_back(subject: CheckContext) -> Iterator[Finding]:
     """An added token decodes to its own text.
 
     Cause: the ByteLevel decoder reads an added token as if it were written in byte letters.
@@ -85,12 +85,12 @@ def added_tokens_come_back(subject: Subject) -> Iterator[Finding]:
             "TB505",
             "warning",
             f"{plural(len(wrong), 'added token decodes', 'added tokens decode')} to something else",
-            listed([f"{quoted(token)} → {quoted(text)}" for token, text in wrong]),
+            first_few([f"{quoted(token)} → {quoted(text)}" for token, text in wrong]),
             "spell these tokens in ASCII, or learn them as merges",
         )
 
 
-def texts_come_back(subject: Subject) -> Iterator[Finding]:
+def texts_come_back(subject: CheckContext) -> Iterator[Finding]:
     """Every text comes back exactly as it was.
 
     Cause: by design: a normalizer lowers case or strips accents, a pre-tokenizer forgets the width of spaces.
@@ -108,19 +108,19 @@ def texts_come_back(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "TB506",
             "note",
-            f"some texts come back changed: {listed([name for name, _, _ in changed], 12)}",
-            apart(text, back),
+            f"some texts come back changed: {first_few([name for name, _, _ in changed], 12)}",
+            around_difference(text, back),
             "nothing, if case, accents and spaces do not matter; else train-bpe keeps everything",
         )
 
 
-def _problem(subject: Subject, text: str) -> str:
+def _problem(subject: CheckContext, text: str) -> str:
     try:
-        with translated(subject.name):
+        with wrap_library_errors(subject.name):
             subject.tokenizer.encode(text)
             subject.tokenizer.encode(text, text)
-    except FileProblem as error:
-        return in_words(error.__cause__ or error)
+    except FileError as error:
+        return error_line(error.__cause__ or error)
     return ""
 
 
@@ -131,9 +131,9 @@ def _harm(wanted: str, back: str) -> tuple[str, str] | None:
         Counter(_letters(wanted)) - Counter(_letters(back)),
     )
     if new:
-        return "error", f"with other letters: {listed([quoted(letter) for letter in new])}"
+        return "error", f"with other letters: {first_few([quoted(letter) for letter in new])}"
     if lost:
-        return "warning", f"without some letters: {listed([quoted(letter) for letter in lost])}"
+        return "warning", f"without some letters: {first_few([quoted(letter) for letter in lost])}"
     if _letters(wanted) != _letters(back):
         return "error", "with its letters in another order"
     if WORD.findall(wanted) != WORD.findall(back):
@@ -148,7 +148,7 @@ def _letters(text: str) -> str:
 NEVER_IN_UTF8 = {0xC0, 0xC1, *range(0xF5, 0x100)}
 
 
-def byte_alphabet_is_whole(subject: Subject) -> Iterator[Finding]:
+def byte_alphabet_is_whole(subject: CheckContext) -> Iterator[Finding]:
     """A byte-level tokenizer has a token for each byte that UTF-8 can contain.
 
     Cause: trained without initial_alphabet=ByteLevel.alphabet(), so it has the bytes of its corpus only.
@@ -168,12 +168,12 @@ def byte_alphabet_is_whole(subject: Subject) -> Iterator[Finding]:
             "TB502",
             "error",
             f"{len(missing)} of the 243 bytes of UTF-8 have no token; text with them is lost",
-            listed([f"0x{byte:02X} {quoted(letters[byte])}" for byte in missing], 6),
+            first_few([f"0x{byte:02X} {quoted(letters[byte])}" for byte in missing], 6),
             "train again with the whole alphabet: tokbench train-bpe corpus.txt",
         )
 
 
-def byte_fallback_has_its_pieces(subject: Subject) -> Iterator[Finding]:
+def byte_fallback_has_its_pieces(subject: CheckContext) -> Iterator[Finding]:
     """byte_fallback is on exactly where the vocabulary has the pieces <0x00> to <0xFF>.
 
     Cause: the trainers do not make the pieces; Unigram's sets byte_fallback to false again.
@@ -189,7 +189,7 @@ def byte_fallback_has_its_pieces(subject: Subject) -> Iterator[Finding]:
             "TB503",
             "error",
             f"byte_fallback is on, but {len(missing)} of its 256 pieces are missing",
-            listed(missing),
+            first_few(missing),
             "train again with the pieces in the vocabulary, or byte-level: tokbench train-bpe corpus.txt",
         )
     elif not falls_back and not missing and subject.kind in ("BPE", "Unigram"):
@@ -217,7 +217,7 @@ TWO_FORMS = "한국어 café"
 ALONE = "ㅋㅠ"
 
 
-def scripts_are_known(subject: Subject) -> Iterator[Finding]:
+def scripts_are_known(subject: CheckContext) -> Iterator[Finding]:
     """The tokenizer knows the characters of common scripts.
 
     Cause: the corpus had none of them, or one emoji or long word makes a whole word unknown (WordPiece).
@@ -234,12 +234,12 @@ def scripts_are_known(subject: Subject) -> Iterator[Finding]:
             "every token of every sample text is unknown"
             if hopeless
             else "some sample texts are not all known",
-            f"unknown tokens: {listed(strange, 12)}",
+            f"unknown tokens: {first_few(strange, 12)}",
             "train on texts like those it will meet; byte-level BPE knows everything",
         )
 
 
-def both_forms_are_one_text(subject: Subject) -> Iterator[Finding]:
+def both_forms_are_one_text(subject: CheckContext) -> Iterator[Finding]:
     """A text gives the same ids whether its accents and syllables are composed (NFC) or not (NFD).
 
     Cause: no normalizer; file names and some editors on macOS write NFD.
@@ -260,7 +260,7 @@ def both_forms_are_one_text(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def syllables_stay_whole(subject: Subject) -> Iterator[Finding]:
+def syllables_stay_whole(subject: CheckContext) -> Iterator[Finding]:
     """The normalizer leaves Hangul syllables whole.
 
     Cause: stripping accents decomposes first: BertNormalizer with lowercase=True does it to Korean too.
@@ -280,7 +280,7 @@ def syllables_stay_whole(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def letters_keep_their_kind(subject: Subject) -> Iterator[Finding]:
+def letters_keep_their_kind(subject: CheckContext) -> Iterator[Finding]:
     """The normalizer leaves single Korean letters, as in ㅋㅋㅋ and ㅠㅠ, what they are.
 
     Cause: NFKC, which SentencePiece's nmt_nfkc contains, turns a letter that stands alone into one that
@@ -297,6 +297,6 @@ def letters_keep_their_kind(subject: Subject) -> Iterator[Finding]:
             "TB510",
             "note",
             "the normalizer turns Korean letters that stand alone into parts of syllables",
-            listed([f"{before} U+{ord(before):04X} → U+{ord(now):04X}" for before, now in changed]),
+            first_few([f"{before} U+{ord(before):04X} → U+{ord(now):04X}" for before, now in changed]),
             "for Korean train with the normalizer NFC instead of NFKC: tokbench presets korean",
         )

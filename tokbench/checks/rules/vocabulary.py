@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from tokbench.checks.context import Subject
-from tokbench.checks.findings import Finding, listed, named, quoted
+from tokbench.checks.context import CheckContext
+from tokbench.checks.findings import Finding, first_few, quoted, tokens_with_ids
 from tokbench.errors import plural
 
 
-def ids_have_no_gaps(subject: Subject) -> Iterator[Finding]:
+def ids_have_no_gaps(subject: CheckContext) -> Iterator[Finding]:
     """The ids run from 0 to the number of tokens, with none left out.
 
     Cause: tokens were deleted from a vocabulary, or an added token was given an id far behind the last.
@@ -30,7 +30,7 @@ def ids_have_no_gaps(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def one_id_is_one_token(subject: Subject) -> Iterator[Finding]:
+def one_id_is_one_token(subject: CheckContext) -> Iterator[Finding]:
     """No two tokens share an id.
 
     Cause: a vocabulary was merged or edited by hand.
@@ -47,12 +47,12 @@ def one_id_is_one_token(subject: Subject) -> Iterator[Finding]:
             "TB102",
             "error",
             f"{plural(len(shared), 'id stands', 'ids stand')} for more than one token",
-            listed(shown),
+            first_few(shown),
             "give each token of tokenizer.json an id of its own",
         )
 
 
-def added_tokens_keep_their_ids(subject: Subject) -> Iterator[Finding]:
+def added_tokens_keep_their_ids(subject: CheckContext) -> Iterator[Finding]:
     """An added token has the id that tokenizer.json gives it.
 
     Cause: the library numbers added tokens anew when their ids leave a gap or are taken already.
@@ -71,12 +71,12 @@ def added_tokens_keep_their_ids(subject: Subject) -> Iterator[Finding]:
             "TB103",
             "error",
             f"{plural(len(moved), 'added token gets', 'added tokens get')} another id than the file says",
-            listed(shown),
+            first_few(shown),
             "put them into the model's vocabulary in tokenizer.json, under the same ids",
         )
 
 
-def vocabulary_is_learned(subject: Subject) -> Iterator[Finding]:
+def vocabulary_is_learned(subject: CheckContext) -> Iterator[Finding]:
     """The vocabulary holds more than special tokens.
 
     Cause: training on an empty source, or on a column that is not there, succeeds in the library.
@@ -92,12 +92,12 @@ def vocabulary_is_learned(subject: Subject) -> Iterator[Finding]:
             "the vocabulary holds nothing but added tokens"
             if not learned
             else "the vocabulary has one token",
-            named(list(subject.vocabulary.items())) or "no token at all",
+            tokens_with_ids(list(subject.vocabulary.items())) or "no token at all",
             "train again: tokbench train-bpe corpus.txt",
         )
 
 
-def _gap(subject: Subject) -> int:
+def _gap(subject: CheckContext) -> int:
     used = set(subject.vocabulary.values())
     return next(number for number in range(len(used) + 1) if number not in used)
 
@@ -106,7 +106,7 @@ LETTERS = ("{}", "a{}", "{}a", "a{}a", "a {}", "1{}")
 MANY = 0.1  # of the learned tokens: then it is no leftover, but a vocabulary of other blocks
 
 
-def every_token_can_occur(subject: Subject) -> Iterator[Finding]:
+def every_token_can_occur(subject: CheckContext) -> Iterator[Finding]:
     """Every learned token comes out of some text.
 
     Cause: no merge leads to it; the normalizer never leaves such letters; the pre-tokenizer always cuts
@@ -122,12 +122,12 @@ def every_token_can_occur(subject: Subject) -> Iterator[Finding]:
             "TB105",
             "warning" if len(dead) > MANY * learned else "note",
             f"{len(dead):,} of {learned:,} learned tokens can never occur",
-            named([(token, number) for number, token in dead]),
+            tokens_with_ids([(token, number) for number, token in dead]),
             "nothing, if a model is trained already; else train with the blocks it is used with",
         )
 
 
-def _dead(subject: Subject) -> Iterator[tuple[int, str]]:
+def _dead(subject: CheckContext) -> Iterator[tuple[int, str]]:
     """Id and token of what neither a text gives nor the model block can."""
     if subject.raw.get("model", {}).get("dropout"):
         return  # then a text gives something else each time
@@ -141,7 +141,7 @@ def _dead(subject: Subject) -> Iterator[tuple[int, str]]:
             yield number, token
 
 
-def _unreached(subject: Subject, tokens: dict[int, str], place: str) -> dict[int, str]:
+def _unreached(subject: CheckContext, tokens: dict[int, str], place: str) -> dict[int, str]:
     """The tokens that do not come out of a text of themselves, put into `place`."""
     numbers = list(tokens)
     texts = subject.tokenizer.decode_batch([[number] for number in numbers], skip_special_tokens=False)
@@ -155,7 +155,7 @@ def _unreached(subject: Subject, tokens: dict[int, str], place: str) -> dict[int
     return {number: tokens[number] for number, encoding in pairs if number not in encoding.ids}
 
 
-def _may_occur(subject: Subject, token: str, surface: str) -> bool:
+def _may_occur(subject: CheckContext, token: str, surface: str) -> bool:
     """Whether the model block gives the token, and some text has its letters inside one word."""
     if subject.kind in ("BPE", "Unigram") and surface == token:
         # What a token's own letters make is what they make in every text: merges inside it do not see
@@ -168,21 +168,21 @@ def _may_occur(subject: Subject, token: str, surface: str) -> bool:
     return any(surface in word for word in words)
 
 
-def _words(subject: Subject, text: str) -> list[str]:
+def _words(subject: CheckContext, text: str) -> list[str]:
     """What normalizer and pre-tokenizer make of a text."""
     normalizer, cutter = subject.tokenizer.normalizer, subject.tokenizer.pre_tokenizer
     after = normalizer.normalize_str(text) if normalizer else text
     return [word for word, _ in cutter.pre_tokenize_str(after)] if cutter else [after]
 
 
-def _surface(subject: Subject, token: str) -> str:
+def _surface(subject: CheckContext, token: str) -> str:
     """The token without the marks for the middle and the end of a word."""
     model = subject.raw.get("model", {})
     prefix, suffix = model.get("continuing_subword_prefix") or "", model.get("end_of_word_suffix") or ""
     return token.removeprefix(prefix).removesuffix(suffix)
 
 
-def _is_partial(subject: Subject, number: int) -> bool:
+def _is_partial(subject: CheckContext, number: int) -> bool:
     """Whether a token is no whole text: a part of a character's bytes, or a piece for one byte."""
     text = subject.tokenizer.decode([number], skip_special_tokens=False)
     token = subject.tokenizer.id_to_token(number) or ""

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tokbench.checks.context import Subject
-from tokbench.checks.findings import Finding, listed, quoted
+from tokbench.checks.context import CheckContext
+from tokbench.checks.findings import Finding, first_few, quoted
 from tokbench.checks.model_files import CONFIG, ModelFiles
 from tokbench.checks.safetensors_files import parts_of, tensors_of
-from tokbench.errors import FileProblem, plural
+from tokbench.errors import FileError, plural
 
 
-def ids_have_rows(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def ids_have_rows(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """Every id has a row in the model's embedding.
 
     Cause: tokens were added and the model was not grown, or only to len(tokenizer) where ids have gaps.
@@ -34,12 +34,12 @@ def ids_have_rows(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
         "error",
         f"{plural(len(beyond), 'id is', 'ids are')} beyond "
         f"the {plural(rows, 'row')} of the model's embedding",
-        listed([f"{quoted(token)} = {number}" for number, token in beyond]),
+        first_few([f"{quoted(token)} = {number}" for number, token in beyond]),
         f"tokbench resize {shlex.quote(model.name)} --tokenizer {subject.word} -o resized",
     )
 
 
-def vocab_size_is_the_rows(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def vocab_size_is_the_rows(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """config.json's vocab_size is the number of embedding rows in the weights.
 
     Cause: vocab_size was edited by hand, or one of the two files is from another save.
@@ -58,7 +58,7 @@ def vocab_size_is_the_rows(subject: Subject, model: ModelFiles) -> Iterator[Find
         )
 
 
-def spare_rows_are_few(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def spare_rows_are_few(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """The model has hardly more embedding rows than the tokenizer has ids.
 
     Cause: matrices are padded to a round size; or this is not the tokenizer the model was trained with.
@@ -83,7 +83,7 @@ def spare_rows_are_few(subject: Subject, model: ModelFiles) -> Iterator[Finding]
     )
 
 
-def matrices_have_the_same_rows(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def matrices_have_the_same_rows(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """Input embedding, output head and its bias have the same number of rows.
 
     Cause: only one of them was resized, by hand or by a tool that does not know the family.
@@ -97,12 +97,12 @@ def matrices_have_the_same_rows(subject: Subject, model: ModelFiles) -> Iterator
             "TB404",
             "error",
             "the model's matrices over the vocabulary differ in their rows",
-            listed([f"{name} {rows:,}" for name, rows in sizes.items()], 6),
+            first_few([f"{name} {rows:,}" for name, rows in sizes.items()], 6),
             "resize them together: model.resize_token_embeddings(n), then save the model again",
         )
 
 
-def weights_can_be_read(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def weights_can_be_read(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """The weights are whole: header and files agree, and every shard lies in the model's folder.
 
     Cause: a download or a copy was cut, a Git LFS pointer was checked out, an index was tampered with.
@@ -120,7 +120,7 @@ def weights_can_be_read(subject: Subject, model: ModelFiles) -> Iterator[Finding
         )
 
 
-def weights_are_safetensors(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def weights_are_safetensors(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """The weights are stored as safetensors.
 
     Cause: the model was saved years ago, or with safe_serialization=False.
@@ -150,7 +150,7 @@ UNTIED = frozenset(
 WRITING = ("ForCausalLM", "ForMaskedLM", "LMHeadModel", "ForConditionalGeneration")
 
 
-def layers_are_all_there(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def layers_are_all_there(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """The weights hold as many layers as config.json says, each of them whole.
 
     Cause: config.json was edited or is another model's; tensors were renamed or lost in a conversion.
@@ -173,12 +173,12 @@ def layers_are_all_there(subject: Subject, model: ModelFiles) -> Iterator[Findin
             "TB407",
             "error",
             "the weights are not those of config.json's layers; what is missing starts at random",
-            f"config.json: {plural(count, 'layer')}; {listed(wrong)}",
+            f"config.json: {plural(count, 'layer')}; {first_few(wrong)}",
             "take config.json and weights from the same save of the model",
         )
 
 
-def embedding_is_found(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def embedding_is_found(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """Among the weights is the embedding of the tokens.
 
     Cause: all tensors were renamed (a prefix of a training script), or these are the weights of an adapter.
@@ -191,12 +191,12 @@ def embedding_is_found(subject: Subject, model: ModelFiles) -> Iterator[Finding]
             "TB409",
             "error",
             "the weights hold no embedding of tokens under any name that is known",
-            f"{plural(len(tensors), 'tensor')}: {listed(list(tensors))}",
+            f"{plural(len(tensors), 'tensor')}: {first_few(list(tensors))}",
             "save the model with save_pretrained, or rename its tensors as transformers calls them",
         )
 
 
-def head_is_there(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def head_is_there(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """A model that writes text has an output head among its weights, or shares its embedding.
 
     Cause: tie_word_embeddings is false (for Llama by default) and the weights were saved while it was true.
@@ -234,11 +234,11 @@ def _gaps(stack: str, layers: Mapping[int, frozenset[str]]) -> Iterator[str]:
     for at in sorted(layers):
         missing = sorted(whole - layers[at])
         if missing:
-            yield f"{stack}.{at} has no {listed(missing, 2)}"
+            yield f"{stack}.{at} has no {first_few(missing, 2)}"
 
 
 @dataclass(frozen=True)
-class Fit:
+class LoadOutcome:
     """What loading does: `missing` starts at random, so does `other` (of another size); `unexpected` is lost.
 
     `expected` counts the tensors that the class has.
@@ -255,7 +255,7 @@ class Fit:
         return self.missing + self.other
 
 
-def weights_are_the_classes(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def weights_are_the_classes(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """Every weight of the class that config.json names is in the file, by its name and in its size.
 
     Cause: a prefix of a training script in front of all names, a head that was not saved, a config of another
@@ -267,9 +267,9 @@ def weights_are_the_classes(subject: Subject, model: ModelFiles) -> Iterator[Fin
     fit = fitted(model)
     if not fit.lost:
         return
-    names = f"{len(fit.missing):,} missing: {listed(fit.missing, 2)}" if fit.missing else ""
-    sizes = f"{len(fit.other):,} of another size: {listed(fit.other, 2)}" if fit.other else ""
-    extra = f"{len(fit.unexpected):,} not taken: {listed(fit.unexpected, 2)}" if fit.unexpected else ""
+    names = f"{len(fit.missing):,} missing: {first_few(fit.missing, 2)}" if fit.missing else ""
+    sizes = f"{len(fit.other):,} of another size: {first_few(fit.other, 2)}" if fit.other else ""
+    extra = f"{len(fit.unexpected):,} not taken: {first_few(fit.unexpected, 2)}" if fit.unexpected else ""
     whole = len(fit.lost) == fit.expected
     yield Finding(
         "TB410",
@@ -284,7 +284,7 @@ def weights_are_the_classes(subject: Subject, model: ModelFiles) -> Iterator[Fin
     )
 
 
-def fitted(model: ModelFiles) -> Fit:
+def fitted(model: ModelFiles) -> LoadOutcome:
     """What from_pretrained would find, tried with tensors that have a shape and nothing in it.
 
     A FileProblem when the library cannot make a model of the config.
@@ -309,10 +309,10 @@ def fitted(model: ModelFiles) -> Fit:
                 output_loading_info=True,
             )
     except BROKEN as error:
-        raise FileProblem(
+        raise FileError(
             f"transformers makes no model of {CONFIG}: {first_line(error)}", fix=f"mend {CONFIG}"
         ) from error
-    return Fit(
+    return LoadOutcome(
         missing=_sorted(info["missing_keys"]),
         unexpected=_sorted(info["unexpected_keys"]),
         other=_sorted(each[0] for each in info["mismatched_keys"]),
@@ -344,7 +344,7 @@ class _Rows:
     distances: list[float] = field(default_factory=list)
 
 
-def weights_are_numbers(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def weights_are_numbers(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """The weights are numbers: none is infinite or not a number, and no matrix is all zero.
 
     Cause: training diverged, float16 overflowed, or a copy lost its content and kept its length.
@@ -368,7 +368,7 @@ def weights_are_numbers(subject: Subject, model: ModelFiles) -> Iterator[Finding
             "TB441",
             "error",
             f"{plural(len(broken), 'tensor holds', 'tensors hold')} NaN or infinity",
-            listed(broken, 3),
+            first_few(broken, 3),
             "take an earlier checkpoint, or a whole copy of the model",
         )
     elif blank:
@@ -376,12 +376,12 @@ def weights_are_numbers(subject: Subject, model: ModelFiles) -> Iterator[Finding
             "TB441",
             "warning",
             f"{plural(len(blank), 'matrix is', 'matrices are')} all zero",
-            listed(blank, 3),
+            first_few(blank, 3),
             "take a whole copy of the model: this one may have lost its content",
         )
 
 
-def rows_are_trained(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
+def rows_are_trained(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """Every token has a row of its own that was trained, or at least started apart from the others.
 
     Cause: tokens were added, and the model was resized but not trained: mean_resizing starts all new rows at
@@ -412,7 +412,7 @@ def rows_are_trained(subject: Subject, model: ModelFiles) -> Iterator[Finding]:
             "TB442",
             "warning" if blank or twins else "note",
             f"{plural(len(lost), 'token has', 'tokens have')} a row {kind}",
-            listed([f"{quoted(subject.tokenizer.id_to_token(number))} = {number}" for number in lost]),
+            first_few([f"{quoted(subject.tokenizer.id_to_token(number))} = {number}" for number in lost]),
             "train the model on texts with these tokens; tokbench add-tokens starts them at their pieces",
         )
 

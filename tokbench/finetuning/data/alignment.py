@@ -103,6 +103,6 @@ def labels_of_pieces(piece: Ids, first: Sequence[int], truth: Ids, later: Ids | 
     return labels
 
 
-def counted(rows: Tagged, row: int, kept: Sequence[int]) -> Ids:
+def counted_labels(rows: Tagged, row: int, kept: Sequence[int]) -> Ids:
     """The labels of the units that count."""
     return np.array(rows.labels[row], np.int64)[list(kept)] if kept else np.empty(0, np.int64)

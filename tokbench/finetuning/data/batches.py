@@ -10,7 +10,7 @@ import torch
 
 from tokbench.finetuning.data.alignment import UNLABELLED
 from tokbench.finetuning.data.ragged import Ids
-from tokbench.finetuning.data.tokenize import Encoded
+from tokbench.finetuning.data.tokenize import EncodedRows
 from tokbench.finetuning.device import Machine
 
 # Rows are shuffled, sorted by length within this many batches, and the batches shuffled again. On SST-2
@@ -53,7 +53,7 @@ def bucket(width: int, most: int) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Feed:
+class ModelInputs:
     """What a model wants to be fed: names of its inputs, padding id and side, tokens a row may have."""
 
     inputs: tuple[str, ...]
@@ -66,8 +66,8 @@ class Feed:
 class Batches:
     """The batches of all epochs; the same for the same seed, whoever asks and how often."""
 
-    encoded: Encoded
-    feed: Feed
+    encoded: EncodedRows
+    feed: ModelInputs
     size: int
     seed: int
 
@@ -76,7 +76,7 @@ class Batches:
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of one epoch."""
-        return (padded(self.encoded, rows, self.feed) for rows in self.orders(number))
+        return (pad_batch(self.encoded, rows, self.feed) for rows in self.orders(number))
 
     def orders(self, number: int) -> list[Ids]:
         """Which rows stand in which batch of one epoch."""
@@ -99,7 +99,7 @@ class Batches:
         return computed / (int(lengths.sum()) * epochs) - 1
 
 
-def padded(encoded: Encoded, rows: Ids, feed: Feed) -> Batch:
+def pad_batch(encoded: EncodedRows, rows: Ids, feed: ModelInputs) -> Batch:
     """These rows as tensors (B, T), T the longest of them; `labels` beside the model's inputs."""
     lengths = encoded.lengths[rows]
     column = np.arange(lengths.max())
@@ -118,26 +118,26 @@ def padded(encoded: Encoded, rows: Ids, feed: Feed) -> Batch:
     return {**batch, "labels": torch.from_numpy(labels)}
 
 
-class Feeder:
+class DeviceCollator:
     """Makes padded batches of rows; on a GPU only the numbers of the rows travel."""
 
-    def __init__(self, encoded: Encoded, feed: Feed, machine: Machine) -> None:
+    def __init__(self, encoded: EncodedRows, feed: ModelInputs, machine: Machine) -> None:
         self.encoded = encoded
         self.feed = feed
         self.lengths = encoded.lengths
-        self.flat = Flat(encoded, feed, machine.device) if machine.gpu else None
+        self.flat = FlatRows(encoded, feed, machine.device) if machine.gpu else None
 
     def __call__(self, rows: Ids, width: int | None = None) -> Batch:
         """These rows as tensors (B, T), T the longest of them, or `width`."""
         if self.flat is None:
-            return padded(self.encoded, rows, self.feed)
+            return pad_batch(self.encoded, rows, self.feed)
         return self.flat.batch(rows, width or int(self.lengths[rows].max()))
 
 
-class Flat:
+class FlatRows:
     """All rows of a split as flat tensors on one device."""
 
-    def __init__(self, encoded: Encoded, feed: Feed, device: torch.device) -> None:
+    def __init__(self, encoded: EncodedRows, feed: ModelInputs, device: torch.device) -> None:
         self.feed = feed
         self.device = device
         self.tagged = encoded.units is not None

@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 
 from tokbench.corpus.decoding import encoding_of, repaired
 from tokbench.corpus.sources import find_sources
-from tokbench.errors import DataProblem, FileProblem, MissingExtra
+from tokbench.errors import DataError, FileError, MissingExtraError
 from tokbench.finetuning.data.rows import Raw, Rows, collect
 from tokbench.finetuning.tasks import Task
 
@@ -22,7 +22,7 @@ SECONDS = 3.0  # one question, no retries: the libraries' own five take 23 s
 
 def read_hub(task: Task) -> dict[str, Rows]:
     """The train rows under "train", and those of each dev split under its name; the local cache first."""
-    return rows_of(load_glue(task), task)
+    return dataset_rows(load_glue(task), task)
 
 
 def load_glue(task: Task) -> Mapping[str, Any]:
@@ -32,7 +32,7 @@ def load_glue(task: Task) -> Mapping[str, Any]:
             return _load(task)
     except (OSError, ValueError) as absent:
         if not reachable():
-            raise DataProblem(
+            raise DataError(
                 f"{GLUE} is not in the local cache and the hub cannot be reached",
                 fix=_remedy(task),
             ) from absent
@@ -54,12 +54,12 @@ def reachable() -> bool:
     return True
 
 
-def rows_of(found: Mapping[str, Any], task: Task) -> dict[str, Rows]:
+def dataset_rows(found: Mapping[str, Any], task: Task) -> dict[str, Rows]:
     """The splits of a loaded dataset (split → columns by name) as rows."""
     splits = {"train": "train", **{split.name: split.hub for split in task.evaluation}}
     missing = [split for split in splits.values() if split not in found]
     if missing:
-        raise DataProblem(f"{GLUE} {task.name} has no split {missing[0]!r}", fix=_remedy(task))
+        raise DataError(f"{GLUE} {task.name} has no split {missing[0]!r}", fix=_remedy(task))
     return {
         name: collect(_raws(found[split], task, split), task, name=f"{GLUE} {task.name} {split}")
         for name, split in splits.items()
@@ -76,16 +76,14 @@ def _load_online(task: Task) -> Mapping[str, Any]:
     try:
         return _load(task)
     except (OSError, ValueError) as problem:
-        raise DataProblem(
-            f"{GLUE} {task.name} could not be fetched: {problem}", fix=_remedy(task)
-        ) from problem
+        raise DataError(f"{GLUE} {task.name} could not be fetched: {problem}", fix=_remedy(task)) from problem
 
 
 def _load(task: Task) -> Mapping[str, Any]:
     try:
         import datasets
     except ImportError as absent:
-        raise MissingExtra(f"reading {task.name} from the hub", "datasets", extra="train") from absent
+        raise MissingExtraError(f"reading {task.name} from the hub", "datasets", extra="train") from absent
     shown = not datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
     try:
@@ -102,7 +100,7 @@ def _offline() -> Iterator[None]:
     try:
         from datasets import config, logging
     except ImportError as absent:
-        raise MissingExtra("reading GLUE from the hub", "datasets", extra="train") from absent
+        raise MissingExtraError("reading GLUE from the hub", "datasets", extra="train") from absent
     before, level = config.HF_HUB_OFFLINE, logging.get_verbosity()
     config.HF_HUB_OFFLINE = True
     logging.set_verbosity_error()
@@ -143,15 +141,15 @@ def read_file(path: Path, task: Task) -> Rows:
 
 def _must_be_there(folder: Path, file: str, task: Task) -> None:
     if folder.is_file():
-        raise FileProblem(
+        raise FileError(
             f"{folder} is a file, and {task.name} is read from a folder with {TRAIN}",
             fix="give the folder, or name the file's columns: --text-column, --label-column",
         )
     if not folder.is_dir():
-        raise FileProblem(f"no folder at {folder}", fix=f"give the folder with {task.name}'s {TRAIN}")
+        raise FileError(f"no folder at {folder}", fix=f"give the folder with {task.name}'s {TRAIN}")
     if not (folder / file).is_file():
         names = ", ".join((TRAIN, *(split.file for split in task.evaluation)))
-        raise FileProblem(f"no {file} in {folder}", fix=f"{task.name} needs {names}")
+        raise FileError(f"no {file} in {folder}", fix=f"{task.name} needs {names}")
 
 
 def _raws_of_file(path: Path, task: Task) -> Iterator[Raw]:
@@ -160,7 +158,7 @@ def _raws_of_file(path: Path, task: Task) -> Iterator[Raw]:
     wanted = (*task.tsv_texts, task.tsv_label)
     missing = [column for column in wanted if column not in header]
     if missing:
-        raise DataProblem(
+        raise DataError(
             f"{path} has no column {missing[0]!r}", fix=f"its columns: {', '.join(header) or 'none'}"
         )
     where = [header.index(column) for column in wanted]
@@ -180,10 +178,10 @@ def lines_of(path: Path) -> Iterator[tuple[int, list[str]]]:
             yield from ((reader.line_num, fields) for fields in reader if fields)
         except UnicodeDecodeError as problem:
             place = f"{path} line {_line_of_bad_byte(path)}"
-            raise DataProblem(f"{place} is not UTF-8: {problem.reason}", fix=remedy_of(path)) from problem
+            raise DataError(f"{place} is not UTF-8: {problem.reason}", fix=remedy_of(path)) from problem
         except csv.Error as problem:
             place = f"{path} line {reader.line_num}"
-            raise DataProblem(f"{place} cannot be read: {problem}", fix="mend that line") from problem
+            raise DataError(f"{place} cannot be read: {problem}", fix="mend that line") from problem
 
 
 def remedy_of(path: Path) -> str:

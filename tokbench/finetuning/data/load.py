@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tokbench.errors import AskedWrongly, DataProblem, plural
+from tokbench.errors import DataError, UsageError, plural
 from tokbench.finetuning.config import Plan
-from tokbench.finetuning.data.rows import Rows, listed
+from tokbench.finetuning.data.rows import Rows, listed_places
 from tokbench.finetuning.data.tagging import Tagged, read_tagged
 from tokbench.finetuning.tasks import NER, OWN, TASKS, Task
 from tokbench.progress import Progress, silent
@@ -73,7 +73,7 @@ def _read_tags(plan: Plan) -> tuple[Task, dict[str, Rows | Tagged]]:
         return task, {**rows}
     order = random.Random(plan.seed).sample(range(len(rows["train"])), len(rows["train"]))
     if len(order) < 2:
-        raise DataProblem(
+        raise DataError(
             f"{plan.data} has one sentence: none is left to evaluate on",
             fix="give more sentences, or --dev FILE",
         )
@@ -93,13 +93,13 @@ def _official(plan: Plan, task: Task) -> dict[str, Rows]:
 
 def _folder(plan: Plan) -> Path:
     if plan.data in (None, HUB, SAMPLE):
-        raise AskedWrongly(f"--task {plan.task} reads files of your own", fix="--data FILE or FOLDER")
+        raise UsageError(f"--task {plan.task} reads files of your own", fix="--data FILE or FOLDER")
     return Path(str(plan.data)).expanduser()
 
 
 def _sample_folder(task: Task) -> Path:
     if task.name not in SAMPLES:
-        raise AskedWrongly(
+        raise UsageError(
             f"no sample ships for {task.name}, only for {', '.join(SAMPLES)}",
             fix=f"--data FOLDER with the official {task.folder} files",
         )
@@ -125,7 +125,7 @@ def _counts(task: Task, train: Rows | Tagged, rows: Mapping[str, Rows | Tagged])
 def _gaps(train: Rows | Tagged, rows: Mapping[str, Rows | Tagged]) -> tuple[str, ...]:
     return tuple(
         f"{plural(len(split.left_out), 'incomplete row was', 'incomplete rows were')} "
-        f"left out: {listed(split.left_out)}"
+        f"left out: {listed_places(split.left_out)}"
         for split in (train, *rows.values())
         if split.left_out
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from tokbench.corpus.records import TABLES, records
 from tokbench.corpus.sources import COMPRESSIONS, FORMATS, Source, find_sources
 from tokbench.corpus.tables import OTHER_SEPARATOR
-from tokbench.errors import AskedWrongly, DataProblem, FileProblem, did_you_mean, plural
+from tokbench.errors import DataError, FileError, UsageError, did_you_mean, plural
 from tokbench.finetuning.config import Reading
 from tokbench.finetuning.data.rows import Raw, Rows, as_written, collect
 from tokbench.finetuning.tasks import OWN, Split, Task
@@ -20,7 +20,7 @@ NAMES = {TRAIN: ("train",), DEV: ("dev", "validation", "valid", "val"), TEST: ("
 
 
 @dataclass(frozen=True)
-class Kind:
+class FileKind:
     """Files of one kind: the endings that count, the most usual first, and those packing may add."""
 
     endings: tuple[str, ...]
@@ -38,7 +38,7 @@ class Kind:
         return name in words and dot + ending in known
 
 
-def files_in(folder: Path, kind: Kind, *, dev: str | None = None) -> dict[str, Path]:
+def files_in(folder: Path, kind: FileKind, *, dev: str | None = None) -> dict[str, Path]:
     """The file to train on and, if there is one, that of dev rows; `dev` names another one.
 
     `folder` may be the train file itself.
@@ -53,7 +53,7 @@ def files_in(folder: Path, kind: Kind, *, dev: str | None = None) -> dict[str, P
     return found if dev is None else {**found, DEV: Path(dev).expanduser()}
 
 
-def questions_in(folder: Path, kind: Kind) -> Path:
+def questions_in(folder: Path, kind: FileKind) -> Path:
     """The file of rows to predict: the one in the folder, or `folder` where it is a file itself."""
     if folder.is_file():
         return folder
@@ -63,24 +63,24 @@ def questions_in(folder: Path, kind: Kind) -> Path:
     return found
 
 
-def _only(folder: Path, name: str, kind: Kind) -> Path | None:
+def _only(folder: Path, name: str, kind: FileKind) -> Path | None:
     if not folder.is_dir():
-        raise FileProblem(
+        raise FileError(
             f"there is no {folder}", fix=f"--data {kind.example}, or a folder with train and dev files"
         )
     fitting = [each for each in sorted(folder.iterdir()) if kind.has(each, NAMES[name])]
     if len(fitting) > 1:
         both = " and ".join(each.name for each in fitting[:2])
         named = {TRAIN: "--data FILE --dev FILE", DEV: "--dev FILE", TEST: "--data FILE"}
-        raise AskedWrongly(f"{folder} has {both}: which is {name}?", fix=named[name])
+        raise UsageError(f"{folder} has {both}: which is {name}?", fix=named[name])
     return fitting[0] if fitting else None
 
 
-def _none(folder: Path, name: str, kind: Kind, *, fix: str) -> FileProblem:
-    return FileProblem(f"no {name} file in {folder} ({name}{', '.join(kind.endings)})", fix=fix)
+def _none(folder: Path, name: str, kind: FileKind, *, fix: str) -> FileError:
+    return FileError(f"no {name} file in {folder} ({name}{', '.join(kind.endings)})", fix=fix)
 
 
-TABLE = Kind(tuple(end for end, kind in FORMATS.items() if kind in TABLES), tuple(COMPRESSIONS))
+TABLE = FileKind(tuple(end for end, kind in FORMATS.items() if kind in TABLES), tuple(COMPRESSIONS))
 MOST_CLASSES = 1_000
 ANY = 10**12  # rows that may be incomplete when they are to be left out
 
@@ -91,7 +91,7 @@ def read_own(data: Path, reading: Reading, known: Task | None, *, seed: int) -> 
     raws = {name: list(_raws(source, reading)) for name, source in files.items()}
     if known is not None and (len(known.texts) == 2) != (reading.pair_column is not None):
         words = "two texts, so --pair-column is needed" if len(known.texts) == 2 else "one text"
-        raise AskedWrongly(f"a row of {known.name} has {words}", fix="name the columns that hold them")
+        raise UsageError(f"a row of {known.name} has {words}", fix="name the columns that hold them")
     task = _task(raws["train"], reading, known)
     if known is None or task.regression:
         raws = {
@@ -106,7 +106,7 @@ def read_own(data: Path, reading: Reading, known: Task | None, *, seed: int) -> 
 def source_at(path: Path) -> Source:
     """The one table at a path."""
     if path.is_dir():
-        raise FileProblem(f"{path} is a folder, and a file is needed", fix="name the file in it")
+        raise FileError(f"{path} is a folder, and a file is needed", fix="name the file in it")
     [source] = find_sources([path])
     return source
 
@@ -126,7 +126,7 @@ def _wanted(source: Source, reading: Reading) -> list[str]:
     columns = columns_of(source)
     for option, column in (("--text-column", reading.text_column), ("--label-column", reading.label_column)):
         if column is None:
-            raise AskedWrongly(f"{source.name}: {option} is needed", fix=f"its columns: {', '.join(columns)}")
+            raise UsageError(f"{source.name}: {option} is needed", fix=f"its columns: {', '.join(columns)}")
     named = (reading.text_column, reading.pair_column, reading.label_column)
     wanted = [column for column in named if column is not None]
     for column in wanted:
@@ -139,21 +139,21 @@ def columns_of(source: Source) -> list[str]:
     """The columns of the first row; DataProblem where there is none."""
     _, first = next(iter(records(source)), ("", {}))
     if not first:
-        raise DataProblem(f"{source.name} has no rows", fix="give a file with a header and rows")
+        raise DataError(f"{source.name} has no rows", fix="give a file with a header and rows")
     return list(first)
 
 
-def no_column(source: Source, column: str, columns: Sequence[str]) -> DataProblem:
+def no_column(source: Source, column: str, columns: Sequence[str]) -> DataError:
     """What to say of a column that is not there: the nearest, or what parts the fields instead."""
     other = OTHER_SEPARATOR.fullmatch(columns[0]) if len(columns) == 1 else None
     if other and source.format in ("csv", "tsv"):
-        return DataProblem(
+        return DataError(
             f"{source.name} has one column, {columns[0]!r}: it seems to be parted by {other[1].strip(' ')!r}",
             fix="use commas in .csv files and tabs in .tsv files",
         )
     near = did_you_mean(column, columns)
     hint = f"{near} " if near.startswith("did you mean") else ""
-    return DataProblem(
+    return DataError(
         f"{source.name} has no column {column!r}", fix=f"{hint}its columns: {', '.join(columns)}"
     )
 
@@ -183,7 +183,7 @@ def _task(raws: Iterable[Raw], reading: Reading, known: Task | None) -> Task:
     scores = _scores(written)
     if scores is not None:
         return replace(task, scores=scores, metrics=("pearson", "spearman"))
-    labels = ordered(written)
+    labels = ordered_labels(written)
     hidden = next((raw.place for raw in raws if as_written(raw.label) == "-1"), "")
     _must_be_classes(labels, written, str(reading.label_column), hidden=hidden)
     return replace(
@@ -191,10 +191,10 @@ def _task(raws: Iterable[Raw], reading: Reading, known: Task | None) -> Task:
     )
 
 
-def ordered(written: Iterable[str]) -> tuple[str, ...]:
+def ordered_labels(written: Iterable[str]) -> tuple[str, ...]:
     """Each label once: whole numbers by size, words by name. The place of a label is its class id.
 
-    >>> ordered(["10", "9", "10"]), ordered(["pos", "neg"])
+    >>> ordered_labels(["10", "9", "10"]), ordered_labels(["pos", "neg"])
     (('9', '10'), ('neg', 'pos'))
     """
     labels = set(written)
@@ -220,17 +220,17 @@ def _scores(written: Sequence[str]) -> tuple[float, float] | None:
 def _must_be_classes(labels: Sequence[str], written: Sequence[str], column: str, *, hidden: str) -> None:
     """`hidden` is the place of the first row whose label is -1."""
     if hidden:
-        raise DataProblem(
+        raise DataError(
             f"{hidden}: {column!r} is -1, which hides a label: such rows are for prediction only",
             fix="take them out; afterwards: tokbench predict RUN --data FILE --text-column COLUMN",
         )
     if len(labels) == 1:
-        raise DataProblem(
+        raise DataError(
             f"every row's {column!r} is {labels[0]!r}: there is nothing to learn",
             fix="give rows of two classes at least, or name the column with the labels by --label-column",
         )
     if len(labels) > MOST_CLASSES or (len(written) > 20 and len(labels) > len(written) / 2):
-        raise DataProblem(
+        raise DataError(
             f"column {column!r} holds {plural(len(labels), 'label')} in {plural(len(written), 'row')}",
             fix="name the column with the labels by --label-column",
         )
@@ -248,7 +248,7 @@ def cut_off(rows: Rows, *, share: float, seed: int, classes: bool) -> dict[str, 
     if not dev:
         dev = [draw.randrange(len(rows))]
     if len(dev) == len(rows):
-        raise DataProblem(
+        raise DataError(
             f"{plural(len(rows), 'row is', 'rows are')} too few to cut dev rows off",
             fix="give more rows, or --dev FILE",
         )

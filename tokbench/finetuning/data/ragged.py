@@ -61,7 +61,7 @@ def of_encodings(encodings: Sequence[Any]) -> FlatIds:
     )
 
 
-def joined(parts: Sequence[FlatIds]) -> FlatIds:
+def joined_rows(parts: Sequence[FlatIds]) -> FlatIds:
     """The rows of several, one after the other."""
     one_segment = all(each.type_ids is None for each in parts)
     return FlatIds(
@@ -105,7 +105,7 @@ def folder() -> Path:
     return cache_folder() / "ids"
 
 
-def take(key: str) -> FlatIds | None:
+def cached_ids(key: str) -> FlatIds | None:
     """What was put here under this key, or None."""
     try:
         found = _read(folder() / f"{key}.safetensors", key)
@@ -114,7 +114,7 @@ def take(key: str) -> FlatIds | None:
     return found
 
 
-def put(key: str, flat: FlatIds) -> None:
+def cache_ids(key: str, flat: FlatIds) -> None:
     """Keep this under this key, if there is a place for it; others make room."""
     arrays = _arrays(flat)
     content = save(arrays, {"schema": SCHEMA, "key": key, "digest": _digest(arrays)})

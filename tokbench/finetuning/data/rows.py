@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tokbench.errors import DataProblem
+from tokbench.errors import DataError
 from tokbench.finetuning.tasks import OWN, Task
 
 
@@ -101,9 +101,9 @@ def collect(found: Iterable[Raw], task: Task, *, name: str) -> Rows:
         else:
             rows.left_out.append(raw.place)
     if len(rows.left_out) > task.incomplete:
-        raise DataProblem(_incomplete(rows.left_out), fix=_row_fix(task))
+        raise DataError(_incomplete(rows.left_out), fix=_row_fix(task))
     if not rows.labels:
-        raise DataProblem(f"{name} has no rows", fix="give the official files, or --data sample for sst2")
+        raise DataError(f"{name} has no rows", fix="give the official files, or --data sample for sst2")
     return rows
 
 
@@ -112,10 +112,10 @@ def _complete(raw: Raw) -> bool:
     return texts_there and raw.label is not None and raw.label != ""
 
 
-def listed(places: Sequence[str]) -> str:
+def listed_places(places: Sequence[str]) -> str:
     """The first ten places, and how many more there are; only the first says the file's name.
 
-    >>> listed(["a.csv line 3", "a.csv line 7"])
+    >>> listed_places(["a.csv line 3", "a.csv line 7"])
     'a.csv line 3, line 7'
     """
     file = places[0].partition(" line ")[0]
@@ -127,21 +127,21 @@ def listed(places: Sequence[str]) -> str:
 def _incomplete(places: Sequence[str]) -> str:
     if len(places) == 1:
         return f"{places[0]}: the row has no text or no label"
-    return f"{len(places):,} rows have no text or no label: {listed(places)}"
+    return f"{len(places):,} rows have no text or no label: {listed_places(places)}"
 
 
 def _append(rows: Rows, raw: Raw, task: Task) -> None:
     label = label_of(raw.label, task)
     if label is None and str(raw.label) == "-1":
-        raise DataProblem(
+        raise DataError(
             f"{raw.place}: -1 hides the label, so these rows are for prediction only",
             fix="train on rows whose labels are known; tokbench predict RUN --data FILE predicts the others",
         )
     if label is None:
         if task.regression:
-            raise DataProblem(f"{raw.place}: {raw.label!r} is no score", fix=f"give {known_labels(task)}")
+            raise DataError(f"{raw.place}: {raw.label!r} is no score", fix=f"give {known_labels(task)}")
         whose = "that a train row has" if task.name == OWN else f"of {task.name}"
-        raise DataProblem(
+        raise DataError(
             f"{raw.place}: {raw.label!r} is no label {whose}", fix=f"labels are: {known_labels(task)}"
         )
     rows.texts.append(str(raw.texts[0]))

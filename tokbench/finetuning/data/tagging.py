@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tokbench.errors import DataProblem, FileProblem, plural
+from tokbench.errors import DataError, FileError, plural
 from tokbench.finetuning.data.glue import remedy_of
-from tokbench.finetuning.data.own_tables import Kind, files_in
+from tokbench.finetuning.data.own_tables import FileKind, files_in
 from tokbench.finetuning.tasks import Split, Task
 
 OUTSIDE = "O"
-CONLL = Kind((".conll", ".conllu", ".bio", ".iob", ".iob2", ".tsv", ".txt"))
+CONLL = FileKind((".conll", ".conllu", ".bio", ".iob", ".iob2", ".tsv", ".txt"))
 WORD, CHARACTER = "word", "character"
 WORD_METRICS = ("entity_f1", "entity_precision", "entity_recall")
 # KLUE's two come last; the first is what other benchmarks call F1
@@ -75,13 +75,13 @@ def read_sentences(path: Path, *, hidden: bool = False) -> Sentences:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as problem:
-        raise FileProblem(f"{path} cannot be read: {problem.strerror}", fix=f"ls -l {path}") from problem
+        raise FileError(f"{path} cannot be read: {problem.strerror}", fix=f"ls -l {path}") from problem
     except UnicodeDecodeError as problem:
         line = path.read_bytes()[: problem.start].count(b"\n") + 1
-        raise DataProblem(f"{path} line {line} is not UTF-8", fix=remedy_of(path)) from problem
+        raise DataError(f"{path} line {line} is not UTF-8", fix=remedy_of(path)) from problem
     found = list(_sentences(text.split("\n"), path, OUTSIDE if hidden else ""))
     if not found:
-        raise DataProblem(f"{path} has no sentences", fix="one word, a tab and its label a line")
+        raise DataError(f"{path} has no sentences", fix="one word, a tab and its label a line")
     return Sentences(path, found)
 
 
@@ -93,7 +93,7 @@ def _sentences(lines: Iterable[str], path: Path, missing: str) -> Iterator[Sente
         unit, label = _split(line.rstrip("\r"), f"{path} line {number}", missing)
         fields = len(line.split()) if unit and "\t" not in line else width
         if fields != (width or fields):
-            raise DataProblem(
+            raise DataError(
                 f"{path} line {number} has {plural(fields, 'field')} and those before it {width}",
                 fix="one word, a tab and its label a line",
             )
@@ -126,7 +126,7 @@ def _split(line: str, place: str, missing: str) -> tuple[str, str]:
     unit = fields[0]
     label = (fields[-1].strip() if len(fields) > 1 else "") or missing
     if not unit or not label:
-        raise DataProblem(f"{place}: {line!r} is not a word and a label", fix="one tab between the two")
+        raise DataError(f"{place}: {line!r} is not a word and a label", fix="one tab between the two")
     return unit, label
 
 
@@ -136,7 +136,7 @@ def read_tagged(data: Path, *, dev: str | None, all_pieces: bool) -> tuple[Task,
     characters = any(each.characters for each in read.values())
     labels = labels_of(read.values())
     if len(labels) == 1:
-        raise DataProblem(
+        raise DataError(
             f"every label in {data} is {OUTSIDE}: there is nothing to learn", fix="label some words"
         )
     task = Task(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tokbench.errors import DataProblem, FileProblem, plural
+from tokbench.errors import DataError, FileError, plural
 from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tagging import Tagged, read_sentences
 from tokbench.finetuning.tasks import Hidden, Task
@@ -32,9 +32,7 @@ def official_questions(folder: Path, task: Task) -> list[Questions]:
     for test in task.tests:
         if not (where / test.file).is_file():
             names = ", ".join(each.file for each in task.tests)
-            raise FileProblem(
-                f"no {test.file} in {where}", fix=f"the test rows of {task.name} are in {names}"
-            )
+            raise FileError(f"no {test.file} in {where}", fix=f"the test rows of {task.name} are in {names}")
     return [_official(where / test.file, test, task) for test in task.tests]
 
 
@@ -45,7 +43,7 @@ def _official(path: Path, test: Hidden, task: Task) -> Questions:
     header = next(lines, (0, []))[1]
     missing = [column for column in task.tsv_texts if column not in header]
     if missing:
-        raise DataProblem(
+        raise DataError(
             f"{path} has no column {missing[0]!r}", fix=f"its columns: {', '.join(header) or 'none'}"
         )
     where = [header.index(column) for column in task.tsv_texts]
@@ -54,7 +52,7 @@ def _official(path: Path, test: Hidden, task: Task) -> Questions:
     rows: list[list[str]] = []
     for number, fields in lines:
         if len(fields) != len(header):
-            raise DataProblem(
+            raise DataError(
                 f"{path} line {number} has {plural(len(fields), 'field')} and the header {len(header)}",
                 fix="mend that line",
             )
@@ -68,7 +66,7 @@ def hub_questions(found: Mapping[str, Any], task: Task) -> list[Questions]:
     asked = []
     for test in task.tests:
         if test.hub not in found:
-            raise DataProblem(f"{task.name} has no split {test.hub!r} on the hub", fix="--data FOLDER")
+            raise DataError(f"{task.name} has no split {test.hub!r} on the hub", fix="--data FOLDER")
         split = found[test.hub]
         rows = [list(row) for row in zip(*(split[column] for column in task.texts), strict=True)]
         asked.append(_asked(rows, [*map(str, range(len(rows)))], test, task, name=test.hub))
@@ -80,7 +78,7 @@ def _asked(
 ) -> Questions:
     """An empty text is answered as well: every row of the official file must be."""
     if not rows:
-        raise DataProblem(f"{name} has no rows", fix="give the official file")
+        raise DataError(f"{name} has no rows", fix="give the official file")
     pairs = [row[1] for row in rows] if len(task.texts) == 2 else None
     notes: tuple[str, ...] = ()
     if len(rows) != test.rows:
@@ -104,7 +102,7 @@ def own_questions(path: Path, task: Task, columns: tuple[str, ...]) -> Questions
     for place, row in records(source, columns):
         missing = [column for column in columns if column not in row]
         if missing:
-            raise DataProblem(
+            raise DataError(
                 f"{source.name}, {place} has no column {missing[0]!r}", fix=f"its columns: {', '.join(row)}"
             )
         rows.append(["" if row[column] is None else str(row[column]) for column in columns])

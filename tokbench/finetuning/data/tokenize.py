@@ -16,22 +16,22 @@ from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerBase
 
 from tokbench import __version__
-from tokbench.errors import ChecksFailed, DataProblem, plural
+from tokbench.errors import ChecksFailedError, DataError, plural
 from tokbench.finetuning.data import ragged
 from tokbench.finetuning.data.alignment import (
     NO_PIECE,
     Units,
-    counted,
+    counted_labels,
     going_on,
     labels_of_pieces,
     layout,
     pieces_of_units,
 )
-from tokbench.finetuning.data.ragged import FlatIds, Ids, joined, of_encodings, replaced, starts_of
+from tokbench.finetuning.data.ragged import FlatIds, Ids, joined_rows, of_encodings, replaced, starts_of
 from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tagging import Tagged
 from tokbench.finetuning.tasks import Task
-from tokbench.io.library_errors import translated
+from tokbench.io.library_errors import wrap_library_errors
 from tokbench.native.compiler import are_compiled
 from tokbench.native.word_ids import LOOKUP
 from tokbench.pretrained.encode_texts import encode, served_encoding
@@ -44,7 +44,7 @@ WORTH_CACHING = (
 CHUNK = 8_192  # rows that are hashed at a time
 
 
-def remembered(backend: Tokenizer, rows: Rows, max_length: int, make: Callable[[], FlatIds]) -> FlatIds:
+def cached_rows(backend: Tokenizer, rows: Rows, max_length: int, make: Callable[[], FlatIds]) -> FlatIds:
     """The ids of these rows as they were made before, or as `make` makes them, then kept.
 
     The backend must be set as it will be used: truncation, and whether special tokens are split.
@@ -52,10 +52,10 @@ def remembered(backend: Tokenizer, rows: Rows, max_length: int, make: Callable[[
     key = key_of(backend, rows, max_length) if _characters(rows) >= WORTH_CACHING else None
     if key is None:
         return make()
-    found = ragged.take(key)
+    found = ragged.cached_ids(key)
     if found is None or len(found.lengths) != len(rows):
         found = make()
-        ragged.put(key, found)
+        ragged.cache_ids(key, found)
     return found
 
 
@@ -256,7 +256,7 @@ def _alike(whole: FlatIds, rows: Rows, numbers: NDArray[np.int64], read: Read) -
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedRows:
     """Rows as ids: row i is ids[starts[i]:starts[i + 1]]; labels are class ids or scores, one a row.
 
     Where words are tagged, `units` says which piece speaks for which, and labels stand one a piece.
@@ -277,13 +277,13 @@ class Encoded:
         """Tokens per row."""
         return np.diff(self.starts)
 
-    def first(self, count: int) -> Encoded:
+    def first(self, count: int) -> EncodedRows:
         """The first rows alone."""
         starts = self.starts[: count + 1]
         end = starts[-1]
         labels = self.labels[: count if self.units is None else end]
         units = None if self.units is None else self.units.first(count)
-        return Encoded(self.ids[:end], self.type_ids[:end], starts, labels, self.truncated, units)
+        return EncodedRows(self.ids[:end], self.type_ids[:end], starts, labels, self.truncated, units)
 
 
 def tokenize_rows(
@@ -294,7 +294,7 @@ def tokenize_rows(
     task: Task,
     remember: bool = False,
     progress: Progress = silent,
-) -> Encoded:
+) -> EncodedRows:
     """The ids of all rows with their special tokens, cut to `max_length` as the tokenizer itself cuts.
 
     With `remember` those of many rows are kept in the user's cache folder, and read from there; see
@@ -308,11 +308,11 @@ def tokenize_rows(
     def make() -> FlatIds:
         return in_bulk(backend, rows, max_length, read) or _by_library(read, rows, progress)
 
-    found = remembered(backend, rows, max_length, make) if remember else make()
+    found = cached_rows(backend, rows, max_length, make) if remember else make()
     progress("tokenize", len(rows), len(rows))
     _none_empty(found.lengths, rows)
     labels = np.array(rows.labels, np.float32 if task.regression else np.int64)
-    return Encoded(found.ids, found.segments(), found.starts, labels, found.truncated)
+    return EncodedRows(found.ids, found.segments(), found.starts, labels, found.truncated)
 
 
 def _by_library(read: Read, rows: Rows, progress: Progress) -> FlatIds:
@@ -321,12 +321,12 @@ def _by_library(read: Read, rows: Rows, progress: Progress) -> FlatIds:
     for start in range(0, len(rows), CHUNK):
         parts.append(of_encodings(read(inputs(rows, range(start, min(start + CHUNK, len(rows)))))))
         progress("tokenize", start, len(rows))
-    return joined(parts)
+    return joined_rows(parts)
 
 
 def _encode_tagged(
     tokenizer: PreTrainedTokenizerBase, rows: Tagged, *, max_length: int, task: Task, progress: Progress
-) -> Encoded:
+) -> EncodedRows:
     """Each sentence as one text, as a model was trained on texts; units are found again by their place."""
     read = _reader(tokenizer, max_length, offsets=True)
     later = going_on(task.labels) if task.all_pieces else None
@@ -336,7 +336,7 @@ def _encode_tagged(
         for row, found in enumerate(read(texts[start : start + CHUNK]), start):
             owner, kept = layout(rows.units[row], characters=rows.characters)
             piece, first = pieces_of_units(found.offsets, owner, len(kept))
-            truth = counted(rows, row, kept)
+            truth = counted_labels(rows, row, kept)
             labels.append(labels_of_pieces(piece, first, truth, later))
             speaks.append(np.where(piece == NO_PIECE, NO_PIECE, piece + before))
             truths.append(truth)
@@ -352,10 +352,10 @@ def _encode_tagged(
     units = Units(
         piece, goes_on & (piece != NO_PIECE), np.concatenate(truths), starts_of([*map(len, truths)])
     )
-    return Encoded(np.concatenate(ids), np.concatenate(types), starts, np.concatenate(labels), cut, units)
+    return EncodedRows(np.concatenate(ids), np.concatenate(types), starts, np.concatenate(labels), cut, units)
 
 
-def in_order(computed: NDArray[np.float32], order: Ids, encoded: Encoded) -> NDArray[np.float32]:
+def in_row_order(computed: NDArray[np.float32], order: Ids, encoded: EncodedRows) -> NDArray[np.float32]:
     """What was computed row after row in `order`, in the rows' own order; pieces where words are tagged."""
     result = np.empty_like(computed)
     places = order
@@ -376,7 +376,7 @@ def _reader(tokenizer: PreTrainedTokenizerBase, max_length: int, *, offsets: boo
     slowly = offsets or backend.post_processor is None
 
     def read(texts: list[Any]) -> list[Any]:
-        with translated(f"the tokenizer in {tokenizer.name_or_path}"):
+        with wrap_library_errors(f"the tokenizer in {tokenizer.name_or_path}"):
             return list(backend.encode_batch(texts) if slowly else backend.encode_batch_fast(texts))
 
     return read
@@ -386,7 +386,7 @@ def _none_empty(lengths: Ids, rows: Rows | Tagged) -> None:
     empty = np.flatnonzero(lengths == 0)
     if len(empty):
         text = rows.texts[empty[0]]
-        raise DataProblem(
+        raise DataError(
             f"{plural(len(empty), 'row has', 'rows have')} "
             f"no token at all under this tokenizer, first: {text[:60]!r}",
             fix="tokbench check says what the tokenizer cannot read",
@@ -402,23 +402,23 @@ class Limits:
     positions: int | None
 
 
-def must_fit(encoded: Encoded, limits: Limits, name_of: Callable[[int], Any]) -> None:
+def must_fit(encoded: EncodedRows, limits: Limits, name_of: Callable[[int], Any]) -> None:
     """Nothing, or an error that names the id a model has no row for; on a GPU it would be a device assert."""
     highest = int(encoded.ids.max())
     if highest >= limits.rows:
-        raise ChecksFailed(
+        raise ChecksFailedError(
             f"{name_of(highest)!r} is id {highest}, and the model has rows for ids below {limits.rows} only",
             fix="tokbench add-tokens TOKENIZER --model MODEL grows the model with its tokenizer",
         )
     if limits.types is not None and int(encoded.type_ids.max()) >= limits.types:
-        raise ChecksFailed(
+        raise ChecksFailedError(
             f"the tokenizer numbers its segments up to {encoded.type_ids.max()}, and the model knows"
             f" {limits.types}",
             fix="take token_type_ids out of model_input_names in tokenizer_config.json",
         )
 
 
-def seen_ids(encoded: Encoded, size: int) -> NDArray[np.bool_]:
+def seen_ids(encoded: EncodedRows, size: int) -> NDArray[np.bool_]:
     """For each of `size` ids, whether it occurs."""
     seen = np.zeros(size, np.bool_)
     seen[encoded.ids] = True

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
-from tokbench.errors import Interrupted, plural
+from tokbench.errors import RunInterruptedError, plural
 from tokbench.finetuning.data.ragged import Ids
 
 PATIENCE = timedelta(days=1)  # the others wait while the first one saves, proves and answers test rows
@@ -50,7 +50,7 @@ class Team:
                 each.grad = torch.zeros_like(each)
         gradients = [each.grad for each in learned if each.grad is not None]
         flat = _flatten_dense_tensors(gradients)  # type: ignore[no-untyped-call]
-        with together():
+        with peers_or_interrupted():
             dist.all_reduce(flat)
         for old, new in zip(gradients, _unflatten_dense_tensors(flat, gradients), strict=True):  # type: ignore[no-untyped-call]
             old.copy_(new)
@@ -58,14 +58,14 @@ class Team:
     def sum(self, loss: torch.Tensor) -> torch.Tensor:
         """A number summed over all processes."""
         if self.size > 1:
-            with together():
+            with peers_or_interrupted():
                 dist.all_reduce(loss)
         return loss
 
     def whole(self, part: torch.Tensor) -> NDArray[np.float32]:
         """What all processes have made together: each has filled its rows, and the others are 0."""
         if self.size > 1:
-            with together():
+            with peers_or_interrupted():
                 dist.all_reduce(part)
         return np.asarray(part.cpu().numpy())
 
@@ -74,7 +74,7 @@ class Team:
         if self.size == 1:
             return mine
         answers = torch.tensor(mine, dtype=torch.uint8)
-        with together():
+        with peers_or_interrupted():
             dist.all_reduce(answers, op=dist.ReduceOp.MAX)
         return tuple(bool(each) for each in answers)
 
@@ -86,7 +86,7 @@ class Team:
         found = dict(mine)
         for name, tensor in mine.items() if self.size > 1 else ():
             every = [torch.empty_like(tensor) for _ in range(self.size)]
-            with together():
+            with peers_or_interrupted():
                 dist.all_gather(every, tensor)
             found |= {_name(name, rank): each for rank, each in enumerate(every)}
         return found
@@ -101,12 +101,12 @@ ALONE = Team()
 
 
 @contextmanager
-def together() -> Iterator[None]:
+def peers_or_interrupted() -> Iterator[None]:
     """Interrupted where the others cannot be reached any more; gloo and NCCL have many words for it."""
     try:
         yield
     except RuntimeError as problem:
-        raise Interrupted(
+        raise RunInterruptedError(
             "another process of this run has ended, and this one cannot go on alone",
             fix="see what the other one said; --resume goes on from the last checkpoint, if there is one",
         ) from problem

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from tokbench.finetuning import metrics as metrics_module
 from tokbench.finetuning.data.alignment import UNLABELLED
 from tokbench.finetuning.data.batches import Batches
-from tokbench.finetuning.data.tokenize import Encoded
+from tokbench.finetuning.data.tokenize import EncodedRows
 from tokbench.finetuning.device import Machine
 from tokbench.finetuning.engines.distributed import team_of
 from tokbench.finetuning.engines.loop import predict
@@ -25,7 +25,7 @@ LOSS = "loss"
 
 
 @dataclass
-class Judge:
+class Evaluator:
     """Holds a model against the dev rows, as often as it is asked; knows the last answers."""
 
     model: PreTrainedModel
@@ -77,7 +77,7 @@ class Judge:
         return metrics_module.constant_notes(self.task, self.answers)
 
 
-def losses_of(logits: NDArray[np.float32], encoded: Encoded, task: Task) -> NDArray[np.float64]:
+def losses_of(logits: NDArray[np.float32], encoded: EncodedRows, task: Task) -> NDArray[np.float64]:
     """What a model is trained to lessen, for each labelled row or piece: cross entropy, or the square."""
     wide = logits.astype(np.float64)
     if task.regression:

@@ -18,15 +18,15 @@ from transformers import (
     TrainingArguments,
 )
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.finetuning.checkpoints import Keeper
 from tokbench.finetuning.config import Plan
 from tokbench.finetuning.data.batches import Batch, Batches
 from tokbench.finetuning.device import Machine
-from tokbench.finetuning.engines.loop import Fit, interruptible
-from tokbench.finetuning.engines.monitor import Watch
+from tokbench.finetuning.engines.loop import FitResult, interruptible
+from tokbench.finetuning.engines.monitor import EvalMonitor
 from tokbench.finetuning.engines.passthrough import Fields
-from tokbench.finetuning.engines.state import Epochs, Guest, in_parts
+from tokbench.finetuning.engines.state import Epochs, TrainingState, in_parts
 from tokbench.progress import Progress
 
 PLANNED = {
@@ -85,17 +85,15 @@ def fit(
     *,
     rate: float,
     machine: Machine,
-    watch: Watch,
+    watch: EvalMonitor,
     keeper: Keeper | None,
     progress: Progress,
-) -> Fit:
+) -> FitResult:
     """Train as the loop does, by transformers' Trainer."""
     chosen = FIELDS.chosen(plan)
     if chosen.get("label_smoothing_factor") and model.config.problem_type == "regression":  # type: ignore[union-attr]
-        raise AskedWrongly(
-            "label_smoothing_factor is for labels, and the rows have scores", fix="leave it out"
-        )
-    guest = Guest(model, batches, plan, rate, machine, watch, keeper, progress)
+        raise UsageError("label_smoothing_factor is for labels, and the rows have scores", fix="leave it out")
+    guest = TrainingState(model, batches, plan, rate, machine, watch, keeper, progress)
     with tempfile.TemporaryDirectory(prefix="tokbench-") as place, interruptible() as guest.asked:
         arguments = _arguments(plan, chosen, place, cpu=not machine.gpu, resumed=guest.done > 0)
         for group in guest.optimizer.param_groups:
@@ -134,7 +132,7 @@ def _arguments(
         betas = (found.adam_beta1, found.adam_beta2)
         torch.optim.AdamW([torch.zeros(1)], betas=betas, eps=found.adam_epsilon)  # refuses what it cannot be
     except (ValueError, TypeError, ImportError, RuntimeError) as problem:
-        raise AskedWrongly(
+        raise UsageError(
             f"TrainingArguments refuses {', '.join(chosen)}: {str(problem).strip().splitlines()[0]}",
             fix="leave it out, or give it another value",
         ) from problem
@@ -150,7 +148,7 @@ def _renamed(chosen: dict[str, Any]) -> dict[str, Any]:
 class _Trainer(Trainer):
     """The Trainer, fed with our batches; its losses are kept, not logged."""
 
-    guest: Guest
+    guest: TrainingState
     share = 1.0  # of the part that is computed in the mean loss of its batch
 
     def get_train_dataloader(self) -> Any:  # noqa: ANN401  anything with a length that gives batches
@@ -179,7 +177,7 @@ class _Trainer(Trainer):
 class _Following(TrainerCallback):
     """Evaluates, tells, keeps and stops where the loop does."""
 
-    def __init__(self, guest: Guest) -> None:
+    def __init__(self, guest: TrainingState) -> None:
         self.guest = guest
 
     def on_train_begin(

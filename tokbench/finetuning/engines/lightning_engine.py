@@ -20,26 +20,26 @@ from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping, Mod
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
-from tokbench.errors import AskedWrongly, MissingExtra
+from tokbench.errors import MissingExtraError, UsageError
 from tokbench.finetuning.checkpoints import Keeper
 from tokbench.finetuning.config import Plan
-from tokbench.finetuning.data.batches import Batch, Batches, by_length, padded
+from tokbench.finetuning.data.batches import Batch, Batches, by_length, pad_batch
 from tokbench.finetuning.data.ragged import Ids
-from tokbench.finetuning.data.tokenize import in_order
+from tokbench.finetuning.data.tokenize import in_row_order
 from tokbench.finetuning.device import Machine
-from tokbench.finetuning.engines.evaluate import Judge
-from tokbench.finetuning.engines.loop import Fit, interruptible, of_pieces
+from tokbench.finetuning.engines.evaluate import Evaluator
+from tokbench.finetuning.engines.loop import FitResult, interruptible, of_pieces
 from tokbench.finetuning.engines.monitor import NAME as TENSORBOARD
-from tokbench.finetuning.engines.monitor import Watch, Weights
+from tokbench.finetuning.engines.monitor import EvalMonitor, Weights
 from tokbench.finetuning.engines.passthrough import Fields
-from tokbench.finetuning.engines.state import Epochs, Guest, in_parts
+from tokbench.finetuning.engines.state import Epochs, TrainingState, in_parts
 from tokbench.progress import Progress
 
 
 class Classifier(lightning.LightningModule):
     """A model, its optimizer and its metrics, as Lightning calls them."""
 
-    def __init__(self, guest: Guest) -> None:
+    def __init__(self, guest: TrainingState) -> None:
         super().__init__()
         self.save_hyperparameters({"rate": guest.rate, "steps": guest.steps, **dict(guest.plan.settings)})
         self.model, self.guest = guest.model, guest
@@ -85,7 +85,7 @@ class Classifier(lightning.LightningModule):
         if self.trainer.sanity_checking:
             return
         logits = {name: data.in_order(name, self.logits.pop(at)) for at, name in enumerate(data.evaluation)}
-        assert isinstance(guest.watch.evaluate, Judge)
+        assert isinstance(guest.watch.evaluate, Evaluator)
         found = guest.watch.evaluate.weigh(logits)
         guest.watch.record(guest.step, guest.since_last_look(), found)
         # as doubles, so that two metrics that differ for our watch differ for Lightning's callbacks too
@@ -108,12 +108,12 @@ class Classifier(lightning.LightningModule):
         return {"optimizer": self.guest.optimizer, "lr_scheduler": schedule}
 
 
-class Rows(lightning.LightningDataModule):
+class RowsDataModule(lightning.LightningDataModule):
     """The train batches of each epoch, and every dev split in batches."""
 
-    def __init__(self, guest: Guest) -> None:
+    def __init__(self, guest: TrainingState) -> None:
         super().__init__()
-        assert isinstance(guest.watch.evaluate, Judge)
+        assert isinstance(guest.watch.evaluate, Evaluator)
         self.guest, self.evaluation = guest, dict(guest.watch.evaluate.evaluation)
         self.orders = {
             name: by_length(each.encoded.lengths, each.size) for name, each in self.evaluation.items()
@@ -130,7 +130,7 @@ class Rows(lightning.LightningDataModule):
     def in_order(self, name: str, parts: list[torch.Tensor]) -> np.ndarray[Any, Any]:
         """Logits of a split in the order of its rows."""
         found = torch.cat(parts).cpu().numpy()
-        return in_order(found, np.concatenate(self.orders[name]), self.evaluation[name].encoded)
+        return in_row_order(found, np.concatenate(self.orders[name]), self.evaluation[name].encoded)
 
 
 class _Split:
@@ -143,11 +143,11 @@ class _Split:
         return len(self.order)
 
     def __iter__(self) -> Iterator[Batch]:
-        return (padded(self.batches.encoded, rows, self.batches.feed) for rows in self.order)
+        return (pad_batch(self.batches.encoded, rows, self.batches.feed) for rows in self.order)
 
 
 if find_spec("lightning") is None:
-    raise MissingExtra("--engine lightning", "lightning", extra="lightning")
+    raise MissingExtraError("--engine lightning", "lightning", extra="lightning")
 
 
 PLANNED = {
@@ -190,12 +190,12 @@ def fit(
     *,
     rate: float,
     machine: Machine,
-    watch: Watch,
+    watch: EvalMonitor,
     keeper: Keeper | None,
     progress: Progress,
-) -> Fit:
+) -> FitResult:
     """Train as the loop does, by Lightning's Trainer."""
-    guest = Guest(model, batches, plan, rate, machine, watch, keeper, progress)
+    guest = TrainingState(model, batches, plan, rate, machine, watch, keeper, progress)
     with tempfile.TemporaryDirectory(prefix="tokbench-") as place, _quiet(), interruptible() as guest.asked:
         lightning.seed_everything(plan.seed, workers=True, verbose=False)
         best = ModelCheckpoint(
@@ -210,7 +210,7 @@ def fit(
         trainer = _trainer(_arguments(guest), {**FIELDS.chosen(plan), "callbacks": callbacks})
         _count_on(trainer, guest.done)
         try:
-            trainer.fit(Classifier(guest), datamodule=Rows(guest))
+            trainer.fit(Classifier(guest), datamodule=RowsDataModule(guest))
         except SystemExit as stopped:  # what Lightning makes of a second Ctrl-C
             raise KeyboardInterrupt from stopped
         return guest.finished()
@@ -219,7 +219,7 @@ def fit(
 class _Following(Checkpoint):
     """Counts, tells and keeps where the loop does; a Checkpoint, since Lightning calls those last."""
 
-    def __init__(self, guest: Guest) -> None:
+    def __init__(self, guest: TrainingState) -> None:
         self.guest = guest
         self.looking = ExitStack()
 
@@ -247,7 +247,7 @@ def _trainer(settled: dict[str, Any], chosen: dict[str, Any]) -> lightning.Train
         names = ", ".join(name for name in chosen if name != "callbacks")
         if not names:
             raise
-        raise AskedWrongly(
+        raise UsageError(
             f"Lightning's Trainer refuses {names}: {str(problem).strip().splitlines()[0]}",
             fix="leave it out, or give it another value",
         ) from problem
@@ -259,7 +259,7 @@ def _count_on(trainer: lightning.Trainer, done: int) -> None:
     total.ready = total.completed = done
 
 
-def _arguments(guest: Guest) -> dict[str, Any]:
+def _arguments(guest: TrainingState) -> dict[str, Any]:
     """What the plan says, in Lightning's words; what is left of a resumed run is one epoch to it."""
     plan, machine, keeper = guest.plan, guest.machine, guest.keeper
     settings = plan.chosen
@@ -281,7 +281,7 @@ def _arguments(guest: Guest) -> dict[str, Any]:
     }
 
 
-def _patience(guest: Guest) -> list[Callback]:
+def _patience(guest: TrainingState) -> list[Callback]:
     """Lightning's early stopping, as patient as it was when a resumed run was stopped."""
     watch, settings = guest.watch, guest.plan.chosen
     if not settings.patience:
@@ -299,7 +299,7 @@ def _patience(guest: Guest) -> list[Callback]:
     return [stopping]
 
 
-def _best(guest: Guest, best: ModelCheckpoint) -> Weights:
+def _best(guest: TrainingState, best: ModelCheckpoint) -> Weights:
     """The weights of the best evaluation, if it was since this process began; no code is read with them."""
     watch = guest.watch
     if guest.plan.chosen.keep != "best" or not best.best_model_path:

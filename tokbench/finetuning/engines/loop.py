@@ -14,19 +14,19 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tokbench.errors import AnswerIsNo
+from tokbench.errors import NegativeResultError
 from tokbench.finetuning.checkpoints import Checkpoint, Keeper
 from tokbench.finetuning.config import Plan
-from tokbench.finetuning.data.batches import Batches, Feeder, by_length
+from tokbench.finetuning.data.batches import Batches, DeviceCollator, by_length
 from tokbench.finetuning.data.ragged import Ids
-from tokbench.finetuning.data.tokenize import in_order
+from tokbench.finetuning.data.tokenize import in_row_order
 from tokbench.finetuning.device import Machine
 from tokbench.finetuning.engines.distributed import ALONE, Team, of_other_size, team_of
-from tokbench.finetuning.engines.monitor import Watch, restore, weights_of
+from tokbench.finetuning.engines.monitor import EvalMonitor, restore, weights_of
 from tokbench.finetuning.engines.optimizer import (
     optimizer_of,
-    remembered,
-    remind,
+    optimizer_state,
+    restore_optimizer_state,
     rows_with_gradient,
     set_rate,
     share_of_rate,
@@ -70,7 +70,7 @@ class Losses:
         if bad is not None:
             step = len(self.seen) + bad
             first = "a model whose weights are finite: at step 1 nothing has been learned yet"
-            raise AnswerIsNo(
+            raise NegativeResultError(
                 f"the loss is {new[bad - 1]} at step {step} of {self.steps}",
                 fix=first if step == 1 else "a lower --learning-rate",
             )
@@ -82,7 +82,7 @@ ROWS_PREDICTED = 256  # at once on a GPU, whatever a training step has
 
 
 @dataclass(frozen=True)
-class Fit:
+class FitResult:
     """What came of training: the model itself is changed in place."""
 
     steps: int
@@ -102,10 +102,10 @@ def fit(
     *,
     rate: float,
     machine: Machine,
-    watch: Watch | None = None,
+    watch: EvalMonitor | None = None,
     keeper: Keeper | None = None,
     progress: Progress = silent,
-) -> Fit:
+) -> FitResult:
     """Train `model` on `batches` for the plan's epochs; the same plan on the same CPU gives the same bits.
 
     With a watch it evaluates on the way, may stop early, and leaves the weights that are to be kept; with a
@@ -165,7 +165,7 @@ class _Run:
             note(progress, "train", f"loss {self.losses.mean(20):.3f} {self.words}{speed}")
         progress("train", step, self.steps)
 
-    def look(self, watch: Watch, progress: Progress) -> None:
+    def look(self, watch: EvalMonitor, progress: Progress) -> None:
         """Evaluate, with the clock stopped."""
         loss = self.losses.mean(self.step - self.last_look)
         with self.clock.stopped():
@@ -173,12 +173,12 @@ class _Run:
         self.last_look = self.step
         self.words = f"{watch.metric} {found.metrics[watch.metric]:.4f} "
 
-    def checkpoint(self, watch: Watch | None, random: Mapping[str, torch.Tensor]) -> Checkpoint:
+    def checkpoint(self, watch: EvalMonitor | None, random: Mapping[str, torch.Tensor]) -> Checkpoint:
         """All of it, as tensors and facts; `random` is where every process draws."""
         self.losses.look()
         tensors = {
             "model": weights_of(self.model),
-            "optimizer": remembered(self.optimizer),
+            "optimizer": optimizer_state(self.optimizer),
             "random": random,
             **({"best": watch.weights} if watch and watch.weights else {}),
         }
@@ -193,11 +193,11 @@ class _Run:
         }
         return Checkpoint(self.step, tensors, facts)
 
-    def take_up(self, found: Checkpoint, watch: Watch | None) -> None:
+    def take_up(self, found: Checkpoint, watch: EvalMonitor | None) -> None:
         """Go on where a checkpoint stopped."""
         facts = found.facts
         restore(self.model, dict(found.tensors["model"]))
-        remind(self.optimizer, dict(found.tensors["optimizer"]))
+        restore_optimizer_state(self.optimizer, dict(found.tensors["optimizer"]))
         if drawn := self.stepper.team.own(found.tensors["random"]):
             self.machine.set_random_state(drawn)
         self.step, self.last_look, self.losses.seen = found.step, facts["last_look"], list(facts["losses"])
@@ -208,7 +208,7 @@ class _Run:
         if watch and facts["watch"]:
             watch.remember(facts["watch"], dict(found.tensors.get("best", {})))
 
-    def finished(self, watch: Watch | None) -> Fit:
+    def finished(self, watch: EvalMonitor | None) -> FitResult:
         """What came of it, after the last look."""
         mean = self.losses.mean(len(self.batches))  # reads from the GPU, so the time after it is true
         seconds = self.clock.seconds
@@ -217,7 +217,7 @@ class _Run:
             watch.finish(self.model, self.step, self.losses.mean(max(1, self.step - self.last_look)))
         if self.step < self.steps:
             self.stepper.notes.append(f"stopped early, after step {self.step:,} of {self.steps:,}")
-        return Fit(
+        return FitResult(
             steps=self.step,
             loss=mean,
             seconds=seconds,
@@ -291,7 +291,7 @@ def predict(
     """
     model.eval()
     encoded = batches.encoded
-    feeder = Feeder(encoded, batches.feed, machine)
+    feeder = DeviceCollator(encoded, batches.feed, machine)
     rows_done = 0
     size = max(batches.size, ROWS_PREDICTED) if machine.gpu else batches.size
     orders = by_length(encoded.lengths, size)
@@ -312,7 +312,7 @@ def predict(
         parts[place] if place in parts else one.new_zeros(count, *one.shape[1:])
         for place, count in enumerate(counts)
     ]
-    return in_order(team.whole(torch.cat(every)), np.concatenate(orders), encoded)
+    return in_row_order(team.whole(torch.cat(every)), np.concatenate(orders), encoded)
 
 
 def of_pieces(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from tokbench.errors import AskedWrongly, MissingExtra, did_you_mean
+from tokbench.errors import MissingExtraError, UsageError, did_you_mean
 from tokbench.finetuning.config import Settings
 from tokbench.finetuning.result import Evaluation
 
@@ -39,7 +39,7 @@ def board_of(settings: Settings, place: Path | None) -> Board | None:
     if settings.report_to != NAME or place is None:
         return None
     if find_spec(NAME) is None:
-        raise MissingExtra("--report-to tensorboard", NAME, extra=NAME)
+        raise MissingExtraError("--report-to tensorboard", NAME, extra=NAME)
     return Board(place / NAME)
 
 
@@ -53,7 +53,7 @@ Weights = dict[str, torch.Tensor]
 
 
 @dataclass
-class Watch:
+class EvalMonitor:
     """Evaluates when it is time, keeps the best weights, and says when patience is at its end."""
 
     evaluate: Callable[[], Mapping[str, float]]
@@ -81,7 +81,7 @@ class Watch:
     def record(self, step: int, loss: float, found: Mapping[str, float]) -> bool:
         """Note an evaluation; whether it is the best so far."""
         if self.metric not in found:
-            raise AskedWrongly(f"there is no metric {self.metric!r}", fix=did_you_mean(self.metric, found))
+            raise UsageError(f"there is no metric {self.metric!r}", fix=did_you_mean(self.metric, found))
         self.done.append(Evaluation(step, step / self.steps_an_epoch, loss, dict(found)))
         if self.board:
             self.board.tell(

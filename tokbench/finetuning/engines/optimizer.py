@@ -65,7 +65,7 @@ def rows_with_gradient(model: nn.Module, optimizer: torch.optim.Optimizer) -> ND
     return np.asarray((squares.amax(dim=1) > 0).cpu().numpy())
 
 
-def remembered(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     """Everything the optimizer remembers, by the place of the weight among its weights."""
     return {
         f"{place}.{name}": value
@@ -74,7 +74,7 @@ def remembered(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     }
 
 
-def remind(optimizer: torch.optim.Optimizer, memory: dict[str, torch.Tensor]) -> None:
+def restore_optimizer_state(optimizer: torch.optim.Optimizer, memory: dict[str, torch.Tensor]) -> None:
     """Give an optimizer over the same weights back what `remembered` found."""
     weights = _weights(optimizer)
     for key, value in memory.items():

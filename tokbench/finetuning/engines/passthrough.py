@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from tokbench.errors import AskedWrongly, did_you_mean
+from tokbench.errors import UsageError, did_you_mean
 from tokbench.finetuning.config import NAMES, Plan, settings_of
 
 SECRET = ("token", "hub", "password")  # never taken as words: they would be written down with the choices
@@ -29,13 +29,13 @@ class Fields:
         given = {name: word for name, word in plan.settings.items() if name not in NAMES}
         for name in given:
             if name not in self.harmless:
-                raise AskedWrongly(f"there is no setting {name!r}", fix=self._near(name))
+                raise UsageError(f"there is no setting {name!r}", fix=self._near(name))
             if name in self.planned:
-                raise AskedWrongly(
+                raise UsageError(
                     f"{name} is not set by name: it follows from the plan", fix=self.planned[name]
                 )
             if name not in self.taken:
-                raise AskedWrongly(
+                raise UsageError(
                     f"{name} would change nothing: batches, rates, evaluations and files are tokbench's",
                     fix=f"the {plan.engine} engine takes {', '.join(self.own)}",
                 )
@@ -68,7 +68,7 @@ def _value(name: str, word: str, kinds: Kinds) -> Any:  # noqa: ANN401  whatever
     wanted = " or ".join(
         kind if isinstance(kind, str) else WORDS.get(kind, "a JSON object") for kind in kinds
     )
-    raise AskedWrongly(f"{name} is {word!r}", fix=f"give {name} {wanted}")
+    raise UsageError(f"{name} is {word!r}", fix=f"give {name} {wanted}")
 
 
 def _read(word: str) -> Any:  # noqa: ANN401

@@ -14,12 +14,12 @@ from tokbench.finetuning.config import Plan
 from tokbench.finetuning.data.alignment import UNLABELLED
 from tokbench.finetuning.data.batches import Batch, Batches
 from tokbench.finetuning.device import Machine
-from tokbench.finetuning.engines.loop import STEPS_BETWEEN_LOOKS, Clock, Fit, Losses
-from tokbench.finetuning.engines.monitor import Watch, Weights, restore, weights_of
+from tokbench.finetuning.engines.loop import STEPS_BETWEEN_LOOKS, Clock, FitResult, Losses
+from tokbench.finetuning.engines.monitor import EvalMonitor, Weights, restore, weights_of
 from tokbench.finetuning.engines.optimizer import (
     optimizer_of,
-    remembered,
-    remind,
+    optimizer_state,
+    restore_optimizer_state,
     rows_with_gradient,
     share_of_rate,
 )
@@ -27,7 +27,7 @@ from tokbench.progress import Progress, note
 
 
 @dataclass
-class Guest:
+class TrainingState:
     """A training under way that another trainer steps through; what our loop keeps of its own, for that one.
 
     `best` gives the weights of the best evaluation, where they are not with the watch.
@@ -38,7 +38,7 @@ class Guest:
     plan: Plan
     rate: float
     machine: Machine
-    watch: Watch
+    watch: EvalMonitor
     keeper: Keeper | None
     progress: Progress
     best: Callable[[], Weights] = dict
@@ -81,7 +81,7 @@ class Guest:
         torch.manual_seed(self.plan.seed)
         self.clock = Clock()
         if self.found:
-            remind(self.optimizer, dict(self.found.tensors["optimizer"]))
+            restore_optimizer_state(self.optimizer, dict(self.found.tensors["optimizer"]))
             self.machine.set_random_state(self.found.tensors["random"])
             self.clock.before = self.found.facts["seconds"]
             self.found = None  # the tensors need not be held any longer
@@ -110,7 +110,7 @@ class Guest:
         if stopping:
             raise self.keeper.interrupted(self.step, self.steps) if self.keeper else KeyboardInterrupt
 
-    def finished(self) -> Fit:
+    def finished(self) -> FitResult:
         """What came of it, after the last look; the model has the weights that are to be kept."""
         mean, seconds = self.losses.mean(len(self.batches)), self.clock.seconds
         gradient = rows_with_gradient(self.model, self.optimizer)
@@ -118,7 +118,7 @@ class Guest:
         self.watch.finish(self.model, self.step, self.losses.mean(max(1, self.step - self.last_look)))
         if self.step < self.steps:
             self.notes.append(f"stopped early, after step {self.step:,} of {self.steps:,}")
-        return Fit(
+        return FitResult(
             steps=self.step,
             loss=mean,
             seconds=seconds,
@@ -133,7 +133,7 @@ class Guest:
         best = self.best() or self.watch.weights
         tensors = {
             "model": weights_of(self.model),
-            "optimizer": remembered(self.optimizer),
+            "optimizer": optimizer_state(self.optimizer),
             "random": self.machine.random_state(),
             **({"best": best} if best else {}),
         }

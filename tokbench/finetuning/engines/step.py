@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tokbench.errors import AskedWrongly, OutOfRoom, plural
+from tokbench.errors import ResourceError, UsageError, plural
 from tokbench.finetuning.config import Settings
 from tokbench.finetuning.data.alignment import UNLABELLED
-from tokbench.finetuning.data.batches import Batches, Feeder, Flat, in_batches
+from tokbench.finetuning.data.batches import Batches, DeviceCollator, FlatRows, in_batches
 from tokbench.finetuning.data.ragged import Ids
-from tokbench.finetuning.data.tokenize import Encoded
+from tokbench.finetuning.data.tokenize import EncodedRows
 from tokbench.finetuning.device import Machine
 from tokbench.finetuning.engines.distributed import Team
 
@@ -59,7 +59,7 @@ class Gradients:
         given = [each.grad for each in self.learned if each.grad is not None]
         values = [] if found is None else [found.values()]
         if clip:
-            cut([*given, *values], clip, asks=self.asks)
+            clip_gradients([*given, *values], clip, asks=self.asks)
         if found is None or weight is None:
             return
         if self.whole is None:
@@ -77,7 +77,7 @@ class Gradients:
             each.grad = None
 
 
-def cut(gradients: list[torch.Tensor], longest: float, *, asks: bool) -> None:
+def clip_gradients(gradients: list[torch.Tensor], longest: float, *, asks: bool) -> None:
     """Scale gradients in place to this length together, as torch's clip_grad_norm_ does."""
     length = nn.utils.get_total_norm(gradients)
     if asks and float(length) <= longest:
@@ -117,7 +117,7 @@ class Stepper:
 
     def __post_init__(self) -> None:
         self.parts = self.settings.accumulate
-        self.feeder = Feeder(self.batches.encoded, self.batches.feed, self.machine)
+        self.feeder = DeviceCollator(self.batches.encoded, self.batches.feed, self.machine)
         self.weight = weight_of_rows(self.batches.encoded)
         # a GPU fills a matrix with zeros at once, and several processes exchange whole ones
         alone = self.team.size == 1
@@ -173,7 +173,7 @@ class Stepper:
         self.parts *= 2
         size = -(-self.batches.size // (self.parts * self.team.size))
         if self.parts >= 2 * self.batches.size:
-            raise OutOfRoom(
+            raise ResourceError(
                 "the memory does not hold the gradients of a single row",
                 fix="a lower --max-length, or a smaller model",
             ) from problem
@@ -190,7 +190,7 @@ def is_memory(problem: BaseException) -> bool:
     return isinstance(problem, torch.OutOfMemoryError) or any(each in str(problem) for each in words)
 
 
-def weight_of_rows(encoded: Encoded) -> NDArray[np.float64]:
+def weight_of_rows(encoded: EncodedRows) -> NDArray[np.float64]:
     """What each row counts in the mean loss of a batch: 1, or its labelled pieces where words are tagged."""
     if encoded.units is None:
         return np.ones(len(encoded))
@@ -205,7 +205,7 @@ def replayable(settings: Settings, machine: Machine, team: Team) -> bool:
     """
     able = machine.gpu and settings.accumulate == 1 and team.size == 1
     if settings.graphs == "on" and not able:
-        raise AskedWrongly(
+        raise UsageError(
             "graphs=on needs one process on a GPU, and accumulate=1", fix="leave --set graphs=on out"
         )
     return able and settings.graphs != "off"
@@ -277,7 +277,7 @@ class GraphStepper(Stepper):
         self.captured[width] = Captured(graph, numbers, kept)
         return True
 
-    def recorded(self, flat: Flat, numbers: torch.Tensor, width: int) -> torch.Tensor:
+    def recorded(self, flat: FlatRows, numbers: torch.Tensor, width: int) -> torch.Tensor:
         """A whole step, from row numbers (B,) on the device to moved weights, that reads nothing back."""
         with self.machine.autocast():
             loss: torch.Tensor = self.model(**flat.cut(numbers, width)).loss

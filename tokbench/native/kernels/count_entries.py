@@ -44,28 +44,28 @@ from tokbench.native.kernels.count_abi import (
 )
 from tokbench.native.kernels.count_split import (
     BLANK_BYTE,
-    Page,
+    TextPage,
     mark,
     mark_gpt2,
     split_gpt2,
     split_pattern,
     split_runs,
 )
-from tokbench.native.kernels.count_table import Spans, Table, move, tally
+from tokbench.native.kernels.count_table import Spans, Table, add_spans, move
 from tokbench.native.kernels.count_text import Rewriting, is_utf8, rewrite_text, sieve_lines, text_end
 from tokbench.native.kernels.simd import Pointer, Whole, as_bytes, as_places, as_words, inner
 
 
 def count(job: Pointer) -> int:
     """Count the words of a block, strip by strip; 1 when the table lacks room to go on, 0 when done."""
-    page = Page(as_bytes(job[TEXT]), as_bytes(job[LOW]), as_bytes(job[CLASSES]), as_bytes(job[FLAGS]))
+    page = TextPage(as_bytes(job[TEXT]), as_bytes(job[LOW]), as_bytes(job[CLASSES]), as_bytes(job[FLAGS]))
     while job[START] < job[END]:
         start, end = job[START], _strip_end(page.text, job)
         mark(page, start, end)
         number = _split(page, as_places(job[SPANS]), job, end)
         if not _has_room(job, number, end - start):
             return 1
-        tally(_table(job), page.text, _spans(job, number))
+        add_spans(_table(job), page.text, _spans(job, number))
         job[WORDS] += number
         job[START] = end
     return 0
@@ -75,7 +75,7 @@ def add(job: Pointer) -> int:
     """Count as many spans as END says, each by its weight; 1 when the table lacks room, 0 when done."""
     if not _has_room(job, job[END], job[NEED_BYTES]):
         return 1
-    tally(_table(job), as_bytes(job[TEXT]), _spans(job, job[END]))
+    add_spans(_table(job), as_bytes(job[TEXT]), _spans(job, job[END]))
     job[WORDS] += job[END]
     return 0
 
@@ -113,7 +113,7 @@ def _strip_end(text: Pointer, job: Pointer) -> Whole:
 
 
 @inner
-def _split(page: Page, spans: Pointer, job: Pointer, end: int) -> int:
+def _split(page: TextPage, spans: Pointer, job: Pointer, end: int) -> int:
     """Write the spans of a strip's words; how many."""
     if job[KIND] == GPT2:
         mark_gpt2(page, job[START], end)

@@ -29,7 +29,17 @@ from tokbench.native.kernels.count_abi import (
     START,
     UPPERISH,
 )
-from tokbench.native.kernels.simd import Pointer, Whole, Word, apart, equal, having, inner, load64, lowest
+from tokbench.native.kernels.simd import (
+    Pointer,
+    Whole,
+    Word,
+    equal,
+    having,
+    inner,
+    load64,
+    lowest,
+    not_inlined,
+)
 
 HIGH_BITS = np.uint64(0x8080808080808080)
 NONE, ONE = np.uint64(0), np.uint64(1)
@@ -38,7 +48,7 @@ APOSTROPHE = ord("'")
 D, E, L, M, R, S, T, V = b"delmrstv"
 
 
-class Page(NamedTuple):
+class TextPage(NamedTuple):
     """The text at work, tables of classes, and the flags of its bytes."""
 
     text: Pointer
@@ -60,7 +70,7 @@ def code_point(text: Pointer, at: int) -> tuple[int, int]:
 
 
 @inner
-def mark(page: Page, start: int, end: int) -> None:
+def mark(page: TextPage, start: int, end: int) -> None:
     """Write the flags of the bytes from start to end; up to seven bytes beyond may be marked too."""
     at = start
     while at < end:
@@ -73,7 +83,7 @@ def mark(page: Page, start: int, end: int) -> None:
 
 
 @inner
-def _mark_one(page: Page, at: int) -> int:
+def _mark_one(page: TextPage, at: int) -> int:
     """Mark one character; return where the next one begins."""
     byte = page.text[at]
     if (
@@ -90,7 +100,7 @@ def _mark_one(page: Page, at: int) -> int:
 
 
 @inner
-def mark_gpt2(page: Page, start: int, end: int) -> None:
+def mark_gpt2(page: TextPage, start: int, end: int) -> None:
     """Mark where GPT-2's split looks further than a neighbour: contractions, white space of several bytes."""
     for at in range(start, end, 64):
         found = equal(page.text, at, APOSTROPHE)
@@ -103,8 +113,8 @@ def mark_gpt2(page: Page, start: int, end: int) -> None:
             found &= found - ONE
 
 
-@apart
-def _mark_contraction(page: Page, at: int) -> None:
+@not_inlined
+def _mark_contraction(page: TextPage, at: int) -> None:
     r"""'s, 't, 're, 've, 'm, 'll, 'd, where the apostrophe begins a word: not in "''s", not in " 's"."""
     before = page.flags[at - 1]
     if before & (LETTER | NUMBER | SPACE | BORDER) and not before & BLANK:
@@ -114,7 +124,7 @@ def _mark_contraction(page: Page, at: int) -> None:
             page.flags[at + length] |= BREAK
 
 
-@apart
+@not_inlined
 def contraction(text: Pointer, at: int) -> int:
     """The length of the contraction that begins at this apostrophe, or 0."""
     first, second = text[at + 1], text[at + 2]
@@ -125,8 +135,8 @@ def contraction(text: Pointer, at: int) -> int:
     return 0
 
 
-@apart
-def _mark_wide_space(page: Page, at: int) -> None:
+@not_inlined
+def _mark_wide_space(page: TextPage, at: int) -> None:
     """The last white space before something else begins a word; of those with several bytes, their first."""
     if page.flags[at] & NEXT:
         return
@@ -140,7 +150,7 @@ SOMETHING = LETTER | NUMBER | SPACE | BORDER
 
 
 @inner
-def split_gpt2(page: Page, spans: Pointer, start: int, end: int) -> int:
+def split_gpt2(page: TextPage, spans: Pointer, start: int, end: int) -> int:
     r"""'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+, as spans; how many."""
     number, begun = 0, start
     for at in range(start, end, 64):
@@ -154,7 +164,7 @@ def split_gpt2(page: Page, spans: Pointer, start: int, end: int) -> int:
 
 
 @inner
-def _gpt2_begins(page: Page, at: int) -> Word:
+def _gpt2_begins(page: TextPage, at: int) -> Word:
     """Which of these 64 bytes begin a word or a border."""
     flags = page.flags
     space, border = having(flags, at, SPACE), having(flags, at, BORDER)
@@ -179,7 +189,7 @@ def _inside(at: int, end: int) -> Word:
 
 
 @inner
-def _write(page: Page, spans: Pointer, number: int, begun: int, end: int) -> int:
+def _write(page: TextPage, spans: Pointer, number: int, begun: int, end: int) -> int:
     """Add a span, unless it is a border or empty; without a branch, since no one could predict it."""
     spans[2 * number] = begun
     spans[2 * number + 1] = end
@@ -187,7 +197,7 @@ def _write(page: Page, spans: Pointer, number: int, begun: int, end: int) -> int
 
 
 @inner
-def split_runs(page: Page, spans: Pointer, start: int, end: int) -> int:
+def split_runs(page: TextPage, spans: Pointer, start: int, end: int) -> int:
     """Runs of like characters, with characters that stand alone or begin a run, as spans; how many."""
     number, begun = 0, start
     for at in range(start, end, 64):
@@ -215,7 +225,7 @@ WORDISH = UPPERISH | LOWERISH  # letters, and in o200k marks, which have MARK to
 
 
 @inner
-def split_pattern(page: Page, spans: Pointer, job: Pointer, end: int) -> int:
+def split_pattern(page: TextPage, spans: Pointer, job: Pointer, end: int) -> int:
     """The words of the texts from the job's start on as spans; how many."""
     number, at, kind, digits = 0, job[START], job[KIND], job[DIGITS]
     while at < end:
@@ -229,8 +239,8 @@ def split_pattern(page: Page, spans: Pointer, job: Pointer, end: int) -> int:
     return number
 
 
-@apart
-def _cl100k_word(page: Page, at: int, digits: int) -> Whole:
+@not_inlined
+def _cl100k_word(page: TextPage, at: int, digits: int) -> Whole:
     """The end of the word that begins here."""
     flags = page.flags
     here = flags[at]
@@ -248,8 +258,8 @@ def _cl100k_word(page: Page, at: int, digits: int) -> Whole:
     return _others_or_space(page, at, BLANK_BYTE)
 
 
-@apart
-def _o200k_word(page: Page, at: int, digits: int) -> Whole:
+@not_inlined
+def _o200k_word(page: TextPage, at: int, digits: int) -> Whole:
     """The end of the word that begins here."""
     flags = page.flags
     here = flags[at]
@@ -316,7 +326,7 @@ def _after(flags: Pointer, at: int) -> int:
     return at
 
 
-@apart
+@not_inlined
 def _contraction(text: Pointer, at: int) -> int:
     """C, where there is an apostrophe."""
     first, second = text[at + 1], text[at + 2]
@@ -331,7 +341,7 @@ def _contraction(text: Pointer, at: int) -> int:
 
 
 @inner
-def _others_or_space(page: Page, at: int, also: int) -> Whole:
+def _others_or_space(page: TextPage, at: int, also: int) -> Whole:
     r"""?[^\s\p{L}\p{N}]+[\r\n]*, with one byte that may be among the line ends; else white space."""
     flags, text = page.flags, page.text
     first = at + (text[at] == BLANK_BYTE)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tokbench.native.kernels.count_abi import ARENA_USED, BATCH, LENGTH_BITS, SLOT, USED
-from tokbench.native.kernels.simd import Pointer, Whole, Word, apart, inner, load64, prefetch
+from tokbench.native.kernels.simd import Pointer, Whole, Word, inner, load64, not_inlined, prefetch
 
 NONE, ONE = np.uint64(0), np.uint64(1)
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -41,7 +41,7 @@ class Spans(NamedTuple):
 
 
 @inner
-def tally(table: Table, text: Pointer, spans: Spans) -> None:
+def add_spans(table: Table, text: Pointer, spans: Spans) -> None:
     """Count each of these spans as often as its weight says; there must be room for all of them."""
     for first in range(0, spans.number, BATCH):
         last = min(first + BATCH, spans.number)
@@ -74,7 +74,7 @@ def _first(number: int) -> Word:
     return ALL >> shift >> shift
 
 
-@apart
+@not_inlined
 def _hashes(text: Pointer, start: int, length: int) -> tuple[Word, Word]:
     """Two numbers from all bytes of a word longer than 16."""
     last = start + length - 8
@@ -108,13 +108,13 @@ def _add(table: Table, text: Pointer, start: int, weight: Word, key: int) -> Non
             return
         if table.slots[slot] == low and table.slots[slot + 1] == high and place & LENGTH == length:
             arena = np.int64(place >> np.uint64(LENGTH_BITS))
-            if length <= SHORT or same(table, text, start, arena, np.int64(length)):
+            if length <= SHORT or same_word(table, text, start, arena, np.int64(length)):
                 table.slots[slot + 3] += weight
                 return
         at = (at + ONE) & last
 
 
-@apart
+@not_inlined
 def insert(table: Table, text: Pointer, start: int, slot: Whole, key: int) -> None:
     """Write a new word into the arena and its slot, the count excepted."""
     arena, length = table.job[ARENA_USED], np.int64(table.keys[key + 2])
@@ -126,8 +126,8 @@ def insert(table: Table, text: Pointer, start: int, slot: Whole, key: int) -> No
     table.job[USED] += 1
 
 
-@apart
-def same(table: Table, text: Pointer, start: int, place: Whole, length: Whole) -> bool:
+@not_inlined
+def same_word(table: Table, text: Pointer, start: int, place: Whole, length: Whole) -> bool:
     """Whether a word in the arena is this one of more than 16 bytes."""
     last = length - 8
     for k in range(0, last, 8):
@@ -137,7 +137,7 @@ def same(table: Table, text: Pointer, start: int, place: Whole, length: Whole) -
     return equal
 
 
-@apart
+@not_inlined
 def move(slots: Pointer, old_bits: int, larger: Pointer, bits: int) -> None:
     """Put every slot in use into a larger, empty table."""
     last = (ONE << np.uint64(bits)) - ONE

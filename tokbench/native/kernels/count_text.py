@@ -8,7 +8,7 @@ import numpy as np
 
 from tokbench.native.kernels.count_abi import AS_BORDER, KEEP, REFUSE
 from tokbench.native.kernels.count_split import HIGH_BITS, NONE, ONE, code_point
-from tokbench.native.kernels.simd import Pointer, Whole, apart, equal, inner, load64, lowest
+from tokbench.native.kernels.simd import Pointer, Whole, equal, inner, load64, lowest, not_inlined
 
 HIGH = np.uint8(0x80)
 
@@ -54,7 +54,7 @@ def _eight(how: Rewriting, at: int, to: int) -> Whole:
     return seen < HIGH
 
 
-@apart
+@not_inlined
 def _one(how: Rewriting, at: int, to: int) -> tuple[int, int]:
     """Write one character; where the next is read and written."""
     text, out = how.text, how.out
@@ -164,7 +164,7 @@ def is_blank(text: Pointer, at: int, end: int) -> bool:
     return _all_white(text, at, end)
 
 
-@apart
+@not_inlined
 def _all_white(text: Pointer, at: int, end: int) -> bool:
     while at < end:
         byte = text[at]

@@ -10,13 +10,13 @@ from tokbench.native.kernels.simd import Pointer
 
 def part(job: Pointer) -> int:
     """Write down where the texts of a block end."""
-    encode_words.part(job, as_numbers(job[TABLE]))
+    encode_words.mark_text_ends(job, as_numbers(job[TABLE]))
     return 0
 
 
 def search(job: Pointer) -> int:
     """Note which texts hold a token that is matched whole."""
-    encode_words.search(job, as_numbers(job[TABLE]))
+    encode_words.find_added_tokens(job, as_numbers(job[TABLE]))
     return 0
 
 
@@ -44,7 +44,7 @@ def enter(job: Pointer) -> int:
 
 def plant(job: Pointer) -> int:
     """Fill the trie of tokens."""
-    encode_models.plant(job)
+    encode_models.build_trie(job)
     return 0
 
 

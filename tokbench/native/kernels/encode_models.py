@@ -63,7 +63,7 @@ def trie_of(job: Pointer) -> Trie:
 
 
 @inner
-def plant(job: Pointer) -> None:
+def build_trie(job: Pointer) -> None:
     """Put all tokens into an empty trie."""
     trie, utf8, ends = trie_of(job), as_bytes(job[TOKENS]), as_places(job[TOKEN_ENDS])
     ids = as_places(job[TOKEN_IDS])
@@ -84,7 +84,7 @@ def plant(job: Pointer) -> None:
 
 
 @inner
-def follow(trie: Trie, node: int, byte: int) -> Whole:
+def next_node(trie: Trie, node: int, byte: int) -> Whole:
     """The node after this one, or NO_NODE."""
     slot = slot_of(trie.edges, trie.bits, 2, whole(node) << BYTE_BITS | whole(byte))
     return whole(NO_NODE) if trie.edges[slot] == EMPTY else trie.edges[slot + 1]
@@ -96,7 +96,7 @@ def token_of(trie: Trie, text: Pointer, begin: int, length: int) -> Whole:
     node = whole(BEGIN)
     for k in range(length):
         if node != NO_NODE:
-            node = follow(trie, node, text[begin + k])
+            node = next_node(trie, node, text[begin + k])
     return whole(NO_TOKEN) if node == NO_NODE else whole(trie.accepts[node])
 
 
@@ -117,7 +117,7 @@ NOT_MERGED = 1 << 62
 ID_BITS, ID = 32, (1 << 32) - 1
 
 
-class Merging(NamedTuple):
+class MergeTables(NamedTuple):
     """What BPE goes by: pair → rank and id, ids of bytes, whole tokens; where it reads and writes."""
 
     pairs: Pointer
@@ -143,7 +143,7 @@ def enter_merges(job: Pointer) -> None:
 @inner
 def merge_all(job: Pointer) -> None:
     """Write the ids of all new words but the very long ones."""
-    how = Merging(
+    how = MergeTables(
         as_numbers(job[PAIRS]),
         job[PAIR_BITS],
         as_places(job[BYTE_IDS]),
@@ -171,7 +171,7 @@ def merge_all(job: Pointer) -> None:
 
 
 @inner
-def _ids_of(how: Merging, begin: int, length: int, to: int) -> Whole:
+def _ids_of(how: MergeTables, begin: int, length: int, to: int) -> Whole:
     """Write the ids of one word; how many."""
     for k in range(length):
         how.ids[to + k] = how.byte_ids[how.arena[begin + k]]
@@ -191,7 +191,7 @@ def _ids_of(how: Merging, begin: int, length: int, to: int) -> Whole:
 
 
 @inner
-def _merge(how: Merging, to: int, place: int, number: int) -> None:
+def _merge(how: MergeTables, to: int, place: int, number: int) -> None:
     """Put one id in the place of two; there are `number` then."""
     how.ids[to + place] = how.ranks[place] & ID
     for k in range(place + 1, number):
@@ -204,7 +204,7 @@ def _merge(how: Merging, to: int, place: int, number: int) -> None:
 
 
 @inner
-def _rank(how: Merging, at: int) -> Whole:
+def _rank(how: MergeTables, at: int) -> Whole:
     """Rank and result of the pair that begins here as one number, NOT_MERGED when it has none."""
     slot = slot_of(how.pairs, how.bits, 2, pair_of(how.ids[at], how.ids[at + 1]))
     return NOT_MERGED if how.pairs[slot] == EMPTY else how.pairs[slot + 1]
@@ -251,7 +251,7 @@ def _pieces(job: Pointer, trie: Trie, begin: int, end: int, to: int) -> Whole:
     while start < end:
         token, stop, node, k = whole(NO_TOKEN), start, root, start
         while k < end and node != NO_NODE:
-            node = follow(trie, node, arena[k])
+            node = next_node(trie, node, arena[k])
             k += 1
             if node != NO_NODE and trie.accepts[node] != NO_TOKEN:
                 token, stop = whole(trie.accepts[node]), k

@@ -9,14 +9,14 @@ import numpy as np
 from tokbench.native.kernels import count_abi
 from tokbench.native.kernels.count_split import (
     BLANK_BYTE,
-    Page,
+    TextPage,
     mark,
     mark_gpt2,
     split_gpt2,
     split_pattern,
     split_runs,
 )
-from tokbench.native.kernels.count_table import LENGTH, NONE, ONE, SHORT, Table, insert, same, write_key
+from tokbench.native.kernels.count_table import LENGTH, NONE, ONE, SHORT, Table, insert, same_word, write_key
 from tokbench.native.kernels.count_text import Rewriting, rewrite_text, text_end
 from tokbench.native.kernels.encode_abi import (
     AFTER,
@@ -56,20 +56,20 @@ from tokbench.native.kernels.encode_models import whole
 from tokbench.native.kernels.simd import (
     Pointer,
     Whole,
-    apart,
     as_bytes,
     as_places,
     as_words,
     equal,
     inner,
     lowest,
+    not_inlined,
 )
 
 
 @inner
 def number_words(job: Pointer, table: Pointer) -> int:
     """Number the words of a block, strip by strip; 1 when the table lacks room to go on, 0 when done."""
-    page = Page(
+    page = TextPage(
         as_bytes(table[count_abi.TEXT]),
         as_bytes(table[count_abi.LOW]),
         as_bytes(table[count_abi.CLASSES]),
@@ -91,7 +91,7 @@ def number_words(job: Pointer, table: Pointer) -> int:
 
 
 @inner
-def _split(page: Page, spans: Pointer, table: Pointer, end: int) -> int:
+def _split(page: TextPage, spans: Pointer, table: Pointer, end: int) -> int:
     """Write the spans of a strip's words; how many."""
     if table[count_abi.KIND] == count_abi.GPT2:
         mark_gpt2(page, table[count_abi.START], end)
@@ -147,7 +147,7 @@ def _number(job: Pointer, table: Table, text: Pointer, start: int, key: int) -> 
             return number
         if table.slots[slot] == low and table.slots[slot + 1] == high and packed & LENGTH == length:
             arena = whole(packed >> np.uint64(count_abi.LENGTH_BITS))
-            if length <= SHORT or same(table, text, start, arena, whole(length)):
+            if length <= SHORT or same_word(table, text, start, arena, whole(length)):
                 return whole(table.slots[slot + 3])
         place = (place + ONE) & last
 
@@ -165,7 +165,7 @@ def _close_texts(job: Pointer, spans: Pointer, found: int, end: int) -> None:
     job[TEXT_AT] = number
 
 
-class Needles(NamedTuple):
+class AddedTokenTable(NamedTuple):
     """What to look for, sorted: the bytes, where each ends, which is the first to begin with two bytes."""
 
     utf8: Pointer
@@ -177,7 +177,7 @@ class Needles(NamedTuple):
 
 
 @inner
-def part(job: Pointer, table: Pointer) -> None:
+def mark_text_ends(job: Pointer, table: Pointer) -> None:
     """Write down where the texts end; each is followed by the separator."""
     text, ends = as_bytes(table[count_abi.TEXT]), as_places(job[ENDS])
     begin = 0
@@ -188,10 +188,10 @@ def part(job: Pointer, table: Pointer) -> None:
 
 
 @inner
-def search(job: Pointer, table: Pointer) -> None:
+def find_added_tokens(job: Pointer, table: Pointer) -> None:
     """Note which texts hold a needle, and make them empty."""
     text, ends, states = as_bytes(table[count_abi.TEXT]), as_places(job[ENDS]), as_bytes(job[STATES])
-    needles = Needles(
+    needles = AddedTokenTable(
         as_bytes(job[NEEDLES]),
         as_places(job[NEEDLE_ENDS]),
         job[NEEDLE_COUNT],
@@ -208,7 +208,7 @@ def search(job: Pointer, table: Pointer) -> None:
 
 
 @inner
-def _has_needle(needles: Needles, text: Pointer, begin: int, end: int) -> Whole:
+def _has_needle(needles: AddedTokenTable, text: Pointer, begin: int, end: int) -> Whole:
     """Whether a needle stands between begin and end."""
     if needles.first_count > FEW:
         for place in range(begin, end):  # noqa: SIM110  numba has no any()
@@ -227,14 +227,14 @@ def _has_needle(needles: Needles, text: Pointer, begin: int, end: int) -> Whole:
 
 
 @inner
-def _is_needle(needles: Needles, text: Pointer, place: int, end: int) -> Whole:
+def _is_needle(needles: AddedTokenTable, text: Pointer, place: int, end: int) -> Whole:
     """Whether a needle begins here and ends before the text does."""
     number = needles.heads[whole(text[place]) << 8 | whole(text[place + 1])]
     return number != EMPTY and place < end and _is_one_of(needles, number, text, place, end)
 
 
-@apart
-def _is_one_of(needles: Needles, number: int, text: Pointer, place: int, end: int) -> bool:
+@not_inlined
+def _is_one_of(needles: AddedTokenTable, number: int, text: Pointer, place: int, end: int) -> bool:
     """Whether this needle, or one after it that begins with the same byte, stands here."""
     while number < needles.number:
         begin = needles.ends[number]

@@ -41,8 +41,16 @@ from tokbench.native.kernels.learn_abi import (
     UNSEEN,
 )
 from tokbench.native.kernels.learn_merge import fold, join_words, pop
-from tokbench.native.kernels.learn_pairs import Names, as_numbers, enter, join, pair_of, slot_of, wants
-from tokbench.native.kernels.simd import Pointer, apart, as_bytes, as_places, inner
+from tokbench.native.kernels.learn_pairs import (
+    Names,
+    as_numbers,
+    join,
+    pair_of,
+    slot_of,
+    token_with_text,
+    wants,
+)
+from tokbench.native.kernels.simd import Pointer, as_bytes, as_places, inner, not_inlined
 
 
 def write_words(job: Pointer) -> int:
@@ -50,7 +58,7 @@ def write_words(job: Pointer) -> int:
     if job[AT] == 0:
         names = _names(job)
         for number in range(job[TOKENS]):
-            enter(job, names, number)
+            token_with_text(job, names, number)
             size = names.starts[number + 1] - names.starts[number]
             job[LONGEST_BYTES] = max(job[LONGEST_BYTES], size)
     return learn_pairs.write(job)
@@ -76,7 +84,7 @@ def move_pairs(job: Pointer) -> int:
     return _move(as_numbers(job[OLD]), job[OLD_SIZE], as_numbers(job[PAIRS]), job[PAIRS_BITS], 2)
 
 
-@apart
+@not_inlined
 def _move(old: Pointer, size: int, new: Pointer, bits: int, width: int) -> int:
     """Enter pairs in an empty table."""
     for k in range(0, size, width):

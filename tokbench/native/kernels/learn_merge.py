@@ -58,13 +58,13 @@ from tokbench.native.kernels.learn_pairs import (
     wants,
     weight_of,
 )
-from tokbench.native.kernels.simd import Pointer, apart, as_places, as_words, inner, prefetch
+from tokbench.native.kernels.simd import Pointer, as_places, as_words, inner, not_inlined, prefetch
 
 AHEAD = 12  # records asked for before their turn: fewer wait, more push each other out
 HALF, LOW_HALF = 32, 0xFFFFFFFF
 
 
-class Side(NamedTuple):
+class MergeSide(NamedTuple):
     """What a merge changes on one side of its token; layout.py says what the arrays hold."""
 
     changes: Pointer
@@ -74,7 +74,7 @@ class Side(NamedTuple):
     tally: Pointer
 
 
-class Merge(NamedTuple):
+class PairMerge(NamedTuple):
     """A pair of symbols, what it becomes, and how long a neighbour must stay below to be paired with it."""
 
     first: int
@@ -84,7 +84,7 @@ class Merge(NamedTuple):
     room: int
 
 
-class Word(NamedTuple):
+class WordRecord(NamedTuple):
     """Where a word's record begins, and how often the word occurs."""
 
     record: int
@@ -92,9 +92,9 @@ class Word(NamedTuple):
 
 
 @inner
-def side(job: Pointer, which: int) -> Side:
+def side(job: Pointer, which: int) -> MergeSide:
     """The left or the right side."""
-    return Side(
+    return MergeSide(
         as_numbers(job[which + CHANGES]),
         as_places(job[which + LOST]),
         as_places(job[which + GAINED]),
@@ -103,7 +103,7 @@ def side(job: Pointer, which: int) -> Side:
     )
 
 
-@apart
+@not_inlined
 def pop(job: Pointer) -> int:
     """Take the most frequent pair off the heap, and say where its places are; JOIN when there is one."""
     heap, table = as_numbers(job[HEAP]), as_numbers(job[PAIRS])
@@ -124,7 +124,7 @@ def pop(job: Pointer) -> int:
     return LOWER if job[THRESHOLD] > job[LEAST] else DONE
 
 
-@apart
+@not_inlined
 def join_words(job: Pointer, budget: int) -> int:
     """Make the merge in the words it may stand in, and note the changes; JOIN when all are done."""
     pool, records, left, right = (
@@ -135,7 +135,7 @@ def join_words(job: Pointer, budget: int) -> int:
     )
     lengths = as_places(job[LENGTHS])
     new = job[NEW]
-    merge = Merge(job[FIRST_SYMBOL], job[SECOND_SYMBOL], new, lengths, job[LONGEST] - lengths[new])
+    merge = PairMerge(job[FIRST_SYMBOL], job[SECOND_SYMBOL], new, lengths, job[LONGEST] - lengths[new])
     place, end = job[PLACE], job[PLACES_END]
     status = JOIN
     while place < end:
@@ -165,7 +165,7 @@ def _room_for_events(job: Pointer, number: int) -> int:
 
 
 @inner
-def _join(records: Pointer, record: int, merge: Merge, left: Side, right: Side) -> None:
+def _join(records: Pointer, record: int, merge: PairMerge, left: MergeSide, right: MergeSide) -> None:
     """Make the merge in one word."""
     start, length = record + HEADER, records[record + LENGTH]
     end = start + length
@@ -174,7 +174,7 @@ def _join(records: Pointer, record: int, merge: Merge, left: Side, right: Side) 
         at += 1
     if at + 1 >= end:
         return
-    word, to = Word(record, weight_of(records, record)), at
+    word, to = WordRecord(record, weight_of(records, record)), at
     while at < end:
         if not (records[at] == merge.first and at + 1 < end and records[at + 1] == merge.second):
             records[to] = records[at]
@@ -193,7 +193,7 @@ def _join(records: Pointer, record: int, merge: Merge, left: Side, right: Side) 
 
 
 @inner
-def _change(side: Side, gains: Side, neighbour: int, merge: Merge, word: Word) -> None:
+def _change(side: MergeSide, gains: MergeSide, neighbour: int, merge: PairMerge, word: WordRecord) -> None:
     """This neighbour lost a symbol of the pair, and has the new one if the two fit together."""
     cell = CHANGE * neighbour
     if side.changes[cell + LESS] == 0:
@@ -215,7 +215,7 @@ def _change(side: Side, gains: Side, neighbour: int, merge: Merge, word: Word) -
         gains.tally[EVENT_NUMBER] += 1
 
 
-@apart
+@not_inlined
 def fold(job: Pointer) -> int:
     """Write the changes to the counts and queue what is new; POP when the next merge can begin."""
     left, right = side(job, LEFT), side(job, RIGHT)
@@ -246,8 +246,8 @@ def _beside(neighbour: int, symbol: int, is_left: bool) -> int:
     return pair_of(neighbour, symbol) if is_left else pair_of(symbol, neighbour)
 
 
-@apart
-def _add(job: Pointer, side: Side, new: int, is_left: bool) -> None:
+@not_inlined
+def _add(job: Pointer, side: MergeSide, new: int, is_left: bool) -> None:
     """Count the new pairs that reach the threshold."""
     table, bits = as_numbers(job[PAIRS]), job[PAIRS_BITS]
     for k in range(side.tally[GAINED_NUMBER]):
@@ -264,8 +264,8 @@ def _add(job: Pointer, side: Side, new: int, is_left: bool) -> None:
         table[slot + 1] += more
 
 
-@apart
-def _subtract(job: Pointer, side: Side, symbol: int, is_left: bool) -> None:
+@not_inlined
+def _subtract(job: Pointer, side: MergeSide, symbol: int, is_left: bool) -> None:
     """Count the pairs that are gone, if they are counted at all."""
     table, bits = as_numbers(job[PAIRS]), job[PAIRS_BITS]
     for k in range(side.tally[LOST_NUMBER]):
@@ -277,8 +277,8 @@ def _subtract(job: Pointer, side: Side, symbol: int, is_left: bool) -> None:
     side.tally[LOST_NUMBER] = 0
 
 
-@apart
-def _queue(job: Pointer, side: Side, new: int, is_left: bool) -> None:
+@not_inlined
+def _queue(job: Pointer, side: MergeSide, new: int, is_left: bool) -> None:
     """Queue the new pairs that reach the threshold, with their places."""
     table, heap, entries = as_numbers(job[PAIRS]), as_numbers(job[HEAP]), as_numbers(job[ENTRIES])
     for k in range(side.tally[GAINED_NUMBER]):
@@ -301,8 +301,8 @@ def _queue(job: Pointer, side: Side, new: int, is_left: bool) -> None:
     _place(job, side)
 
 
-@apart
-def _place(job: Pointer, side: Side) -> None:
+@not_inlined
+def _place(job: Pointer, side: MergeSide) -> None:
     """Write the places of the pairs just queued."""
     pool = as_places(job[POOL])
     for k in range(side.tally[EVENT_NUMBER]):

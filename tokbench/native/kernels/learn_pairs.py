@@ -51,7 +51,7 @@ from tokbench.native.kernels.learn_abi import (
     WEIGHTS,
     WIDE,
 )
-from tokbench.native.kernels.simd import NUMBERS, Node, Pointer, apart, as_bytes, as_places, inner
+from tokbench.native.kernels.simd import NUMBERS, Node, Pointer, as_bytes, as_places, inner, not_inlined
 
 SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd and without a pattern: the golden ratio's fraction
 WORD = np.uint64(64)
@@ -109,14 +109,14 @@ def before(count: int, pair: int, entry: int, heap: Pointer, item: int) -> bool:
 
 
 @inner
-def put(heap: Pointer, number: int, count: int, pair: int, entry: int) -> None:
+def write_item(heap: Pointer, number: int, count: int, pair: int, entry: int) -> None:
     """Write an item."""
     heap[number * ITEM] = count
     heap[number * ITEM + 1] = pair
     heap[number * ITEM + 2] = entry
 
 
-@apart
+@not_inlined
 def push(job: Pointer, heap: Pointer, count: int, pair: int, entry: int) -> None:
     """Add an item; there is room for it."""
     number = job[HEAP_USED]
@@ -125,12 +125,12 @@ def push(job: Pointer, heap: Pointer, count: int, pair: int, entry: int) -> None
         parent = (number - 1) >> ARITY_BITS
         if not before(count, pair, entry, heap, parent * ITEM):
             break
-        put(heap, number, heap[parent * ITEM], heap[parent * ITEM + 1], heap[parent * ITEM + 2])
+        write_item(heap, number, heap[parent * ITEM], heap[parent * ITEM + 1], heap[parent * ITEM + 2])
         number = parent
-    put(heap, number, count, pair, entry)
+    write_item(heap, number, count, pair, entry)
 
 
-@apart
+@not_inlined
 def replace_top(job: Pointer, heap: Pointer, count: int, pair: int, entry: int) -> None:
     """Put this in the place of the first item, and in order."""
     used, number = job[HEAP_USED], 0
@@ -142,12 +142,12 @@ def replace_top(job: Pointer, heap: Pointer, count: int, pair: int, entry: int) 
                 best = child
         if before(count, pair, entry, heap, best * ITEM):
             break
-        put(heap, number, heap[best * ITEM], heap[best * ITEM + 1], heap[best * ITEM + 2])
+        write_item(heap, number, heap[best * ITEM], heap[best * ITEM + 1], heap[best * ITEM + 2])
         number = best
-    put(heap, number, count, pair, entry)
+    write_item(heap, number, count, pair, entry)
 
 
-@apart
+@not_inlined
 def drop_top(job: Pointer, heap: Pointer) -> None:
     """Remove the first item."""
     job[HEAP_USED] -= 1
@@ -171,7 +171,7 @@ class Names(NamedTuple):
 
 
 @inner
-def same(text: Pointer, start: int, other: Pointer, begin: int, size: int) -> bool:
+def bytes_equal(text: Pointer, start: int, other: Pointer, begin: int, size: int) -> bool:
     """Whether two stretches of bytes are equal."""
     for k in range(size):  # noqa: SIM110 (numba has no all())
         if text[start + k] != other[begin + k]:
@@ -179,7 +179,7 @@ def same(text: Pointer, start: int, other: Pointer, begin: int, size: int) -> bo
     return True
 
 
-@apart
+@not_inlined
 def join(job: Pointer, names: Names, left: int, right: int) -> int:
     """The id of the token that these two make; it is new when it is as high as TOKENS was."""
     number = job[TOKENS]
@@ -187,11 +187,11 @@ def join(job: Pointer, names: Names, left: int, right: int) -> int:
     end = _copy(names, left, 0, start)
     skipped, prefix = 0, job[PREFIX]
     size = names.starts[right + 1] - names.starts[right]
-    if size >= prefix and same(names.text, names.starts[right], names.affix, 0, prefix):
+    if size >= prefix and bytes_equal(names.text, names.starts[right], names.affix, 0, prefix):
         skipped = prefix
     end = _copy(names, right, skipped, end)
     names.starts[number + 1] = end
-    found = enter(job, names, number)
+    found = token_with_text(job, names, number)
     if found == number:
         names.lengths[number] = _length(job, names, start, end)
         names.kinds[number] = UNSEEN
@@ -200,7 +200,7 @@ def join(job: Pointer, names: Names, left: int, right: int) -> int:
     return found
 
 
-@apart
+@not_inlined
 def _copy(names: Names, token: int, skipped: int, to: int) -> int:
     """Write a token's bytes, without the first ones, from `to` on; return where they end."""
     for k in range(names.starts[token] + skipped, names.starts[token + 1]):
@@ -209,8 +209,8 @@ def _copy(names: Names, token: int, skipped: int, to: int) -> int:
     return to
 
 
-@apart
-def enter(job: Pointer, names: Names, number: int) -> int:
+@not_inlined
+def token_with_text(job: Pointer, names: Names, number: int) -> int:
     """The token with the text of this one: itself, then put in the table, or one that was there before."""
     start, size = names.starts[number], names.starts[number + 1] - names.starts[number]
     value = OFFSET
@@ -221,20 +221,22 @@ def enter(job: Pointer, names: Names, number: int) -> int:
     while names.table[slot] != EMPTY:
         other = int(names.table[slot])
         begin = names.starts[other]
-        if names.starts[other + 1] - begin == size and same(names.text, begin, names.text, start, size):
+        if names.starts[other + 1] - begin == size and bytes_equal(
+            names.text, begin, names.text, start, size
+        ):
             return other
         slot = (slot + 1) & ((1 << bits) - 1)
     names.table[slot] = number
     return number
 
 
-@apart
+@not_inlined
 def _length(job: Pointer, names: Names, start: int, end: int) -> int:
     """The characters of a text, its marks not counted."""
     prefix, suffix = job[PREFIX], job[SUFFIX]
-    if end - start >= prefix and same(names.text, start, names.affix, 0, prefix):
+    if end - start >= prefix and bytes_equal(names.text, start, names.affix, 0, prefix):
         start += prefix
-    if end - start >= suffix and same(names.text, end - suffix, names.affix, prefix, suffix):
+    if end - start >= suffix and bytes_equal(names.text, end - suffix, names.affix, prefix, suffix):
         end -= suffix
     characters = 0
     for k in range(start, end):
@@ -252,7 +254,7 @@ def weight_of(records: Pointer, record: int) -> int:
     return int(np.int64(records[record + HIGH]) << 32 | np.int64(records[record + LOW]) & LOW_HALF)
 
 
-@apart
+@not_inlined
 def write(job: Pointer) -> int:
     """Write words with two symbols or more as records; AT counts words, END numbers in RECORDS."""
     spans, weights, records = as_numbers(job[SPANS]), as_numbers(job[WEIGHTS]), as_places(job[RECORDS])
@@ -274,7 +276,7 @@ def write(job: Pointer) -> int:
     return DONE
 
 
-@apart
+@not_inlined
 def _write(job: Pointer, start: int, end: int, to: int) -> int:
     """Write the symbols of a word; how many there are, for a character without a token is left out."""
     records, symbols = as_places(job[RECORDS]), as_places(job[SYMBOLS])
@@ -294,7 +296,7 @@ def _write(job: Pointer, start: int, end: int, to: int) -> int:
     return length
 
 
-@apart
+@not_inlined
 def scan(job: Pointer) -> int:
     """Count all pairs in the records, and the records that each is in."""
     records, bits = as_places(job[RECORDS]), job[SCANNED_BITS]
@@ -338,7 +340,7 @@ def _scan(job: Pointer, records: Pointer, record: int) -> None:
     job[SCANNED_USED] += used
 
 
-@apart
+@not_inlined
 def place(job: Pointer) -> int:
     """Write each record in the pool, once for every pair in it that is kept."""
     records, table, bits = as_places(job[RECORDS]), as_numbers(job[SCANNED]), job[SCANNED_BITS]

@@ -30,7 +30,7 @@ def inner(function: Function) -> Function:
     return cast(Function, njit(error_model="numpy", forceinline=True)(function))
 
 
-def apart(function: Function) -> Function:
+def not_inlined(function: Function) -> Function:
     """A function that loops call now and then, and that would only be in their way."""
     return cast(Function, njit(error_model="numpy")(function))
 

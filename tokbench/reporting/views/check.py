@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from tokbench.checks.data_result import ScriptCount, Survey
+from tokbench.checks.data_result import DataStats, ScriptCount
 from tokbench.checks.findings import Checkup, Explanation, Finding
-from tokbench.checks.fix import Mending
+from tokbench.checks.fix import FixReport
 from tokbench.checks.run import NO_ADAPTER
 from tokbench.checks.same import Difference, Sameness
 from tokbench.errors import plural
@@ -63,7 +63,7 @@ NUMBERS = ("chars", "words", "tokens", "fertility", "chars/token", "unknown")
 NO_WORDS = ("white space", "punctuation", "symbols and emoji", "control", "marks")
 
 
-def survey(result: Survey) -> Iterator[Part]:
+def survey(result: DataStats) -> Iterator[Part]:
     """The counts by script, the causes of unknown tokens, and what else was seen."""
     rows = [_row(each) for each in _gathered(result)]
     yield Headline(f"{result.name}: {plural(result.texts, 'text')}")
@@ -83,7 +83,7 @@ def _row(each: ScriptCount) -> tuple[str, ...]:
     return each.script, *counts, per_word, per_token, share
 
 
-def _gathered(result: Survey) -> Iterator[ScriptCount]:
+def _gathered(result: DataStats) -> Iterator[ScriptCount]:
     """The scripts, those with hardly a character in one line, and all."""
     few = [
         each for each in result.scripts if each.characters < FEWEST * result.characters and not each.unknown
@@ -104,7 +104,7 @@ def _sum(name: str, scripts: list[ScriptCount] | tuple[ScriptCount, ...]) -> Scr
     )
 
 
-def _survey_facts(result: Survey) -> Iterator[tuple[str, object]]:
+def _survey_facts(result: DataStats) -> Iterator[tuple[str, object]]:
     never = result.size - result.used
     yield "never used", f"{never:,} of {plural(result.size, 'token')} ({never / max(1, result.size):.0%})"
     yield "longest text", plural(result.longest, "token")
@@ -173,7 +173,7 @@ def explanations(result: Sequence[Explanation]) -> Iterator[Part]:
     yield Grid(("code", "severity", "what should be true"), rows)
 
 
-def mending(result: Mending) -> Iterator[Part]:
+def mending(result: FixReport) -> Iterator[Part]:
     """Every change, where it went, and what the rules say afterwards."""
     number = plural(len(result.changes), "change")
     did = f"{number} made" if result.output else f"{number} to make; nothing was written"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from tokbench.analysis.compare import Comparison
-from tokbench.analysis.corpus_stats import Ground
+from tokbench.analysis.corpus_stats import CorpusStats
 from tokbench.analysis.measure import Measured
 from tokbench.analysis.parity import Parity
 from tokbench.analysis.sweep import Swept
@@ -136,7 +136,7 @@ def _grounds(result: Comparison) -> Facts:
     return Facts(rows)
 
 
-def _ground(each: Ground) -> str:
+def _ground(each: CorpusStats) -> str:
     texts = f"{plural(each.texts, 'text')}{_of(each.texts, each.texts_in_all)}"
     return f"{texts}, {plural(each.words, 'word')}, {plural(each.utf8_bytes, 'byte')}"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tokbench.errors import plural
 from tokbench.finetuning.demo import Demo
 from tokbench.finetuning.environment import Environment
-from tokbench.finetuning.multi import Comparison, Done, Glue
+from tokbench.finetuning.multi import Done, Glue, PoolingComparison
 from tokbench.finetuning.prove import Pair, Proof
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.tasks import Task
@@ -149,7 +149,7 @@ def done(result: Done) -> Iterator[Part]:
     match result:
         case Glue():
             return glue(result)
-        case Comparison():
+        case PoolingComparison():
             return comparison(result)
         case Run():
             return run(result)
@@ -180,7 +180,7 @@ def glue(result: Glue) -> Iterator[Part]:
     yield from _notes(result.runs.items())
 
 
-def comparison(result: Comparison) -> Iterator[Part]:
+def comparison(result: PoolingComparison) -> Iterator[Part]:
     """A row a run, the best first; what it cost beside what it gave."""
     ranked = sorted(result.runs.items(), key=lambda each: -each[1].metrics[each[1].main[0]])
     best, run = ranked[0]

@@ -11,16 +11,16 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from tokbench.corpus.reading import CorpusFacts, open_corpus
-from tokbench.errors import AskedWrongly, did_you_mean
-from tokbench.io.atomic import ensure_file_free
-from tokbench.native.scanner import served
+from tokbench.errors import UsageError, did_you_mean
+from tokbench.io.atomic import ensure_writable_file
+from tokbench.native.scanner import scanner_for
 from tokbench.progress import Progress, silent
 from tokbench.training import engine as engines
 from tokbench.training.counting import store
 from tokbench.training.counting.dask_cluster import Cluster, count_distributed
-from tokbench.training.counting.external import BUDGET, Counting, counted
-from tokbench.training.counting.store import CountedCorpus, Pipeline, Spelled
-from tokbench.training.engine import Road
+from tokbench.training.counting.external import BUDGET, Counting, count_externally
+from tokbench.training.counting.store import CountedCorpus, PackedWords, PipelineRecord
+from tokbench.training.engine import EngineChoice
 
 ENGINES = (*engines.ENGINES, "dask")
 WORKERS = 2
@@ -45,7 +45,7 @@ class Counted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ways:
+class CountOptions:
     """How to count: which engine, within how many bytes of memory, and for dask which cluster.
 
     workers: threads, and for dask processes on this machine; scheduler: the address of an existing cluster,
@@ -60,11 +60,11 @@ class Ways:
     def __post_init__(self) -> None:
         """Refuse what would be left unused."""
         if self.engine not in ENGINES:
-            raise AskedWrongly(f"there is no engine {self.engine}", fix=did_you_mean(self.engine, ENGINES))
+            raise UsageError(f"there is no engine {self.engine}", fix=did_you_mean(self.engine, ENGINES))
         if self.scheduler is not None and self.engine != "dask":
-            raise AskedWrongly(f"{self.engine} asks no scheduler", fix="add --engine dask")
+            raise UsageError(f"{self.engine} asks no scheduler", fix="add --engine dask")
         if self.scheduler is not None and self.workers is not None:
-            raise AskedWrongly(
+            raise UsageError(
                 "a cluster that is there has its workers already", fix="leave out --workers or --scheduler"
             )
 
@@ -78,7 +78,7 @@ class Texts:
     tokenizer: Tokenizer
 
 
-Tallied = tuple[Iterator[Spelled], CountedCorpus, Road]
+Tallied = tuple[Iterator[PackedWords], CountedCorpus, EngineChoice]
 
 
 def count_corpus(
@@ -87,7 +87,7 @@ def count_corpus(
     output: Path,
     *,
     column: str | None = None,
-    ways: Ways | None = None,
+    ways: CountOptions | None = None,
     min_count: int = 1,
     force: bool = False,
     progress: Progress = silent,
@@ -96,14 +96,14 @@ def count_corpus(
 
     Whatever can be known before reading is checked before: the output, the packages, the engine.
     """
-    ways = ways or Ways()
+    ways = ways or CountOptions()
     store.need_pyarrow()
-    ensure_file_free(output, magic=store.MAGIC, force=force)
-    pipeline = Pipeline.of(tokenizer)
+    ensure_writable_file(output, magic=store.MAGIC, force=force)
+    pipeline = PipelineRecord.of(tokenizer)
     texts = Texts(tuple(paths), column, tokenizer)
     counting = _by_dask if ways.engine == "dask" else _here
     with counting(texts, ways, output, min_count, progress) as (blocks, corpus, road):
-        saved = store.save(blocks, output, pipeline, corpus, min_count=min_count)
+        saved = store.save_counts(blocks, output, pipeline, corpus, min_count=min_count)
     return Counted(
         path=output,
         words=saved.words,
@@ -117,21 +117,25 @@ def count_corpus(
 
 
 @contextmanager
-def _here(texts: Texts, ways: Ways, output: Path, min_count: int, progress: Progress) -> Iterator[Tallied]:
+def _here(
+    texts: Texts, ways: CountOptions, output: Path, min_count: int, progress: Progress
+) -> Iterator[Tallied]:
     """Counted on this machine."""
     corpus = open_corpus(texts.paths, column=texts.column, progress=progress)
     size = engines.WORTH if corpus.size is None else corpus.size
-    road = engines.road(texts.tokenizer, ways.engine, size=size, learning=False, progress=progress)
-    scanner = served(texts.tokenizer) if road.compiled else None
+    road = engines.choose_engine(texts.tokenizer, ways.engine, size=size, learning=False, progress=progress)
+    scanner = scanner_for(texts.tokenizer) if road.compiled else None
     assert not isinstance(scanner, str)
     how = Counting(texts.tokenizer, scanner, ways.memory, ways.workers or WORKERS, _existing(output))
     batches = engines.in_bytes(corpus, progress=progress) if road.compiled else corpus
-    with counted(batches, how, min_count=min_count, progress=progress) as blocks:
+    with count_externally(batches, how, min_count=min_count, progress=progress) as blocks:
         yield blocks, corpus_of(corpus.facts), road
 
 
 @contextmanager
-def _by_dask(texts: Texts, ways: Ways, output: Path, min_count: int, progress: Progress) -> Iterator[Tallied]:
+def _by_dask(
+    texts: Texts, ways: CountOptions, output: Path, min_count: int, progress: Progress
+) -> Iterator[Tallied]:
     """Counted by the workers of a cluster; what they finish is kept beside the output until that is there."""
     work = output.with_name(f".{output.name}.shards")
     with (
@@ -147,7 +151,7 @@ def _by_dask(texts: Texts, ways: Ways, output: Path, min_count: int, progress: P
             progress=progress,
         ) as tallied,
     ):
-        yield *tallied, Road("dask", "it was asked for")
+        yield *tallied, EngineChoice("dask", "it was asked for")
     shutil.rmtree(work, ignore_errors=True)
 
 

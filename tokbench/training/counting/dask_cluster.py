@@ -36,21 +36,27 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from tokbench import __version__
-from tokbench.corpus.compression import CHUNK, opened
+from tokbench.corpus.compression import CHUNK, open_bytes
 from tokbench.corpus.decoding import Decoding
-from tokbench.corpus.lines import Part, line_blocks, read_txt
+from tokbench.corpus.lines import TextPart, line_blocks, read_txt
 from tokbench.corpus.reading import RECORDS, Intake
 from tokbench.corpus.sources import COMPRESSIONS, FORMATS, Source, find_sources
-from tokbench.corpus.tables import gathered
-from tokbench.errors import AskedWrongly, DataProblem, FileProblem, MissingExtra, OutOfRoom
-from tokbench.io.atomic import written_whole
-from tokbench.native.scanner import served
-from tokbench.native.word_counter import count
+from tokbench.corpus.tables import batches_of_size
+from tokbench.errors import DataError, FileError, MissingExtraError, ResourceError, UsageError
+from tokbench.io.atomic import atomic_file
+from tokbench.native.scanner import scanner_for
+from tokbench.native.word_counter import count_words_compiled
 from tokbench.progress import Progress, silent
 from tokbench.training.counting import external
-from tokbench.training.counting.external import BUDGET, Chain, Run, in_final_order, portions
-from tokbench.training.counting.store import CountedCorpus, Pipeline, Spelled, of_arena, of_counts
-from tokbench.training.engine import WORTH, road
+from tokbench.training.counting.external import BUDGET, Chain, SortedRun, in_final_order, portions
+from tokbench.training.counting.store import (
+    CountedCorpus,
+    PackedWords,
+    PipelineRecord,
+    packed_of_arena,
+    packed_of_counts,
+)
+from tokbench.training.engine import WORTH, choose_engine
 from tokbench.training.word_counts import count_words
 
 ANSWER = 10  # seconds that a scheduler may take
@@ -75,7 +81,7 @@ def results(client: Any, calls: Sequence[Callable[[], Any]]) -> Iterator[Any]:  
         for future in library.as_completed(futures, loop=client.loop):
             yield future.result()
     except library.KilledWorker as error:
-        raise OutOfRoom(
+        raise ResourceError(
             "workers were killed at the same work again and again, most likely for want of memory",
             fix="use fewer workers; what is counted is kept, so the same command goes on from there",
         ) from error
@@ -85,7 +91,7 @@ def results(client: Any, calls: Sequence[Callable[[], Any]]) -> Iterator[Any]:  
 def client_of(cluster: Cluster) -> Iterator[Any]:
     """A client of the cluster; one that is started here ends with it."""
     if find_spec("distributed") is None:
-        raise MissingExtra("counting on several machines", "distributed", extra="distributed")
+        raise MissingExtraError("counting on several machines", "distributed", extra="distributed")
     import distributed
 
     library: Any = distributed  # it has types for few of its functions
@@ -93,7 +99,7 @@ def client_of(cluster: Cluster) -> Iterator[Any]:
         try:
             client = library.Client(cluster.scheduler, timeout=ANSWER)
         except (OSError, ValueError) as error:  # a time-out is an OSError
-            raise AskedWrongly(
+            raise UsageError(
                 f"no scheduler answers at {cluster.scheduler}",
                 fix="start one: dask scheduler; or leave it out",
             ) from error
@@ -194,7 +200,7 @@ def plan(paths: Sequence[str], *, size: int = SHARD) -> list[Shard]:
     return [part for whole in found.values() for part in _parts(whole, size)]
 
 
-def batches(shard: Shard, column: str | None, intake: Intake) -> Iterator[list[str] | bytes]:
+def shard_batches(shard: Shard, column: str | None, intake: Intake) -> Iterator[list[str] | bytes]:
     """The texts of a shard, passed through an intake, which counts them."""
     for part in _texts(shard, column):
         yield from intake.take(part)
@@ -204,7 +210,7 @@ def batches(shard: Shard, column: str | None, intake: Intake) -> Iterator[list[s
 def _local_shards(path: str) -> Iterator[Shard]:
     for source in find_sources([path]):
         if source.path is None:
-            raise FileProblem("stdin cannot be counted in shards", fix="save it to a file and name the file")
+            raise FileError("stdin cannot be counted in shards", fix="save it to a file and name the file")
         real = source.path.resolve()
         yield Shard(replace(source, path=real), "", 0, source.size, str(real.stat().st_mtime_ns))
 
@@ -221,11 +227,11 @@ def _remote(url: str) -> Iterator[Shard]:
             )
         infos = [disk.info(name) for name in sorted(names)]
     except (OSError, ValueError) as error:
-        raise FileProblem(
+        raise FileError(
             f"cannot read {url}: {error}", fix="look whether it is there, and may be read"
         ) from error
     if not infos:
-        raise FileProblem(f"{url} holds no file to read ({' '.join(FORMATS)})", fix="name a file itself")
+        raise FileError(f"{url} holds no file to read ({' '.join(FORMATS)})", fix="name a file itself")
     for info in infos:
         name, whole = str(info["name"]), disk.unstrip_protocol(info["name"])
         kind, compression = _kind(name)
@@ -240,7 +246,7 @@ def _disk(url: str) -> tuple[Any, str]:
     try:
         disk, root = url_to_fs(url)
     except (ValueError, ImportError) as error:
-        raise FileProblem(
+        raise FileError(
             f"cannot read {url}: {error}", fix="install what it needs, or copy the files"
         ) from error
     return disk, str(root)
@@ -270,7 +276,7 @@ def _parts(whole: Shard, size: int) -> list[Shard]:
     return [replace(whole, start=start, end=end) for start, end in pairwise(cuts)]
 
 
-def _texts(shard: Shard, column: str | None) -> Iterator[Part]:
+def _texts(shard: Shard, column: str | None) -> Iterator[TextPart]:
     source = shard.source
     if source.format == "txt" and not source.compression:
         yield from _lines(shard)
@@ -280,7 +286,7 @@ def _texts(shard: Shard, column: str | None) -> Iterator[Part]:
             yield from read_txt(local, _ignore)
         else:
             texts = RECORDS[source.format](local, column, _ignore)
-            yield from map(Part, gathered(texts, size=CHUNK))
+            yield from map(TextPart, batches_of_size(texts, size=CHUNK))
 
 
 def _ignore(done: int) -> None:
@@ -300,7 +306,7 @@ def _at_hand(shard: Shard) -> Iterator[Source]:
         yield replace(shard.source, path=path)
 
 
-def _lines(shard: Shard) -> Iterator[Part]:
+def _lines(shard: Shard) -> Iterator[TextPart]:
     """The lines that begin in the shard's range."""
     decoding, lines = Decoding(shard.source), 0
     if shard.start:
@@ -312,17 +318,17 @@ def _lines(shard: Shard) -> Iterator[Part]:
                 texts = text.split("\n")
                 unfinished = texts.pop()
                 lines = len(texts)
-                yield Part(texts, unfinished, utf8)
-        except DataProblem as error:
+                yield TextPart(texts, unfinished, utf8)
+        except DataError as error:
             if not shard.start:
                 raise
             where = f"{error.message} (counted from byte {shard.start:,} of the file)"
-            raise DataProblem(where, fix=error.fix) from error
+            raise DataError(where, fix=error.fix) from error
 
 
 def _open(shard: Shard) -> AbstractContextManager[BinaryIO]:
     if not shard.url:
-        return opened(shard.source)
+        return open_bytes(shard.source)
     disk, root = _disk(shard.url)
     return cast(AbstractContextManager[BinaryIO], disk.open(root, "rb"))
 
@@ -356,7 +362,7 @@ TEXTS = 1 << 26  # bytes of text whose words are held at once: a compressed shar
 
 
 @dataclass(frozen=True)
-class Task:
+class CountTask:
     """What a worker needs to know to count: the pipeline as a tokenizer's JSON, and where the words go."""
 
     tokenizer: str
@@ -373,7 +379,7 @@ class Finished:
     texts: int
     blank: int
     utf8_bytes: int
-    parts: tuple[tuple[Run, ...], ...]
+    parts: tuple[tuple[SortedRun, ...], ...]
 
 
 @contextmanager
@@ -388,18 +394,18 @@ def count_distributed(
     memory: int = BUDGET,
     shard_bytes: int = SHARD,
     progress: Progress = silent,
-) -> Iterator[tuple[Iterator[Spelled], CountedCorpus]]:
+) -> Iterator[tuple[Iterator[PackedWords], CountedCorpus]]:
     """The words of files, folders, globs and URLs, in their final order, while inside; and what was read.
 
     `work` is a folder that all workers see; finished shards stay in it.
     """
-    Pipeline.of(tokenizer)  # refuses what no other process could be told
+    PipelineRecord.of(tokenizer)  # refuses what no other process could be told
     every = plan(paths, size=shard_bytes)
     size = sum(shard.end - shard.start for shard in every)
     # Compiled here, once, and not by each worker of this machine.
-    way = road(tokenizer, size=size, learning=False, progress=progress)
+    way = choose_engine(tokenizer, size=size, learning=False, progress=progress)
     with client_of(cluster or Cluster()) as client:
-        task = Task(_blank(tokenizer), column, work.absolute(), memory, way.compiled)
+        task = CountTask(_blank(tokenizer), column, work.absolute(), memory, way.compiled)
         work.mkdir(parents=True, exist_ok=True)
         _count_missing(client, every, task, progress)
         done = [_finished(shard, task) for shard in every]
@@ -408,27 +414,27 @@ def count_distributed(
     yield external.order_by_count(merged, memory=memory // 2), corpus
 
 
-def count_shard(shard: Shard, task: Task) -> int:
+def count_shard(shard: Shard, task: CountTask) -> int:
     """Count a shard and write its words; done by a worker. Its size on the disk is returned."""
     scan = _scan(task.tokenizer, compiled=task.compiled)
     intake = Intake(raw=scan.raw)
-    texts = batches(shard, task.column, intake)
-    parts: list[list[Run]] = [[] for _ in range(PARTS)]
+    texts = shard_batches(shard, task.column, intake)
+    parts: list[list[SortedRun]] = [[] for _ in range(PARTS)]
     key = _key(shard, task)
     for number, portion in enumerate(portions(texts, TEXTS)):
         words = scan.count(portion)
         path = task.folder / f"{key}-{number}.words"
-        with written_whole(path) as beside:
+        with atomic_file(path) as beside:
             written = external.write_runs(beside, list(_by_hash(words)))
         for part, run in zip(parts, written, strict=True):
-            part.append(Run(path, run.start, run.rows, run.utf8_bytes))
+            part.append(SortedRun(path, run.start, run.rows, run.utf8_bytes))
     finished = Finished(intake.texts, intake.blank, intake.utf8_bytes, tuple(map(tuple, parts)))
-    with written_whole(task.folder / f"{key}.json") as beside:
+    with atomic_file(task.folder / f"{key}.json") as beside:
         beside.write_text(json.dumps(asdict(finished), default=_file_name))
     return shard.end - shard.start
 
 
-def merge_part(several: Sequence[Chain], task: Task, number: int, min_count: int) -> Chain:
+def merge_part(several: Sequence[Chain], task: CountTask, number: int, min_count: int) -> Chain:
     """Merge what all shards have of one part; done by a worker."""
     path = task.folder / f"part-{number}.words"
     with tempfile.TemporaryDirectory(dir=task.folder) as folder:
@@ -452,7 +458,7 @@ def _blank(tokenizer: Tokenizer) -> str:
 class Scan:
     """How a process counts, and whether it takes texts as bytes."""
 
-    count: Callable[[Iterator[Any]], Spelled]
+    count: Callable[[Iterator[Any]], PackedWords]
     raw: bool
 
 
@@ -460,25 +466,29 @@ class Scan:
 def _scan(tokenizer: str, *, compiled: bool) -> Scan:
     """Compiled when that was chosen and can be done here, else through the library."""
     made = Tokenizer.from_str(tokenizer)
-    scanner = served(made) if compiled and road(made, size=WORTH, learning=False).compiled else ""
+    scanner = (
+        scanner_for(made) if compiled and choose_engine(made, size=WORTH, learning=False).compiled else ""
+    )
     if isinstance(scanner, str):
-        return Scan(lambda texts: of_counts(count_words(made, texts)), raw=False)
+        return Scan(lambda texts: packed_of_counts(count_words(made, texts)), raw=False)
     split = scanner.split
 
-    def scan(texts: Iterator[Any]) -> Spelled:
-        found = count(texts, scanner, threads=1, in_order=False)
-        return of_arena(found.arena, found.places, found.counts, bytewise=split.bytewise, blank=split.blank)
+    def scan(texts: Iterator[Any]) -> PackedWords:
+        found = count_words_compiled(texts, scanner, threads=1, in_order=False)
+        return packed_of_arena(
+            found.arena, found.places, found.counts, bytewise=split.bytewise, blank=split.blank
+        )
 
     return Scan(scan, raw=True)
 
 
-def _by_hash(words: Spelled) -> Iterator[Spelled]:
+def _by_hash(words: PackedWords) -> Iterator[PackedWords]:
     """The words of each part, sorted."""
     part = _hashes(words) % np.uint64(PARTS)
     return (words.take(np.flatnonzero(part == number)).by_word() for number in range(PARTS))
 
 
-def _hashes(words: Spelled) -> NDArray[np.uint64]:
+def _hashes(words: PackedWords) -> NDArray[np.uint64]:
     """A number from a word's first and last eight bytes; the same on every machine."""
     padded = np.concatenate((np.zeros(8, np.uint8), words.utf8, np.zeros(8, np.uint8)))
     numbers = np.ndarray(len(padded) - 7, "<u8", padded, strides=(1,))
@@ -490,7 +500,7 @@ def _hashes(words: Spelled) -> NDArray[np.uint64]:
     return mixed >> np.uint64(40)
 
 
-def _key(shard: Shard, task: Task) -> str:
+def _key(shard: Shard, task: CountTask) -> str:
     """What the files of a shard are named after; it tells all that its words depend on."""
     source = shard.source
     told = [str(source.path), shard.url, source.size, shard.mark, shard.start, shard.end, source.format]
@@ -498,13 +508,14 @@ def _key(shard: Shard, task: Task) -> str:
     return sha256(json.dumps(told).encode()).hexdigest()[:32]
 
 
-def _finished(shard: Shard, task: Task) -> Finished | None:
+def _finished(shard: Shard, task: CountTask) -> Finished | None:
     """A shard that was counted, now or before."""
     try:
         found = json.loads((task.folder / f"{_key(shard, task)}.json").read_text())
         parts = tuple(
             tuple(
-                Run(task.folder / run["path"], run["start"], run["rows"], run["utf8_bytes"]) for run in part
+                SortedRun(task.folder / run["path"], run["start"], run["rows"], run["utf8_bytes"])
+                for run in part
             )
             for part in found["parts"]
         )
@@ -521,7 +532,7 @@ def _file_name(path: Path) -> str:
 def _corpus(every: Sequence[Shard], done: Sequence[Finished]) -> CountedCorpus:
     """What was read, each source named once."""
     if len(done) < len(every):
-        raise FileProblem(
+        raise FileError(
             "the workers wrote where this machine cannot see it", fix="choose a shared folder with -o"
         )
     whole = {shard.source.name: shard.url or shard.source.name for shard in every}
@@ -529,11 +540,11 @@ def _corpus(every: Sequence[Shard], done: Sequence[Finished]) -> CountedCorpus:
     texts, blank = sum(each.texts for each in done), sum(each.blank for each in done)
     if not texts:
         found = f"only blank ones ({blank})" if blank else "nothing to read"
-        raise DataProblem(f"no texts in {names[0]}: {found}", fix="name a file with at least one text")
+        raise DataError(f"no texts in {names[0]}: {found}", fix="name a file with at least one text")
     return CountedCorpus(names, texts, blank, sum(each.utf8_bytes for each in done))
 
 
-def _count_missing(client: Any, every: Sequence[Shard], task: Task, progress: Progress) -> None:  # noqa: ANN401
+def _count_missing(client: Any, every: Sequence[Shard], task: CountTask, progress: Progress) -> None:  # noqa: ANN401
     """Have all shards counted that are not yet."""
     total = sum(shard.end - shard.start for shard in every)
     missing = [shard for shard in every if not _finished(shard, task)]
@@ -547,7 +558,7 @@ def _count_missing(client: Any, every: Sequence[Shard], task: Task, progress: Pr
 def _merged(
     client: Any,  # noqa: ANN401
     done: Sequence[Finished],
-    task: Task,
+    task: CountTask,
     min_count: int,
     progress: Progress,
 ) -> list[Chain]:

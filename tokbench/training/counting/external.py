@@ -27,24 +27,30 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from tokbench.errors import AskedWrongly, FileProblem, OutOfRoom
+from tokbench.errors import FileError, ResourceError, UsageError
 from tokbench.native.compiler import loops
 from tokbench.native.kernels import count_abi
 from tokbench.native.scanner import Scanner
-from tokbench.native.word_counter import BLOCK, Block, Counter, WordTable, blocks
+from tokbench.native.word_counter import BLOCK, Counter, TextBlock, WordTable, text_blocks_of
 from tokbench.progress import Progress, silent
-from tokbench.training.counting.store import Spelled, joined, of_arena, of_counts, summed
+from tokbench.training.counting.store import (
+    PackedWords,
+    joined_words,
+    packed_of_arena,
+    packed_of_counts,
+    summed,
+)
 from tokbench.training.word_counts import count_words
 
 ROW = 160  # bytes of memory that merging takes for a word of usual length: measured, and rounded up
 BYTES = 40  # a word's bytes that are counted in that
 SMALLEST = 64  # words in a block
 FAN = 256  # files open at once
-Key = Callable[[Spelled, int, bytes], Any]
+Key = Callable[[PackedWords, int, bytes], Any]
 
 
 @dataclass(frozen=True)
-class Run:
+class SortedRun:
     """Sorted words in a part of a file: from byte `start` on their bytes, then lengths, then counts."""
 
     path: Path
@@ -53,29 +59,29 @@ class Run:
     utf8_bytes: int
 
 
-Chain = Sequence[Run]  # runs of which each goes on where the one before ended: sorted as a whole
+Chain = Sequence[SortedRun]  # runs of which each goes on where the one before ended: sorted as a whole
 
 
-def write_runs(path: Path, several: Iterable[Spelled]) -> list[Run]:
+def write_runs(path: Path, several: Iterable[PackedWords]) -> list[SortedRun]:
     """These words, sorted by whoever calls, as a file of one run after the other."""
     runs, start = [], 0
     with _disk(path), path.open("wb") as file:
         for words in several:
             for array in (words.utf8, words.lengths.astype("<u4"), words.counts.astype("<i8")):
                 file.write(np.ascontiguousarray(array).data)
-            runs.append(Run(path, start, len(words), len(words.utf8)))
+            runs.append(SortedRun(path, start, len(words), len(words.utf8)))
             start += len(words.utf8) + 12 * len(words)
         file.flush()
         os.fsync(file.fileno())
     return runs
 
 
-def summed_by_word(chains: Sequence[Chain], *, memory: int) -> Iterator[Spelled]:
+def summed_by_word(chains: Sequence[Chain], *, memory: int) -> Iterator[PackedWords]:
     """The words of chains sorted by word: each once with all its counts, in that order, in blocks."""
     return map(summed, _merged(chains, lambda _, __, word: word, memory))
 
 
-def order_by_count(chains: Sequence[Chain], *, memory: int) -> Iterator[Spelled]:
+def order_by_count(chains: Sequence[Chain], *, memory: int) -> Iterator[PackedWords]:
     """The words of chains sorted by count and then by word, in that order, in blocks; none comes twice."""
     blocks = _merged(chains, lambda words, number, word: (-int(words.counts[number]), word), memory)
     return (block.by_count() for block in blocks)
@@ -94,7 +100,7 @@ def fewer(chains: Sequence[Chain], folder: Path, *, memory: int) -> Sequence[Cha
     return chains
 
 
-def _merged(chains: Sequence[Chain], key: Key, memory: int) -> Iterator[Spelled]:
+def _merged(chains: Sequence[Chain], key: Key, memory: int) -> Iterator[PackedWords]:
     """Blocks of words, unsorted inside, none of which sorts before one of an earlier block.
 
     What is read of every chain is held back as far as another may yet have something that sorts before it.
@@ -105,7 +111,7 @@ def _merged(chains: Sequence[Chain], key: Key, memory: int) -> Iterator[Spelled]
         while readers := [reader for reader in readers if reader.has_words()]:
             ends = [reader.last(key) for reader in readers if reader.has_more]
             taken = [reader.take(key, min(ends)) if ends else reader.rest() for reader in readers]
-            yield joined(taken)
+            yield joined_words(taken)
     finally:
         for reader in readers:
             reader.close()
@@ -119,7 +125,7 @@ class _Reader:
         self._file: BinaryIO | None = None
         self._row = self._byte = 0  # of the first run, that follow the block
         self._at = 0  # the first word of the block that is not taken
-        self._block = joined([])
+        self._block = joined_words([])
         self._utf8, self._ends = b"", [0]
 
     @property
@@ -139,12 +145,12 @@ class _Reader:
         """The key of the block's last word."""
         return self._key(key, len(self._block) - 1)
 
-    def take(self, key: Key, most: Any) -> Spelled:  # noqa: ANN401
+    def take(self, key: Key, most: Any) -> PackedWords:  # noqa: ANN401
         """The words that do not sort after this key; the others remain."""
         rows = range(len(self._block))
         return self._up_to(bisect_right(rows, most, lo=self._at, key=lambda row: self._key(key, row)))
 
-    def rest(self) -> Spelled:
+    def rest(self) -> PackedWords:
         """All words of the block."""
         return self._up_to(len(self._block))
 
@@ -154,15 +160,15 @@ class _Reader:
             self._file.close()
             self._file = None
 
-    def _up_to(self, end: int) -> Spelled:
+    def _up_to(self, end: int) -> PackedWords:
         start, self._at = self._at, end
         utf8 = self._block.utf8[self._ends[start] : self._ends[end]]
-        return Spelled(utf8, self._block.lengths[start:end], self._block.counts[start:end])
+        return PackedWords(utf8, self._block.lengths[start:end], self._block.counts[start:end])
 
     def _key(self, key: Key, row: int) -> Any:  # noqa: ANN401
         return key(self._block, row, self._utf8[self._ends[row] : self._ends[row + 1]])
 
-    def _read(self) -> Spelled:
+    def _read(self) -> PackedWords:
         """The next words of the first run: as many as asked for, fewer when they are long."""
         run = self._runs[0]
         rows = min(self._rows, run.rows - self._row)
@@ -178,7 +184,7 @@ class _Reader:
             self._runs.popleft()
             self._row = self._byte = 0
             self.close()
-        return Spelled(utf8, lengths, counts)
+        return PackedWords(utf8, lengths, counts)
 
     def _array(self, kind: str, at: int, number: int) -> NDArray[Any]:
         path = self._runs[0].path
@@ -187,7 +193,7 @@ class _Reader:
         self._file.seek(at)
         array: NDArray[Any] = np.fromfile(self._file, kind, number)
         if len(array) < number:
-            raise FileProblem(f"{path} was cut short", fix="remove it, and count again")
+            raise FileError(f"{path} was cut short", fix="remove it, and count again")
         return array
 
 
@@ -199,11 +205,11 @@ def _disk(path: Path) -> Iterator[None]:
     except OSError as error:
         path.unlink(missing_ok=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutOfRoom(
+            raise ResourceError(
                 f"the disk is full: {path.parent} holds the words that memory did not",
                 fix="make room, give a larger --memory, or drop rare words with --min-count",
             ) from error
-        raise FileProblem(
+        raise FileError(
             f"{path} cannot be written: {error.strerror}", fix="choose another place with -o"
         ) from error
     except BaseException:
@@ -233,16 +239,16 @@ class Counting:
 
 
 @contextmanager
-def counted(
+def count_externally(
     batches: Iterable[Any], how: Counting, *, min_count: int = 1, progress: Progress = silent
-) -> Iterator[Iterator[Spelled]]:
+) -> Iterator[Iterator[PackedWords]]:
     """The words of these texts, the most frequent first and then by their bytes, in blocks, while inside.
 
     Batches are lists of texts; the compiled loops also take UTF-8 with a line feed after each text. They are
     read when the context is entered. What lies on the disk is removed when it is left.
     """
     if how.memory < SMALLEST_BUDGET:
-        raise AskedWrongly(
+        raise UsageError(
             f"{how.memory:,} bytes of memory are too few to count in", fix=f"give {SMALLEST_BUDGET:,} or more"
         )
     with _folder(how.folder) as folder:
@@ -256,7 +262,7 @@ def _folder(parent: Path | None) -> Iterator[Path]:
     try:
         made = tempfile.TemporaryDirectory(prefix=".tokbench-words-", dir=parent, ignore_cleanup_errors=True)
     except OSError as error:
-        raise FileProblem(
+        raise FileError(
             f"nothing can be written in {parent}: {error.strerror}", fix="choose another -o"
         ) from error
     with made as folder:
@@ -265,18 +271,18 @@ def _folder(parent: Path | None) -> Iterator[Path]:
 
 def in_final_order(
     by_word: Sequence[Chain], folder: Path, *, memory: int = BUDGET, min_count: int = 1
-) -> Iterator[Spelled]:
+) -> Iterator[PackedWords]:
     """The words of chains sorted by word, counts added up, in their final order; `folder` is for runs."""
     by_count: list[Chain] = []
-    held: list[Spelled] = []
+    held: list[PackedWords] = []
     chains = fewer(by_word, folder, memory=memory // 2)
     for block in summed_by_word(chains, memory=memory // 2):
         held.append(_frequent(block, min_count))
         if sum(map(len, held)) * ROW > memory // 2:
             path = folder / f"sorted-{len(by_count)}.words"
-            by_count.append(write_runs(path, [joined(held).by_count()]))
+            by_count.append(write_runs(path, [joined_words(held).by_count()]))
             held = []
-    rest = joined(held).by_count()
+    rest = joined_words(held).by_count()
     if not by_count:
         yield rest
         return
@@ -292,15 +298,15 @@ class _Spill:
         self._runs: list[Chain] = []
         self._numbers = count()
 
-    def write(self, words: Spelled) -> None:
+    def write(self, words: PackedWords) -> None:
         """Write these words as a run; threads may do so at the same time."""
         path = self._folder / f"{next(self._numbers)}.words"
         self._runs.append(write_runs(path, [words.by_word()]))
 
-    def words(self, parts: list[Spelled], min_count: int) -> Iterator[Spelled]:
+    def words(self, parts: list[PackedWords], min_count: int) -> Iterator[PackedWords]:
         """All words in their final order, these parts included, those rarer than min_count dropped."""
         if not self._runs:
-            once = parts[0] if len(parts) == 1 else summed(joined(parts))
+            once = parts[0] if len(parts) == 1 else summed(joined_words(parts))
             yield _frequent(once, min_count).by_count()
             return
         while parts:
@@ -308,17 +314,17 @@ class _Spill:
         yield from in_final_order(self._runs, self._folder, memory=self._memory, min_count=min_count)
 
 
-def _frequent(words: Spelled, min_count: int) -> Spelled:
+def _frequent(words: PackedWords, min_count: int) -> PackedWords:
     return words if min_count <= 1 else words.take(np.flatnonzero(words.counts >= min_count))
 
 
 def _by_library(
     batches: Iterable[list[str]], how: Counting, spill: _Spill, progress: Progress
-) -> list[Spelled]:
+) -> list[PackedWords]:
     """Count portions of which the library can hold the words; those of the last are returned."""
-    parts: list[Spelled] = []
+    parts: list[PackedWords] = []
     for texts in portions(batches, how.memory // TEXT_SHARE):
-        words = of_counts(count_words(how.tokenizer, texts, progress=progress))
+        words = packed_of_counts(count_words(how.tokenizer, texts, progress=progress))
         while parts:
             spill.write(parts.pop())
         parts = [words]
@@ -343,12 +349,12 @@ def _up_to(size: int, batches: Iterable[Batch]) -> Iterator[Batch]:
 
 def _compiled(
     batches: Iterable[list[str] | bytes], how: Counting, spill: _Spill, progress: Progress
-) -> list[Spelled]:
+) -> list[PackedWords]:
     """Count in threads, each with a table that is written whenever it has its share; what remains."""
     scanner, compiled = how.scanner, loops(progress=progress)
     assert scanner
     share = how.memory // (TABLES * how.threads)
-    source = _Source(blocks(_small(batches, share // 16)), progress)
+    source = _Source(text_blocks_of(_small(batches, share // 16)), progress)
 
     def work() -> WordTable:
         counter = Counter(scanner, compiled)
@@ -373,9 +379,9 @@ def _compiled(
     return [_spelled(first, scanner)]
 
 
-def _spelled(table: WordTable, scanner: Scanner) -> Spelled:
+def _spelled(table: WordTable, scanner: Scanner) -> PackedWords:
     split = scanner.split
-    return of_arena(table.arena, *table.words(), bytewise=split.bytewise, blank=split.blank)
+    return packed_of_arena(table.arena, *table.words(), bytewise=split.bytewise, blank=split.blank)
 
 
 def _is_full(table: WordTable, share: int) -> bool:
@@ -404,11 +410,11 @@ def _small(batches: Iterable[list[str] | bytes], size: int) -> Iterator[list[str
 class _Source:
     """Blocks for whichever thread is free, until there are no more or someone says stop."""
 
-    def __init__(self, every: Iterator[Block], progress: Progress) -> None:
+    def __init__(self, every: Iterator[TextBlock], progress: Progress) -> None:
         self._every, self._progress = every, progress
         self._lock, self._stopped, self._done = Lock(), False, 0
 
-    def __iter__(self) -> Iterator[Block]:
+    def __iter__(self) -> Iterator[TextBlock]:
         """The blocks that this thread gets."""
         while block := self._next():
             yield block
@@ -417,7 +423,7 @@ class _Source:
         """Give out no more blocks."""
         self._stopped = True
 
-    def _next(self) -> Block | None:
+    def _next(self) -> TextBlock | None:
         with self._lock:
             block = None if self._stopped else next(self._every, None)
             if block:

@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from tokbench import __version__
-from tokbench.errors import AskedWrongly, FileProblem, MissingExtra, RecipeProblem
-from tokbench.io.atomic import written_whole
+from tokbench.errors import FileError, MissingExtraError, RecipeError, UsageError
+from tokbench.io.atomic import atomic_file
 from tokbench.native.scanner import byte_characters
-from tokbench.training.bpe_compiled import WordArrays, of_bytes
+from tokbench.training.bpe_compiled import WordArrays, arrays_of_bytes
 from tokbench.training.word_counts import WordCounts
 
 Bytes = NDArray[np.uint8]
@@ -35,7 +35,7 @@ AT_ONCE = 1 << 18  # words, or bytes, worked at in one go: what numpy makes on t
 
 
 @dataclass(frozen=True, eq=False)
-class Spelled:
+class PackedWords:
     """Words and their counts.
 
     utf8: the bytes of all words, one word after the other; lengths: how many each has; counts: how often each
@@ -61,20 +61,20 @@ class Spelled:
         utf8 = self.utf8.tobytes()
         return (utf8[start:end] for start, end in self.places.tolist())
 
-    def part(self, start: int, end: int) -> Spelled:
+    def part(self, start: int, end: int) -> PackedWords:
         """The words from one number to another."""
         before, size = int(self.lengths[:start].sum()), int(self.lengths[start:end].sum())
-        return Spelled(self.utf8[before : before + size], self.lengths[start:end], self.counts[start:end])
+        return PackedWords(self.utf8[before : before + size], self.lengths[start:end], self.counts[start:end])
 
-    def take(self, numbers: Numbers) -> Spelled:
+    def take(self, numbers: Numbers) -> PackedWords:
         """The words of these numbers, in this order."""
-        return gathered(self.utf8, self.places[numbers], self.counts[numbers])
+        return gather_words(self.utf8, self.places[numbers], self.counts[numbers])
 
-    def by_count(self) -> Spelled:
+    def by_count(self) -> PackedWords:
         """The most frequent first, equally frequent ones by their bytes."""
         return self.take(_sorted(self, -self.counts)[0])
 
-    def by_word(self) -> Spelled:
+    def by_word(self) -> PackedWords:
         """Sorted by the bytes of the words."""
         return self.take(_sorted(self, np.zeros(len(self), np.int64))[0])
 
@@ -85,22 +85,24 @@ class Spelled:
 
     def arrays(self) -> WordArrays:
         """The same for the compiled learner."""
-        return of_bytes(self.utf8, self.places, self.counts)
+        return arrays_of_bytes(self.utf8, self.places, self.counts)
 
 
-def of_counts(counts: WordCounts) -> Spelled:
+def packed_of_counts(counts: WordCounts) -> PackedWords:
     """Words counted in Python, in their order."""
     words = [word.encode() for word in counts.counts]
-    return Spelled(
+    return PackedWords(
         np.frombuffer(b"".join(words), np.uint8),
         np.fromiter(map(len, words), np.int64, len(words)),
         np.fromiter(counts.counts.values(), np.int64, len(words)),
     )
 
 
-def of_arena(arena: Bytes, places: Numbers, counts: Numbers, *, bytewise: bool, blank: str) -> Spelled:
+def packed_of_arena(
+    arena: Bytes, places: Numbers, counts: Numbers, *, bytewise: bool, blank: str
+) -> PackedWords:
     """Words as the compiled loops count them, in their order; bytewise and blank tell their spelling."""
-    words = gathered(arena, places, counts)
+    words = gather_words(arena, places, counts)
     if bytewise:
         letters = np.array([ord(each) for each in byte_characters()], "<u2")
         cuts = [words.utf8[at : at + AT_ONCE] for at in range(0, len(words.utf8), AT_ONCE)]
@@ -112,31 +114,31 @@ def of_arena(arena: Bytes, places: Numbers, counts: Numbers, *, bytewise: bool, 
         sizes[ord(" ")] = len(blank.encode())
     starts = words.places[:, 0]  # no word is empty, which is what reduceat needs
     lengths = np.add.reduceat(sizes[words.utf8], starts, dtype=np.int64) if len(words) else words.lengths
-    return Spelled(np.frombuffer(utf8, np.uint8), lengths, counts)
+    return PackedWords(np.frombuffer(utf8, np.uint8), lengths, counts)
 
 
-def joined(several: Sequence[Spelled]) -> Spelled:
+def joined_words(several: Sequence[PackedWords]) -> PackedWords:
     """All of these words, one table after the other."""
     if len(several) == 1:
         return several[0]
-    return Spelled(
+    return PackedWords(
         np.concatenate([each.utf8 for each in several] or [np.zeros(0, np.uint8)]),
         np.concatenate([each.lengths for each in several] or [np.zeros(0, np.int64)]),
         np.concatenate([each.counts for each in several] or [np.zeros(0, np.int64)]),
     )
 
 
-def summed(words: Spelled) -> Spelled:
+def summed(words: PackedWords) -> PackedWords:
     """Each word once, sorted by bytes, its counts added up."""
     order, group = _sorted(words, np.zeros(len(words), np.int64))
     first = np.flatnonzero(np.diff(group, prepend=-1))
     if len(first) == len(words):
         return words.take(order)
     once = words.take(order[first])
-    return Spelled(once.utf8, once.lengths, np.add.reduceat(words.counts[order], first))
+    return PackedWords(once.utf8, once.lengths, np.add.reduceat(words.counts[order], first))
 
 
-def gathered(arena: Bytes, places: Numbers, counts: Numbers) -> Spelled:
+def gather_words(arena: Bytes, places: Numbers, counts: Numbers) -> PackedWords:
     """The words at these places, one after the other."""
     lengths = places[:, 1] - places[:, 0]
     ends = np.cumsum(lengths, dtype=np.int64)
@@ -146,7 +148,7 @@ def gathered(arena: Bytes, places: Numbers, counts: Numbers) -> Spelled:
         shift = places[start:end, 0] - (ends[start:end] - lengths[start:end])
         at = np.arange(before, ends[end - 1]) + np.repeat(shift, lengths[start:end])
         utf8[before : ends[end - 1]] = arena[at]
-    return Spelled(utf8, lengths, counts)
+    return PackedWords(utf8, lengths, counts)
 
 
 def _portions(ends: Numbers, size: int) -> Iterator[tuple[int, int]]:
@@ -156,7 +158,7 @@ def _portions(ends: Numbers, size: int) -> Iterator[tuple[int, int]]:
     return pairwise(borders)
 
 
-def _sorted(words: Spelled, group: Numbers) -> tuple[Numbers, Numbers]:
+def _sorted(words: PackedWords, group: Numbers) -> tuple[Numbers, Numbers]:
     """The numbers of the words sorted by group and then by bytes, and groups that only equal words share.
 
     Like ordering.ordered, but a word may come twice. Each round goes by eight bytes, read as one number.
@@ -197,23 +199,23 @@ AGAIN = "count the corpus again: tokbench count CORPUS -o counts.parquet"
 def need_pyarrow() -> None:
     """MissingExtra when there is no pyarrow."""
     if find_spec("pyarrow") is None:
-        raise MissingExtra("a file of counts", "pyarrow", extra="data")
+        raise MissingExtraError("a file of counts", "pyarrow", extra="data")
 
 
-def groups(blocks: Iterable[Spelled]) -> Iterator[Spelled]:
+def groups(blocks: Iterable[PackedWords]) -> Iterator[PackedWords]:
     """The same words in groups of ROWS, however they come."""
-    held: list[Spelled] = []
+    held: list[PackedWords] = []
     rows = 0
     for block in blocks:
         held.append(block)
         rows += len(block)
         if rows >= ROWS:
-            whole = joined(held)
+            whole = joined_words(held)
             full = rows - rows % ROWS
             yield from (whole.part(start, start + ROWS) for start in range(0, full, ROWS))
             held, rows = [whole.part(full, rows)], rows - full
     if rows:
-        yield joined(held)
+        yield joined_words(held)
 
 
 def _columns() -> Any:  # noqa: ANN401
@@ -237,7 +239,7 @@ def open_writer(path: Path) -> Any:  # noqa: ANN401
     )
 
 
-def table(group: Spelled) -> Any:  # noqa: ANN401
+def row_group(group: PackedWords) -> Any:  # noqa: ANN401
     """A row group."""
     import pyarrow
 
@@ -247,7 +249,7 @@ def table(group: Spelled) -> Any:  # noqa: ANN401
     return pyarrow.Table.from_arrays([words, pyarrow.array(group.counts)], schema=_columns())
 
 
-def read(path: Path, schema: str) -> tuple[Mapping[str, Any], Spelled]:
+def read_counts_file(path: Path, schema: str) -> tuple[Mapping[str, Any], PackedWords]:
     """The facts and the words in a file of this schema; ValueError when the facts are no JSON."""
     from pyarrow import parquet
 
@@ -255,20 +257,18 @@ def read(path: Path, schema: str) -> tuple[Mapping[str, Any], Spelled]:
         written = (file.metadata.metadata or {}).get(KEY)
         facts = json.loads(written) if written else {}
         if facts.get("schema") != schema or not file.schema_arrow.equals(_columns()):
-            raise FileProblem(
-                f"{path} is parquet, but no file of counts of this version ({schema})", fix=AGAIN
-            )
+            raise FileError(f"{path} is parquet, but no file of counts of this version ({schema})", fix=AGAIN)
         parts = [_words(file.read_row_group(number)) for number in range(file.num_row_groups)]
-    return facts, joined(parts)
+    return facts, joined_words(parts)
 
 
-def _words(table: Any) -> Spelled:  # noqa: ANN401
+def _words(table: Any) -> PackedWords:  # noqa: ANN401
     words, counts = (_whole(table.column(name)) for name in ("word", "count"))
     _, offsets, utf8 = words.buffers()
     ends = np.frombuffer(offsets, "<i4")[words.offset : words.offset + len(words) + 1].astype(np.int64)
     letters = np.frombuffer(utf8 or b"", np.uint8)[ends[0] : ends[-1]]
     numbers = np.frombuffer(counts.buffers()[1], "<i8")[counts.offset : counts.offset + len(counts)]
-    return Spelled(letters, np.diff(ends), numbers)
+    return PackedWords(letters, np.diff(ends), numbers)
 
 
 def _whole(column: Any) -> Any:  # noqa: ANN401
@@ -280,14 +280,14 @@ SCHEMA = "tokbench/counts/1"
 
 
 @dataclass(frozen=True)
-class Pipeline:
+class PipelineRecord:
     """What made words of texts: the JSON of normalizer and pre_tokenizer, "null" where there is none."""
 
     normalizer: str
     pre_tokenizer: str
 
     @classmethod
-    def of(cls, tokenizer: Tokenizer) -> Pipeline:
+    def of(cls, tokenizer: Tokenizer) -> PipelineRecord:
         """The pipeline of a tokenizer; its model plays no part."""
         return cls(_json(tokenizer.normalizer), _json(tokenizer.pre_tokenizer))
 
@@ -310,19 +310,19 @@ class StoredCounts:
     their counts; the same whatever the order of the texts and whoever counted.
     """
 
-    words: Spelled
-    pipeline: Pipeline
+    words: PackedWords
+    pipeline: PipelineRecord
     corpus: CountedCorpus
     min_count: int = 1
     fingerprint: str = ""
 
     def ensure_made_by(self, tokenizer: Tokenizer, *, fix: str) -> None:
         """RecipeProblem when the normalizer or the pre_tokenizer of this tokenizer makes other words."""
-        wanted = Pipeline.of(tokenizer)
+        wanted = PipelineRecord.of(tokenizer)
         for name in ("normalizer", "pre_tokenizer"):
             here, there = getattr(self.pipeline, name), getattr(wanted, name)
             if here != there:
-                raise RecipeProblem(
+                raise RecipeError(
                     f"these words were counted with the {name} {here}, and the recipe has {there}", fix=fix
                 )
 
@@ -344,17 +344,22 @@ class Saved:
     fingerprint: str
 
 
-def save(
-    blocks: Iterable[Spelled], path: Path, pipeline: Pipeline, corpus: CountedCorpus, *, min_count: int = 1
+def save_counts(
+    blocks: Iterable[PackedWords],
+    path: Path,
+    pipeline: PipelineRecord,
+    corpus: CountedCorpus,
+    *,
+    min_count: int = 1,
 ) -> Saved:
     """Write words that come in their final order; the file takes its place at the end, whole."""
     need_pyarrow()
     digest, words, total = _digest(pipeline), 0, 0
-    with written_whole(path) as beside, open_writer(beside) as writer:
+    with atomic_file(path) as beside, open_writer(beside) as writer:
         for group in groups(blocks):
             _absorb(digest, group)
             words, total = words + len(group), total + int(group.counts.sum())
-            writer.write_table(table(group))
+            writer.write_table(row_group(group))
         facts = {
             "schema": SCHEMA,
             "fingerprint": digest.hexdigest(),
@@ -368,7 +373,7 @@ def save(
     return Saved(words, total, digest.hexdigest())
 
 
-def load(path: Path) -> StoredCounts:
+def load_counts(path: Path) -> StoredCounts:
     """The counts in a file, every word and count looked at; a FileProblem when something is wrong with it."""
     need_pyarrow()
     import pyarrow
@@ -376,17 +381,17 @@ def load(path: Path) -> StoredCounts:
     try:
         with path.open("rb") as file:
             if file.read(len(MAGIC)) != MAGIC:
-                raise FileProblem(f"{path} is no file of counts: it is not parquet", fix=AGAIN)
-        facts, words = read(path, SCHEMA)
+                raise FileError(f"{path} is no file of counts: it is not parquet", fix=AGAIN)
+        facts, words = read_counts_file(path, SCHEMA)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise FileProblem(f"there is no file {path}", fix=AGAIN) from error
+        raise FileError(f"there is no file {path}", fix=AGAIN) from error
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         reason = str(error).partition("\n")[0]
-        raise FileProblem(f"{path} cannot be read, it is damaged: {reason}", fix=AGAIN) from error
+        raise FileError(f"{path} cannot be read, it is damaged: {reason}", fix=AGAIN) from error
     return _checked(path, facts, words)
 
 
-def fingerprint(words: Spelled, pipeline: Pipeline) -> str:
+def counts_fingerprint(words: PackedWords, pipeline: PipelineRecord) -> str:
     """The SHA-256 over a pipeline and the words it made, which are in their final order."""
     digest = _digest(pipeline)
     for group in groups([words]):
@@ -394,18 +399,18 @@ def fingerprint(words: Spelled, pipeline: Pipeline) -> str:
     return str(digest.hexdigest())
 
 
-def merge(several: Sequence[StoredCounts]) -> StoredCounts:
+def merge_counts(several: Sequence[StoredCounts]) -> StoredCounts:
     """One from several of the same pipeline: as if all texts had been counted at once."""
     first, *others = several
     for other in others:
         _refuse_other_pipeline(first.pipeline, other.pipeline)
     for each in several:
         if each.min_count > 1:
-            raise AskedWrongly(
+            raise UsageError(
                 f"words rarer than {each.min_count} were left out of {_named(each)}, so sums would be wrong",
                 fix="count it again without --min-count",
             )
-    words = summed(joined([each.words for each in several])).by_count()
+    words = summed(joined_words([each.words for each in several])).by_count()
     corpora = [each.corpus for each in several]
     corpus = CountedCorpus(
         tuple(chain.from_iterable(each.sources for each in corpora)),
@@ -413,7 +418,7 @@ def merge(several: Sequence[StoredCounts]) -> StoredCounts:
         sum(each.blank for each in corpora),
         sum(each.utf8_bytes for each in corpora),
     )
-    return StoredCounts(words, first.pipeline, corpus, 1, fingerprint(words, first.pipeline))
+    return StoredCounts(words, first.pipeline, corpus, 1, counts_fingerprint(words, first.pipeline))
 
 
 def _json(block: Any) -> str:  # noqa: ANN401  (a Normalizer or a PreTokenizer)
@@ -421,29 +426,29 @@ def _json(block: Any) -> str:  # noqa: ANN401  (a Normalizer or a PreTokenizer)
     try:
         state = "null" if block is None else block.__getstate__()
     except Exception as error:  # the library raises nothing narrower
-        raise RecipeProblem(
+        raise RecipeError(
             f"a block of this pipeline cannot be written as JSON: {error}",
             fix="use the library's own blocks instead of custom ones",
         ) from error
     return json.dumps(json.loads(state), ensure_ascii=False, sort_keys=True)
 
 
-def _digest(pipeline: Pipeline) -> Any:  # noqa: ANN401  (hashlib has no name for it)
+def _digest(pipeline: PipelineRecord) -> Any:  # noqa: ANN401  (hashlib has no name for it)
     return sha256("\n".join((SCHEMA, pipeline.normalizer, pipeline.pre_tokenizer, "")).encode())
 
 
-def _absorb(digest: Any, group: Spelled) -> None:  # noqa: ANN401
+def _absorb(digest: Any, group: PackedWords) -> None:  # noqa: ANN401
     for array in (group.lengths.astype("<u4"), group.counts.astype("<i8"), group.utf8):
         digest.update(array.tobytes())
 
 
-def _checked(path: Path, facts: Mapping[str, Any], words: Spelled) -> StoredCounts:
+def _checked(path: Path, facts: Mapping[str, Any], words: PackedWords) -> StoredCounts:
     """The counts, if they are what was written."""
     negative = words.counts[words.counts <= 0]
     if len(negative):
-        raise FileProblem(f"{path} is damaged: a word occurs {negative[0]} times", fix=AGAIN)
+        raise FileError(f"{path} is damaged: a word occurs {negative[0]} times", fix=AGAIN)
     try:
-        pipeline = Pipeline(facts["normalizer"], facts["pre_tokenizer"])
+        pipeline = PipelineRecord(facts["normalizer"], facts["pre_tokenizer"])
         corpus = facts["corpus"]
         sources = tuple(corpus["sources"])
         numbers = corpus["texts"], corpus["blank"], corpus["utf8_bytes"]
@@ -451,17 +456,17 @@ def _checked(path: Path, facts: Mapping[str, Any], words: Spelled) -> StoredCoun
             words, pipeline, CountedCorpus(sources, *numbers), facts["min_count"], facts["fingerprint"]
         )
     except (KeyError, TypeError) as error:
-        raise FileProblem(f"{path} is damaged: it does not tell what was counted", fix=AGAIN) from error
-    if fingerprint(words, pipeline) != stored.fingerprint:
-        raise FileProblem(f"{path} is damaged: its words are not those that were written", fix=AGAIN)
+        raise FileError(f"{path} is damaged: it does not tell what was counted", fix=AGAIN) from error
+    if counts_fingerprint(words, pipeline) != stored.fingerprint:
+        raise FileError(f"{path} is damaged: its words are not those that were written", fix=AGAIN)
     return stored
 
 
-def _refuse_other_pipeline(one: Pipeline, other: Pipeline) -> None:
+def _refuse_other_pipeline(one: PipelineRecord, other: PipelineRecord) -> None:
     for name in ("normalizer", "pre_tokenizer"):
         here, there = getattr(one, name), getattr(other, name)
         if here != there:
-            raise AskedWrongly(
+            raise UsageError(
                 f"these counts have different {name}s, so their words cannot be added up: {here} and {there}",
                 fix="count both corpora with the same recipe",
             )

@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from tokbench.errors import AskedWrongly
+from tokbench.errors import UsageError
 from tokbench.pretrained.special_tokens import Move
 
 ALWAYS = ("pad",)  # padded batches need it in the config, whether it was there or not
@@ -70,7 +70,7 @@ def _refuse_counted_positions(model: PreTrainedModel, move: Move) -> None:
         if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None
     ]
     if counted:
-        raise AskedWrongly(
+        raise UsageError(
             f"pad cannot move to {move.token}: this model counts positions from the padding's id "
             f"({move.before_id}), so old texts would get other positions",
             fix="leave pad where it is",
