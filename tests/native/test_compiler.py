@@ -65,7 +65,9 @@ def test_what_is_no_machine_code_is_not_loaded(no_compiler):
     name = no_compiler._name(no_compiler.COUNTING)
     for code in (b"", b"no object file", b"\x7fELF" + bytes(200)):
         cache.put_in_cache(name, code)
-        assert no_compiler.why_unavailable([no_compiler.COUNTING]).startswith("the loops cannot be compiled here")
+        assert no_compiler.why_unavailable([no_compiler.COUNTING]).startswith(
+            "the loops cannot be compiled here"
+        )
 
 
 @pytest.mark.slow

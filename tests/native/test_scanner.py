@@ -105,7 +105,8 @@ tokenizer = Tokenizer(models.BPE())
 tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
 told = []
 scanner = scanner_for(tokenizer)
-counts = count_words_compiled([["a b a", "c"]], scanner, progress=lambda stage, done, total=None: told.append(stage))
+told_of = lambda stage, done, total=None: told.append(stage)
+counts = count_words_compiled([["a b a", "c"]], scanner, progress=told_of)
 assert counts.as_dict() == {"a": 1, "c": 1, "\\u0120a": 1, "\\u0120b": 1}, counts.as_dict()
 print("numba" in sys.modules, "compile" in told)
 """

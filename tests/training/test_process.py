@@ -35,7 +35,7 @@ def large():  # the library keeps some 20 bytes for each of a text
 try:
     texts = {"reading": endless, "training": long, "memory": large}[sys.argv[1]]
     trainer = trainers.UnigramTrainer(vocab_size=300, show_progress=False)
-    library.train(Tokenizer(models.Unigram()), trainer, texts())
+    library.train_in_worker(Tokenizer(models.Unigram()), trainer, texts())
 except TokbenchError as error:
     print(type(error).__name__, error.message)
 """

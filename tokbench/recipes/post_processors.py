@@ -116,11 +116,12 @@ def post_processors(ids: Ids) -> dict[str, BlockSpec[PostProcessor]]:
         inner = read_blocks(blocks, "post_processor Sequence: blocks")
         return library.Sequence([make(each, post_processors(ids), "post_processor") for each in inner])
 
+    ends = {"sep": text_option(), "cls": text_option()}
     return {
         "BertProcessing": BlockSpec(
             "[CLS] A [SEP] B [SEP], the second text with type id 1.",
             bert,
-            {"sep": text_option(), "cls": text_option()},
+            ends,
         ),
         "ByteLevel": BlockSpec(
             "Trim the offsets of byte-level pieces.",
@@ -130,12 +131,7 @@ def post_processors(ids: Ids) -> dict[str, BlockSpec[PostProcessor]]:
         "RobertaProcessing": BlockSpec(
             "<s> A </s> </s> B </s>, and trim the offsets of byte-level pieces.",
             roberta,
-            {
-                "sep": text_option(),
-                "cls": text_option(),
-                "trim_offsets": flag(True),
-                "add_prefix_space": flag(True),
-            },
+            {**ends, "trim_offsets": flag(True), "add_prefix_space": flag(True)},
         ),
         "Sequence": BlockSpec("Do several in order.", sequence, {"blocks": blocks()}),
         "TemplateProcessing": BlockSpec(
