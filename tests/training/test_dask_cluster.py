@@ -181,7 +181,8 @@ def test_a_killed_run_with_its_own_workers_leaves_none_and_goes_on_where_it_was(
         "if __name__ == '__main__':\n"
         "    shards.plan.__kwdefaults__['size'] = 20000\n"
         "    made = Tokenizer.from_str(sys.argv[2])\n"
-        "    count_corpus([sys.argv[1]], made, Path(sys.argv[3]), ways=CountOptions(engine='dask', workers=1))\n"
+        "    ways = CountOptions(engine='dask', workers=1)\n"
+        "    count_corpus([sys.argv[1]], made, Path(sys.argv[3]), ways=ways)\n"
     )
     run = [sys.executable, str(script), str(folder), byte_level().to_str(), str(tmp_path / "out.parquet")]
     process = subprocess.Popen(run, start_new_session=True, stderr=subprocess.DEVNULL)
