@@ -1,3 +1,4 @@
+import fcntl
 import os
 import random
 import signal
@@ -11,7 +12,7 @@ import pytest
 
 from tokbench.errors import FileError, ResourceError
 from tokbench.io import atomic
-from tokbench.io.atomic import MARK, atomic_folder, sweep_stale
+from tokbench.io.atomic import MARK, atomic_file, atomic_files, atomic_folder, sweep_stale
 
 FILES = ("tokenizer.json", "config.json", "model.safetensors")
 KILLS = 20
@@ -217,3 +218,60 @@ def test_killed_at_any_moment_the_folder_is_whole(tmp_path):
         assert len(contents["config.json"].split()) == 3000
     sweep_stale(out)
     assert left_beside(out) == []
+
+
+def stop_in_the_middle_of(path: Path) -> None:
+    path.write_text("half")
+    raise ValueError("stop")
+
+
+def test_a_file_takes_its_place_whole_and_its_folder_goes_when_nothing_was_written(tmp_path):
+    out = tmp_path / "a" / "page.html"
+    with pytest.raises(ValueError, match="stop"), atomic_file(out) as beside:
+        stop_in_the_middle_of(beside)
+    assert list(tmp_path.iterdir()) == []
+    with atomic_file(out) as beside:
+        beside.write_text("whole")
+        assert not out.exists()
+    assert (out.read_text(), left_beside(out)) == ("whole", [])
+
+
+def test_a_private_file_is_for_its_owner_alone(tmp_path):
+    out = tmp_path / "made" / "ids"
+    with atomic_file(out, private=True) as beside:
+        beside.write_text("x")
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (out, out.parent)] == [0o600, 0o700]
+
+
+def test_a_file_left_by_a_dead_process_is_swept_and_one_of_the_living_is_not(tmp_path):
+    out = tmp_path / "page.html"
+    dead, alive = (tmp_path / f".page.html{MARK}{pid}-0000" for pid in (dead_pid(), os.getpid()))
+    dead.touch()
+    alive.touch()
+    with atomic_file(out) as beside:
+        beside.write_text("whole")
+    assert sorted(tmp_path.iterdir()) == sorted([alive, out])
+
+
+def test_a_locked_file_is_in_use_by_another_container(tmp_path):
+    left = tmp_path / f".page.html{MARK}{dead_pid()}-0000"
+    with left.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        sweep_stale(tmp_path / "page.html")
+        assert left.exists()
+    sweep_stale(tmp_path / "page.html")
+    assert not left.exists()
+
+
+def test_files_that_belong_together_appear_together_or_not_at_all(tmp_path):
+    out = tmp_path / "ids.bin"
+    with pytest.raises(ValueError, match="stop"), atomic_files(out) as (folder, _):
+        stop_in_the_middle_of(folder / "ids.bin")
+    assert list(tmp_path.iterdir()) == []
+    with atomic_files(out) as (folder, written):
+        for name in ("ids.json", "ids.bin", "ids.starts.bin"):
+            (folder / name).write_text("new")
+    assert [path.name for path in written] == ["ids.bin", "ids.starts.bin", "ids.json"]
+    assert sorted(tmp_path.iterdir()) == sorted(written)
+    with pytest.raises(FileError, match="exists already"), atomic_files(out):
+        pytest.fail("started")

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tokbench.errors import FileError
-from tokbench.io.atomic import ensure_writable_folder
+from tokbench.io.atomic import ensure_writable
 
 
 def fill(folder: Path, *names: str) -> Path:
@@ -16,22 +16,22 @@ def fill(folder: Path, *names: str) -> Path:
 
 def refusal(out: Path, *, force: bool) -> str:
     with pytest.raises(FileError) as caught:
-        ensure_writable_folder(out, force=force)
+        ensure_writable(out, force=force)
     assert caught.value.fix
     return f"{caught.value.message} | {caught.value.fix}"
 
 
 def test_a_free_place_is_given_as_an_absolute_path(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert ensure_writable_folder(Path("new")) == tmp_path / "new"
-    assert ensure_writable_folder(tmp_path / "a" / "b" / "c") == tmp_path / "a" / "b" / "c"
+    assert ensure_writable(Path("new")) == tmp_path / "new"
+    assert ensure_writable(tmp_path / "a" / "b" / "c") == tmp_path / "a" / "b" / "c"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_existing_folder_needs_force(tmp_path):
     out = fill(tmp_path / "out", "tokenizer.json")
     assert "--force" in refusal(out, force=False)
-    assert ensure_writable_folder(out, force=True) == out
+    assert ensure_writable(out, force=True) == out
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,12 @@ def test_force_takes_a_folder_that_is_one_of_ours(tmp_path, sign):
     out = fill(
         tmp_path / "out", sign, "README.md", "1_Pooling/config.json", "runs/events.out.tfevents.1", "LICENSE"
     )
-    assert ensure_writable_folder(out, force=True) == out
+    assert ensure_writable(out, force=True) == out
 
 
 def test_force_takes_an_empty_folder(tmp_path):
     (tmp_path / "out").mkdir()
-    ensure_writable_folder(tmp_path / "out", force=True)
+    ensure_writable(tmp_path / "out", force=True)
 
 
 FOREIGN = ["thesis.docx", "train.py", ".git/HEAD", "photos/cat.jpg", ".venv/pyvenv.cfg", "Makefile"]
@@ -94,7 +94,7 @@ def test_a_link_is_not_written_through(tmp_path):
 def test_a_link_on_the_way_is_followed(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    assert ensure_writable_folder(tmp_path / "link" / "out") == tmp_path / "real" / "out"
+    assert ensure_writable(tmp_path / "link" / "out") == tmp_path / "real" / "out"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")

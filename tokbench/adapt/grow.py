@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 from tokbench import __version__
 from tokbench.corpus.reading import open_corpus
 from tokbench.errors import FileError, MissingExtraError, NegativeResultError, UsageError
-from tokbench.io.atomic import atomic_folder, ensure_writable_folder
+from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.io.quiet import quiet
 from tokbench.model.files import INDEX
 from tokbench.model.row_init import RowInit, row_init
@@ -334,7 +334,7 @@ def add_and_save(
     words that now split differently are listed.
     """
     if out is not None:
-        ensure_writable_folder(out, force=force)
+        ensure_writable(out, force=force)
     if model is not None:
         ensure_torch()
     folder = load(tokenizer)
@@ -358,7 +358,7 @@ def resize_and_save(
 ) -> Growth:
     """Give a model the rows for a tokenizer that is already right, and save both; a dry run without `out`."""
     if out is not None:
-        ensure_writable_folder(out, force=force)
+        ensure_writable(out, force=force)
     ensure_torch()
     from tokbench.model.loading import meta_model
 

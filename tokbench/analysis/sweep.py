@@ -19,7 +19,7 @@ from tokbench.analysis.compare import CompareOptions, Work, measure, short
 from tokbench.analysis.vocab_curve import Point, Recommendation, points, recommended
 from tokbench.corpus.reading import Corpus, CorpusFacts, open_corpus
 from tokbench.errors import FileError, RecipeError, UsageError, did_you_mean
-from tokbench.io.atomic import atomic_folder, ensure_writable_folder
+from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.pretrained.train import save_trained
 from tokbench.progress import Progress, silent
 from tokbench.recipes.build import assemble, build
@@ -86,7 +86,7 @@ class SaveSizes:
                 raise UsageError(
                     f"{word} is none of the sizes", fix=did_you_mean(word, [ALL, *map(str, sizes)])
                 )
-        ensure_writable_folder(self.folder, force=self.force)
+        ensure_writable(self.folder, force=self.force)
 
     def chosen(self, size: int) -> bool:
         """Whether this size is kept."""

@@ -15,7 +15,7 @@ from tokbench.checks.fixes import Fix, dropping
 from tokbench.checks.run import run_rules
 from tokbench.checks.staging import StagedCopy, copy_files, put_in_place, staged
 from tokbench.errors import UsageError
-from tokbench.io.atomic import atomic_folder, ensure_writable_folder
+from tokbench.io.atomic import atomic_folder, ensure_writable
 
 ROUNDS = 4  # one fix may uncover what another mends
 TOKENIZER_FIXES: dict[str, Fix] = {
@@ -96,7 +96,7 @@ def fix(
             f"{tokenizer} is one file, and a folder is mended", fix=f"tokbench wrap {subject.word} -o wrapped"
         )
     if output is not None:
-        ensure_writable_folder(output, force=force)
+        ensure_writable(output, force=force)
     for name in (tokenizer, model) if in_place else ():
         if name is not None and not Path(name).expanduser().is_dir():
             raise UsageError(f"{name} is on the hub, and has no place here", fix="write a new folder: -o NEW")
@@ -173,7 +173,7 @@ def _put_back(source: Path, draft: StagedCopy) -> str:
             place := source.with_name(f"{source.name}.backup{'' if number == 1 else f'-{number}'}")
         ).exists()
     )
-    ensure_writable_folder(source, force=True)
+    ensure_writable(source, force=True)
     with atomic_folder(backup) as place:
         copy_files(source, draft.changed, place)
     with atomic_folder(source, force=True) as place:

@@ -16,7 +16,7 @@ from tokbench.finetuning.model_presets import PRESETS
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.runner import finetune, have_packages
 from tokbench.finetuning.tasks import task_named
-from tokbench.io.atomic import atomic_folder, ensure_writable_folder
+from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.pretrained.train import Trained, train_folder
 from tokbench.progress import Progress, silent
 from tokbench.recipes.presets import start_recipe
@@ -51,7 +51,7 @@ def demo(out: Path, *, force: bool = False, progress: Progress = silent) -> Demo
 
     Raises FileProblem when `out` is taken and MissingExtra when torch or the metrics are not installed.
     """
-    ensure_writable_folder(out, force=force)
+    ensure_writable(out, force=force)
     plan = Plan(task="sst2", data="sample", epochs=8, learning_rate=1e-3, batch_size=16)
     have_packages(plan)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -26,7 +26,7 @@ from tokbench.finetuning.run_files import (
 )
 from tokbench.finetuning.runner import finetune
 from tokbench.finetuning.tasks import ALL, TASKS, Task
-from tokbench.io.atomic import ensure_writable_folder
+from tokbench.io.atomic import atomic_file, ensure_writable
 from tokbench.progress import Progress, silent
 
 NOT_A_CHOICE = (PRINT, "versions")
@@ -68,7 +68,7 @@ def resume_state(
         elif found_in(unfinished(plan.output)):
             stopped.add(name)
         else:
-            ensure_writable_folder(Path(plan.output), force=force)
+            ensure_writable(Path(plan.output), force=force)
     if not finished and not stopped:
         places = " or ".join(str(Path(plan.output)) for plan in list(plans.values())[:2])
         more = plural(len(plans), "run")
@@ -111,7 +111,7 @@ def _must_be_free(plan: Plan, *, force: bool) -> None:
             f"{place} exists already",
             fix="--resume takes finished runs over and goes on with the rest, --force starts over",
         )
-    ensure_writable_folder(place, force=force)
+    ensure_writable(place, force=force)
     if not force:
         must_be_wanted(plan.output, resume=False, force=False)
 
@@ -242,8 +242,8 @@ def all_tasks(plan: Plan, train: Train, start: RunStart) -> Glue:
         return replace(found, output="")
     path = Path(plan.output) / TABLE
     if leading():
-        path.with_suffix(".new").write_text(table_of(found), encoding="utf-8")
-        path.with_suffix(".new").replace(path)
+        with atomic_file(path) as beside:
+            beside.write_text(table_of(found), encoding="utf-8")
     return found
 
 

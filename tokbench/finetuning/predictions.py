@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -62,25 +61,13 @@ def predict_all(
     for each in asked:
         found = _answers(model, tokenizer, each, task, plan=plan, machine=machine, progress=progress)
         path = into / each.submission
-        with _empty_no_more(into), atomic_file(path) as beside:
+        with atomic_file(path) as beside:
             beside.write_text(found.text, encoding="utf-8")
         written[str(path)] = len(each.rows)
         given += found.given
         notes += [*each.notes, *found.notes]
     labels = {label: given[spell_label(number, task)] for number, label in enumerate(task.labels)}
     return Predicted(task=task.name, rows=written, labels=labels, notes=tuple(notes))
-
-
-@contextmanager
-def _empty_no_more(folder: Path) -> Iterator[None]:
-    """A folder that is made inside goes again when nothing was put into it."""
-    there = folder.exists()
-    try:
-        yield
-    finally:
-        if not there:
-            with suppress(OSError):  # it holds something, or was never made
-                folder.rmdir()
 
 
 def answering(folder: Path, task: Task) -> PreTrainedModel:

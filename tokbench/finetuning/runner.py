@@ -14,7 +14,7 @@ from tokbench.finetuning.config import Plan
 from tokbench.finetuning.data.load import HUB, Dataset, read_data
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.run_files import must_be_wanted, resolve_names
-from tokbench.io.atomic import ensure_writable_folder
+from tokbench.io.atomic import ensure_writable
 from tokbench.progress import Progress, silent
 
 PACKAGES = {"torch": "torch", "sklearn": "scikit-learn", "scipy": "scipy"}  # module → package
@@ -36,7 +36,7 @@ def finetune(
     Sets OMP_WAIT_POLICY=PASSIVE unless it is set: torch's idle threads then sleep instead of spinning,
     worth four to six times on two busy cores. It is read once, so it must come before torch is imported.
     """
-    ensure_writable_folder(Path(plan.output), force=force)
+    ensure_writable(Path(plan.output), force=force)
     must_be_wanted(plan.output, resume=resume, force=force)
     have_packages(plan)
     resolve_names(plan)  # what cannot be found is said before torch loads

@@ -1,20 +1,22 @@
-"""Bytes that take long to make, kept in the user's cache folder and made anew when gone or damaged."""
+"""Bytes that take long to make, in the user's cache folder; made anew when they are gone or damaged."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+from tokbench.errors import FileError, ResourceError
+from tokbench.io.atomic import atomic_file
 
 DIGEST_BYTES = 32
 
 
 def get_or_make(name: str, make: Callable[[], bytes]) -> bytes:
-    """The bytes of this name, or those that `make` makes, then kept if the folder can be written to."""
+    """The bytes of this name, or those that `make` makes, then cached if the folder can be written to."""
     found = read_cached(name)
     if found is None:
         found = make()
@@ -30,9 +32,19 @@ def read_cached(name: str) -> bytes | None:
 
 
 def put_in_cache(name: str, content: bytes) -> None:
-    """Keep these bytes under this name, if the folder can be written to."""
-    with suppress(OSError):  # a cache that cannot be written costs time and nothing else
-        put_whole(cache_folder() / name, hashlib.sha256(content).digest() + content)
+    """Store these bytes under this name with their digest, if the folder can be written to."""
+    with suppress(OSError):  # this user has no home
+        write_if_possible(cache_folder() / name, hashlib.sha256(content).digest() + content)
+
+
+def write_if_possible(path: Path, content: bytes) -> bool:
+    """Whether this user's own file could be written; a cache that cannot costs time and nothing else."""
+    try:
+        with atomic_file(path, private=True) as beside:
+            beside.write_bytes(content)
+    except (FileError, ResourceError):
+        return False
+    return True
 
 
 def is_cached(name: str) -> bool:
@@ -56,23 +68,7 @@ def cache_folder() -> Path:
 
 
 def _read(path: Path) -> bytes | None:
-    """What is kept there, unless it is not what was written."""
+    """What is there, unless it is not what was written."""
     content = path.read_bytes()
     digest, content = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
     return content if hashlib.sha256(content).digest() == digest else None
-
-
-def put_whole(path: Path, content: bytes, *, mode: int = 0o777) -> None:
-    """Write beside it, then rename: another process sees all of it or nothing; the file is this user's alone.
-
-    `mode` is that of its folder, where that has to be made. What a killed process leaves ends in .part.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=mode)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        try:
-            file.write(content)
-            file.close()
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokbench.corpus.reading import Corpus
-from tokbench.errors import DataError, FileError, MissingExtraError, ResourceError, UsageError, did_you_mean
-from tokbench.io.atomic import ELSEWHERE, FULL, sweep_stale, temporary_beside
+from tokbench.errors import DataError, MissingExtraError, UsageError, did_you_mean
+from tokbench.io.atomic import atomic_files
 from tokbench.io.library_errors import is_of_the_library
 from tokbench.pretrained.encode_texts import EncodedTexts, stream
 from tokbench.pretrained.folder import TokenizerFolder
@@ -307,55 +306,14 @@ def _written(
     if output is None:
         yield None
     elif isinstance(output, Path):
-        place = _free(output, force=force)
-        with _in_words(output):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            sweep_stale(place)
-            with temporary_beside(place) as folder:
-                sink = FORMATS[chosen](folder / place.name, dtype)
-                try:
-                    yield sink
-                finally:
-                    sink.close()
-                files += _put(folder, place.parent, force=force)
+        with atomic_files(output, force=force) as (folder, written):
+            sink = FORMATS[chosen](folder / output.name, dtype)
+            try:
+                yield sink
+            finally:
+                sink.close()
+        files += written
     else:
         lines = JsonLines(output)
         yield lines
         lines.close()
-
-
-def _put(folder: Path, into: Path, *, force: bool) -> list[Path]:
-    """Move the files of a folder to their places, each in one step, what describes the others last."""
-    found = sorted(folder.iterdir(), key=lambda path: (path.suffix == ".json", path.name))
-    places = [_free(into / path.name, force=force) for path in found]
-    for path, place in zip(found, places, strict=True):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-        path.replace(place)
-    return places
-
-
-def _free(output: Path, *, force: bool) -> Path:
-    """The place of a new file, or an error where something is in the way."""
-    if output.is_dir():
-        raise FileError(f"{output} is a folder, and the output is a file", fix=ELSEWHERE)
-    if output.exists() and not force:
-        raise FileError(
-            f"{output} exists already", fix="add --force to replace it, or choose another place with -o"
-        )
-    return output
-
-
-@contextlib.contextmanager
-def _in_words(output: Path) -> Iterator[None]:
-    """Say what the disk refused; errors about other files go through as they are."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in FULL:
-            raise ResourceError(
-                f"the disk is full: {output} was not written", fix="make room, or choose another disk with -o"
-            ) from error
-        if error.filename is None or str(output.parent) in str(error.filename):
-            raise FileError(f"{output} cannot be written: {error.strerror}", fix=ELSEWHERE) from error
-        raise

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from tokbench import __version__
 from tokbench.corpus.reading import CorpusFacts, open_corpus
 from tokbench.errors import UsageError
-from tokbench.io.atomic import atomic_folder, ensure_writable_folder
+from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.pretrained.folder import save_folder, tokenizer_text
 from tokbench.pretrained.special_tokens import special_tokens_of
 from tokbench.pretrained.wrap import wrapper_config
@@ -115,7 +115,7 @@ def train_folder(
     """
     _refuse_both(corpus, column, counts)
     out = output or Path(f"{_stem(str(counts or corpus[0]))}-{recipe.algorithm}")
-    ensure_writable_folder(out, force=force)
+    ensure_writable(out, force=force)
     if counts is not None:
         return _from_counts(recipe, counts, out, engine=engine, force=force, progress=progress)
     texts = open_corpus(corpus, column=column, progress=progress)

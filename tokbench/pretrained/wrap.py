@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from tokenizers import Tokenizer
 
 from tokbench.errors import UsageError, did_you_mean
-from tokbench.io.atomic import atomic_folder, ensure_writable_folder
+from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.pretrained.folder import TokenizerFolder, carried, load, save_folder
 from tokbench.pretrained.info import TokenizerInfo, describe
 from tokbench.pretrained.special_tokens import EXTRA_KEYS, ROLES, declared, special_tokens_of
@@ -180,7 +180,7 @@ def wrap_folder(
 
     Raises AskedWrongly for a role that does not exist or a token without an id.
     """
-    ensure_writable_folder(out, force=force)
+    ensure_writable(out, force=force)
     folder = load(name)
     named = {**folder.roles, **(roles or {})}
     known = [token for token in named.values() if folder.tokenizer.token_to_id(token) is not None]

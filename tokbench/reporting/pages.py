@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokbench.io.atomic import atomic_file, ensure_writable_file
+from tokbench.io.atomic import atomic_file, ensure_writable
 from tokbench.reporting.elements import Part
 from tokbench.reporting.html import Section, page
 from tokbench.reporting.json_results import read_result, window_of
@@ -28,7 +28,7 @@ def write_page(
 
     Raises FileProblem when something is there and `force` is not given.
     """
-    ensure_writable_file(path, magic=b"<!doctype html>", force=force)
+    ensure_writable(path, magic=b"<!doctype html>", force=force)
     content = page(title, sections, live=live).encode("utf-8", "backslashreplace")
     with atomic_file(path) as beside:
         beside.write_bytes(content)

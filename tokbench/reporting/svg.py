@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tokbench.errors import MissingExtraError, UsageError
-from tokbench.io.atomic import atomic_file, ensure_writable_file
+from tokbench.io.atomic import atomic_file, ensure_writable
 from tokbench.reporting.elements import Curve, Part
 from tokbench.reporting.text import safe
 
@@ -184,7 +184,7 @@ def save_plots(parts: Iterable[Part], path: Path, *, force: bool = False) -> tup
         raise UsageError("this result has no curve to draw", fix="leave --plot out")
     paths = [path, *(path.with_stem(f"{path.stem}-{at}") for at in range(2, len(curves) + 1))]
     for place in paths:
-        ensure_writable_file(place, magic=MAGIC[path.suffix], force=force)
+        ensure_writable(place, magic=MAGIC[path.suffix], force=force)
     for curve, place in zip(curves, paths, strict=True):
         drawn = picture(curve)
         with atomic_file(place) as beside:

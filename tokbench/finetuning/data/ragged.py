@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from tokbench.io.cache import cache_folder, put_whole
+from tokbench.io.atomic import MARK
+from tokbench.io.cache import cache_folder, write_if_possible
 
 Ids = NDArray[np.int64]
 
@@ -95,6 +96,7 @@ def replaced(whole: FlatIds, rows: NDArray[np.bool_], others: FlatIds) -> FlatId
 
 SCHEMA = "tokbench/ids/1"
 MOST_BYTES = 1 << 30
+LEFT = ("*.safetensors", f".*{MARK}*", "*.part")  # whole ones, half-written ones, those of older versions
 SIZES = (np.uint8, np.uint16, np.uint32, np.uint64)
 NOT_OURS = (OSError, SafetensorError, LookupError, TypeError, ValueError)
 Arrays = dict[str, NDArray[np.unsignedinteger]]
@@ -119,9 +121,9 @@ def cache_ids(key: str, flat: FlatIds) -> None:
     arrays = _arrays(flat)
     content = save(arrays, {"schema": SCHEMA, "key": key, "digest": _digest(arrays)})
     if len(content) <= MOST_BYTES:
-        with suppress(OSError):  # what cannot be kept is made again
-            put_whole(folder() / f"{key}.safetensors", content, mode=0o700)  # ids tell the texts
-            _make_room(folder())
+        with suppress(OSError):  # what cannot be cached is made again
+            if write_if_possible(folder() / f"{key}.safetensors", content):
+                _make_room(folder())
 
 
 def _arrays(flat: FlatIds) -> Arrays:
@@ -165,7 +167,7 @@ def _make_room(place: Path) -> None:
 
     What a killed process left half-written is among them.
     """
-    files = [path for pattern in ("*.safetensors", "*.part") for path in place.glob(pattern)]
+    files = [path for pattern in LEFT for path in place.glob(pattern)]
     sizes = {}
     for path in files:
         with suppress(FileNotFoundError):  # another process makes room, too

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from tokbench.corpus.reading import CorpusFacts, open_corpus
 from tokbench.errors import UsageError, did_you_mean
-from tokbench.io.atomic import ensure_writable_file
+from tokbench.io.atomic import ensure_writable
 from tokbench.native.scanner import scanner_for
 from tokbench.progress import Progress, silent
 from tokbench.training import engine as engines
@@ -98,7 +98,7 @@ def count_corpus(
     """
     ways = ways or CountOptions()
     store.need_pyarrow()
-    ensure_writable_file(output, magic=store.MAGIC, force=force)
+    ensure_writable(output, magic=store.MAGIC, force=force)
     pipeline = PipelineRecord.of(tokenizer)
     texts = Texts(tuple(paths), column, tokenizer)
     counting = _by_dask if ways.engine == "dask" else _here

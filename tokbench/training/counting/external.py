@@ -9,7 +9,6 @@ the start, with 64 MiB 98 MB, without a need for the disk 180 MB.
 
 from __future__ import annotations
 
-import errno
 import os
 import tempfile
 from bisect import bisect_right
@@ -27,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from tokbench.errors import FileError, ResourceError, UsageError
+from tokbench.errors import FileError, UsageError
+from tokbench.io.atomic import ELSEWHERE, FULL, disk_full
 from tokbench.native.compiler import loops
 from tokbench.native.kernels import count_abi
 from tokbench.native.scanner import Scanner
@@ -204,14 +204,12 @@ def _disk(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         path.unlink(missing_ok=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ResourceError(
-                f"the disk is full: {path.parent} holds the words that memory did not",
+        if error.errno in FULL:
+            raise disk_full(
+                f"{path.parent} holds the words that memory did not",
                 fix="make room, give a larger --memory, or drop rare words with --min-count",
             ) from error
-        raise FileError(
-            f"{path} cannot be written: {error.strerror}", fix="choose another place with -o"
-        ) from error
+        raise FileError(f"{path} cannot be written: {error.strerror}", fix=ELSEWHERE) from error
     except BaseException:
         path.unlink(missing_ok=True)
         raise
