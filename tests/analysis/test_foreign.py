@@ -65,7 +65,7 @@ def test_an_unknown_encoding_names_the_near_ones():
 def test_a_missing_package_names_its_extra(name, package, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.model").touch()
-    monkeypatch.setattr("tokbench.analysis.backends.find_spec", lambda name: None)
+    monkeypatch.setattr("tokbench.io.extras.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=package) as caught:
         backend_for(name)
     assert f"tokbench[{package}]" in caught.value.fix

@@ -193,12 +193,12 @@ def small(folder):
     """A model with three rows."""
     from transformers import BertConfig, BertForSequenceClassification
 
-    from tokbench.finetuning.models import quiet_loading
+    from tokbench.io.quiet import quiet
 
     config = BertConfig(
         vocab_size=3, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8
     )
-    with quiet_loading():
+    with quiet():
         BertForSequenceClassification(config).save_pretrained(folder)
 
 

@@ -11,8 +11,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
 from tokbench.finetuning.config import Plan
-from tokbench.finetuning.models import quiet_loading
 from tokbench.finetuning.tasks import TASKS
+from tokbench.io.quiet import quiet
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 LETTERS = string.ascii_lowercase + string.digits
@@ -147,7 +147,7 @@ def make_model(tmp_path_factory):
             "pad_token_id": 0,
         }
         folder = tmp_path_factory.mktemp("model")
-        with quiet_loading():
+        with quiet():
             BertForSequenceClassification(BertConfig(**{**config, **changes})).save_pretrained(folder)
         return folder
 

@@ -10,12 +10,13 @@ from tokbench.errors import FileError, ResourceError, UsageError
 from tokbench.finetuning.config import Plan
 from tokbench.finetuning.device import machine_of
 from tokbench.finetuning.model_presets import PRESETS
-from tokbench.finetuning.models import LoadedClassifier, fresh, load_classifier, quiet_loading
+from tokbench.finetuning.models import LoadedClassifier, fresh, load_classifier
 from tokbench.finetuning.predictions import answering
 from tokbench.finetuning.prepare import align, limits_of, model_inputs_of, padding_id
 from tokbench.finetuning.run_files import model_folder as model_folder_of
 from tokbench.finetuning.saving import copy_tokenizer, load_tokenizer, must_have_room
 from tokbench.finetuning.tasks import TASKS
+from tokbench.io.quiet import quiet
 
 
 def of_config(config):
@@ -202,7 +203,7 @@ def test_quiet_gives_the_settings_back():
     from transformers.utils import logging
 
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    with quiet_loading():
+    with quiet():
         pass
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
 

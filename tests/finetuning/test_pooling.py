@@ -16,10 +16,11 @@ from transformers import (
 from tokbench.errors import UsageError
 from tokbench.finetuning.config import POOLINGS
 from tokbench.finetuning.model_presets import PRESETS
-from tokbench.finetuning.models import LoadedClassifier, config_of, fresh, pooled_as, quiet_loading
+from tokbench.finetuning.models import LoadedClassifier, config_of, fresh, pooled_as
 from tokbench.finetuning.pooling import PooledClassifier, PooledConfig, pooled
 from tokbench.finetuning.runner import finetune
 from tokbench.finetuning.tasks import TASKS
+from tokbench.io.quiet import quiet
 
 WAYS = ("cls", "mean", "max", "last")
 SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
@@ -36,7 +37,7 @@ BODIES = {
 @pytest.mark.parametrize("body", BODIES)
 def test_a_pooled_model_loads_to_the_bit_and_padding_changes_nothing(body, way, tmp_path):
     model = PooledClassifier(PooledConfig(BODIES[body](), way, num_labels=3)).eval()
-    with quiet_loading():
+    with quiet():
         model.save_pretrained(tmp_path)
         again, report = AutoModelForSequenceClassification.from_pretrained(tmp_path, output_loading_info=True)
     ids = torch.tensor([[5, 6, 7, 0, 0], [5, 6, 7, 8, 9]])
@@ -57,7 +58,7 @@ def test_vectors_are_pooled_over_real_tokens_whatever_side_the_padding_is_on():
 
 @pytest.mark.slow
 def test_without_tokbench_the_folder_is_refused_rather_than_pooled_otherwise(tmp_path):
-    with quiet_loading():
+    with quiet():
         PooledClassifier(PooledConfig(BODIES["bert"](), "mean")).save_pretrained(tmp_path)
     code = f"from transformers import AutoConfig; AutoConfig.from_pretrained({str(tmp_path)!r})"
     alone = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -17,8 +16,9 @@ from tokenizers import Tokenizer
 
 from tokbench import __version__
 from tokbench.corpus.reading import open_corpus
-from tokbench.errors import FileError, MissingExtraError, NegativeResultError, UsageError
+from tokbench.errors import FileError, NegativeResultError, UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable
+from tokbench.io.extras import require
 from tokbench.io.quiet import quiet
 from tokbench.model.files import INDEX
 from tokbench.model.row_init import RowInit, row_init
@@ -224,7 +224,6 @@ __all__ = [
     "Growth",
     "RowChoices",
     "add_and_save",
-    "ensure_torch",
     "grow_model",
     "planned",
     "resize_and_save",
@@ -256,7 +255,7 @@ def grow_model(
     """
     if model is None:
         return Growth(added=added, tokenizer=folder)
-    ensure_torch()
+    require("torch", extra="train", what="growing a model")
     from tokbench.adapt.sync_ids import follow_roles
     from tokbench.model.initializers import initializer
     from tokbench.model.loading import load_model, memory, model_size
@@ -302,7 +301,7 @@ def planned(
     """What grow would do, from the model's config and the header of its weights; nothing is loaded."""
     if model is None:
         return Growth(added=added, tokenizer=folder, dry=True)
-    ensure_torch()
+    require("torch", extra="train", what="growing a model")
     from tokbench.model.initializers import initializer
     from tokbench.model.loading import memory, meta_model
 
@@ -336,7 +335,7 @@ def add_and_save(
     if out is not None:
         ensure_writable(out, force=force)
     if model is not None:
-        ensure_torch()
+        require("torch", extra="train", what="growing a model")
     folder = load(tokenizer)
     added = add_tokens(
         folder, special=special, regular=regular, matching=matching, otherwise=otherwise, roles=roles
@@ -359,7 +358,7 @@ def resize_and_save(
     """Give a model the rows for a tokenizer that is already right, and save both; a dry run without `out`."""
     if out is not None:
         ensure_writable(out, force=force)
-    ensure_torch()
+    require("torch", extra="train", what="growing a model")
     from tokbench.model.loading import meta_model
 
     folder = load(tokenizer)
@@ -374,12 +373,6 @@ def saved(growth: Growth, out: Path, *, force: bool) -> Growth:
     """The same growth, written to `out`."""
     save_grown(growth, out, force=force)
     return replace(growth, path=Path(out))
-
-
-def ensure_torch() -> None:
-    """Say before any slow work that a model needs what is not installed."""
-    if find_spec("torch") is None:
-        raise MissingExtraError("growing a model", "torch", extra="train")
 
 
 def _start(folder: TokenizerFolder, added: Added, choices: RowChoices) -> RowInit:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +18,8 @@ from tokenizers.models import Unigram
 from tokenizers.normalizers import Normalizer
 
 from tokbench.corpus.sources import COMPRESSIONS, FORMATS
-from tokbench.errors import FileError, MissingExtraError, UsageError, did_you_mean
+from tokbench.errors import FileError, UsageError, did_you_mean
+from tokbench.io.extras import require
 from tokbench.io.library_errors import is_of_the_library
 from tokbench.native.corpus_encoder import Batch
 from tokbench.pretrained import encode_texts
@@ -139,8 +139,7 @@ def load_sentencepiece(path: Path) -> SentencePieceBackend:
     """The model in this file."""
     if not path.is_file():
         raise FileError(f"there is no SentencePiece model at {path}", fix="check the path")
-    if find_spec("sentencepiece") is None:
-        raise MissingExtraError(str(path), "sentencepiece", extra="sentencepiece")
+    require("sentencepiece", extra="sentencepiece", what=str(path))
     import sentencepiece
 
     try:
@@ -196,8 +195,7 @@ class TiktokenBackend:
 
 def load_tiktoken(name: str) -> TiktokenBackend:
     """The encoding of this name, from tiktoken's cache or from where tiktoken fetches it."""
-    if find_spec("tiktoken") is None:
-        raise MissingExtraError(f"tiktoken:{name}", "tiktoken", extra="tiktoken")
+    require("tiktoken", extra="tiktoken", what=f"tiktoken:{name}")
     import tiktoken
 
     known = tiktoken.list_encoding_names()

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from logging import ERROR, WARNING
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +16,7 @@ from tokbench.checks.safetensors_files import Tensor, read_header
 from tokbench.errors import FileError
 from tokbench.io.json_files import read_object
 from tokbench.io.library_errors import wrap_library_errors
+from tokbench.io.quiet import quiet
 from tokbench.pretrained.folder import load
 from tokbench.pretrained.special_tokens import extra_of, roles_of, special_tokens_of
 
@@ -89,9 +86,6 @@ def _plain(name: str) -> str:
     return name
 
 
-SILENCE = "TRANSFORMERS_VERBOSITY"
-
-
 @dataclass(frozen=True)
 class Reloaded:
     """The tokenizer of transformers, or the problem that it had with the folder."""
@@ -101,13 +95,13 @@ class Reloaded:
 
     def ids(self, text: str, pair: str | None = None) -> list[int]:
         """The ids of a text as a user of transformers gets them."""
-        with _quiet():
+        with quiet(stdout=False):
             return list(self.tokenizer(text, pair)["input_ids"])
 
 
 def load_with_transformers(folder: Path) -> Reloaded:
     """AutoTokenizer on the folder; imports transformers, which takes 2 to 3 seconds the first time."""
-    with _quiet():
+    with quiet(stdout=False):
         from transformers import AutoTokenizer
 
         try:
@@ -126,42 +120,6 @@ def error_line(error: BaseException) -> str:
     """The kind of an error and its message on one line of at most 160 characters."""
     words = " ".join(f"{type(error).__name__}: {error}".split())
     return words if len(words) <= 160 else words[:159] + "…"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No word from transformers, not even on its first import without torch; afterwards as before."""
-    before = os.environ.get(SILENCE)
-    os.environ[SILENCE] = "error"
-    try:
-        from transformers.utils import logging
-    finally:
-        os.environ.pop(SILENCE) if before is None else os.environ.update({SILENCE: before})
-    level = logging.get_verbosity()
-    logging.set_verbosity(ERROR)
-    try:
-        with warnings.catch_warnings(action="ignore"), _no_stdout():
-            yield
-    finally:
-        logging.set_verbosity(WARNING if before is None and level == ERROR else level)
-
-
-@contextmanager
-def _no_stdout() -> Iterator[None]:
-    """Nothing on file descriptor 1, which is for results: the Rust library prints there what it ignores."""
-    try:
-        before = os.dup(1)
-    except OSError:  # no stdout at all
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    try:
-        yield
-    finally:
-        os.dup2(before, 1)
-        os.close(before)
-        os.close(nowhere)
 
 
 GENERIC = ("PreTrainedTokenizerFast", "TokenizersBackend")  # one class under two names

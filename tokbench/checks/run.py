@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from tokbench.checks.context import CheckContext, check_context
@@ -31,6 +30,7 @@ from tokbench.checks.rules.saved_files import hazard
 from tokbench.checks.rules.weights import fitted
 from tokbench.checks.safetensors_files import CHEAP, bytes_of
 from tokbench.errors import FileError, UsageError, did_you_mean, plural
+from tokbench.io.extras import has
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.progress import Progress, silent
 
@@ -92,7 +92,7 @@ def _costly(subject: CheckContext, asked: Asked, most: int, does: str) -> str:
 
 def _class(subject: CheckContext, _: Asked) -> str:
     """A class of transformers' own, and torch to make it with; code of the folder is not run."""
-    if find_spec("torch") is None:
+    if not has("torch"):
         return "torch is not installed: pip install 'tokbench[train]'"
     from tokbench.model.loading import class_of
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +12,8 @@ from typer import Argument, Option
 
 from tokbench.cli import options
 from tokbench.cli.output import boxed, hint, put
-from tokbench.errors import MissingExtraError, UsageError
+from tokbench.errors import UsageError
+from tokbench.io.extras import require
 
 if TYPE_CHECKING:
     from tokbench.model.likelihood import Likelihood
@@ -24,8 +24,7 @@ def scorers_of(tokenizers: Sequence[str], models: Sequence[str]) -> list[Likelih
     names = paired(tokenizers, models)
     if not any(names):
         return [None] * len(tokenizers)
-    if find_spec("torch") is None:
-        raise MissingExtraError("bits per byte", "torch", extra="train")
+    require("torch", extra="train", what="bits per byte")
     from tokbench.model.likelihood import load_language_model
 
     loaded = {name: load_language_model(name) for name in dict.fromkeys(names) if name}

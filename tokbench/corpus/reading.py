@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib.util import find_spec
 from itertools import chain, groupby
 from typing import cast
 
@@ -17,7 +16,8 @@ from tokbench.corpus.lines import LIMIT, Sieve, Sieved, TextPart, read_txt, spli
 from tokbench.corpus.parquet import read_parquet
 from tokbench.corpus.sources import Source, find_sources
 from tokbench.corpus.tables import batches_of_size, read_csv, read_tsv
-from tokbench.errors import DataError, FileError, MissingExtraError
+from tokbench.errors import DataError, FileError
+from tokbench.io.extras import require
 from tokbench.progress import Progress, silent
 
 BATCH = 1 << 20  # bytes from which a batch is full
@@ -240,19 +240,14 @@ def open_corpus(
     sources = find_sources(paths)
     for source in sources:
         if source.format == "parquet":
-            _need("reading parquet", "pyarrow")
+            require("pyarrow", extra="data", what="reading parquet")
         if source.compression == "zst":
-            _need("reading .zst files", "zstandard")
+            require("zstandard", extra="data", what="reading .zst files")
     if column is not None and all(source.format == "txt" for source in sources):
         raise DataError(
             f"{sources[0].name} is plain text and has no column {column!r}", fix="leave out --column"
         )
     return Corpus(sources, column=column, progress=progress)
-
-
-def _need(what: str, package: str) -> None:
-    if find_spec(package) is None:
-        raise MissingExtraError(what, package, extra="data")
 
 
 def _parts(source: Source, column: str | None, done: Done, sieve: Sieve | None) -> Iterator[TextPart]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,12 @@ from transformers import (
     PreTrainedTokenizerBase,
     RobertaConfig,
 )
-from transformers.utils import logging
 
 from tokbench.errors import FileError, UsageError, plural
 from tokbench.finetuning.model_presets import Preset
 from tokbench.finetuning.pooling import MODEL_TYPE, NATIVE, PooledClassifier, PooledConfig
 from tokbench.finetuning.tasks import Task
+from tokbench.io.quiet import quiet
 
 POSITIONS = 512
 Shape = dict[str, Any]
@@ -180,7 +179,7 @@ def load_classifier(folder: Path, task: Task, *, seed: int) -> LoadedClassifier:
     """The weights of a folder under a head for the task; the head is new unless the folder has its like."""
     torch.manual_seed(seed)
     try:
-        with quiet_loading():
+        with quiet():
             model, info = _kind(task).from_pretrained(
                 folder,
                 **_head(task),
@@ -201,20 +200,6 @@ def load_classifier(folder: Path, task: Task, *, seed: int) -> LoadedClassifier:
         raise FileError(f"the weights in {folder} cannot be read: {problem}", fix=WHOLE) from problem
     notes = _notes(folder, model, info)
     return LoadedClassifier(model, notes, tuple(sorted({*info["missing_keys"], *_mismatched(info)})))
-
-
-@contextmanager
-def quiet_loading() -> Iterator[None]:
-    """Keep transformers from writing bars and reports to stderr while the block runs."""
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _head(task: Task) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any
 
-from tokbench.errors import MissingExtraError, TokbenchError, UsageError
+from tokbench.errors import TokbenchError, UsageError
+from tokbench.io.extras import require
 
 HIDDEN = "***"
 # Tokens of the hub, of GitHub and of Slack by their prefixes; an address with what follows its scheme.
@@ -56,8 +56,7 @@ def masked(text: str) -> str:
 
 
 def _service(url: str) -> Any:  # noqa: ANN401  apprise's own class
-    if find_spec("apprise") is None:
-        raise MissingExtraError("--notify", "apprise", extra="notify")
+    require("apprise", extra="notify", what="--notify")
     import apprise
 
     service = apprise.Apprise()

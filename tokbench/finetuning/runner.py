@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tokbench.errors import MissingExtraError, plural
+from tokbench.errors import plural
 from tokbench.finetuning.config import Plan
 from tokbench.finetuning.data.load import HUB, Dataset, read_data
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.run_files import must_be_wanted, resolve_names
 from tokbench.io.atomic import ensure_writable
+from tokbench.io.extras import require
 from tokbench.progress import Progress, silent
 
 PACKAGES = {"torch": "torch", "sklearn": "scikit-learn", "scipy": "scipy"}  # module → package
@@ -65,5 +65,4 @@ def have_packages(plan: Plan) -> None:
     """Nothing, or MissingExtra for the first package that the plan needs and that is not installed."""
     wanted = {**PACKAGES, "datasets": "datasets"} if plan.data in (None, HUB) else PACKAGES
     for module, package in wanted.items():
-        if find_spec(module) is None:
-            raise MissingExtraError("finetune", package, extra="train")
+        require(module, extra="train", what="finetune", named=package)

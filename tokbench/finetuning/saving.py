@@ -11,7 +11,7 @@ from typing import Any
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from tokbench.errors import FileError, ResourceError
-from tokbench.finetuning.models import quiet_loading
+from tokbench.io.quiet import quiet
 
 GENERIC = "PreTrainedTokenizerFast"  # transformers 4 and 5 both load tokenizer.json as it is under this name
 TOKENIZER_FILES = (
@@ -33,7 +33,7 @@ TOKENIZER_FILES = (
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a folder as transformers loads it."""
     try:
-        with quiet_loading():
+        with quiet():
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as problem:
         raise FileError(
@@ -58,7 +58,7 @@ def must_have_room(model: PreTrainedModel, out: Path) -> None:
 
 def save_model(model: PreTrainedModel, into: Path) -> None:
     """Config and safetensors."""
-    with quiet_loading():
+    with quiet():
         model.save_pretrained(into)
     rights = (into / "config.json").stat().st_mode
     for weights in into.glob("*.safetensors"):

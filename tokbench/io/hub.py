@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import re
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tokbench.errors import FileError
+from tokbench.io.quiet import quiet_hub
 
 NAME = re.compile(r"(\w[\w.-]*/)?\w[\w.-]{0,95}", re.ASCII)
 PATIENCE = 3.0  # seconds for a first connection; the hub's own client tries for 23 s
 FILE_ENDINGS = (
-    ".json",
-    ".jsonl",
-    ".txt",
-    ".toml",
-    ".model",
-    ".bin",
-    ".safetensors",
-    ".csv",
-    ".tsv",
-    ".zip",
-    ".gz",
-)
+    ".json", ".jsonl", ".txt", ".toml", ".model", ".bin", ".safetensors", ".csv", ".tsv", ".zip", ".gz",
+)  # fmt: skip
 
 
 def may_be_on_hub(name: str) -> bool:
@@ -76,7 +66,7 @@ def _download(name: str, files: Sequence[str], required: set[str]) -> None:
 
     for file in files:
         try:
-            with _quiet():
+            with quiet_hub():
                 hf_hub_download(name, file, etag_timeout=PATIENCE)
         except LocalEntryNotFoundError:  # the connection broke: what is cached decides
             return
@@ -120,25 +110,3 @@ def _ask(endpoint: str, answers: list[bool]) -> None:
     port = url.port or (80 if url.scheme == "http" else 443)
     with contextlib.suppress(OSError), socket.create_connection((url.hostname or "", port), timeout=PATIENCE):
         answers.append(True)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No bars and no advice from the hub's client."""
-    from huggingface_hub.utils.tqdm import (
-        are_progress_bars_disabled,
-        disable_progress_bars,
-        enable_progress_bars,
-    )
-
-    logger = logging.getLogger("huggingface_hub")
-    level, shown = logger.level, not are_progress_bars_disabled()
-    logger.setLevel(logging.ERROR)
-    if shown:
-        disable_progress_bars()
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        if shown:
-            enable_progress_bars()

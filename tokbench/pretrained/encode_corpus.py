@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -16,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokbench.corpus.reading import Corpus
-from tokbench.errors import DataError, MissingExtraError, UsageError, did_you_mean
+from tokbench.errors import DataError, UsageError, did_you_mean
 from tokbench.io.atomic import atomic_files
+from tokbench.io.extras import require
 from tokbench.io.library_errors import is_of_the_library
 from tokbench.pretrained.encode_texts import EncodedTexts, stream
 from tokbench.pretrained.folder import TokenizerFolder
@@ -166,12 +166,6 @@ FORMATS: dict[str, Callable[[Path, np.dtype[Any]], IdFile]] = {
 }
 
 
-def need_packages(format_: str) -> None:
-    """Nothing, or an error that names the package that this format needs."""
-    if format_ == "arrow" and find_spec("pyarrow") is None:
-        raise MissingExtraError("writing Arrow", "pyarrow", extra="data")
-
-
 @dataclass(frozen=True, kw_only=True)
 class EncodedCorpus:
     """What became of a corpus: its texts and their tokens, how long it took and by which engine.
@@ -252,7 +246,8 @@ def _format(output: Path | BinaryIO | None, asked: str) -> str:
         )
     if chosen not in FORMATS:
         raise UsageError(f"there is no format {chosen!r} for ids", fix=did_you_mean(chosen, FORMATS))
-    need_packages(chosen)
+    if chosen == "arrow":
+        require("pyarrow", extra="data", what="writing Arrow")
     return chosen
 
 

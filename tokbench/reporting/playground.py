@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from tokbench.errors import MissingExtraError, TokbenchError, UsageError
+from tokbench.errors import TokbenchError, UsageError
+from tokbench.io.extras import require
 from tokbench.pretrained.encode import encode
 from tokbench.pretrained.folder import TokenizerFolder
 from tokbench.reporting.html import page, served_page
@@ -63,8 +63,7 @@ def app(tokenizers: Mapping[str, TokenizerFolder], *, text: str = "") -> Starlet
     is not this machine are refused. Raises MissingExtra without the extra `web`.
     """
     for package in ("starlette", "uvicorn"):
-        if find_spec(package) is None:
-            raise MissingExtraError("the playground", package, extra="web")
+        require(package, extra="web", what="the playground")
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware

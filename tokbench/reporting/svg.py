@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
-from importlib.util import find_spec
 from pathlib import Path
 
-from tokbench.errors import MissingExtraError, UsageError
+from tokbench.errors import UsageError
 from tokbench.io.atomic import atomic_file, ensure_writable
+from tokbench.io.extras import require
 from tokbench.reporting.elements import Curve, Part
 from tokbench.reporting.text import safe
 
@@ -193,8 +193,7 @@ def save_plots(parts: Iterable[Part], path: Path, *, force: bool = False) -> tup
 
 
 def _png(drawn: str) -> bytes:
-    if find_spec("resvg_py") is None:
-        raise MissingExtraError("drawing a PNG", "resvg_py", extra="plot")
+    require("resvg_py", extra="plot", what="drawing a PNG")
     import resvg_py
 
     return bytes(resvg_py.svg_to_bytes(svg_string=drawn, zoom=ZOOM))

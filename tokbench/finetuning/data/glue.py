@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -12,9 +11,11 @@ from urllib.request import Request, urlopen
 
 from tokbench.corpus.decoding import encoding_of, repaired
 from tokbench.corpus.sources import find_sources
-from tokbench.errors import DataError, FileError, MissingExtraError
+from tokbench.errors import DataError, FileError
 from tokbench.finetuning.data.rows import Raw, Rows, collect
 from tokbench.finetuning.tasks import Task
+from tokbench.io.extras import require
+from tokbench.io.quiet import quiet_datasets
 
 GLUE = "nyu-mll/glue"
 SECONDS = 3.0  # one question, no retries: the libraries' own five take 23 s
@@ -28,8 +29,7 @@ def read_hub(task: Task) -> dict[str, Rows]:
 def load_glue(task: Task) -> Mapping[str, Any]:
     """All splits of a task by their names on the hub, test rows among them; the local cache first."""
     try:
-        with _offline():
-            return _load(task)
+        return _load(task, offline=True)
     except (OSError, ValueError) as absent:
         if not reachable():
             raise DataError(
@@ -79,36 +79,13 @@ def _load_online(task: Task) -> Mapping[str, Any]:
         raise DataError(f"{GLUE} {task.name} could not be fetched: {problem}", fix=_remedy(task)) from problem
 
 
-def _load(task: Task) -> Mapping[str, Any]:
-    try:
-        import datasets
-    except ImportError as absent:
-        raise MissingExtraError(f"reading {task.name} from the hub", "datasets", extra="train") from absent
-    shown = not datasets.are_progress_bars_disabled()
-    datasets.disable_progress_bars()
-    try:
+def _load(task: Task, *, offline: bool = False) -> Mapping[str, Any]:
+    require("datasets", extra="train", what=f"reading {task.name} from the hub")
+    import datasets
+
+    with quiet_datasets(offline=offline):
         loaded: Mapping[str, Any] = datasets.load_dataset(GLUE, task.name)
-    finally:
-        if shown:
-            datasets.enable_progress_bars()
     return loaded
-
-
-@contextmanager
-def _offline() -> Iterator[None]:
-    """Have `datasets` look into its cache alone while the block runs; it reads this flag at each call."""
-    try:
-        from datasets import config, logging
-    except ImportError as absent:
-        raise MissingExtraError("reading GLUE from the hub", "datasets", extra="train") from absent
-    before, level = config.HF_HUB_OFFLINE, logging.get_verbosity()
-    config.HF_HUB_OFFLINE = True
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        config.HF_HUB_OFFLINE = before
-        logging.set_verbosity(level)
 
 
 def _remedy(task: Task) -> str:

@@ -8,7 +8,6 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping, Mod
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
-from tokbench.errors import MissingExtraError, UsageError
+from tokbench.errors import UsageError
 from tokbench.finetuning.checkpoints import Keeper
 from tokbench.finetuning.config import Plan
 from tokbench.finetuning.data.batches import Batch, Batches, by_length, pad_batch
@@ -33,6 +32,7 @@ from tokbench.finetuning.engines.monitor import NAME as TENSORBOARD
 from tokbench.finetuning.engines.monitor import EvalMonitor, Weights
 from tokbench.finetuning.engines.passthrough import Fields
 from tokbench.finetuning.engines.state import Epochs, TrainingState, in_parts
+from tokbench.io.extras import require
 from tokbench.progress import Progress
 
 
@@ -146,8 +146,7 @@ class _Split:
         return (pad_batch(self.batches.encoded, rows, self.batches.feed) for rows in self.order)
 
 
-if find_spec("lightning") is None:
-    raise MissingExtraError("--engine lightning", "lightning", extra="lightning")
+require("lightning", extra="lightning", what="--engine lightning")
 
 
 PLANNED = {

@@ -5,16 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from tokbench.errors import MissingExtraError, UsageError, did_you_mean
+from tokbench.errors import UsageError, did_you_mean
 from tokbench.finetuning.config import Settings
 from tokbench.finetuning.result import Evaluation
+from tokbench.io.extras import require
 
 NAME = "tensorboard"
 
@@ -38,8 +38,7 @@ def board_of(settings: Settings, place: Path | None) -> Board | None:
     """The board that the settings ask for, its files below `place`."""
     if settings.report_to != NAME or place is None:
         return None
-    if find_spec(NAME) is None:
-        raise MissingExtraError("--report-to tensorboard", NAME, extra=NAME)
+    require(NAME, extra=NAME, what="--report-to tensorboard")
     return Board(place / NAME)
 
 

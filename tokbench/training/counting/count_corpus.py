@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from tokbench.corpus.reading import CorpusFacts, open_corpus
 from tokbench.errors import UsageError, did_you_mean
 from tokbench.io.atomic import ensure_writable
+from tokbench.io.extras import require
 from tokbench.native.scanner import scanner_for
 from tokbench.progress import Progress, silent
 from tokbench.training import engine as engines
@@ -97,7 +98,7 @@ def count_corpus(
     Whatever can be known before reading is checked before: the output, the packages, the engine.
     """
     ways = ways or CountOptions()
-    store.need_pyarrow()
+    require("pyarrow", extra="data", what="a file of counts")
     ensure_writable(output, magic=store.MAGIC, force=force)
     pipeline = PipelineRecord.of(tokenizer)
     texts = Texts(tuple(paths), column, tokenizer)

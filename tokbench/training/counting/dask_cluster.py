@@ -25,7 +25,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from glob import has_magic
 from hashlib import sha256
-from importlib.util import find_spec
 from itertools import chain, pairwise
 from multiprocessing import resource_tracker
 from pathlib import Path, PurePosixPath
@@ -42,8 +41,9 @@ from tokbench.corpus.lines import TextPart, line_blocks, read_txt
 from tokbench.corpus.reading import RECORDS, Intake
 from tokbench.corpus.sources import COMPRESSIONS, FORMATS, Source, find_sources
 from tokbench.corpus.tables import batches_of_size
-from tokbench.errors import DataError, FileError, MissingExtraError, ResourceError, UsageError
+from tokbench.errors import DataError, FileError, ResourceError, UsageError
 from tokbench.io.atomic import atomic_file
+from tokbench.io.extras import require
 from tokbench.native.scanner import scanner_for
 from tokbench.native.word_counter import count_words_compiled
 from tokbench.progress import Progress, silent
@@ -90,8 +90,7 @@ def results(client: Any, calls: Sequence[Callable[[], Any]]) -> Iterator[Any]:  
 @contextmanager
 def client_of(cluster: Cluster) -> Iterator[Any]:
     """A client of the cluster; one that is started here ends with it."""
-    if find_spec("distributed") is None:
-        raise MissingExtraError("counting on several machines", "distributed", extra="distributed")
+    require("distributed", extra="distributed", what="counting on several machines")
     import distributed
 
     library: Any = distributed  # it has types for few of its functions

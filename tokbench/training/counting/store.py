@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib.metadata import version
-from importlib.util import find_spec
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,9 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from tokbench import __version__
-from tokbench.errors import FileError, MissingExtraError, RecipeError, UsageError
+from tokbench.errors import FileError, RecipeError, UsageError
 from tokbench.io.atomic import atomic_file
+from tokbench.io.extras import require
 from tokbench.native.scanner import byte_characters
 from tokbench.training.bpe_compiled import WordArrays, arrays_of_bytes
 from tokbench.training.word_counts import WordCounts
@@ -196,12 +196,6 @@ ROWS = 1 << 17  # words in a row group; part of the format, since the bytes and 
 AGAIN = "count the corpus again: tokbench count CORPUS -o counts.parquet"
 
 
-def need_pyarrow() -> None:
-    """MissingExtra when there is no pyarrow."""
-    if find_spec("pyarrow") is None:
-        raise MissingExtraError("a file of counts", "pyarrow", extra="data")
-
-
 def groups(blocks: Iterable[PackedWords]) -> Iterator[PackedWords]:
     """The same words in groups of ROWS, however they come."""
     held: list[PackedWords] = []
@@ -353,7 +347,7 @@ def save_counts(
     min_count: int = 1,
 ) -> Saved:
     """Write words that come in their final order; the file takes its place at the end, whole."""
-    need_pyarrow()
+    require("pyarrow", extra="data", what="a file of counts")
     digest, words, total = _digest(pipeline), 0, 0
     with atomic_file(path) as beside, open_writer(beside) as writer:
         for group in groups(blocks):
@@ -375,7 +369,7 @@ def save_counts(
 
 def load_counts(path: Path) -> StoredCounts:
     """The counts in a file, every word and count looked at; a FileProblem when something is wrong with it."""
-    need_pyarrow()
+    require("pyarrow", extra="data", what="a file of counts")
     import pyarrow
 
     try:
