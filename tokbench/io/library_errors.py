@@ -1,4 +1,4 @@
-"""The library's edge: its bare errors and its panics become sentences that name the file."""
+"""The tokenizers library's bare errors and panics become errors that say where and what helps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from tokenizers import Tokenizer
 
-from tokbench.errors import FileError
+from tokbench.errors import FileError, TokbenchError
 
 REMEDY = "save it again with tokenizers or transformers, or take a whole copy of it"
 
@@ -22,17 +22,30 @@ def parse_tokenizer(text: str, *, name: str) -> Tokenizer:
 
 @contextmanager
 def wrap_library_errors(name: str, *, fix: str = REMEDY) -> Iterator[None]:
-    """Turn whatever the library throws inside into a FileProblem about `name`, without its panic text."""
+    """Turn whatever the library throws inside into a FileError about `name`, without its panic text."""
+
+    def file_error(error: BaseException) -> FileError:
+        return FileError(f"{name} is not a tokenizer the library can use: {_short(error)}", fix=fix)
+
+    with library_errors_as(file_error):
+        yield
+
+
+@contextmanager
+def library_errors_as(
+    ours: Callable[[BaseException], TokbenchError], *, also: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
+    """Raise the error that `ours` makes of the library's, and of exceptions of the classes `also`."""
     with _held_stderr() as forget:
         try:
             yield
+        except TokbenchError:
+            raise
         except BaseException as error:
-            if not is_of_the_library(error):
+            if not (is_of_the_library(error) or isinstance(error, also)):
                 raise
             forget()
-            raise FileError(
-                f"{name} is not a tokenizer the library can use: {_short(error)}", fix=fix
-            ) from error
+            raise ours(error) from error
 
 
 def is_of_the_library(error: BaseException) -> bool:
@@ -41,7 +54,12 @@ def is_of_the_library(error: BaseException) -> bool:
     >>> is_of_the_library(Exception("invalid type: null")), is_of_the_library(ValueError("ours"))
     (True, False)
     """
-    return type(error) is Exception or type(error).__name__ == "PanicException"
+    return type(error) is Exception or is_panic(error)
+
+
+def is_panic(error: BaseException) -> bool:
+    """Whether the Rust library broke, rather than refused."""
+    return type(error).__name__ == "PanicException"
 
 
 def _short(error: BaseException) -> str:

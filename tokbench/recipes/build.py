@@ -20,7 +20,7 @@ from tokbench.recipes.post_processors import post_processor
 from tokbench.recipes.pre_tokenizers import pre_tokenizer
 from tokbench.recipes.presets import command_for
 from tokbench.recipes.recipe import Recipe
-from tokbench.recipes.registry import refusals
+from tokbench.recipes.registry import recipe_errors
 from tokbench.recipes.validate import check_recipe, check_result
 from tokbench.training import engine as engines
 from tokbench.training.engine import EngineChoice
@@ -117,7 +117,7 @@ def _whole(recipe: Recipe, trained: Tokenizer) -> Tokenizer:
         found = {token: trained.token_to_id(token) for token in recipe.tokens}  # get_vocab takes 13 ms
         ids = {token: number for token, number in found.items() if number is not None}
         trained.post_processor = post_processor(recipe.post_processor, ids)
-    with refusals("the trained tokenizer"):
+    with recipe_errors("the trained tokenizer"):
         trained.encode(NEVER_SEEN)
     return trained
 
@@ -148,9 +148,9 @@ def _algorithm(recipe: Recipe) -> Algorithm:
 
 def _try_out(tokenizer: Tokenizer) -> None:
     """Let the blocks that cut do it once: some break the library only when they are used."""
-    with refusals("the normalizers"):
+    with recipe_errors("the normalizers"):
         text = tokenizer.normalizer.normalize_str(NEVER_SEEN) if tokenizer.normalizer else NEVER_SEEN
-    with refusals("the pre_tokenizers"):
+    with recipe_errors("the pre_tokenizers"):
         if tokenizer.pre_tokenizer:
             tokenizer.pre_tokenizer.pre_tokenize_str(text)
 

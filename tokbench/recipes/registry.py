@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from tokenizers import Regex
 
 from tokbench.errors import RecipeError, did_you_mean
+from tokbench.io.library_errors import is_panic, library_errors_as
 from tokbench.recipes.options import Option, checked_options
 from tokbench.recipes.recipe import Block
 
@@ -32,7 +33,7 @@ def make(each: Block, table: Mapping[str, BlockSpec[Made]], what: str) -> Made:
         raise RecipeError(f"there is no {what} {each.type}", fix=did_you_mean(each.type, table))
     where = f"{what} {each.type}"
     options = checked_options(each.options, kind.options, where)
-    with refusals(where):
+    with recipe_errors(where):
         return kind.make(**options)
 
 
@@ -44,17 +45,12 @@ def pattern(*, pattern: str = "", regex: str = "") -> str | Regex:
 
 
 @contextmanager
-def refusals(where: str) -> Iterator[None]:
-    """What the library refuses here, as a RecipeProblem. It raises bare Exception, and panics below that."""
-    try:
+def recipe_errors(where: str) -> Iterator[None]:
+    """Turn what the library refuses here, and its Python edge with it, into a RecipeError about `where`."""
+
+    def recipe_error(error: BaseException) -> RecipeError:
+        broken = " breaks the library" if is_panic(error) else ""
+        return RecipeError(f"{where}{broken}: {error}", fix="see its options: tokbench blocks")
+
+    with library_errors_as(recipe_error, also=(Exception,)):
         yield
-    except RecipeError:
-        raise
-    except Exception as error:
-        raise RecipeError(f"{where}: {error}", fix="see its options: tokbench blocks") from error
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":
-            raise
-        raise RecipeError(
-            f"{where} breaks the library: {error}", fix="see its options: tokbench blocks"
-        ) from error
