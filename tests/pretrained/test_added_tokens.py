@@ -1,5 +1,6 @@
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -138,6 +139,14 @@ def test_baked_in_truncation_does_not_cut_the_pieces(folder):
     folder.tokenizer.enable_padding(length=1)
     added = add_tokens(folder, regular=["hospital"])
     assert len(added.pieces["hospital"]) == len("hospital")
+
+
+def test_baked_in_padding_adds_no_pieces(folder):
+    padded = Tokenizer.from_str(folder.tokenizer.to_str())
+    padded.enable_padding(length=50)
+    pieces = add_tokens(folder, regular=["remdesivir"]).pieces
+    assert add_tokens(replace(folder, tokenizer=padded), regular=["remdesivir"]).pieces == pieces
+    assert padded.padding is not None
 
 
 def test_a_space_in_a_normalizer_does_not_hide_a_word(make_folder):

@@ -24,7 +24,7 @@ from tokbench.io.library_errors import is_of_the_library
 from tokbench.native.corpus_encoder import Batch
 from tokbench.pretrained import encode_texts
 from tokbench.pretrained.encode_texts import EncodedTexts
-from tokbench.pretrained.folder import load
+from tokbench.pretrained.folder import load, untruncated
 from tokbench.progress import Progress, silent
 from tokbench.training.engine import EngineChoice
 
@@ -221,9 +221,7 @@ class HfBackend:
 
     def __init__(self, name: str, tokenizer: Tokenizer) -> None:
         self.name = name
-        self.tokenizer = Tokenizer.from_str(tokenizer.to_str())
-        self.tokenizer.no_truncation()
-        self.tokenizer.no_padding()
+        self.tokenizer = untruncated(tokenizer)
         vocabulary = tokenizer.get_vocab(with_added_tokens=True)
         self.size = len(vocabulary)
         self.ids = max(vocabulary.values(), default=-1) + 1

@@ -11,7 +11,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer
 
 from tokbench.errors import FileError, UsageError
-from tokbench.io.library_errors import parse_tokenizer, wrap_library_errors
+from tokbench.io.library_errors import wrap_library_errors
 from tokbench.pretrained.folder import TokenizerFolder
 from tokbench.pretrained.special_tokens import (
     Move,
@@ -254,7 +254,7 @@ def unknown_id(folder: TokenizerFolder) -> int | None:
 
 
 def without_truncation(folder: TokenizerFolder) -> Tokenizer:
-    """A copy without truncation and padding, whose ids are those of the file."""
+    """The tokenizer without truncation and padding; FileError where its ids are not those of the file."""
     for entry in folder.raw.get("added_tokens") or ():
         loaded = folder.tokenizer.token_to_id(entry["content"])
         if loaded != entry["id"]:
@@ -262,10 +262,7 @@ def without_truncation(folder: TokenizerFolder) -> Tokenizer:
                 f"{folder.name}: {entry['content']} has id {entry['id']}, but the library makes it {loaded}",
                 fix=f"tokbench check {folder.name}",
             )
-    copy = parse_tokenizer(folder.tokenizer.to_str(), name=folder.name)
-    copy.no_truncation()
-    copy.no_padding()
-    return copy
+    return folder.untruncated
 
 
 @dataclass(frozen=True)
@@ -324,19 +321,18 @@ def _added(
 
 
 def _without_holes(old: Tokenizer, before: int, *, name: str) -> Tokenizer:
-    """A copy whose ids have no holes, so that the library counts on from the highest one.
+    """The tokenizer, or where its ids have holes, a copy with fillers in them.
 
-    It counts on from the number of tokens, and that is an id in use when there are holes.
+    The library counts on from the number of tokens, and that is an id in use when there are holes.
     """
-    text = old.to_str()
-    if before != old.get_vocab_size():
-        holes = sorted(set(range(before)) - set(old.get_vocab().values()))
-        if len(holes) > MANY_HOLES:
-            raise FileError(f"the ids of {name} have {len(holes):,} holes", fix=f"tokbench check {name}")
-        raw = json.loads(text)
-        raw["model"]["vocab"] |= {FILLER.format(hole): hole for hole in holes}  # Unigram's list has no holes
-        text = json.dumps(raw)
-    return Tokenizer.from_str(text)
+    if before == old.get_vocab_size():
+        return old
+    holes = sorted(set(range(before)) - set(old.get_vocab().values()))
+    if len(holes) > MANY_HOLES:
+        raise FileError(f"the ids of {name} have {len(holes):,} holes", fix=f"tokbench check {name}")
+    raw = json.loads(old.to_str())
+    raw["model"]["vocab"] |= {FILLER.format(hole): hole for hole in holes}  # Unigram's list has no holes
+    return Tokenizer.from_str(json.dumps(raw))
 
 
 def _pieces(old: Tokenizer, tokens: Sequence[str], unknown: int | None) -> dict[str, tuple[int, ...]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tokenizers import Tokenizer
-
 from tokbench.errors import UsageError
 from tokbench.pretrained.folder import TokenizerFolder
 from tokbench.tracing.spelling import Speller, shown_tokens
@@ -50,11 +48,8 @@ def encode(folder: TokenizerFolder, text: str, pair: str | None = None, *, speci
 
     Raises AskedWrongly where the library cannot encode, for example a model whose unknown token is missing.
     """
-    tokenizer = Tokenizer.from_str(folder.tokenizer.to_str())
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
     try:
-        encoding = tokenizer.encode(text, pair, add_special_tokens=special)
+        encoding = folder.untruncated.encode(text, pair, add_special_tokens=special)
     except Exception as error:  # the library's errors have no class of their own
         raise UsageError(
             f"{folder.name} cannot encode this text: {error}", fix=f"tokbench check {folder.name}"

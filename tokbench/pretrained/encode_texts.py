@@ -27,6 +27,7 @@ from tokbench.native.corpus_encoder import (
 from tokbench.native.scanner import scanner_for
 from tokbench.native.word_counter import map_threads
 from tokbench.native.word_ids import LOOKUP, added_token_matcher, framing_ids
+from tokbench.pretrained.folder import untruncated
 from tokbench.progress import Progress, silent
 from tokbench.training.engine import NOT_YET, SMALL, WORTH, EngineChoice, why_not_compiled
 
@@ -117,7 +118,7 @@ def stream(
     that is more where they are not compiled yet. AskedWrongly when `compiled` is asked for and cannot be had.
     A second thread has a table of its own to fill: it saves time, not work.
     """
-    tokenizer = _whole(tokenizer)
+    tokenizer = untruncated(tokenizer)
     pipeline = _pipeline(tokenizer, engine, special=special, size=size, progress=progress)
     encoders: list[Encoder] = [LibraryEncoder(tokenizer, special)]
     road = EngineChoice("library", pipeline) if isinstance(pipeline, str) else EngineChoice("compiled")
@@ -180,17 +181,6 @@ def _unserved_model(tokenizer: Tokenizer) -> str:
     if isinstance(model, models.WordPiece | models.WordLevel):
         return ""
     return f"the model {type(model).__name__} has no compiled form"
-
-
-def _whole(tokenizer: Tokenizer) -> Tokenizer:
-    """This tokenizer if it neither cuts nor pads, or else one like it that does not."""
-    if tokenizer.truncation is None and tokenizer.padding is None:
-        return tokenizer
-    other = Tokenizer.from_str(tokenizer.to_str())
-    other.no_truncation()
-    other.no_padding()
-    other.encode_special_tokens = tokenizer.encode_special_tokens
-    return other
 
 
 def _encoded(part: IdBatch, road: EngineChoice) -> EncodedTexts:

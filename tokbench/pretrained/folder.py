@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,6 @@ from tokbench.io import hub
 from tokbench.io.json_files import MIB, parse_object, read_object, read_text
 from tokbench.io.library_errors import parse_tokenizer
 from tokbench.pretrained.special_tokens import extra_of, guessed_roles, roles_of
-
-__all__ = ["TokenizerFolder", "carried", "load", "save_folder", "tokenizer_text"]
 
 TOKENIZER, CONFIG, ROLES_FILE = "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"
 CHAT = "chat_template.jinja"
@@ -48,6 +47,15 @@ class TokenizerFolder:
     config: Mapping[str, Any]
     roles: Mapping[str, str] = field(default_factory=dict)
     extra: tuple[str, ...] = ()
+
+    @property
+    def untruncated(self) -> Tokenizer:
+        """The tokenizer itself if it neither truncates nor pads, or else a copy that does not, made once."""
+        return self._copy if is_truncating(self.tokenizer) else self.tokenizer
+
+    @cached_property
+    def _copy(self) -> Tokenizer:
+        return untruncated(self.tokenizer)
 
 
 def load(name: str | Path) -> TokenizerFolder:
@@ -82,11 +90,23 @@ def save_folder(
 
 def tokenizer_text(tokenizer: Tokenizer) -> str:
     """What save writes into tokenizer.json: without truncation and padding, which belong to a call."""
-    if tokenizer.truncation or tokenizer.padding:
-        tokenizer = Tokenizer.from_str(tokenizer.to_str())
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-    return tokenizer.to_str(pretty=True) + "\n"
+    return untruncated(tokenizer).to_str(pretty=True) + "\n"
+
+
+def is_truncating(tokenizer: Tokenizer) -> bool:
+    """Whether the tokenizer truncates or pads what it encodes."""
+    return bool(tokenizer.truncation or tokenizer.padding)
+
+
+def untruncated(tokenizer: Tokenizer) -> Tokenizer:
+    """This tokenizer if it neither truncates nor pads, or else a copy that does not."""
+    if not is_truncating(tokenizer):
+        return tokenizer
+    copy = Tokenizer.from_str(tokenizer.to_str())  # 0.15 s for gpt2, 0.9 s for o200k
+    copy.no_truncation()
+    copy.no_padding()
+    copy.encode_special_tokens = tokenizer.encode_special_tokens  # no part of the text
+    return copy
 
 
 def carried(folder: TokenizerFolder) -> dict[str, str]:

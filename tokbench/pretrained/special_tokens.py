@@ -130,10 +130,12 @@ def refuse_unknown_roles(roles: Mapping[str, str]) -> None:
 def moved_roles(
     tokenizer: Tokenizer, roles: Mapping[str, str], wanted: Mapping[str, str]
 ) -> tuple[Tokenizer, tuple[Move, ...]]:
-    """A copy in which the wanted roles are played by their new tokens, which have ids already.
+    """The tokenizer, or a copy in which the wanted roles are played by their new tokens, which have ids.
 
     A token may play two roles in one template (RoBERTa's </s> is sep and eos): the place is the sep's.
     """
+    if not wanted:
+        return tokenizer, ()
     raw = json.loads(tokenizer.to_str())
     moves = []
     for role, token in wanted.items():
