@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tokbench.errors import TokbenchError
+from tokbench.errors import TokbenchError, UsageError
 
 OUR_BUG = 3
 STOPPED = 130
@@ -49,6 +49,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
+    if sys.platform == "win32":  # files are locked by fcntl
+        raise UsageError("tokbench runs on Linux and macOS only", fix="on Windows, run it in WSL")
     if words in (["-h"], ["--help"], ["--version"]):  # at once: Typer's import takes longer than the answer
         return _answer(words[0])
     from tokbench.cli.app import app

@@ -133,3 +133,14 @@ def test_a_reader_who_leaves_a_pipe_is_no_error(words):
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_windows_is_told_at_once_where_tokbench_runs(monkeypatch, capsys, folder):
+    monkeypatch.setattr(sys, "platform", "win32")
+    before = sorted(folder.iterdir())
+    assert main(["train-bpe", "good.txt"]) == 2
+    assert capsys.readouterr() == (
+        "",
+        "Error: tokbench runs on Linux and macOS only\nHint:  on Windows, run it in WSL\n",
+    )
+    assert sorted(folder.iterdir()) == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import resource
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -95,13 +96,9 @@ class Machine:
             torch.cuda.reset_peak_memory_stats(self.device)
 
     def peak_memory_mb(self) -> float:
-        """The most memory so far: tensors on the GPU, or the whole process; 0 where it is not known."""
+        """The most memory so far: tensors on the GPU, or the whole process."""
         if self.gpu:
             return torch.cuda.max_memory_allocated(self.device) / 2**20
-        if sys.platform == "win32":
-            return 0.0
-        import resource
-
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return most / (2**20 if sys.platform == "darwin" else 2**10)
 

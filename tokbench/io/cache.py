@@ -57,7 +57,7 @@ def cache_folder() -> Path:
 
     Raises OSError for a user without a home, as some containers have.
     """
-    chosen = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    chosen = os.environ.get("XDG_CACHE_HOME")
     if chosen:
         return Path(chosen, "tokbench")
     try:

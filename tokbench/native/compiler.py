@@ -117,7 +117,7 @@ COUNTING = Kernels(
     "tokbench.native.kernels.count_entries",
     ("count", "add", "grow", "rewrite", "sieve"),
 )
-HEAD = 2 if sys.platform == "win32" else 16  # bytes that all object files of a kind of machine begin with
+HEAD = 16  # bytes that all object files of a kind of machine begin with
 _LOADED: dict[Kernels, Mapping[str, Loop]] = {}
 
 

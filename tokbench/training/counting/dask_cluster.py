@@ -133,14 +133,11 @@ def _deaf_loop() -> Iterator[Any]:
 
     resource_tracker.ensure_running()  # it would make the thread that starts it hear Ctrl-C again
     runner: Any = utils.LoopRunner()
-    mask = getattr(signal, "pthread_sigmask", None)  # Windows has none
-    if mask:
-        mask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         runner.start()
     finally:
-        if mask:
-            mask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
         yield runner.loop
     finally:
