@@ -1,4 +1,7 @@
-"""What the options of blocks may be: the library swallows unknown ones and many a wrong value, we do not."""
+"""Values checked before they are used: options by their table, entries of a TOML document by their shape.
+
+The tokenizers library swallows unknown options, and many a wrong value.
+"""
 
 from __future__ import annotations
 
@@ -125,6 +128,42 @@ def checked_options(given: Mapping[str, Any], known: Mapping[str, Option], where
             raise RecipeError(f"{where} needs {name}: {option.says}", fix=f"add {name}")
     chosen = {name: given.get(name, option.default) for name, option in known.items()}
     return {name: value for name, value in chosen.items() if value is not None}
+
+
+def table_value(value: object, where: str) -> dict[str, Any]:
+    """A table of names and values."""
+    if not isinstance(value, dict):
+        raise RecipeError(
+            f"{where} must be a table of names and values, not {value!r}",
+            fix="see how one is written: tokbench presets bert",
+        )
+    return value
+
+
+def table_values(value: object, where: str) -> dict[str, dict[str, Any]]:
+    """A table of tables."""
+    return {key: table_value(each, f"{where}.{key}") for key, each in table_value(value, where).items()}
+
+
+def text_value(value: object, where: str) -> str:
+    """A text."""
+    if not isinstance(value, str):
+        raise RecipeError(f"{where} must be text, not {value!r}", fix=f'put it in quotes: "{value}"')
+    return value
+
+
+def text_values(value: object, where: str) -> tuple[str, ...]:
+    """A list of texts."""
+    if not isinstance(value, list | tuple):
+        raise RecipeError(f"{where} must be a list of texts, not {value!r}", fix=f'{where} = ["[E1]"]')
+    return tuple(text_value(each, where) for each in value)
+
+
+def whole_value(value: object, where: str) -> int:
+    """A whole number."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise RecipeError(f"{where} must be a whole number, not {value!r}", fix=f"{where} = 8000")
+    return value
 
 
 def _names(known: Mapping[str, Option]) -> str:

@@ -10,43 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tokbench.errors import FileError, RecipeError, did_you_mean
-
-
-def table_value(value: object, where: str) -> dict[str, Any]:
-    """A table of names and values."""
-    if not isinstance(value, dict):
-        raise RecipeError(
-            f"{where} must be a table of names and values, not {value!r}",
-            fix="see how one is written: tokbench presets bert",
-        )
-    return value
-
-
-def table_values(value: object, where: str) -> dict[str, dict[str, Any]]:
-    """A table of tables."""
-    return {key: table_value(each, f"{where}.{key}") for key, each in table_value(value, where).items()}
-
-
-def text_value(value: object, where: str) -> str:
-    """A text."""
-    if not isinstance(value, str):
-        raise RecipeError(f"{where} must be text, not {value!r}", fix=f'put it in quotes: "{value}"')
-    return value
-
-
-def text_values(value: object, where: str) -> tuple[str, ...]:
-    """A list of texts."""
-    if not isinstance(value, list | tuple):
-        raise RecipeError(f"{where} must be a list of texts, not {value!r}", fix=f'{where} = ["[E1]"]')
-    return tuple(text_value(each, where) for each in value)
-
-
-def whole_value(value: object, where: str) -> int:
-    """A whole number."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise RecipeError(f"{where} must be a whole number, not {value!r}", fix=f"{where} = 8000")
-    return value
-
+from tokbench.recipes.options import table_value, table_values, text_value, text_values, whole_value
 
 ROLES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 
