@@ -31,8 +31,6 @@ MANY_PARAMETERS = {
     "cli/grow.py:add_tokens": "one act on tokenizer and model: what is added, how it is met, how rows start",
     "cli/compare.py:sweep": "it trains, measures, draws and saves: what each of these commands takes",
     "cli/look.py:encode": "a text to look at, and files to write, by one name",
-    "cli/finetune.py:prove": "what finetune takes, for two, and how long ones are kept and go on",
-    "cli/finetune.py:finetune": "who comes from run_glue.py looks for these by name",
     "cli/make.py:count": "a cluster on top of what every reader of a corpus takes",
     "cli/make.py:train_bpe": "--counts in the place of a corpus, on top of what every trainer takes",
     "cli/make.py:train_wordpiece": "--counts and --cased on top of what every trainer takes",

@@ -39,7 +39,7 @@ try:
         splits,
     )
 
-    from tokbench.finetuning.config import Plan
+    from tokbench.finetuning.config import FinetuneConfig
     from tokbench.finetuning.data.batches import Batches
     from tokbench.finetuning.device import Machine, machine_of
     from tokbench.finetuning.engines.loop import fit, predict
@@ -114,7 +114,9 @@ def _limit(seconds: float) -> Any:
     return Limit()
 
 
-def by_loop(model: Any, batches: Batches, plan: Plan, asked: argparse.Namespace, machine: Machine) -> Took:
+def by_loop(
+    model: Any, batches: Batches, plan: FinetuneConfig, asked: argparse.Namespace, machine: Machine
+) -> Took:
     """By tokbench's own loop."""
     ends: list[float] = []
     begun = time.perf_counter()
@@ -139,7 +141,7 @@ def timed(work: Callable[[], Any]) -> tuple[float, float, Any]:
     return time.perf_counter() - wall, time.process_time() - processor, found
 
 
-def profiled(model: Any, batches: Batches, plan: Plan, rate: float) -> list[str]:
+def profiled(model: Any, batches: Batches, plan: FinetuneConfig, rate: float) -> list[str]:
     """Where the time of the loop's steps goes once all graphs are there, as lines."""
     from torch.profiler import ProfilerActivity, profile
 
@@ -182,7 +184,7 @@ def _kernels(watch: Any, wall: float, steps: int, *, gpu: bool) -> list[str]:
 def about() -> dict[str, Any]:
     """What is here."""
     gpu = torch.cuda.is_available()
-    best = machine_of(Plan()).precision
+    best = machine_of(FinetuneConfig()).precision
     return {
         "gpu": torch.cuda.get_device_name() if gpu else "",
         "gpu_memory_gb": torch.cuda.get_device_properties(0).total_memory / 1e9 if gpu else 0,
@@ -220,12 +222,12 @@ def trained(asked: argparse.Namespace) -> dict[str, Any]:
     """Train once; what it took."""
     model, tokenizer = model_of(asked)
     train, dev = splits(asked, tokenizer)
-    plan = Plan(
+    plan = FinetuneConfig(
         batch_size=asked.batch,
         epochs=asked.epochs,
         seed=asked.seed,
         precision=asked.precision,
-        settings={"graphs": "off"} if asked.way == "plain" else {},
+        graphs="off" if asked.way == "plain" else "auto",
     )
     machine = machine_of(plan)
     machine.hold(model)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tokbench.finetuning.config import Plan, Reading
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.multi import Glue, PoolingComparison
 from tokbench.finetuning.runner import finetune
 from tokbench.reporting.text import plain
@@ -72,9 +72,16 @@ def test_a_folder_without_a_model_does_not_predict(tokbench):
 
 
 def test_missing_tasks_are_shown_with_their_reason(tokenizer, table):
-    reading = Reading(text_column="t", label_column="y")
     run = finetune(
-        Plan(task="own", data=table, tokenizer=tokenizer, model="bert-tiny", epochs=1, reading=reading)
+        FinetuneConfig(
+            task="own",
+            data=table,
+            tokenizer=tokenizer,
+            model="bert-tiny",
+            epochs=1,
+            text_column="t",
+            label_column="y",
+        )
     )
     found = Glue(
         runs={"cola": run}, missing={"qqp": "no train.tsv"}, scores={"cola": 50.0}, average=50.0, output="o"

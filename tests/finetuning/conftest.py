@@ -10,7 +10,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
-from tokbench.finetuning.config import Plan
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.tasks import TASKS
 from tokbench.io.quiet import quiet
 
@@ -186,7 +186,7 @@ def official(tmp_path):
 def plan(tmp_path, tokenizer_folder, model_folder):
     """A function: a plan on the tiny tokenizer and model, with these changes."""
 
-    def make(**changes) -> Plan:
+    def make(**changes) -> FinetuneConfig:
         choices = {
             "tokenizer": str(tokenizer_folder),
             "model": str(model_folder),
@@ -197,6 +197,6 @@ def plan(tmp_path, tokenizer_folder, model_folder):
             "device": "cpu",
             "precision": "fp32",
         }
-        return Plan(**{**choices, **changes})
+        return FinetuneConfig(**{**choices, **changes})
 
     return make

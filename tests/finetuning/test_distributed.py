@@ -50,7 +50,7 @@ def test_another_number_of_processes_is_told():
 
 
 def test_a_run_of_two_processes_goes_on_in_one_and_says_so(official, plan):
-    chosen = plan(data=str(official("sst2", rows=ROWS)), settings={"save_every": "2"})
+    chosen = plan(data=str(official("sst2", rows=ROWS)), save_every=2)
 
     def stop(stage, done, total=None):
         if (stage, done) == ("train", 3):

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from tests.stopping import StopsAt
 from tokbench.errors import NegativeResultError, RunInterruptedError, UsageError
-from tokbench.finetuning.config import Settings, settings_of
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.batches import FlatRows
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.engines.optimizer import optimizer_of
@@ -24,7 +24,7 @@ ROWS = [
     [f"{word} {'x ' * number}", label] for number in range(5) for word, label in (("good", "1"), ("bad", "0"))
 ]
 OTHERS = [
-    "trainer",
+    "hf",
     pytest.param(
         "lightning",
         marks=pytest.mark.skipif(
@@ -47,12 +47,15 @@ def test_an_engine_learns_what_the_loop_learns(engine, precision, data, plan, tm
         output = tmp_path / name
         chosen = plan(
             data=data,
-            engine=name,
+            trainer=name,
             epochs=3,
             output=str(output),
             precision=precision,
             learning_rate=5e-3,
-            settings={"weight_decay": "0.5", "clip": "0.3", "warmup": "0.2", "evaluate_every": "5"},
+            weight_decay=0.5,
+            clip=0.3,
+            warmup=0.2,
+            evaluate_every=5,
         )
         runs[name] = finetune(chosen)
         weights[name] = load_file(output / "model.safetensors")
@@ -73,9 +76,9 @@ def test_an_engine_learns_what_the_loop_learns(engine, precision, data, plan, tm
 
 @pytest.mark.parametrize("engine", OTHERS)
 def test_an_engine_stops_early_where_the_loop_does(engine, data, plan, tmp_path):
-    settings = {"patience": "2", "evaluate_every": "2"}
+    settings = {"patience": 2, "evaluate_every": 2}
     runs = [
-        finetune(plan(data=data, engine=name, epochs=6, settings=settings, output=str(tmp_path / name)))
+        finetune(plan(data=data, trainer=name, epochs=6, **settings, output=str(tmp_path / name)))
         for name in ("loop", engine)
     ]
     assert runs[0].steps < 48
@@ -86,7 +89,7 @@ def test_an_engine_stops_early_where_the_loop_does(engine, data, plan, tmp_path)
 @pytest.mark.parametrize(
     ("engine", "field"),
     [
-        ("trainer", "adam_beta2=0.9"),
+        ("hf", "adam_beta2=0.9"),
         ("lightning", "gradient_clip_algorithm=value"),
     ],
 )
@@ -94,29 +97,29 @@ def test_an_engine_takes_its_own_fields_by_name(engine, field, data, plan, tmp_p
     if engine == "lightning":
         pytest.importorskip("lightning")
     name, value = field.split("=")
-    rest = {"data": data, "engine": engine, "learning_rate": 1e-2}
-    run = finetune(plan(**rest, settings={"clip": "0.01", name: value}))
+    rest = {"data": data, "trainer": engine, "learning_rate": 1e-2}
+    run = finetune(plan(**rest, clip=0.01, trainer_options={name: value}))
     assert run.proved
-    plain = finetune(plan(**rest, settings={"clip": "0.01"}, output=str(tmp_path / "plain")))
+    plain = finetune(plan(**rest, clip=0.01, output=str(tmp_path / "plain")))
     assert run.losses != pytest.approx(plain.losses, abs=1e-6)  # it does something
     with pytest.raises(UsageError, match=f"no setting '{name}'"):
-        finetune(plan(data=data, settings={name: value}))
+        finetune(plan(data=data, trainer_options={name: value}))
 
 
 @pytest.mark.parametrize(
     ("engine", "name", "words"),
     [
-        ("trainer", "leaning_rate", "there is no setting 'leaning_rate'"),
-        ("trainer", "learning_rate", "learning_rate is not set by name"),
-        ("trainer", "hub_token", "there is no setting 'hub_token'"),
-        ("trainer", "gradient_accumulation_steps", "it follows from the plan"),
-        ("trainer", "max_steps", "it follows from the plan"),
-        ("trainer", "logging_strategy", "logging_strategy would change nothing"),
-        ("trainer", "adam_beta2=high", "adam_beta2 is 'high'"),
-        ("trainer", "torch_compile=2.5", "torch_compile is '2.5'"),
-        ("trainer", "gradient_checkpointing_kwargs=on", "gradient_checkpointing_kwargs is 'on'"),
-        ("trainer", "adam_beta2=1.5", "refuses adam_beta2"),
-        ("trainer", "torch_compile_mode=quick", "torch_compile_mode is 'quick'"),
+        ("hf", "leaning_rate", "there is no setting 'leaning_rate'"),
+        ("hf", "learning_rate", "learning_rate is not set by name"),
+        ("hf", "hub_token", "there is no setting 'hub_token'"),
+        ("hf", "gradient_accumulation_steps", "it follows from the plan"),
+        ("hf", "max_steps", "it follows from the plan"),
+        ("hf", "logging_strategy", "logging_strategy would change nothing"),
+        ("hf", "adam_beta2=high", "adam_beta2 is 'high'"),
+        ("hf", "torch_compile=2.5", "torch_compile is '2.5'"),
+        ("hf", "gradient_checkpointing_kwargs=on", "gradient_checkpointing_kwargs is 'on'"),
+        ("hf", "adam_beta2=1.5", "refuses adam_beta2"),
+        ("hf", "torch_compile_mode=quick", "torch_compile_mode is 'quick'"),
         ("lightning", "deterministic=maybe", "deterministic is 'maybe'"),
         ("lightning", "max_epoch", "there is no setting 'max_epoch'"),
         ("lightning", "accumulate_grad_batches", "it follows from the plan"),
@@ -129,7 +132,7 @@ def test_a_field_nobody_knows_is_refused_before_training(engine, name, words, da
     if engine == "lightning":
         pytest.importorskip("lightning")
     field, _, value = name.partition("=")
-    chosen = plan(data=data, engine=engine, settings={field: value or "2"})
+    chosen = plan(data=data, trainer=engine, trainer_options={field: value or "2"})
     with pytest.raises(UsageError, match=words) as caught:
         finetune(chosen)
     assert caught.value.fix
@@ -140,27 +143,27 @@ def test_a_field_nobody_knows_is_refused_before_training(engine, name, words, da
 def test_a_metric_nobody_knows_is_refused_before_training(data, plan):
     trained = []
     with pytest.raises(UsageError, match="no metric 'acuracy'") as caught:
-        finetune(plan(data=data, settings={"metric": "acuracy"}), progress=lambda *told: trained.append(told))
+        finetune(plan(data=data, metric="acuracy"), progress=lambda *told: trained.append(told))
     assert caught.value.fix == "did you mean accuracy?"
     assert not any(stage == "train" for stage, *_ in trained)
 
 
 def test_of_the_loss_less_is_better_unless_somebody_says_otherwise():
-    assert settings_of({"metric": "loss"}).mode == "min"
-    assert settings_of({"metric": "loss", "mode": "max"}).mode == "max"
-    assert settings_of({"metric": "accuracy"}).mode == "max"
+    assert FinetuneConfig(metric="loss").direction == "min"
+    assert FinetuneConfig(metric="loss", mode="max").direction == "max"
+    assert FinetuneConfig(metric="accuracy").direction == "max"
 
 
 @pytest.mark.parametrize("engine", ["loop", *OTHERS])
 def test_an_evaluation_beyond_the_end_is_made_at_the_end(engine, data, plan):
-    run = finetune(plan(data=data, engine=engine, settings={"evaluate_every": "1000"}))
+    run = finetune(plan(data=data, trainer=engine, evaluate_every=1000))
     assert [each.step for each in run.evaluations] == [run.steps]
 
 
 @pytest.mark.parametrize("engine", ["loop", *OTHERS])
 def test_a_fast_dev_run_of_an_engine_leaves_nothing(engine, data, plan, tmp_path):
     before = sorted(tmp_path.iterdir())
-    run = finetune(plan(data=data, engine=engine, epochs=5, settings={"fast_dev_run": "2"}))
+    run = finetune(plan(data=data, trainer=engine, epochs=5, fast_dev_run=2))
     assert (run.steps, run.train_rows, run.output) == (2, 8, "")
     assert run.proved
     assert sorted(tmp_path.iterdir()) == before
@@ -169,20 +172,18 @@ def test_a_fast_dev_run_of_an_engine_leaves_nothing(engine, data, plan, tmp_path
 @pytest.mark.parametrize("engine", ["loop", *OTHERS])
 def test_a_loss_that_is_no_number_ends_a_run_of_any_engine(engine, data, plan, tmp_path):
     with pytest.raises(NegativeResultError, match="the loss is nan at step") as caught:
-        finetune(
-            plan(data=data, engine=engine, learning_rate=1e30, settings={"clip": "0", "save_every": "1"})
-        )
+        finetune(plan(data=data, trainer=engine, learning_rate=1e30, clip=0, save_every=1))
     assert "--learning-rate" in caught.value.fix
     assert not (tmp_path / "run").exists()
     assert not unfinished(str(tmp_path / "run")).exists()
 
 
-@pytest.mark.parametrize("engine", ["trainer", "lightning"])
+@pytest.mark.parametrize("engine", ["hf", "lightning"])
 def test_other_engines_refuse_several_processes(engine, data, plan, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(UsageError, match=f"the {engine} engine trains in one process, and 2") as caught:
-        finetune(plan(data=data, engine=engine))
-    assert caught.value.fix == "--engine loop"
+    with pytest.raises(UsageError, match=f"the {engine} trainer trains in one process, and 2") as caught:
+        finetune(plan(data=data, trainer=engine))
+    assert caught.value.fix == "--trainer loop"
     assert not (tmp_path / "run").exists()
 
 
@@ -197,16 +198,16 @@ def test_a_learning_rate_that_nobody_chose_is_said(data, plan, tmp_path):
 @pytest.mark.parametrize(
     ("step", "every"),
     [
-        (9, "3"),
-        (11, "0"),
-        pytest.param(7, "3", marks=pytest.mark.slow),
-        pytest.param(8, "0", marks=pytest.mark.slow),
+        (9, 3),
+        (11, 0),
+        pytest.param(7, 3, marks=pytest.mark.slow),
+        pytest.param(8, 0, marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.parametrize("engine", OTHERS)
 def test_an_engine_goes_on_after_ctrl_c_to_the_same_bits(engine, step, every, data, plan, tmp_path):
-    settings = {"evaluate_every": every, "metric": "loss", "mode": "min", "patience": "9"}
-    rest = {"data": data, "engine": engine, "epochs": 3, "settings": settings, "learning_rate": 3e-2}
+    settings = {"evaluate_every": every, "metric": "loss", "mode": "min", "patience": 9}
+    rest = {"data": data, "trainer": engine, "epochs": 3, **settings, "learning_rate": 3e-2}
     whole = finetune(plan(**rest, output=str(tmp_path / "whole")))
     chosen = plan(**rest)
     with pytest.raises(RunInterruptedError, match=f"stopped after step {step} of 24") as stopped:
@@ -227,8 +228,8 @@ def test_an_engine_goes_on_after_ctrl_c_to_the_same_bits(engine, step, every, da
 
 @pytest.mark.parametrize("engine", OTHERS)
 def test_an_engine_is_as_patient_after_resuming_as_before(engine, data, plan, tmp_path):
-    settings = {"patience": "3", "evaluate_every": "2"}
-    rest = {"data": data, "engine": engine, "epochs": 6, "settings": settings}
+    settings = {"patience": 3, "evaluate_every": 2}
+    rest = {"data": data, "trainer": engine, "epochs": 6, **settings}
     whole = finetune(plan(**rest, output=str(tmp_path / "whole")))
     assert whole.steps < 48
     with pytest.raises(RunInterruptedError):
@@ -240,9 +241,9 @@ def test_an_engine_is_as_patient_after_resuming_as_before(engine, data, plan, tm
 def test_a_batch_in_parts_is_the_same_step_in_every_engine(engine, data, plan, tmp_path):
     runs = {}
     for name in ("loop", engine):  # the last batch of an epoch has fewer rows: unequal parts, and fewer
-        settings = {"accumulate": "3", "clip": "0.05"}
+        settings = {"accumulate": 3, "clip": 0.05}
         rest = {"batch_size": 7, "learning_rate": 1e-2, "output": str(tmp_path / name)}
-        runs[name] = finetune(plan(data=data, engine=name, epochs=2, settings=settings, **rest))
+        runs[name] = finetune(plan(data=data, trainer=name, epochs=2, **settings, **rest))
     assert runs[engine].losses == pytest.approx(runs["loop"].losses, abs=1e-5)
 
 
@@ -252,9 +253,10 @@ def test_weights_decay_and_biases_and_norms_do_not(preset, tokenizer):
     with torch.device("meta"):
         model = fresh(small, tokenizer, TASKS["sst2"], seed=0).model
     decaying, others = (
-        {id(each) for each in group["params"]} for group in optimizer_of(model, 1e-3, Settings()).param_groups
+        {id(each) for each in group["params"]}
+        for group in optimizer_of(model, 1e-3, FinetuneConfig()).param_groups
     )
-    assert [group["weight_decay"] for group in optimizer_of(model, 1e-3, Settings()).param_groups] == [
+    assert [group["weight_decay"] for group in optimizer_of(model, 1e-3, FinetuneConfig()).param_groups] == [
         0.01,
         0,
     ]

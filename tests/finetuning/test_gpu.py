@@ -67,7 +67,7 @@ def parts(make_model, tokenizer, plan):
 def test_replayed_steps_learn_what_plain_steps_learn(parts, precision):
     found, logits = [], []
     for graphs in ("off", "on"):
-        model, batches, plan, machine = parts(precision=precision, epochs=3, settings={"graphs": graphs})
+        model, batches, plan, machine = parts(precision=precision, epochs=3, graphs=graphs)
         found.append(fit(model, batches, plan, rate=1e-3, machine=machine))
         logits.append(predict(model, batches, machine=machine))
     assert not found[1].notes
@@ -87,7 +87,7 @@ def widths(batches, epochs):
 def test_every_family_is_replayed_whatever_its_pooling(family, way, tokenizer, plan):
     losses = []
     for graphs in ("off", "on"):
-        chosen = plan(device="cuda", precision="bf16", settings={"graphs": graphs})
+        chosen = plan(device="cuda", precision="bf16", graphs=graphs)
         preset = Preset(2, 128, 1e-3, family, embedding=64 if family == "electra" else 0)
         loaded = pooled_as(fresh(preset, tokenizer, SST2, seed=0), way)
         align(loaded, tokenizer)
@@ -107,8 +107,8 @@ def test_every_family_is_replayed_whatever_its_pooling(family, way, tokenizer, p
 def stepper_of(parts, **changes):
     model, batches, plan, machine = parts(**changes)
     model.train()
-    optimizer = optimizer_of(model, 1e-3, plan.chosen, capturable=True)
-    return GraphStepper(model, optimizer, batches, plan.chosen, machine, ALONE), batches
+    optimizer = optimizer_of(model, 1e-3, plan, capturable=True)
+    return GraphStepper(model, optimizer, batches, plan, machine, ALONE), batches
 
 
 def test_the_third_step_of_a_width_waits_for_nothing(parts):
@@ -184,7 +184,7 @@ class Reading(torch.nn.Module):
 def test_a_model_that_cannot_be_recorded_is_trained_all_the_same(parts):
     losses = []
     for graphs in ("off", "auto"):
-        model, batches, plan, machine = parts(epochs=2, settings={"graphs": graphs})
+        model, batches, plan, machine = parts(epochs=2, graphs=graphs)
         found = fit(Reading(model), batches, plan, rate=1e-3, machine=machine)
         losses.append(found.losses)
         assert np.isfinite(predict(model, batches, machine=machine)).all()

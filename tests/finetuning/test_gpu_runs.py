@@ -35,11 +35,11 @@ def command(capsys, tokenizer_folder, model_folder, tmp_path):
     return run
 
 
-@pytest.mark.parametrize("engine", ["loop", "trainer", "lightning"])
+@pytest.mark.parametrize("engine", ["loop", "hf", "lightning"])
 def test_the_command_trains_and_proves_on_a_gpu(engine, command, official):
     if engine == "lightning":
         pytest.importorskip("lightning")
-    found = command("--data", official("sst2", rows=ROWS, times=2), "--engine", engine)
+    found = command("--data", official("sst2", rows=ROWS, times=2), "--trainer", engine)
     assert (found["device"], found["precision"], found["engine"]) == ("cuda", "bf16", engine)
     assert found["same_ids"]
     assert found["reload_difference"] <= 1e-2  # logits of bf16

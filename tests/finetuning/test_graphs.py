@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
-from tokbench.finetuning.config import Settings
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.batches import LONGEST, MULTIPLE, Batches, FlatRows
 from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tokenize import tokenize_rows
@@ -37,7 +37,7 @@ def stepper(make_model, tokenizer):
         encoded = tokenize_rows(tokenizer, ROWS, max_length=64, task=SST2)
         batches = Batches(encoded=encoded, feed=feed, size=8, seed=0)
         optimizer = torch.optim.AdamW(grouped_weights(model, 0.01), lr=1e-3, fused=True, capturable=True)
-        made = kind(model.train(), optimizer, batches, Settings(), CPU, ALONE, **changes)
+        made = kind(model.train(), optimizer, batches, FinetuneConfig(), CPU, ALONE, **changes)
         made.gradients = Gradients(model, by_row=False, asks=False)  # as on a GPU
         return made, FlatRows(encoded, feed, CPU.device)
 

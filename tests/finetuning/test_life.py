@@ -38,9 +38,9 @@ def same(one, other):
 
 
 def test_ctrl_c_keeps_what_was_learned_and_resuming_ends_in_the_same_bits(data, plan, tmp_path):
-    settings = {"evaluate_every": "3", "patience": "9", "keep": "last"}
-    whole = finetune(plan(data=data, epochs=2, settings=settings, output=str(tmp_path / "whole")))
-    chosen = plan(data=data, epochs=2, settings=settings)
+    settings = {"evaluate_every": 3, "patience": 9, "keep": "last"}
+    whole = finetune(plan(data=data, epochs=2, **settings, output=str(tmp_path / "whole")))
+    chosen = plan(data=data, epochs=2, **settings)
     with pytest.raises(RunInterruptedError, match="stopped after step 7 of 16") as stopped:
         finetune(chosen, progress=StopsAt(7))
     assert "--resume" in stopped.value.fix
@@ -85,7 +85,7 @@ def test_a_stopped_run_is_neither_lost_nor_mixed_with_another(data, plan):
 
 
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(data, plan, tmp_path):
-    chosen = plan(data=data, settings={"save_every": "2"})
+    chosen = plan(data=data, save_every=2)
     with pytest.raises(RunInterruptedError):
         finetune(chosen, progress=StopsAt(6))
     newest, before = found_in(unfinished(chosen.output))
@@ -152,8 +152,8 @@ def test_kill_9_and_resume_end_in_the_same_bits(data, plan, tmp_path):
 
 
 def test_the_best_weights_are_kept_and_patience_ends_the_run(data, plan):
-    settings = {"evaluate_every": "1", "metric": "loss", "mode": "min", "patience": "2"}
-    run = finetune(plan(data=data, epochs=4, learning_rate=0.05, settings=settings))
+    settings = {"evaluate_every": 1, "metric": "loss", "mode": "min", "patience": 2}
+    run = finetune(plan(data=data, epochs=4, learning_rate=0.05, **settings))
     found = [each.metrics["loss"] for each in run.evaluations]
     best = found.index(min(found))
     assert run.kept_step == best + 1
@@ -164,28 +164,28 @@ def test_the_best_weights_are_kept_and_patience_ends_the_run(data, plan):
 
 
 def test_the_last_weights_are_kept_when_asked(data, plan):
-    run = finetune(plan(data=data, epochs=2, settings={"keep": "last", "evaluate_every": "5"}))
+    run = finetune(plan(data=data, epochs=2, keep="last", evaluate_every=5))
     assert run.kept_step == run.steps == 16
     assert [each.step for each in run.evaluations] == [5, 10, 15, 16]
 
 
 def test_an_unknown_metric_names_the_known_ones(data, plan):
     with pytest.raises(UsageError, match="there is no metric 'acuracy'") as caught:
-        finetune(plan(data=data, settings={"metric": "acuracy"}))
+        finetune(plan(data=data, metric="acuracy"))
     assert caught.value.fix == "did you mean accuracy?"
 
 
 def test_looking_often_changes_no_weight(data, plan, tmp_path):
-    for name, every in (("one", "0"), ("two", "2")):
+    for name, every in (("one", 0), ("two", 2)):
         settings = {"evaluate_every": every, "keep": "last"}
-        finetune(plan(data=data, settings=settings, output=str(tmp_path / name)))
+        finetune(plan(data=data, **settings, output=str(tmp_path / name)))
     assert same(weights(tmp_path / "one"), weights(tmp_path / "two"))
 
 
 def test_a_batch_in_parts_gives_the_gradients_of_the_whole(data, plan, make_model, tmp_path):
     model = str(make_model(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
-    for name, parts in (("one", "1"), ("three", "3")):
-        finetune(plan(data=data, model=model, settings={"accumulate": parts}, output=str(tmp_path / name)))
+    for name, parts in (("one", 1), ("three", 3)):
+        finetune(plan(data=data, model=model, accumulate=parts, output=str(tmp_path / name)))
     one, three = weights(tmp_path / "one"), weights(tmp_path / "three")
     assert all(torch.allclose(one[name], three[name], atol=2e-4) for name in one)
 
@@ -218,7 +218,7 @@ def test_memory_for_not_even_a_row_ends_the_run(data, plan, monkeypatch):
 
 def test_a_fast_dev_run_goes_through_everything_and_leaves_nothing(data, plan, tmp_path):
     before = sorted(tmp_path.iterdir())
-    run = finetune(plan(data=data, epochs=5, settings={"fast_dev_run": "2"}))
+    run = finetune(plan(data=data, epochs=5, fast_dev_run=2))
     assert (run.steps, run.train_rows, run.dev_rows, run.output) == (2, 8, 8, "")
     assert run.proved
     assert sorted(tmp_path.iterdir()) == before
@@ -245,10 +245,10 @@ def test_remembering_ids_makes_no_other_run(data, plan):
     from tokbench.finetuning.stages import settle
 
     def known_as(**settings):
-        chosen = plan(data=data, settings=settings)
+        chosen = plan(data=data, **settings)
         return run_fingerprint(settle(chosen, read_data(chosen)))
 
-    assert known_as(cache="off") == known_as() != known_as(warmup="0.1")
+    assert known_as(cache="off") == known_as() != known_as(warmup=0.1)
 
 
 def test_the_loop_without_a_watch_only_trains(data, plan):

@@ -3,7 +3,7 @@ import time
 import pytest
 
 from tokbench.errors import DataError, UsageError
-from tokbench.finetuning.config import Plan, Reading
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.glue import dataset_rows, read_hub
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.tasks import TASKS
@@ -12,7 +12,7 @@ from tokbench.finetuning.tasks import TASKS
 def test_rows_are_drawn_by_the_seed(official):
     folder = str(official("stsb", rows=None, times=10))
     draws = [
-        read_data(Plan(task="stsb", data=folder, reading=Reading(max_train_rows=7), seed=seed)).train.texts
+        read_data(FinetuneConfig(task="stsb", data=folder, max_train_rows=7, seed=seed)).train.texts
         for seed in (1, 1, 2)
     ]
     assert len(draws[0]) == 7
@@ -20,7 +20,7 @@ def test_rows_are_drawn_by_the_seed(official):
 
 
 def test_row_counts_are_held_against_the_official_ones(official):
-    notes = read_data(Plan(task="rte", data=str(official("rte")))).notes
+    notes = read_data(FinetuneConfig(task="rte", data=str(official("rte")))).notes
     assert notes == (
         "train has 12 rows, the official rte has 2,490",
         "dev has 6 rows, the official rte has 277",
@@ -28,19 +28,19 @@ def test_row_counts_are_held_against_the_official_ones(official):
 
 
 def test_one_class_alone_is_said(official):
-    notes = read_data(Plan(data=str(official("sst2", rows=[["fine", "1"]])))).notes
+    notes = read_data(FinetuneConfig(data=str(official("sst2", rows=[["fine", "1"]])))).notes
     assert "all train rows are positive: there is nothing to learn" in notes
 
 
 def test_the_sample_that_ships_is_read_and_called_too_small_for_a_claim():
-    found = read_data(Plan(data="sample"))
+    found = read_data(FinetuneConfig(data="sample"))
     assert {0, 1} == set(found.train.labels)
     assert "too few for a claim" in found.notes[0]
 
 
 def test_a_task_without_a_sample_says_what_to_give():
     with pytest.raises(UsageError, match="no sample ships for cola, only for sst2") as caught:
-        read_data(Plan(task="cola", data="sample"))
+        read_data(FinetuneConfig(task="cola", data="sample"))
     assert caught.value.fix == "--data FOLDER with the official CoLA files"
 
 
@@ -48,7 +48,7 @@ def test_without_network_and_cache_the_answer_comes_at_once_and_names_the_ways_o
     pytest.importorskip("datasets")
     start = time.monotonic()
     with pytest.raises(DataError, match="the hub cannot be reached") as caught:
-        read_data(Plan())
+        read_data(FinetuneConfig())
     assert time.monotonic() - start < 5
     assert caught.value.fix == "--data FOLDER with the official SST-2 files, or --data sample"
 

@@ -144,4 +144,4 @@ def test_on_a_gpu_losses_are_read_now_and_then_and_the_first_bad_one_is_named():
 
 def test_graphs_asked_for_where_there_can_be_none_are_refused(trained):
     with pytest.raises(UsageError, match="graphs=on needs one process on a GPU"):
-        trained(settings={"graphs": "on"}, device="cpu")
+        trained(graphs="on", device="cpu")

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from transformers import AutoModelForSequenceClassification, GPT2Config, RobertaConfig
 
 from tokbench.errors import FileError, ResourceError, UsageError
-from tokbench.finetuning.config import Plan
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.device import machine_of
 from tokbench.finetuning.model_presets import PRESETS
 from tokbench.finetuning.models import LoadedClassifier, fresh, load_classifier
@@ -212,10 +212,10 @@ def test_a_machine_without_a_gpu_says_so():
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(UsageError, match="torch sees no GPU here") as caught:
-        machine_of(Plan(device="cuda"))
+        machine_of(FinetuneConfig(device="cuda"))
     assert caught.value.fix == "--device cpu, or auto"
-    assert machine_of(Plan(precision="bf16")).precision == "bf16"
-    assert machine_of(Plan(precision="fp32")).peak_memory_mb() > 10
+    assert machine_of(FinetuneConfig(precision="bf16")).precision == "bf16"
+    assert machine_of(FinetuneConfig(precision="fp32")).peak_memory_mb() > 10
 
 
 def test_a_disk_without_room_for_the_model_says_so_before_training(model_folder, tmp_path, monkeypatch):

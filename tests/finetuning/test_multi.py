@@ -9,7 +9,6 @@ import torch
 from safetensors.torch import load_file
 
 from tokbench.errors import FileError, RunInterruptedError, UsageError
-from tokbench.finetuning.config import Reading
 from tokbench.finetuning.multi import RunMode, result_line, run_in, run_mode, score_of
 from tokbench.finetuning.predict import predict_with
 from tokbench.finetuning.tasks import TASKS
@@ -133,11 +132,10 @@ def test_hidden_labels_in_ones_own_table_are_predicted(plan, tmp_path):
     rows = [{"t": f"{word} x", "y": word} for word in ("good", "bad")] * 6
     path = tmp_path / "rows.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
-    reading = Reading(text_column="t", label_column="y", dev=str(path))
-    run_mode(plan(task="own", data=str(path), reading=reading), RunMode())
+    run_mode(plan(task="own", data=str(path), text_column="t", label_column="y", dev=str(path)), RunMode())
     hidden = tmp_path / "hidden.csv"
     hidden.write_text("t,y\ngood,-1\nbad,-1\nfine,-1\n")
-    asked = plan(data=str(hidden), reading=Reading(text_column="t"))
+    asked = plan(data=str(hidden), text_column="t")
     written = predict_with(tmp_path / "run", asked, "", into=tmp_path / "answers")
     assert sum(written.labels.values()) == 3
     assert set(written.labels) == {"bad", "good"}
@@ -224,12 +222,12 @@ def test_a_finished_run_with_other_choices_or_rows_is_not_taken(archive, plan, t
     data, out = archive("cola", "rte"), tmp_path / "all"
     with pytest.raises(RunInterruptedError):
         run_mode(plan(task="all", data=data, output=str(out)), RunMode(), progress=StopsIn(2, 2))
-    other = plan(task="all", data=data, output=str(out), seed=7, settings={"patience": "3"})
+    other = plan(task="all", data=data, output=str(out), seed=7, patience=3)
     with pytest.raises(
         UsageError, match=r"cola is finished, and was made otherwise: seed 42, not 7"
     ) as caught:
         run_mode(other, RunMode(), resume=True)
-    assert "patience not set, not 3" in caught.value.message
+    assert "patience 0, not 3" in caught.value.message
     assert "--force" in caught.value.fix
     dev = tmp_path / "glue" / TASKS["cola"].folder / "dev.tsv"
     dev.write_text(dev.read_text().replace("The sun", "A sun"))
@@ -273,9 +271,7 @@ def test_a_sweep_without_anything_to_resume_says_so(archive, plan, tmp_path):
 
 
 def test_a_brief_run_of_all_tasks_leaves_nothing(archive, plan, tmp_path):
-    asked = plan(
-        task="all", data=archive("cola", "rte"), settings={"fast_dev_run": "1"}, output=str(tmp_path / "all")
-    )
+    asked = plan(task="all", data=archive("cola", "rte"), fast_dev_run=1, output=str(tmp_path / "all"))
     found = run_mode(asked, RunMode(predict=True))
     assert (list(found.runs), found.output) == (["cola", "rte"], "")
     assert not (tmp_path / "all").exists()

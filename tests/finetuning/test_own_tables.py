@@ -3,7 +3,7 @@ import json
 import pytest
 
 from tokbench.errors import DataError, FileError, UsageError
-from tokbench.finetuning.config import Plan, Reading
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.runner import finetune
 
@@ -34,7 +34,7 @@ def written(folder, ending, rows=ROWS, name="train"):
 
 def plan_of(path, task="own", **changes):
     named = {"text_column": "review", "label_column": "stars"}
-    return Plan(task=task, data=str(path), reading=Reading(**{**named, **changes}))
+    return FinetuneConfig(task=task, data=str(path), **{**named, **changes})
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "json", "jsonl", "parquet"])
@@ -70,10 +70,7 @@ def test_numbers_with_fractions_are_scores(tmp_path):
 
 def test_dev_rows_are_cut_off_by_class_and_seed(tmp_path):
     path = written(tmp_path, "csv", [(f"text {number}", number % 4 == 0) for number in range(80)])
-    first, same, other = (
-        read_data(Plan(task="own", data=str(path), seed=seed, reading=plan_of(path).reading))
-        for seed in (1, 1, 2)
-    )
+    first, same, other = (read_data(plan_of(path, seed=seed)) for seed in (1, 1, 2))
     assert first.train.texts == same.train.texts != other.train.texts
     assert first.evaluation["dev"].labels.count(1) == 2
     assert not set(first.train.texts) & set(first.evaluation["dev"].texts)
@@ -158,7 +155,14 @@ def test_ones_own_table_is_trained_on_and_its_labels_are_saved(plan, tmp_path):
     rows = [(f"{word} {'x ' * number}", word.upper()) for number in range(12) for word in ("good", "bad")]
     path = written(tmp_path, "csv", rows)
     run = finetune(
-        plan(task="own", data=str(path), reading=plan_of(path).reading, epochs=16, learning_rate=5e-3)
+        plan(
+            task="own",
+            data=str(path),
+            text_column="review",
+            label_column="stars",
+            epochs=16,
+            learning_rate=5e-3,
+        )
     )
     assert run.proved
     assert run.metrics == {"accuracy": 1.0, "f1": 1.0}

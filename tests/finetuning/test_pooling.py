@@ -80,7 +80,7 @@ def test_modernbert_and_decoders_pool_in_their_own_way_where_they_can():
 
 @pytest.mark.parametrize("way", ["mean", "last"])
 def test_a_run_with_pooling_proves_itself(way, official, plan):
-    run = finetune(plan(data=str(official("sst2")), settings={"pooling": way}))
+    run = finetune(plan(data=str(official("sst2")), pooling=way))
     assert (run.reload_difference, run.same_ids, run.no_gradient) == (0.0, True, ())
     config = AutoConfig.from_pretrained(run.output)
     assert (config.pooling, config.id2label) == (way, {0: "negative", 1: "positive"})
@@ -88,7 +88,7 @@ def test_a_run_with_pooling_proves_itself(way, official, plan):
 
 def test_a_pooled_folder_is_trained_on_as_it_is(official, plan, tmp_path):
     data = str(official("sst2"))
-    finetune(plan(data=data, settings={"pooling": "max"}))
+    finetune(plan(data=data, pooling="max"))
     again = finetune(plan(data=data, model=str(tmp_path / "run"), output=str(tmp_path / "again")))
     assert again.reload_difference == 0.0
     assert AutoConfig.from_pretrained(again.output).pooling == "max"
@@ -97,7 +97,7 @@ def test_a_pooled_folder_is_trained_on_as_it_is(official, plan, tmp_path):
 def test_tags_are_not_pooled(plan, tmp_path):
     (tmp_path / "a.conll").write_text("good\tB-X\n\nbad\tO\n\n" * 5)
     with pytest.raises(UsageError, match="tagged words are not pooled"):
-        finetune(plan(task="ner", data=str(tmp_path / "a.conll"), settings={"pooling": "mean"}))
+        finetune(plan(task="ner", data=str(tmp_path / "a.conll"), pooling="mean"))
 
 
 def test_the_words_for_pooling_are_known_everywhere():

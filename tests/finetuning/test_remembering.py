@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from tokbench.errors import DataError, UsageError
-from tokbench.finetuning.config import settings_of
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data import ragged, tokenize
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.data.ragged import FlatIds, starts_of
@@ -99,15 +99,15 @@ def test_small_splits_are_not_kept(tokenizer, cache, monkeypatch):
 
 @pytest.mark.parametrize(("word", "files"), [("on", 2), ("off", 0)])
 def test_a_run_keeps_its_ids_unless_the_cache_is_off(word, files, official, plan, cache):
-    chosen = plan(data=str(official("rte")), task="rte", settings={"cache": word})
+    chosen = plan(data=str(official("rte")), task="rte", cache=word)
     settle(chosen, read_data(chosen))
     assert len(list(cache.glob("*"))) == files
 
 
 def test_the_setting_is_on_or_off():
-    assert settings_of({}).cache == "on"
+    assert FinetuneConfig().cache == "on"
     with pytest.raises(UsageError, match="cache cannot be 'never'"):
-        settings_of({"cache": "never"})
+        FinetuneConfig(cache="never")
 
 
 def test_nothing_else_has_the_same_key(tokenizer, tokenizer_folder):

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from tokbench.errors import ChecksFailedError, FileError, MissingExtraError, NegativeResultError, UsageError
-from tokbench.finetuning.config import Plan
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.runner import finetune
 from tokbench.finetuning.saving import copy_tokenizer, save_model
@@ -148,7 +148,7 @@ def test_an_id_beyond_the_models_rows_stops_before_training(official, plan, toke
 
 def test_a_preset_without_a_tokenizer_is_refused_at_once(tmp_path):
     with pytest.raises(UsageError, match="bert-mini is made to fit a tokenizer, and none was given"):
-        finetune(Plan(data="nowhere", output=str(tmp_path / "run")))
+        finetune(FinetuneConfig(data="nowhere", output=str(tmp_path / "run")))
 
 
 def test_a_bare_tokenizer_file_says_how_to_wrap_it(official, plan, tokenizer_folder):

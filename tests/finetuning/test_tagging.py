@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from tokbench.errors import DataError, FileError, UsageError
-from tokbench.finetuning.config import Reading
 from tokbench.finetuning.data.alignment import NO_PIECE, UNLABELLED
 from tokbench.finetuning.data.tagging import Tagged, conll, read_sentences, read_tagged
 from tokbench.finetuning.data.tokenize import tokenize_rows
@@ -143,10 +142,7 @@ def test_a_file_alone_is_cut_into_train_and_dev_by_the_seed(plan, tmp_path):
 
     path = tmp_path / "all.conll"
     path.write_text("".join(f"w{number}\tO\nx\tB-X\n\n" for number in range(20)))
-    cuts = [
-        read_data(plan(task="ner", data=str(path), seed=seed, reading=Reading(dev_share=0.2)))
-        for seed in (1, 1, 2)
-    ]
+    cuts = [read_data(plan(task="ner", data=str(path), seed=seed, dev_share=0.2)) for seed in (1, 1, 2)]
     assert [len(cuts[0].train), len(cuts[0].evaluation["dev"])] == [16, 4]
     assert cuts[0].train.units == cuts[1].train.units != cuts[2].train.units
 
@@ -272,7 +268,7 @@ def test_letters_without_a_space_are_still_letters_to_a_model_of_letters(learned
 def test_a_classifier_tags_no_words_and_a_tagger_classifies_no_rows(learned, official, plan, tmp_path):
     learned(WORD_FILE * 8)
     (tmp_path / "rows.csv").write_text("t\ngood\n")
-    asked = plan(data=str(tmp_path / "rows.csv"), reading=Reading(text_column="t"))
+    asked = plan(data=str(tmp_path / "rows.csv"), text_column="t")
     with pytest.raises(UsageError, match="is a BertForTokenClassification"):
         predict_with(tmp_path / "run", asked, "own", into=tmp_path / "answers")
     finetune(plan(task="sst2", data=str(official("sst2")), output=str(tmp_path / "other")))

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from tokbench.errors import UsageError
-from tokbench.finetuning.config import Plan
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.rows import label_of
 from tokbench.finetuning.metrics import METRICS
 from tokbench.finetuning.tasks import TASKS, task_named
@@ -68,26 +68,29 @@ def test_an_unknown_task_names_the_nearest():
         {"batch_size": 0},
         {"max_length": 3},
         {"seed": -1},
-        {"settings": {"pooling": "sum"}},
+        {"pooling": "sum"},
         {"learning_rate": 0.0},
         {"learning_rate": float("nan")},
-        {"engine": "keras"},
-        {"settings": {"warmup": "1.0"}},
-        {"settings": {"weight_decay": "-0.1"}},
-        {"settings": {"patience": "two"}},
-        {"settings": {"patients": "2"}},
-        {"settings": {"mode": "up"}},
+        {"trainer": "keras"},
+        {"warmup": 1.0},
+        {"weight_decay": -0.1},
+        {"patience": "two"},
+        {"patience": "2"},
+        {"patience": 2.5},
+        {"patience": True},
+        {"skip_incomplete": 1},
+        {"dev_share": 1.0},
+        {"task": None},
+        {"pair_column": "b"},
+        {"trainer_options": {"patients": "2"}},
+        {"mode": "up"},
     ],
     ids=str,
 )
 def test_a_plan_that_cannot_be_carried_out_is_refused_when_it_is_made(choices):
     with pytest.raises(UsageError) as caught:
-        Plan(**choices)
+        FinetuneConfig(**choices)
     assert caught.value.fix
-
-
-def test_a_plan_has_at_most_fifteen_choices():
-    assert len(Plan.__dataclass_fields__) <= 15
 
 
 def test_tasks_and_plan_and_run_load_nothing_heavy():

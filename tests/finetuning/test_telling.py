@@ -13,7 +13,6 @@ from huggingface_hub import ModelCard
 
 from tokbench.errors import NegativeResultError, UsageError
 from tokbench.finetuning.card import card
-from tokbench.finetuning.config import Reading
 from tokbench.finetuning.engines.monitor import NAME
 from tokbench.finetuning.notify import masked, notified
 from tokbench.finetuning.runner import finetune
@@ -98,8 +97,8 @@ def test_secrets_are_masked_in_any_text(secret):
 def test_event_files_hold_the_curve_and_lie_in_the_output(official, plan, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    settings = {"report_to": NAME, "evaluate_every": "1"}
-    run = finetune(plan(data=str(official("sst2")), settings=settings))
+    settings = {"report_to": NAME, "evaluate_every": 1}
+    run = finetune(plan(data=str(official("sst2")), **settings))
     events = EventAccumulator(str(tmp_path / "run" / NAME)).Reload()
     seen = [(each.step, each.value) for each in events.Scalars("dev/accuracy")]
     assert seen == [(each.step, pytest.approx(each.metrics["accuracy"])) for each in run.evaluations]
@@ -127,7 +126,7 @@ def test_a_note_in_a_card_loses_its_places(official, plan, tokenizer):
     run = finetune(plan(data=str(official("sst2"))))
     run = replace(run, notes=("/home/me/secret/bert has no pooler; see https://a.b/c/d and and/or",))
     choices = {"model": "/home/me/secret/bert", "tokenizer": "org/name", "data": None}
-    said = card(run, {**choices, "settings": {"clip": "2"}, "versions": {}}, TASKS["sst2"], tokenizer)
+    said = card(run, {**choices, "clip": 2, "versions": {}}, TASKS["sst2"], tokenizer)
     assert "/home/me" not in said
     assert "- bert has no pooler; see https://a.b/c/d and and/or" in said
     assert "tokbench finetune --tokenizer org/name --model bert --set clip=2" in said
@@ -155,12 +154,12 @@ def test_the_command_of_a_card_is_the_plan_that_was_carried_out(page, tmp_path):
 
     from tokbench.cli.app import app
 
-    said = page(epochs=2, seed=7, settings={"warmup": "0.2", "clip": "0"}, reading=Reading(max_train_rows=9))
+    said = page(epochs=2, seed=7, warmup=0.2, clip=0, max_train_rows=9)
     words = shlex.split(next(line for line in said.splitlines() if line.startswith("tokbench finetune ")))
     group = get_command(app)
     asked = group.commands["finetune"].make_context("finetune", words[2:]).params
     assert (asked["epochs"], asked["seed"], asked["max_train_rows"]) == (2, 7, 9)
-    assert list(asked["settings"]) == ["warmup=0.2", "clip=0"]
+    assert list(asked["settings"]) == ["warmup=0.2", "clip=0.0"]
     assert (asked["learning_rate"], asked["batch_size"], asked["precision"]) == (1e-3, 4, "fp32")
 
 
@@ -172,9 +171,7 @@ def test_a_password_and_a_token_are_in_no_file_of_a_run(listener, official, plan
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with notified(address.replace("://", f"://me:{word}@"), "finetune"):
-            finetune(
-                plan(data=str(official("sst2")), settings={"report_to": NAME} if find_spec(NAME) else {})
-            )
+            finetune(plan(data=str(official("sst2")), report_to=NAME if find_spec(NAME) else {}))
     files = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
     assert len(files) > 5
     for path in files:

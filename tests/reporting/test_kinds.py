@@ -154,11 +154,10 @@ def mended(place, into):
 
 
 def a_plan(place, **more):
-    from tokbench.finetuning.config import Plan, Reading
+    from tokbench.finetuning.config import FinetuneConfig
 
-    reading = Reading(max_train_rows=16)
     words = {"model": str(place / "classifier"), "data": "sample", "epochs": 1, "device": "cpu"}
-    return Plan(**{**words, "reading": reading, **more})
+    return FinetuneConfig(**{**words, "max_train_rows": 16, **more})
 
 
 def trained_run(place, into):
@@ -169,7 +168,6 @@ def trained_run(place, into):
 
 
 def predicted(place, into):
-    from tokbench.finetuning.config import Reading
     from tokbench.finetuning.predict import predict_with
 
     table = into / "rows.csv"
@@ -177,7 +175,7 @@ def predicted(place, into):
     from tokbench.finetuning.runner import finetune
 
     finetune(a_plan(place, tokenizer=str(place / "wordpiece"), output=str(into / "run")))
-    plan = a_plan(place, data=str(table), reading=Reading(text_column="sentence"))
+    plan = a_plan(place, data=str(table), text_column="sentence")
     return predict_with(into / "run", plan, "", into=into / "answers")
 
 

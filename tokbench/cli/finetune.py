@@ -2,48 +2,125 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial, wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
 
 from tokbench.cli import options
 from tokbench.cli.output import hint, put, say
-from tokbench.finetuning.config import DEVICES, ENGINES, POOLINGS, PRECISIONS, Plan, Reading
-from tokbench.finetuning.model_presets import PRESETS
+from tokbench.finetuning.config import CHOICES, FinetuneConfig, help_of, kind_of, parse, read_values, renewed
 
 if TYPE_CHECKING:
     from tokbench.finetuning.multi import Done, RunMode
 
-Maybe = Annotated[
-    float | None, Option("--learning-rate", min=0, help="The highest.", show_default="by model")
-]
-
-Settings = Annotated[
-    list[str] | None,
-    Option(
-        "--set", help="Any other choice, of the engine's too: patience=3, warmup=0.1.", metavar="KEY=VALUE"
-    ),
-]
-FewBatches = Annotated[
-    int, Option("--fast-dev-run", min=0, help="Go through N batches only, keep nothing.", metavar="N")
-]
-ReportTo = Annotated[str, Option(help="tensorboard: its event files go into the output.", show_default=False)]
+Command = Callable[..., None]
 Resume = Annotated[bool, Option("--resume", help="Go on where a stopped run was.")]
-Notify = Annotated[
-    str | None,
-    Option(
-        help="Send word there at the end: an address that apprise knows.", metavar="URL", show_default=False
-    ),
-]
+
+SHORT = {"task": "-t", "output": "-o"}
+MODEL = ("task", "tokenizer", "model", "data", "output", "trainer", "device", "precision", "seed")
+TRAINING = ("epochs", "batch_size", "learning_rate", "max_length", "max_train_rows", "pooling")
+OWN_FILES = ("text_column", "pair_column", "label_column", "dev", "skip_incomplete", "label_all_pieces")
+WATCHING = ("fast_dev_run", "report_to")
+SETTING = {
+    "settings": Annotated[
+        list[str] | None,
+        Option(
+            "--set",
+            help="Any other choice, of the trainer's too: patience=3, warmup=0.1.",
+            metavar="KEY=VALUE",
+            rich_help_panel="Training",
+        ),
+    ],
+    "config_file": Annotated[
+        Path | None,
+        Option(
+            "--config",
+            help="Choices in a TOML file; --set and options come before it.",
+            metavar="FILE",
+            rich_help_panel="Training",
+            show_default=False,
+        ),
+    ],
+    "engine": Annotated[str | None, Option("--engine", hidden=True, help="The former name of --trainer.")],
+}
 
 
-TextColumn = Annotated[
-    str | None, Option(help="Of your own csv, tsv, json, jsonl or parquet file.", show_default=False)
-]
-PairColumn = Annotated[str | None, Option(help="Its second text, if a row has two.", show_default=False)]
+def configured(
+    panels: Mapping[str | None, tuple[str, ...]], *, settable: bool = True
+) -> Callable[[Command], Command]:
+    """A command with an option for each of these fields, by help panel, in the place of its `config`.
+
+    An option that is not given leaves its field to --set, then to the TOML file, then to the default.
+    """
+    made = {name: _option(name, panel) for panel, names in panels.items() for name in names}
+    extra = SETTING if settable else {}
+
+    def decorate(command: Command) -> Command:
+        own = dict(signature(command, eval_str=True).parameters)
+        del own["config"]
+        given = [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=each)
+            for name, each in {**made, **extra}.items()
+        ]
+
+        @wraps(command)
+        def called(**values: Any) -> None:  # noqa: ANN401  whatever the options hold
+            fields = {name: values.pop(name) for name in made}
+            setting = {name: values.pop(name) for name in extra}
+            command(config=_config(fields, **setting, quiet=values["quiet"]), **values)
+
+        parameters = [*given, *(each.replace(kind=Parameter.KEYWORD_ONLY) for each in own.values())]
+        called.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        called.__annotations__ = {each.name: each.annotation for each in parameters}
+        return called
+
+    return decorate
+
+
+def _option(name: str, panel: str | None) -> Any:  # noqa: ANN401  an annotation
+    """The option of a field; its help, default and bounds are the field's own."""
+    field, rules = CHOICES[name], CHOICES[name].metadata
+    flags = [f"--{name.replace('_', '-')}", *([SHORT[name]] if name in SHORT else [])]
+    shown = str(field.default or "") if field.default is not None else rules["unset"]
+    kind = kind_of(name)
+    option = Option(
+        *flags,
+        help=help_of(name),
+        min=rules["least"] if rules["above"] is None else rules["above"],
+        show_default=shown or False,
+        rich_help_panel=panel,
+    )
+    return Annotated[kind | None, option]
+
+
+def _config(
+    given: Mapping[str, Any],
+    *,
+    settings: list[str] | None = None,
+    config_file: Path | None = None,
+    engine: str | None = None,
+    quiet: bool,
+) -> FinetuneConfig:
+    """The config that the TOML file, then --set, then the options say."""
+    told = partial(say, quiet=quiet)
+    words = options.pairs(settings, "patience=3")
+    former = {"engine": engine} if engine is not None else {}
+    if "engine" in words:
+        former = {"engine": words.pop("engine")}
+    return FinetuneConfig(
+        **{
+            **(read_values(config_file, told=told) if config_file else {}),
+            **parse(words),
+            **renewed(former, told=told),
+            **{name: value for name, value in given.items() if value is not None},
+        }
+    )
 
 
 def tasks(json: options.AsJson = False) -> None:
@@ -57,42 +134,9 @@ def tasks(json: options.AsJson = False) -> None:
     put(TASKS, finetune_view.tasks, "tasks", json=json)
 
 
+@configured({None: MODEL, "Training": TRAINING, "Files of your own": OWN_FILES, "While it runs": WATCHING})
 def finetune(
-    task: Annotated[
-        str, Option("--task", "-t", help="See tokbench tasks; or all, own (--text-column …), ner (CoNLL).")
-    ] = Plan.task,
-    tokenizer: Annotated[
-        str | None, Option(help="A tokenizer's folder or hub name.", show_default="the model's")
-    ] = Plan.tokenizer,
-    model: Annotated[
-        str,
-        Option(help=f"A folder, a hub name, or fresh weights: {', '.join(PRESETS)}."),
-    ] = Plan.model,
-    data: Annotated[
-        str | None,
-        Option(help="GLUE's TSV folder, your own file or folder, sample, or hub.", show_default="hub"),
-    ] = Plan.data,
-    output: Annotated[Path, Option("--output", "-o", help="The folder to write.")] = Path(Plan.output),
-    epochs: Annotated[int, Option(min=1, help="Times through the train rows.")] = Plan.epochs,
-    batch_size: Annotated[int, Option(min=1, help="Rows in a step.")] = Plan.batch_size,
-    learning_rate: Maybe = Plan.learning_rate,
-    max_length: Annotated[int, Option(min=4, help="Tokens a row is cut to.")] = Plan.max_length,
-    max_train_rows: Annotated[
-        int | None, Option(min=1, help="Train on so many rows, drawn by the seed.", show_default="all")
-    ] = None,
-    text_column: TextColumn = None,
-    pair_column: PairColumn = None,
-    label_column: Annotated[str | None, Option(help="Its column of labels.", show_default=False)] = None,
-    dev: Annotated[
-        str | None, Option(help="A file to evaluate on.", show_default="beside train, or 10 % cut off")
-    ] = None,
-    skip_incomplete: Annotated[
-        bool, Option("--skip-incomplete", help="Leave out rows without text or label.")
-    ] = False,
-    label_all_pieces: Annotated[
-        bool, Option("--label-all-pieces", help="ner: a word's later pieces are labelled too.")
-    ] = False,
-    pooling: Annotated[str, Option(help=f"A row's vector: {', '.join(POOLINGS)}.")] = "own",
+    config: FinetuneConfig,
     compare_pooling: Annotated[
         bool, Option("--compare-pooling", help="A run with each pooling, in a table.")
     ] = False,
@@ -102,15 +146,15 @@ def finetune(
     predict: Annotated[
         bool, Option("--predict", help="Answer the test rows, in GLUE's submission files.")
     ] = False,
-    seed: Annotated[int, Option(min=0, help="Same seed, same numbers (on CPU to the bit).")] = Plan.seed,
-    device: Annotated[str, Option(help=f"{', '.join(DEVICES)}.")] = Plan.device,
-    precision: Annotated[str, Option(help=f"{', '.join(PRECISIONS)}.")] = Plan.precision,
-    engine: Annotated[str, Option(help=f"{', '.join(ENGINES)}; the results agree.")] = Plan.engine,
-    settings: Settings = None,
-    fast_dev_run: FewBatches = 0,
-    report_to: ReportTo = "",
     resume: Resume = False,
-    notify: Notify = None,
+    notify: Annotated[
+        str | None,
+        Option(
+            help="Send word there at the end: an address that apprise knows.",
+            metavar="URL",
+            show_default=False,
+        ),
+    ] = None,
     html: options.Html = None,
     force: options.Force = False,
     json: options.AsJson = False,
@@ -125,41 +169,16 @@ def finetune(
     """
     from tokbench.finetuning.multi import RunMode
 
-    plan = Plan(
-        task=task,
-        tokenizer=tokenizer,
-        model=model,
-        data=data,
-        output=str(output),
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        max_length=max_length,
-        seed=seed,
-        device=device,
-        precision=precision,
-        engine=engine,
-        settings=_settings(settings, fast_dev_run=fast_dev_run, report_to=report_to, pooling=pooling),
-        reading=Reading(
-            max_train_rows=max_train_rows,
-            text_column=text_column,
-            pair_column=pair_column,
-            label_column=label_column,
-            dev=dev,
-            skip_incomplete=skip_incomplete,
-            label_all_pieces=label_all_pieces,
-        ),
-    )
     wanted = RunMode(predict=predict, compare_pooling=compare_pooling, baseline=baseline)
-    run = _carried(plan, wanted, notify=notify, force=force, resume=resume, quiet=quiet)
+    run = _carried(config, wanted, notify=notify, force=force, resume=resume, quiet=quiet)
     _shown(run, json=json, html=html)
     raise typer.Exit(0 if run.proved else 1)
 
 
 def _carried(
-    plan: Plan, wanted: RunMode, *, notify: str | None, force: bool, resume: bool, quiet: bool
+    config: FinetuneConfig, wanted: RunMode, *, notify: str | None, force: bool, resume: bool, quiet: bool
 ) -> Done:
-    """What came of the plan and what is wanted beside it; of several processes the first one speaks."""
+    """What came of the config and what is wanted beside it; of several processes the first one speaks."""
     from tokbench.finetuning.multi import result_line, run_mode
     from tokbench.finetuning.notify import notified
     from tokbench.finetuning.run_files import launched_alone, leading
@@ -170,9 +189,10 @@ def _carried(
     if alone := launched_alone():
         say(alone, quiet=quiet)
     address = notify if leading() else None
-    with notified(address, f"finetune {plan.task}", told=say) as tell, draw_progress(quiet=quiet) as progress:
+    what = f"finetune {config.task}"
+    with notified(address, what, told=say) as tell, draw_progress(quiet=quiet) as progress:
         done = run_mode(
-            plan,
+            config,
             wanted,
             force=force,
             resume=resume,
@@ -193,30 +213,17 @@ def _shown(done: Done, *, json: bool, html: Path | None) -> None:
         put(done, finetune_view.done, "run", json=json, html=html)
 
 
-def _settings(words: list[str] | None, *, fast_dev_run: int, report_to: str, pooling: str) -> dict[str, str]:
-    """What was said by --set, and by options that are short for it."""
-    own = "" if pooling == "own" else pooling
-    short = {"fast_dev_run": str(fast_dev_run or ""), "report_to": report_to, "pooling": own}
-    return {**options.pairs(words, "patience=3"), **{name: word for name, word in short.items() if word}}
-
-
+@configured({None: ("data", "text_column", "pair_column", "batch_size", "device")}, settable=False)
 def predict(
+    config: FinetuneConfig,
     run: Annotated[Path, Argument(help="The folder of a fine-tuned model.", show_default=False)],
     task: Annotated[
         str, Option("--task", "-t", help="A GLUE task; ax takes a model of mnli.", show_default="the run's")
     ] = "",
-    data: Annotated[
-        str | None,
-        Option(help="GLUE's TSV folder, your own file (CoNLL for a tagger), or hub.", show_default="hub"),
-    ] = Plan.data,
     output: Annotated[Path, Option("--output", "-o", help="The folder to write into.")] = Path("predictions"),
-    text_column: TextColumn = None,
-    pair_column: PairColumn = None,
-    batch_size: Annotated[int, Option(min=1, help="Rows at a time.")] = Plan.batch_size,
     max_length: Annotated[
         int | None, Option(min=4, help="Tokens a row is cut to.", show_default="the run's")
     ] = None,
-    device: Annotated[str, Option(help=f"{', '.join(DEVICES)}.")] = Plan.device,
     json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -228,11 +235,9 @@ def predict(
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import finetune as finetune_view
 
-    reading = Reading(text_column=text_column, pair_column=pair_column)
-    longest = max_length or trained_length(run)
-    plan = Plan(data=data, batch_size=batch_size, max_length=longest, device=device, reading=reading)
+    config = replace(config, max_length=max_length or trained_length(run))
     with draw_progress(quiet=quiet) as progress:
-        answers = predict_with(run, plan, task, into=output, progress=progress)
+        answers = predict_with(run, config, task, into=output, progress=progress)
     put(answers, finetune_view.predicted, "predictions", json=json)
 
 
@@ -262,25 +267,17 @@ def demo(
     raise typer.Exit(0 if shown.passed else 1)
 
 
+@configured({None: ("model", "data", "epochs", "max_train_rows", "trainer", "device")})
 def prove(
+    config: FinetuneConfig,
     base: Annotated[
         str, Argument(help="A tokenizer's folder, with its model or without.", show_default=False)
     ],
     new: Annotated[str, Argument(help="The one held against it.", show_default=False)],
     task: Annotated[
-        list[str] | None, Option("--task", "-t", help="Repeat for more.", show_default=Plan.task)
+        list[str] | None, Option("--task", "-t", help="Repeat for more.", show_default=FinetuneConfig.task)
     ] = None,
     seeds: Annotated[int, Option(min=2, help="Pairs of runs.")] = 5,
-    model: Annotated[str, Option(help="Fresh weights for both, where the folders hold none.")] = Plan.model,
-    data: Annotated[str | None, Option(help="As for finetune.", show_default="hub")] = Plan.data,
-    epochs: Annotated[int, Option(min=1, help="Times through the train rows.")] = Plan.epochs,
-    settings: Annotated[
-        list[str] | None, Option("--set", help="As for finetune.", metavar="KEY=VALUE")
-    ] = None,
-    max_train_rows: Annotated[
-        int | None, Option(min=1, help="Train on so many rows, drawn by the seed.", show_default="all")
-    ] = None,
-    device: Annotated[str, Option(help=f"{', '.join(DEVICES)}.")] = Plan.device,
     output: Annotated[
         Path | None,
         Option("--output", "-o", help="Keep the numbers of every run in this folder.", show_default=False),
@@ -303,18 +300,10 @@ def prove(
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import finetune as finetune_view
 
-    plan = Plan(
-        model=model,
-        data=data,
-        epochs=epochs,
-        reading=Reading(max_train_rows=max_train_rows),
-        device=device,
-        settings=options.pairs(settings, "clip=0.5"),
-    )
     quiet |= not leading()
     with draw_progress(quiet=quiet) as progress:
         start = RunStart(force=force, resume=resume, told=partial(say, quiet=quiet), progress=progress)
-        proof = hold(plan, base, new, tasks=task or [Plan.task], seeds=seeds, output=output, start=start)
+        proof = hold(config, base, new, tasks=task or [config.task], seeds=seeds, output=output, start=start)
     if leading():
         put(proof, finetune_view.proof, "proof", json=json)
     raise typer.Exit(0 if proof.held else 1)

@@ -10,15 +10,18 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
+from tokbench.finetuning.config import CHOICES
 from tokbench.finetuning.environment import environment
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.tasks import TASKS, Task
 
 COMMAND = ("task", "tokenizer", "model", "data", "epochs", "batch_size", "learning_rate", "max_length",
-           "seed", "device", "precision", "engine")  # fmt: skip
+           "seed", "device", "precision", "trainer")  # fmt: skip
 PATHS = ("tokenizer", "model", "data", "dev")  # of these the last part alone: the rest is somebody's machine
 PLACE = re.compile(r"(?<![\w:/])(?:[A-Za-z]:|~)?(?:[/\\][\w.+@-]+){2,}")
-UNSAID = ("dev_share",)  # not an option
+OPTIONS = ("max_train_rows", "text_column", "pair_column", "label_column", "dev", "skip_incomplete",
+           "label_all_pieces", "fast_dev_run", "report_to", "pooling")  # fmt: skip
+DEFAULTS = {name: each.default for name, each in CHOICES.items()}
 HUB = "nyu-mll/glue"
 # The hub's names for our metrics, and what each is to a reader.
 TYPES = {"matthews": "matthews_correlation", "pearson": "pearsonr", "spearman": "spearmanr"}
@@ -106,7 +109,7 @@ def _training(run: Run, choices: Mapping[str, Any]) -> Iterator[str]:
     steps = f"{run.steps:,} steps in {run.seconds:,.0f} s, {run.rows_per_second:,.0f} rows a second"
     yield "## How it was trained"
     yield ""
-    yield f"{steps} on {run.device} in {run.precision} with the {run.engine} engine; the last epoch's"
+    yield f"{steps} on {run.device} in {run.precision} with the {run.engine} trainer; the last epoch's"
     yield f"mean loss was {run.loss:.4f}, the most memory {run.peak_memory_mb:,.0f} MB. The command:"
     yield ""
     yield "```"
@@ -126,9 +129,11 @@ def command(choices: Mapping[str, Any]) -> str:
     words = ["tokbench", "finetune"]
     for name in COMMAND:
         words += _option(name, choices.get(name))
-    for name, value in choices.get("reading", {}).items():
-        words += [] if name in UNSAID else _option(name, value)
-    for name, value in choices["settings"].items():
+    others = [name for name in CHOICES if name not in (*COMMAND, "output")]
+    changed = {name: choices[name] for name in others if choices.get(name, DEFAULTS[name]) != DEFAULTS[name]}
+    for name in OPTIONS:
+        words += _option(name, changed.pop(name, None))
+    for name, value in {**changed, **choices.get("trainer_options", {})}.items():
         words += ["--set", f"{name}={value}"]
     return shlex.join(words)
 

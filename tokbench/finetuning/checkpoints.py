@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from tokbench.errors import FileError, RunInterruptedError, UsageError
-from tokbench.finetuning.config import Settings
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.run_files import STATE, found_in, leading, unfinished
 from tokbench.io.atomic import atomic_folder
 
@@ -39,7 +39,7 @@ class Keeper:
 
     output: str
     fingerprint: str  # of plan, rows and ids: only the same run goes on from a checkpoint
-    settings: Settings
+    settings: FinetuneConfig
     resume: bool = False
     last: float = field(default_factory=time.monotonic)
 

@@ -1,185 +1,295 @@
-"""The choices behind one fine-tuning run, checked as soon as they are made."""
+"""The choices behind one fine-tuning run, as frozen data and as TOML."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import Field, asdict, dataclass, field, fields
+from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
-from tokbench.errors import UsageError, did_you_mean
+from tokbench.errors import FileError, UsageError, did_you_mean
+from tokbench.finetuning.model_presets import PRESETS
 from tokbench.finetuning.tasks import Task, must_be_trainable
+
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "fp32", "bf16")
+TRAINERS = ("loop", "hf", "lightning")
+MODES = ("auto", "max", "min")
+POOLINGS = ("own", "cls", "mean", "max", "last")
+LOSS = "loss"  # what every task has beside its metrics
+MOST = 2**32  # whole numbers are below it
+
+FORMER_KEYS = {"engine": "trainer"}  # key of an earlier version → its name now
+FORMER_TRAINERS = {"trainer": "hf"}
+FORMER_TABLES = ("settings", "reading")  # what lay in them is beside the others now
+SAVED_BESIDE = ("versions", "fingerprint")  # in hyperparameters.json, and no choices
+
+
+def _choice(
+    default: Any,  # noqa: ANN401
+    help: str,
+    *,
+    known: tuple[str, ...] = (),
+    least: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    unset: str = "",
+) -> Any:  # noqa: ANN401  a field of the type that is annotated
+    """A field with its help line, what its values must be, and in words what None stands for."""
+    rules = {"help": help, "known": known, "least": least, "above": above, "below": below, "unset": unset}
+    return field(default=default, metadata=rules)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
-    """What a plan says of its rows; a column is never guessed."""
+class FinetuneConfig:
+    """The choices behind one run, checked when it is made; `help_of` says what each is for.
 
-    max_train_rows: int | None = None  # drawn by the seed; None: all
-    text_column: str | None = None
-    pair_column: str | None = None
-    label_column: str | None = None
-    dev: str | None = None  # a file of dev rows; None: the one beside train, or a part cut off by the seed
-    dev_share: float = 0.1  # of the rows, when dev is cut off
-    skip_incomplete: bool = False  # leave out rows without text or label, instead of refusing them
-    label_all_pieces: bool = False  # tagging: the later pieces of a word get its label too
+    >>> FinetuneConfig(task="rte", epochs=2).learning_rate is None
+    True
+    """
+
+    task: str = _choice("sst2", "See tokbench tasks; or all, own (--text-column …), ner (CoNLL).")
+    tokenizer: str | None = _choice(None, "A tokenizer's folder or hub name.", unset="the model's")
+    model: str = _choice("bert-mini", f"A folder, a hub name, or fresh weights: {', '.join(PRESETS)}.")
+    data: str | None = _choice(
+        None, "GLUE's TSV folder, your own file or folder, sample, or hub.", unset="hub"
+    )
+    output: str = _choice("run", "The folder to write.")
+    epochs: int = _choice(3, "Times through the train rows.", least=1)
+    batch_size: int = _choice(32, "Rows in a step.", least=1)
+    learning_rate: float | None = _choice(None, "The highest.", above=0, unset="by model")
+    max_length: int = _choice(128, "Tokens a row is cut to.", least=4)
+    seed: int = _choice(42, "Same seed, same numbers (on CPU to the bit).", least=0)
+    device: str = _choice("auto", "Where to train: {}.", known=DEVICES)
+    precision: str = _choice("auto", "{}; bf16 is autocast: the weights stay fp32.", known=PRECISIONS)
+    trainer: str = _choice("loop", "{}; the results agree.", known=TRAINERS)
+
+    max_train_rows: int | None = _choice(
+        None, "Train on so many rows, drawn by the seed.", least=1, unset="all"
+    )
+    text_column: str | None = _choice(None, "Of your own csv, tsv, json, jsonl or parquet file.")
+    pair_column: str | None = _choice(None, "Its second text, if a row has two.")
+    label_column: str | None = _choice(None, "Its column of labels.")
+    dev: str | None = _choice(None, "A file to evaluate on.", unset="beside train, or 10 % cut off")
+    dev_share: float = _choice(0.1, "Share of the rows that is cut off for evaluation.", above=0, below=1)
+    skip_incomplete: bool = _choice(False, "Leave out rows without text or label.")
+    label_all_pieces: bool = _choice(False, "ner: a word's later pieces are labelled too.")
+
+    warmup: float = _choice(0.06, "Share of the steps in which the learning rate rises.", least=0, below=1)
+    weight_decay: float = _choice(0.01, "Not on biases and norms.", least=0)
+    clip: float = _choice(1.0, "The length a gradient is cut to; 0 cuts none.", least=0)
+    accumulate: int = _choice(1, "Parts a batch is computed in, before one optimizer step.", least=1)
+    evaluate_every: int = _choice(0, "Steps between evaluations; 0: at the end of every epoch.", least=0)
+    patience: int = _choice(0, "Early stopping after so many evaluations without a better one.", least=0)
+    metric: str = _choice("", "What the best evaluation is chosen by, or loss; empty: the task's first.")
+    mode: str = _choice("auto", "Whether more or less of the metric is better: {}.", known=MODES)
+    keep: str = _choice("best", "Whose weights are saved, of the evaluations: {}.", known=("best", "last"))
+    save_every: int = _choice(0, "Steps between checkpoints; 0: one every two minutes.", least=0)
+    fast_dev_run: int = _choice(0, "Go through N batches only, keep nothing.", least=0)
+    report_to: str = _choice("", "{}: its event files go into the output.", known=("", "tensorboard"))
+    pooling: str = _choice("own", "A row's vector: {}.", known=POOLINGS)
+    graphs: str = _choice("auto", "On a GPU, replay steps as CUDA graphs: {}.", known=("auto", "on", "off"))
+    cache: str = _choice("on", "Token ids in the user's cache folder: {}.", known=("on", "off"))
+    trainer_options: Mapping[str, Any] = field(
+        default_factory=dict,
+        metadata={"help": "Fields of the trainer's own, hf's TrainingArguments or Lightning's Trainer."},
+    )
 
     def __post_init__(self) -> None:
-        if self.max_train_rows is not None and self.max_train_rows < 1:
-            raise UsageError(f"max_train_rows is {self.max_train_rows}", fix="give 1 or more")
-        if not 0 < self.dev_share < 1:
-            raise UsageError(f"dev_share is {self.dev_share}", fix="give a share between 0 and 1")
+        for each in CHOICES.values():
+            object.__setattr__(self, each.name, _checked(each, getattr(self, each.name)))
+        must_be_trainable(self.task)
         if self.pair_column is not None and self.text_column is None:
             raise UsageError("--pair-column without --text-column", fix="name both columns")
+        if self.trainer == "loop" and self.trainer_options:  # the others know theirs when they load
+            raise no_setting(next(iter(self.trainer_options)))
 
     @property
-    def columns(self) -> bool:
+    def own_columns(self) -> bool:
         """Whether columns are named, so that the files are a table of someone's own."""
         return self.text_column is not None or self.label_column is not None
 
+    @property
+    def direction(self) -> str:
+        """Max where more of the metric is better, min where less is: of the loss, unless mode says max."""
+        return self.mode if self.mode != "auto" else "min" if self.metric == LOSS else "max"
 
-MODES = ("max", "min")
-LOSS = "loss"  # what every task has beside its metrics
-KEPT = ("best", "last")
-REPORTS = ("", "tensorboard")
-POOLINGS = ("own", "cls", "mean", "max", "last")
-WORDS = {
-    "mode": MODES,
-    "keep": KEPT,
-    "report_to": REPORTS,
-    "graphs": ("auto", "on", "off"),
-    "pooling": POOLINGS,
-    "cache": ("on", "off"),
+
+CHOICES: Mapping[str, Field[Any]] = {
+    each.name: each for each in fields(FinetuneConfig) if each.name != "trainer_options"
 }
+KINDS: Mapping[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
+ACCEPTED: Mapping[type, type] = {str: str, int: Integral, float: Real, bool: bool}
+WANTED = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """The choices that most runs leave alone; the same names mean the same to every engine."""
-
-    warmup: float = 0.06  # share of the steps in which the learning rate rises
-    weight_decay: float = 0.01  # not on biases and norms
-    clip: float = 1.0  # the length a gradient is cut to; 0 cuts nothing
-    accumulate: int = 1  # parts a batch is computed in; one step of the optimizer follows them all
-    evaluate_every: int = 0  # steps; 0: at the end of every epoch
-    patience: int = 0  # evaluations without a better metric that end the run; 0: none do
-    metric: str = ""  # what better is measured by: a metric of the task, or loss; "": the task's first
-    mode: str = "max"  # whether more of it is better, or less; of the loss it is less where nothing is said
-    keep: str = "best"  # whose weights are saved: those of the best evaluation, or the last ones
-    save_every: int = 0  # steps between checkpoints; 0: one every two minutes
-    fast_dev_run: int = 0  # batches of each split to go through, to see that all works; 0: all of them
-    report_to: str = ""  # tensorboard: its event files are written into the output
-    pooling: str = "own"  # how a row's vectors become one; own: as the model's kind does
-    graphs: str = "auto"  # on a GPU: replay whole steps as CUDA graphs; auto does where the engine can
-    cache: str = "on"  # keep the ids of many rows in the user's cache folder, and read them from there
-
-    def __post_init__(self) -> None:
-        for name, known in WORDS.items():
-            value = getattr(self, name)
-            if value not in known:
-                raise UsageError(f"{name} cannot be {value!r}", fix=did_you_mean(value, filter(None, known)))
-        _require("warmup", self.warmup, 0 <= self.warmup < 1, "a share, from 0 to below 1")
-        for name in ("weight_decay", "clip"):
-            value = getattr(self, name)
-            _require(name, value, math.isfinite(value) and value >= 0, "0 or more")
-        for name, lowest in LOWEST.items():
-            value = getattr(self, name)
-            _require(name, value, lowest <= value < 2**32, f"{lowest} or more")
+def help_of(name: str) -> str:
+    """The help line of a field, with the words it takes."""
+    rules = CHOICES[name].metadata
+    return str(rules["help"]).format(", ".join(filter(None, rules["known"])))
 
 
-LOWEST = {
-    "accumulate": 1,
-    "evaluate_every": 0,
-    "patience": 0,
-    "save_every": 0,
-    "fast_dev_run": 0,
-}
-NAMES = tuple(each.name for each in fields(Settings))
+def kind_of(name: str) -> type:
+    """The type of a field's values, beside None: str, int, float or bool."""
+    return _kind(CHOICES[name])
 
 
-def settings_of(given: Mapping[str, str], *, others: tuple[str, ...] = ()) -> Settings:
-    """The settings that words name; AskedWrongly for a name nobody knows or a value of another kind.
-
-    `others` are names that the plan's engine knows besides, and that are left to it.
-    """
-    unknown = [name for name in given if name not in NAMES and name not in others]
-    if unknown:
-        raise UsageError(f"there is no setting {unknown[0]!r}", fix=did_you_mean(unknown[0], NAMES + others))
-    words = {"mode": "min", **given} if given.get("metric") == LOSS else given
-    return Settings(**{name: _read(name, word) for name, word in words.items() if name in NAMES})
+def no_setting(name: str, known: Mapping[str, object] | tuple[str, ...] = CHOICES) -> UsageError:
+    """The error for a name that no field has."""
+    return UsageError(f"there is no setting {name!r}", fix=did_you_mean(name, known))
 
 
 def must_be_metric(name: str, task: Task) -> None:
-    """Nothing, or AskedWrongly for a metric that no evaluation will give; "" is the task's first."""
+    """Nothing, or UsageError for a metric that no evaluation will give; "" is the task's first."""
     names = [*(task.key(split, each) for split in task.evaluation for each in task.metrics), LOSS]
     if name and name not in names:
         raise UsageError(f"there is no metric {name!r}", fix=did_you_mean(name, names))
 
 
-def _read(name: str, word: str) -> Any:  # noqa: ANN401  int, float or str, as the field is
-    """A word as the kind of value that the setting has."""
-    kind = type(getattr(Settings, name))
+def parse(words: Mapping[str, str]) -> dict[str, Any]:
+    """Values by field from `--set` words, each read once as its field's kind; others are the trainer's own.
+
+    >>> parse({"patience": "3", "skip_incomplete": "true", "optim": "sgd"})
+    {'patience': 3, 'skip_incomplete': True, 'trainer_options': {'optim': 'sgd'}}
+    """
+    found = {name: _read(CHOICES[name], word) for name, word in words.items() if name in CHOICES}
+    others = {name: word for name, word in words.items() if name not in CHOICES}
+    return {**found, "trainer_options": others} if others else found
+
+
+def to_data(config: FinetuneConfig) -> dict[str, Any]:
+    """The config as a TOML document would hold it; what is not set is left out."""
+    return {name: value for name, value in asdict(config).items() if value is not None and value != {}}
+
+
+def from_data(
+    data: Mapping[str, Any], *, name: str = "config", told: Callable[[str], object] = str
+) -> FinetuneConfig:
+    """The config that a document holds; keys of earlier versions are read, which `told` hears of."""
+    return FinetuneConfig(**_known(renewed(data, told=told), name))
+
+
+def renewed(data: Mapping[str, Any], *, told: Callable[[str], object] = str) -> dict[str, Any]:
+    """The values that a document sets, by their names now; keys of earlier versions are read.
+
+    >>> renewed({"engine": "trainer", "settings": {"patience": "3"}, "versions": {}})
+    {'trainer': 'hf', 'patience': 3}
+    """
+    values: dict[str, Any] = {}
+    for key, value in data.items():
+        if key in FORMER_KEYS:
+            now = FORMER_TRAINERS.get(value, value)
+            told(f"{key} is called {FORMER_KEYS[key]} now: {FORMER_KEYS[key]} = {now!r}")
+            values[FORMER_KEYS[key]] = now
+        elif key in FORMER_TABLES and isinstance(value, Mapping):
+            words = {each: word for each, word in value.items() if isinstance(word, str)}
+            values |= {**{each: word for each, word in value.items() if each not in words}, **parse(words)}
+        elif key not in SAVED_BESIDE:
+            values[key] = value
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def to_toml(config: FinetuneConfig) -> str:
+    """The config as TOML text."""
+    import tomli_w
+
+    return tomli_w.dumps(to_data(config))
+
+
+def from_toml(text: str, *, name: str = "config", told: Callable[[str], object] = str) -> FinetuneConfig:
+    """The config in a TOML text; `name` says in errors where the text is from.
+
+    >>> from_toml('task = "rte"').task
+    'rte'
+    """
+    return from_data(_document(text, name), name=name, told=told)
+
+
+def read_values(path: str | os.PathLike[str], *, told: Callable[[str], object] = str) -> dict[str, Any]:
+    """The values by field that a TOML file holds, by today's names."""
+    place = Path(path)
     try:
-        return kind(word)
+        text = place.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileError(f"{place} is not UTF-8 text: {error}", fix="save it as UTF-8") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise FileError(f"cannot read the config {place}: {reason}", fix="check the path") from error
+    return _known(renewed(_document(text, str(place)), told=told), str(place))
+
+
+def _known(values: dict[str, Any], name: str) -> dict[str, Any]:
+    for key in values:
+        if key not in CHOICES and key != "trainer_options":
+            raise UsageError(f"{name}: there is no setting {key!r}", fix=did_you_mean(key, CHOICES))
+    return values
+
+
+def _document(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"{name} is not TOML: {error}", fix='write for example: task = "sst2"') from error
+
+
+def _read(each: Field[Any], word: str) -> Any:  # noqa: ANN401  whatever the field holds
+    """A word as the kind of value that the field has."""
+    kind = _kind(each)
+    if kind is bool and word.lower() in ("true", "false"):
+        return word.lower() == "true"
+    if kind is str:
+        return word
+    try:
+        if kind is not bool:
+            return kind(word)
     except ValueError as problem:
-        wanted = "a whole number" if kind is int else "a number"
-        raise UsageError(f"{name} is {word!r}", fix=f"give {name} {wanted}") from problem
+        raise _wrong(each, repr(word), WANTED[kind]) from problem
+    raise _wrong(each, repr(word), WANTED[kind])
 
 
-def _require(name: str, value: float, fits: bool, wanted: str) -> None:
-    if not fits:
-        raise UsageError(f"{name} is {value}", fix=f"give {name} {wanted}")
+def _checked(each: Field[Any], value: Any) -> Any:  # noqa: ANN401
+    """The value as the field's kind; UsageError for one that it cannot have."""
+    if value is None and each.default is None:
+        return None
+    value, kind, known = _plain(each, value), _kind(each), each.metadata["known"]
+    if known and value not in known:
+        raise UsageError(f"{each.name} cannot be {value!r}", fix=did_you_mean(value, filter(None, known)))
+    if kind in (int, float) and not _fits(each, value):
+        raise _wrong(each, value, _range(each))
+    return value
 
 
-DEVICES = ("auto", "cpu", "cuda")
-PRECISIONS = ("auto", "fp32", "bf16")
-ENGINES = ("loop", "trainer", "lightning")
+def _plain(each: Field[Any], value: Any) -> Any:  # noqa: ANN401
+    """A value of Python's own kind: numbers of NumPy and paths are taken, text is no number."""
+    kind = _kind(each)
+    if kind is str and isinstance(value, str | os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, bool) == (kind is bool) and isinstance(value, ACCEPTED[kind]):
+        return kind(value)
+    raise _wrong(each, repr(value), WANTED[kind])
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """Fifteen choices. Names of tokenizer and model: a folder here, or a repository on the hub."""
-
-    task: str = "sst2"
-    tokenizer: str | None = None  # None: the one in the model's folder
-    model: str = "bert-mini"  # a preset (fresh weights, sized to the tokenizer), a folder, or a hub name
-    data: str | None = None  # "sample", "hub", or a folder of official TSV files; None: the hub
-    output: str = "run"
-    epochs: int = 3
-    batch_size: int = 32
-    learning_rate: float | None = None  # None: the preset's own, or 5e-5 for trained weights
-    max_length: int = 128
-    seed: int = 42
-    device: str = "auto"
-    precision: str = "auto"  # bf16 means autocast: the weights stay fp32
-    engine: str = "loop"  # what trains: our own loop, transformers' Trainer, or Lightning
-    settings: Mapping[str, str] = field(default_factory=dict)  # name → value; see settings.py
-    reading: Reading = field(default_factory=Reading)  # how many rows, and how someone's own files are read
-
-    def __post_init__(self) -> None:
-        must_be_trainable(self.task)
-        _one_of("device", self.device, DEVICES)
-        _one_of("precision", self.precision, PRECISIONS)
-        _one_of("engine", self.engine, ENGINES)
-        _whole("epochs", self.epochs, 1)
-        _whole("batch_size", self.batch_size, 1)
-        _whole("max_length", self.max_length, 4)
-        _whole("seed", self.seed, 0)
-        rate = 1.0 if self.learning_rate is None else self.learning_rate
-        _require("learning_rate", rate, math.isfinite(rate) and rate > 0, "a number above 0")
-        if self.engine == "loop":
-            settings_of(self.settings)  # the other engines have fields of their own, known when they load
-
-    @property
-    def chosen(self) -> Settings:
-        """The settings with their values; names that only the engine knows are not looked at."""
-        return settings_of(self.settings, others=() if self.engine == "loop" else tuple(self.settings))
+def _fits(each: Field[Any], value: float) -> bool:
+    least, above, below = (each.metadata[name] for name in ("least", "above", "below"))
+    most = below if below is not None else MOST if _kind(each) is int else math.inf
+    return value < most and (least is None or least <= value) and (above is None or above < value)
 
 
-def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise UsageError(f"{name} cannot be {value!r}", fix=did_you_mean(value, known))
+def _range(each: Field[Any]) -> str:
+    least, above, below = (each.metadata[name] for name in ("least", "above", "below"))
+    if below is not None:
+        low = f", from {least} to below" if above is None else f" between {above} and"
+        return f"a share{low} {below}"
+    return f"{least} or more" if above is None else f"a number above {above}"
 
 
-def _whole(name: str, value: int, lowest: int) -> None:
-    _require(name, value, lowest <= value < 2**32, f"{lowest} or more")
+def _kind(each: Field[Any]) -> type:
+    return KINDS[str(each.type).removesuffix(" | None")]
+
+
+def _wrong(each: Field[Any], value: object, wanted: str) -> UsageError:
+    return UsageError(f"{each.name} is {value}", fix=f"give {each.name} {wanted}")

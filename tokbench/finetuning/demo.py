@@ -11,7 +11,7 @@ from tokbench.adapt.grow import Growth, add_and_save
 from tokbench.checks.findings import Checkup
 from tokbench.checks.run import check
 from tokbench.corpus.samples import shipped
-from tokbench.finetuning.config import Plan
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.model_presets import PRESETS
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.runner import finetune, have_packages
@@ -52,7 +52,7 @@ def demo(out: Path, *, force: bool = False, progress: Progress = silent) -> Demo
     Raises FileProblem when `out` is taken and MissingExtra when torch or the metrics are not installed.
     """
     ensure_writable(out, force=force)
-    plan = Plan(task="sst2", data="sample", epochs=8, learning_rate=1e-3, batch_size=16)
+    plan = FinetuneConfig(task="sst2", data="sample", epochs=8, learning_rate=1e-3, batch_size=16)
     have_packages(plan)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     began = perf_counter()
@@ -68,7 +68,7 @@ def demo(out: Path, *, force: bool = False, progress: Progress = silent) -> Demo
     )
 
 
-def _steps(place: Path, plan: Plan, progress: Progress) -> tuple[Trained, Growth, Checkup, Run]:
+def _steps(place: Path, plan: FinetuneConfig, progress: Progress) -> tuple[Trained, Growth, Checkup, Run]:
     texts = [*(str(shipped(name)) for name in TEXTS)]
     recipe = start_recipe("wordpiece", settings={"vocab_size": str(VOCAB_SIZE)})
     trained = train_folder(recipe, texts, place / "tokenizer", progress=progress)
@@ -88,4 +88,4 @@ def _save_model(tokenizer: Path, into: Path) -> None:
 
     into.mkdir()
     task = task_named("sst2")
-    save_model(fresh(PRESETS[MODEL], load_tokenizer(tokenizer), task, seed=Plan.seed).model, into)
+    save_model(fresh(PRESETS[MODEL], load_tokenizer(tokenizer), task, seed=FinetuneConfig.seed).model, into)

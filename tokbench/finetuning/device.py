@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from tokbench.errors import UsageError
-from tokbench.finetuning.config import Plan
+from tokbench.finetuning.config import FinetuneConfig
 
 CACHE_LINE = 64  # bytes; torch's own memory starts at multiples of it
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4  # what glibc's malloc.h calls M_TRIM_THRESHOLD, and so on
@@ -103,7 +103,7 @@ class Machine:
         return most / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def machine_of(plan: Plan) -> Machine:
+def machine_of(plan: FinetuneConfig) -> Machine:
     """The machine a plan asks for; "auto" takes a GPU, and bf16 where the hardware multiplies in it."""
     if plan.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("device is cuda, and torch sees no GPU here", fix="--device cpu, or auto")

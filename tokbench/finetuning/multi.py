@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tokbench.errors import DataError, FileError, UsageError, plural
-from tokbench.finetuning.config import POOLINGS, Plan
+from tokbench.finetuning.config import POOLINGS, FinetuneConfig, renewed, to_data
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.model_presets import PRESETS
 from tokbench.finetuning.predict import predict_with, questions_of, task_of
@@ -28,8 +28,6 @@ from tokbench.finetuning.runner import finetune
 from tokbench.finetuning.tasks import ALL, TASKS, Task
 from tokbench.io.atomic import atomic_file, ensure_writable
 from tokbench.progress import Progress, silent
-
-NOT_A_CHOICE = (PRINT, "versions")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +51,7 @@ class ResumeState:
 
 
 def resume_state(
-    plans: Mapping[str, Plan], *, force: bool, resume: bool, progress: Progress = silent
+    plans: Mapping[str, FinetuneConfig], *, force: bool, resume: bool, progress: Progress = silent
 ) -> ResumeState:
     """What stands of these plans; whatever is in the way of one is said here, before the first is trained."""
     if not resume:
@@ -103,7 +101,7 @@ def _as_tuples(value: Any) -> Any:  # noqa: ANN401  whatever JSON holds
     return value
 
 
-def _must_be_free(plan: Plan, *, force: bool) -> None:
+def _must_be_free(plan: FinetuneConfig, *, force: bool) -> None:
     """Nothing, or an error that names --resume where a run is finished or was stopped."""
     place = Path(plan.output)
     if not force and (place / METRICS).is_file():
@@ -116,7 +114,7 @@ def _must_be_free(plan: Plan, *, force: bool) -> None:
         must_be_wanted(plan.output, resume=False, force=False)
 
 
-def _finished(plan: Plan, *, force: bool, progress: Progress) -> Run | None:
+def _finished(plan: FinetuneConfig, *, force: bool, progress: Progress) -> Run | None:
     """The run in the plan's place if it is this very one; AskedWrongly if it is another, unless forced."""
     place = Path(plan.output)
     if not (place / METRICS).is_file():
@@ -138,7 +136,7 @@ def _finished(plan: Plan, *, force: bool, progress: Progress) -> Run | None:
     )
 
 
-def _otherwise(place: Path, plan: Plan, progress: Progress) -> str:
+def _otherwise(place: Path, plan: FinetuneConfig, progress: Progress) -> str:
     """What a finished run was made with that the plan does not ask for; "" if it is the plan's own."""
     from tokbench.finetuning.prepare import choices, run_fingerprint
     from tokbench.finetuning.stages import settle
@@ -146,26 +144,24 @@ def _otherwise(place: Path, plan: Plan, progress: Progress) -> str:
     path = place / CHOICES
     saved = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     setting = settle(plan, read_data(plan, progress=progress), progress=progress)
-    if saved.get(PRINT) == run_fingerprint(setting):
-        return ""
     mine = json.loads(json.dumps(choices(setting), default=str))
     had, asked = _flat(saved), _flat(mine)
-    differ = [name for name in asked if name not in NOT_A_CHOICE and had.get(name) != asked[name]]
-    named = [f"{name} {had.get(name, 'not set')}, not {asked[name]}" for name in differ]
-    dropped = [f"{name} {had[name]}, not set now" for name in had if name not in asked and name != PRINT]
-    return "; ".join(named + dropped) or "other rows, weights or tokenizer"
+    differ = [name for name in (*asked, *had) if had.get(name) != asked.get(name)]
+    named = [
+        f"{name} {had.get(name, 'not set')}, not {asked.get(name, 'set')}" for name in dict.fromkeys(differ)
+    ]
+    same = saved.get(PRINT) in (run_fingerprint(setting), run_fingerprint(setting, made=saved))
+    return "; ".join(named) or ("" if same else "other rows, weights or tokenizer")
 
 
-def _flat(made: Mapping[str, Any]) -> dict[str, Any]:
-    """Choices by name, those of the settings and of reading beside the others."""
-    inner = {name: each for name, each in made.items() if isinstance(each, Mapping)}
-    flat = {name: each for name, each in made.items() if name not in inner}
-    for name, some in inner.items():
-        flat |= {} if name in NOT_A_CHOICE else dict(some)
-    return flat
+def _flat(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Choices by name, the trainer's own beside the others; what the file leaves out is the default."""
+    values = {**to_data(FinetuneConfig()), **renewed(saved)}
+    return {**values, **values.pop("trainer_options", {})}
 
 
 TABLE = "glue.tsv"
+PRESET = FinetuneConfig.model
 
 
 def unsaid(words: str) -> None:
@@ -185,7 +181,7 @@ class RunStart:
 class Train(Protocol):
     """Carries out one of the plans; `finished` is its run where that was done before."""
 
-    def __call__(self, plan: Plan, *, force: bool, resume: bool, finished: Run | None) -> Run:
+    def __call__(self, plan: FinetuneConfig, *, force: bool, resume: bool, finished: Run | None) -> Run:
         """Train, or go on, or take what is finished."""
 
 
@@ -230,7 +226,7 @@ def score_of(run: Run) -> float:
     return 100 * sum(run.metrics.values()) / len(run.metrics)
 
 
-def all_tasks(plan: Plan, train: Train, start: RunStart) -> Glue:
+def all_tasks(plan: FinetuneConfig, train: Train, start: RunStart) -> Glue:
     """Run the nine tasks one after the other into folders of `plan.output`; leave out what has no data."""
     there, missing = _with_data(plan)
     plans = {name: _for_task(plan, name) for name in there}
@@ -238,7 +234,7 @@ def all_tasks(plan: Plan, train: Train, start: RunStart) -> Glue:
     scores = {name: score_of(run) for name, run in runs.items()}
     average = sum(scores.values()) / len(scores)
     found = Glue(runs=runs, missing=missing, scores=scores, average=average, output=plan.output)
-    if plan.chosen.fast_dev_run:  # nothing is kept
+    if plan.fast_dev_run:  # nothing is kept
         return replace(found, output="")
     path = Path(plan.output) / TABLE
     if leading():
@@ -261,13 +257,13 @@ def table_of(found: Glue) -> str:
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
-def compare_poolings(plan: Plan, train: Train, start: RunStart) -> PoolingComparison:
+def compare_poolings(plan: FinetuneConfig, train: Train, start: RunStart) -> PoolingComparison:
     """The same run with every pooling, each into a folder of `plan.output` with its name."""
     plans = {way: _pooling(plan, way) for way in POOLINGS}
     return PoolingComparison(differs="pooling", runs=trained(plans, train, start))
 
 
-def against(plan: Plan, baseline: str, train: Train, start: RunStart) -> PoolingComparison:
+def against(plan: FinetuneConfig, baseline: str, train: Train, start: RunStart) -> PoolingComparison:
     """The same run with another tokenizer: same rows, steps and seed. Its folder is the output's, -baseline.
 
     Both models begin alike: fresh from one preset, or `baseline` is a folder with a model of its own.
@@ -277,14 +273,14 @@ def against(plan: Plan, baseline: str, train: Train, start: RunStart) -> Pooling
         if not (Path(baseline).expanduser() / "config.json").is_file():
             raise UsageError(
                 f"{plan.model} was trained with one tokenizer, and {baseline} holds no model of its own",
-                fix=f"compare fresh models: --model {Plan.model}, or give a folder with tokenizer and model",
+                fix=f"compare fresh models: --model {PRESET}, or give a folder with tokenizer and model",
             )
         other = replace(other, model=baseline)
     mine = plan.tokenizer or plan.model
     return PoolingComparison(differs="tokenizer", runs=trained({mine: plan, baseline: other}, train, start))
 
 
-def trained(plans: Mapping[str, Plan], train: Train, start: RunStart) -> dict[str, Run]:
+def trained(plans: Mapping[str, FinetuneConfig], train: Train, start: RunStart) -> dict[str, Run]:
     """The runs of all plans; that a place is taken is said before the first, and what is taken over."""
     there = resume_state(plans, force=start.force, resume=start.resume, progress=start.progress)
     for line in there.words(tuple(plans)):
@@ -295,7 +291,7 @@ def trained(plans: Mapping[str, Plan], train: Train, start: RunStart) -> dict[st
     }
 
 
-def _with_data(plan: Plan) -> tuple[list[str], dict[str, str]]:
+def _with_data(plan: FinetuneConfig) -> tuple[list[str], dict[str, str]]:
     """The tasks whose rows can be read, and for each of the others why not."""
     there, missing = [], {}
     for name, task in TASKS.items():
@@ -314,7 +310,7 @@ def _with_data(plan: Plan) -> tuple[list[str], dict[str, str]]:
     return there, missing
 
 
-def _problem(plan: Plan, task: Task) -> str:
+def _problem(plan: FinetuneConfig, task: Task) -> str:
     try:
         read_data(_for_task(plan, task.name))
     except UsageError as problem:
@@ -322,12 +318,12 @@ def _problem(plan: Plan, task: Task) -> str:
     return ""
 
 
-def _for_task(plan: Plan, name: str) -> Plan:
+def _for_task(plan: FinetuneConfig, name: str) -> FinetuneConfig:
     return replace(plan, task=name, output=str(Path(plan.output) / name))
 
 
-def _pooling(plan: Plan, way: str) -> Plan:
-    return replace(plan, settings={**plan.settings, "pooling": way}, output=str(Path(plan.output) / way))
+def _pooling(plan: FinetuneConfig, way: str) -> FinetuneConfig:
+    return replace(plan, pooling=way, output=str(Path(plan.output) / way))
 
 
 ANSWERS = "predictions"
@@ -350,7 +346,7 @@ class RunMode:
 
 
 def run_mode(
-    plan: Plan,
+    plan: FinetuneConfig,
     beside: RunMode,
     *,
     force: bool = False,
@@ -391,7 +387,7 @@ def result_line(done: Done) -> str:
 
 
 def _one(
-    plan: Plan,
+    plan: FinetuneConfig,
     *,
     force: bool,
     resume: bool,
@@ -404,7 +400,7 @@ def _one(
 
 
 def _and_predict(
-    plan: Plan,
+    plan: FinetuneConfig,
     *,
     force: bool,
     resume: bool,
@@ -414,14 +410,14 @@ def _and_predict(
     progress: Progress,
 ) -> Run:
     """Train, and answer the test rows; where there are none, an error before or a note afterwards."""
-    names = [plan.task] + (["ax"] if plan.task == "mnli" and not plan.reading.columns else [])
+    names = [plan.task] + (["ax"] if plan.task == "mnli" and not plan.own_columns else [])
     found = {name: _why_not(plan, name) for name in names}
     if strict and found[plan.task]:
         raise UsageError(
             f"nothing was trained, there is nothing to predict: {found[plan.task]}", fix="leave out --predict"
         )
     run = train(plan, force=force, resume=resume, finished=finished)
-    if not leading() or plan.chosen.fast_dev_run:  # there is no model to load
+    if not leading() or plan.fast_dev_run:  # there is no model to load
         return run
     notes = [f"{name} was not predicted: {why}" for name, why in found.items() if why]
     for name in (name for name in names if not found[name]):
@@ -429,7 +425,7 @@ def _and_predict(
     return replace(run, notes=(*run.notes, *notes))
 
 
-def _answered(plan: Plan, name: str, *, again: bool, progress: Progress) -> list[str]:
+def _answered(plan: FinetuneConfig, name: str, *, again: bool, progress: Progress) -> list[str]:
     """Where the answers to the test rows are; they are made unless they are there and not asked for again."""
     folder = Path(plan.output)
     asked = [] if again else questions_of(plan, task_of(name))
@@ -441,9 +437,9 @@ def _answered(plan: Plan, name: str, *, again: bool, progress: Progress) -> list
     return [*(f"the answers to {plural(count, 'row')} are in {path}" for path, count in rows.items()), *notes]
 
 
-def _why_not(plan: Plan, name: str) -> str:
+def _why_not(plan: FinetuneConfig, name: str) -> str:
     """Why the test rows of a task cannot be had; nothing when they can."""
-    if (name not in TASKS or plan.reading.columns) and Path(str(plan.data)).is_file():
+    if (name not in TASKS or plan.own_columns) and Path(str(plan.data)).is_file():
         return f"{plan.data} holds the rows to train on; afterwards: tokbench predict RUN --data FILE"
     try:
         questions_of(plan, task_of(name))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import FileError, UsageError, did_you_mean
-from tokbench.finetuning.config import Plan, Reading
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.load import HUB, SAMPLE
 from tokbench.finetuning.data.own_tables import TABLE, questions_in
 from tokbench.finetuning.data.tagging import CHARACTER, CHARACTER_METRICS, CONLL, OUTSIDE, WORD
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def predict_with(
-    folder: Path, plan: Plan, task: str, *, into: Path, progress: Progress = silent
+    folder: Path, plan: FinetuneConfig, task: str, *, into: Path, progress: Progress = silent
 ) -> Predicted:
     """Answer the test rows that plan.data names with the model in `folder`, into files of the folder `into`.
 
@@ -50,15 +50,15 @@ def predict_with(
 
 def trained_length(folder: Path) -> int:
     """Tokens that rows were cut to when the model in a folder was trained; a plan's where it does not say."""
-    return int(_read(folder / "hyperparameters.json").get("max_length", Plan.max_length))
+    return int(_read(folder / "hyperparameters.json").get("max_length", FinetuneConfig.max_length))
 
 
-def questions_of(plan: Plan, task: Task) -> Sequence[Questions]:
+def questions_of(plan: FinetuneConfig, task: Task) -> Sequence[Questions]:
     """The rows to answer, one Questions a file; in a folder of one's own files it is the one called test."""
     if task.tagging:
         return [tagged_questions(questions_in(_path(plan), CONLL), characters=task.unit == CHARACTER)]
-    if plan.reading.text_column is not None or task.name == OWN:
-        return [own_questions(questions_in(_path(plan), TABLE), task, _columns(plan.reading))]
+    if plan.text_column is not None or task.name == OWN:
+        return [own_questions(questions_in(_path(plan), TABLE), task, _columns(plan))]
     if plan.data == SAMPLE:
         raise UsageError(
             "the sample that ships has no test rows", fix="--data FOLDER with the official files"
@@ -70,13 +70,13 @@ def questions_of(plan: Plan, task: Task) -> Sequence[Questions]:
     return official_questions(_path(plan), task)
 
 
-def _columns(reading: Reading) -> tuple[str, ...]:
+def _columns(reading: FinetuneConfig) -> tuple[str, ...]:
     if reading.text_column is None:
         raise UsageError("--text-column is needed", fix="name the column that holds the text")
     return tuple(each for each in (reading.text_column, reading.pair_column) if each is not None)
 
 
-def _path(plan: Plan) -> Path:
+def _path(plan: FinetuneConfig) -> Path:
     if plan.data in (None, HUB, SAMPLE):
         raise UsageError("rows of your own are in a file", fix="--data FILE")
     return Path(str(plan.data)).expanduser()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tokbench.errors import UsageError, plural
-from tokbench.finetuning.config import Plan
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.batches import Batches
 from tokbench.finetuning.data.tagging import OUTSIDE, Tagged, conll
 from tokbench.finetuning.data.test_rows import Questions
@@ -50,7 +50,7 @@ def predict_all(
     task: Task,
     *,
     into: Path,
-    plan: Plan,
+    plan: FinetuneConfig,
     progress: Progress = silent,
 ) -> Predicted:
     """Answer the rows of `asked` with the model in `folder`; each file into `into`, whole or not at all."""
@@ -127,7 +127,7 @@ def _answers(
     asked: Questions,
     task: Task,
     *,
-    plan: Plan,
+    plan: FinetuneConfig,
     machine: Machine,
     progress: Progress,
 ) -> _Answers:

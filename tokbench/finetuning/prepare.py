@@ -22,7 +22,7 @@ import tokbench
 from tokbench.checks.findings import Finding
 from tokbench.checks.run import RULES, check
 from tokbench.errors import ChecksFailedError, FileError, UsageError
-from tokbench.finetuning.config import Plan
+from tokbench.finetuning.config import SAVED_BESIDE, FinetuneConfig
 from tokbench.finetuning.data.batches import Batches, ModelInputs
 from tokbench.finetuning.data.load import Dataset
 from tokbench.finetuning.data.tokenize import Limits
@@ -120,7 +120,7 @@ class LoadedParts:
     start: NDArray[np.float32]  # their rows before training (tokens, H)
 
 
-def load_parts(plan: Plan, task: Task) -> LoadedParts:
+def load_parts(plan: FinetuneConfig, task: Task) -> LoadedParts:
     """Load what the plan names under a head for the task; errors that check finds stop here."""
     preset = PRESETS.get(plan.model)
     found = resolve_names(plan)
@@ -133,9 +133,9 @@ def load_parts(plan: Plan, task: Task) -> LoadedParts:
         assert folder is not None
         loaded = load_classifier(folder, task, seed=plan.seed)
     align(loaded, tokenizer)
-    if task.tagging and plan.chosen.pooling != "own":
-        raise UsageError(f"--pooling {plan.chosen.pooling}: tagged words are not pooled", fix="leave it out")
-    loaded = pooled_as(loaded, plan.chosen.pooling)
+    if task.tagging and plan.pooling != "own":
+        raise UsageError(f"--pooling {plan.pooling}: tagged words are not pooled", fix="leave it out")
+    loaded = pooled_as(loaded, plan.pooling)
     rate = plan.learning_rate or (preset.learning_rate if preset else TRAINED_RATE)
     added = added_tokens(tokenizer, files, loaded.model)
     start = copied_rows(loaded.model, added)
@@ -184,7 +184,7 @@ WEIGHTS_HASHED = 64  # of each tensor: those of another model differ in all of t
 class PreparedRun:
     """Everything that is settled before the first step."""
 
-    plan: Plan
+    plan: FinetuneConfig
     task: Task
     data: Dataset
     parts: LoadedParts
@@ -193,14 +193,16 @@ class PreparedRun:
     evaluation: Mapping[str, Batches]
 
 
-def run_fingerprint(setting: PreparedRun) -> str:
+def run_fingerprint(setting: PreparedRun, *, made: Mapping[str, Any] | None = None) -> str:
     """A hash of all that makes a run what it is: choices, ids, labels and the weights it starts from.
 
-    Neither versions nor the place of the output count, nor whether ids are remembered. Of each weight the
-    first numbers stand for it.
+    Neither versions nor the place of the output count, nor whether ids are cached. Of each weight the
+    first numbers stand for it. `made` are the same choices as an earlier version wrote them down.
     """
-    made = {name: each for name, each in choices(setting).items() if name != "versions"}
-    made["settings"] = {name: each for name, each in made["settings"].items() if name != "cache"}
+    made = choices(setting) if made is None else made
+    made = {name: each for name, each in made.items() if name not in (*SAVED_BESIDE, "cache")}
+    if "settings" in made:
+        made["settings"] = {name: each for name, each in made["settings"].items() if name != "cache"}
     found = hashlib.blake2b(json.dumps(made, sort_keys=True, default=str).encode(), digest_size=16)
     for each in (setting.train.encoded, *(split.encoded for split in setting.evaluation.values())):
         for array in (each.ids, each.starts, each.labels):

@@ -12,7 +12,7 @@ from statistics import fmean, stdev
 from tempfile import TemporaryDirectory
 
 from tokbench.errors import RunInterruptedError, UsageError
-from tokbench.finetuning.config import Plan
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.model_presets import PRESETS
 from tokbench.finetuning.multi import RunStart, trained
 from tokbench.finetuning.result import Run
@@ -77,7 +77,7 @@ class Proof:
 
 
 def prove(
-    plan: Plan,
+    plan: FinetuneConfig,
     base: str,
     new: str,
     *,
@@ -136,7 +136,7 @@ def interval(differences: Sequence[float], *, level: float = LEVEL) -> tuple[flo
     return middle - half, middle + half
 
 
-def _model(plan: Plan, base: str, new: str) -> str | None:
+def _model(plan: FinetuneConfig, base: str, new: str) -> str | None:
     """The preset for both, or None where both bring a model."""
     with_model = [(Path(name).expanduser() / "config.json").is_file() for name in (base, new)]
     if all(with_model):
@@ -164,7 +164,7 @@ def _place(output: Path | None) -> Iterator[Path]:
             ) from stop
 
 
-def _run(plan: Plan, *, force: bool, resume: bool, finished: Run | None, progress: Progress) -> Run:
+def _run(plan: FinetuneConfig, *, force: bool, resume: bool, finished: Run | None, progress: Progress) -> Run:
     """The run that is finished, or that is made now; its weights are not kept."""
     if finished:
         return finished

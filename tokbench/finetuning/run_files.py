@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tokbench.errors import FileError, UsageError
-from tokbench.finetuning.config import Plan
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.model_presets import PRESETS
 from tokbench.io import hub
 from tokbench.pretrained.folder import TokenizerFolder, load
@@ -72,7 +72,7 @@ class ResolvedNames:
     model: Path | None
 
 
-def resolve_names(plan: Plan) -> ResolvedNames:
+def resolve_names(plan: FinetuneConfig) -> ResolvedNames:
     """Tokenizer and model of a plan; FileProblem or AskedWrongly where there is none to be had."""
     if plan.tokenizer is None and plan.model in PRESETS:
         raise UsageError(

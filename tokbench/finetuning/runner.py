@@ -1,4 +1,4 @@
-"""The door of a fine-tuning run: what can be said before anything heavy loads is said here."""
+"""Run a fine-tuning: what can be said before torch loads is said here."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from tokbench.errors import plural
-from tokbench.finetuning.config import Plan
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.load import HUB, Dataset, read_data
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.run_files import must_be_wanted, resolve_names
@@ -21,48 +22,51 @@ PACKAGES = {"torch": "torch", "sklearn": "scikit-learn", "scipy": "scipy"}  # mo
 
 
 def finetune(
-    plan: Plan,
+    config: FinetuneConfig | None = None,
     *,
     force: bool = False,
     resume: bool = False,
     drawings: Mapping[str, Callable[[Run], str]] | None = None,
     progress: Progress = silent,
+    **options: Any,  # noqa: ANN401  whatever the fields of FinetuneConfig hold
 ) -> Run:
-    """Train as planned, save, load again and compare; the output appears whole at the end, or not at all.
+    """Train, save, load again and compare; the output appears whole at the end, or not at all.
 
-    What a stopped run has learned lies beside the output; `resume` goes on from there. `drawings` are further
-    files of the output: a name, and what makes its content of the run.
+    `options` are fields of FinetuneConfig, instead of a config or in the place of its own. What a stopped run
+    has learned lies beside the output; `resume` goes on from there. `drawings` are further files of the
+    output: a name, and what makes its content of the run.
 
     Sets OMP_WAIT_POLICY=PASSIVE unless it is set: torch's idle threads then sleep instead of spinning,
     worth four to six times on two busy cores. It is read once, so it must come before torch is imported.
     """
-    ensure_writable(Path(plan.output), force=force)
-    must_be_wanted(plan.output, resume=resume, force=force)
-    have_packages(plan)
-    resolve_names(plan)  # what cannot be found is said before torch loads
+    config = FinetuneConfig(**options) if config is None else replace(config, **options)
+    ensure_writable(Path(config.output), force=force)
+    must_be_wanted(config.output, resume=resume, force=force)
+    have_packages(config)
+    resolve_names(config)  # what cannot be found is said before torch loads
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    data = read_data(plan, progress=progress)  # needs no torch, so what is wrong with it is said at once
+    data = read_data(config, progress=progress)  # needs no torch, so what is wrong with it is said at once
     from tokbench.finetuning.stages import run_stages
 
-    if plan.chosen.fast_dev_run:
+    if config.fast_dev_run:
         with TemporaryDirectory(prefix="tokbench-") as place:
-            brief = replace(plan, epochs=1, output=str(Path(place) / "run"))
-            run = run_stages(brief, few(data, plan), progress=progress)
-        count = plural(plan.chosen.fast_dev_run, "batch of each split was", "batches of each split were")
+            brief = replace(config, epochs=1, output=str(Path(place) / "run"))
+            run = run_stages(brief, few(data, config), progress=progress)
+        count = plural(config.fast_dev_run, "batch of each split was", "batches of each split were")
         note = f"only {count} gone through, and nothing was kept"
         return replace(run, output="", notes=(*run.notes, note))
-    return run_stages(plan, data, force=force, resume=resume, drawings=drawings, progress=progress)
+    return run_stages(config, data, force=force, resume=resume, drawings=drawings, progress=progress)
 
 
-def few(data: Dataset, plan: Plan) -> Dataset:
-    """As many rows of each split as the plan's fast_dev_run has batches for."""
-    most = plan.chosen.fast_dev_run * plan.batch_size
+def few(data: Dataset, config: FinetuneConfig) -> Dataset:
+    """As many rows of each split as the config's fast_dev_run has batches for."""
+    most = config.fast_dev_run * config.batch_size
     cut = {name: rows.pick(range(min(most, len(rows)))) for name, rows in data.evaluation.items()}
     return replace(data, train=data.train.pick(range(min(most, len(data.train)))), evaluation=cut)
 
 
-def have_packages(plan: Plan) -> None:
-    """Nothing, or MissingExtra for the first package that the plan needs and that is not installed."""
-    wanted = {**PACKAGES, "datasets": "datasets"} if plan.data in (None, HUB) else PACKAGES
+def have_packages(config: FinetuneConfig) -> None:
+    """Nothing, or MissingExtraError for the first package that the config needs and that is not installed."""
+    wanted = {**PACKAGES, "datasets": "datasets"} if config.data in (None, HUB) else PACKAGES
     for module, package in wanted.items():
         require(module, extra="train", what="finetune", named=package)

@@ -13,7 +13,7 @@ from torch import nn
 from tokbench.errors import NegativeResultError, RunInterruptedError, UsageError
 from tokbench.finetuning.card import card
 from tokbench.finetuning.checkpoints import Keeper
-from tokbench.finetuning.config import Plan, must_be_metric
+from tokbench.finetuning.config import FinetuneConfig, must_be_metric
 from tokbench.finetuning.data.batches import Batches
 from tokbench.finetuning.data.load import Dataset
 from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, tokenize_rows
@@ -48,7 +48,7 @@ class TrainerEngine(Protocol):
         self,
         model: nn.Module,
         batches: Batches,
-        plan: Plan,
+        plan: FinetuneConfig,
         *,
         rate: float,
         machine: Machine,
@@ -59,19 +59,20 @@ class TrainerEngine(Protocol):
         """Train, and say what came of it."""
 
 
-def engine_of(plan: Plan) -> TrainerEngine:
+def engine_of(plan: FinetuneConfig) -> TrainerEngine:
     """The engine that the plan names; AskedWrongly for a setting it does not take, or several processes."""
     started = int(os.environ.get("WORLD_SIZE", "1"))
-    if plan.engine != "loop" and started > 1:
+    if plan.trainer != "loop" and started > 1:
         raise UsageError(
-            f"the {plan.engine} engine trains in one process, and {started} were started", fix="--engine loop"
+            f"the {plan.trainer} trainer trains in one process, and {started} were started",
+            fix="--trainer loop",
         )
-    if plan.engine == "trainer":
+    if plan.trainer == "hf":
         from tokbench.finetuning.engines import hf_trainer
 
         hf_trainer.check(plan)
         return hf_trainer.fit
-    if plan.engine == "lightning":
+    if plan.trainer == "lightning":
         from tokbench.finetuning.engines import lightning_engine
 
         lightning_engine.check(plan)
@@ -93,7 +94,7 @@ class Outcome:
 
 
 def run_stages(
-    plan: Plan,
+    plan: FinetuneConfig,
     data: Dataset,
     *,
     force: bool = False,
@@ -106,7 +107,7 @@ def run_stages(
     `drawings` are file names, and what makes their content of the finished run.
     """
     setting = settle(plan, data, progress=progress)
-    keeper = Keeper(plan.output, run_fingerprint(setting), plan.chosen, resume)
+    keeper = Keeper(plan.output, run_fingerprint(setting), plan, resume)
     try:
         outcome = train_and_score(setting, keeper=keeper, progress=progress)
     except RunInterruptedError:
@@ -144,11 +145,11 @@ def _write(setting: PreparedRun, outcome: Outcome, folder: Path, *, made: str) -
     return run
 
 
-def settle(plan: Plan, data: Dataset, *, progress: Progress = silent) -> PreparedRun:
+def settle(plan: FinetuneConfig, data: Dataset, *, progress: Progress = silent) -> PreparedRun:
     """Load, check and encode; the last moment at which nothing has been trained."""
     engine_of(plan)  # what is wrong with it is said before anything is loaded
     machine, task = machine_of(plan), data.task
-    must_be_metric(plan.chosen.metric, task)
+    must_be_metric(plan.metric, task)
     parts = load_parts(plan, task)
     must_have_room(parts.model, Path(plan.output))
     limits = limits_of(parts.model)
@@ -160,7 +161,7 @@ def settle(plan: Plan, data: Dataset, *, progress: Progress = silent) -> Prepare
             rows,
             max_length=feed.max_length,
             task=task,
-            remember=plan.chosen.cache == "on",
+            remember=plan.cache == "on",
             progress=progress,
         )
         must_fit(encoded, limits, parts.tokenizer.convert_ids_to_tokens)
@@ -180,10 +181,10 @@ def train_and_score(
     judge = Evaluator(model, setting.task, setting.evaluation, machine, progress)
     watch = EvalMonitor(
         judge,
-        plan.chosen,
-        plan.chosen.metric or main_metrics(setting.task)[0],
+        plan,
+        plan.metric or main_metrics(setting.task)[0],
         len(setting.train),
-        board=board_of(plan.chosen, keeper.place if keeper else None),
+        board=board_of(plan, keeper.place if keeper else None),
     )
     trained = engine_of(plan)(
         model,
@@ -239,7 +240,7 @@ def _run(setting: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
         new_tokens=new_tokens,
         no_gradient=no_gradient,
         notes=(*setting.data.notes, *setting.parts.notes, *outcome.notes, *_doubts(outcome, task)),
-        engine=plan.engine,
+        engine=plan.trainer,
         kept_step=outcome.kept_step,
         losses=outcome.fit.losses,
         evaluations=outcome.fit.evaluations,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tokbench.errors import DataError, UsageError, plural
-from tokbench.finetuning.config import Plan
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.rows import Rows, listed_places
 from tokbench.finetuning.data.tagging import Tagged, read_tagged
 from tokbench.finetuning.tasks import NER, OWN, TASKS, Task
@@ -34,18 +34,18 @@ class Dataset:
     classes: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_data(plan: Plan, *, progress: Progress = silent) -> Dataset:
+def read_data(plan: FinetuneConfig, *, progress: Progress = silent) -> Dataset:
     """The rows a plan names, the train rows cut to a seeded sample when it says so."""
     progress("read", 0)
     task, rows = _read(plan)
     train = rows.pop("train")
-    official = plan.task in TASKS and not plan.reading.columns
+    official = plan.task in TASKS and not plan.own_columns
     notes = _sample_note(train, rows) if plan.data == SAMPLE else _gaps(train, rows)
     if official and plan.data != SAMPLE:
         notes = (*_counts(task, train, rows), *notes)
     if not official:
         notes += (*_leaks(train, rows), *_unseen(train, rows, task))
-    most = plan.reading.max_train_rows
+    most = plan.max_train_rows
     if most is not None and most < len(train):
         order = random.Random(plan.seed).sample(range(len(train)), most)
         notes += (f"{most:,} of {plural(len(train), 'train row')} were drawn by the seed",)
@@ -54,21 +54,21 @@ def read_data(plan: Plan, *, progress: Progress = silent) -> Dataset:
     return Dataset(train, rows, (*notes, *_balance_notes(classes)), task, classes)
 
 
-def _read(plan: Plan) -> tuple[Task, dict[str, Rows | Tagged]]:
+def _read(plan: FinetuneConfig) -> tuple[Task, dict[str, Rows | Tagged]]:
     known = TASKS.get(plan.task)
     if plan.task == NER:
         return _read_tags(plan)
-    if plan.task == OWN or plan.reading.columns:
+    if plan.task == OWN or plan.own_columns:
         from tokbench.finetuning.data.own_tables import read_own
 
-        task, own = read_own(_folder(plan), plan.reading, known, seed=plan.seed)
+        task, own = read_own(_folder(plan), plan, known, seed=plan.seed)
         return task, {**own}
     assert known is not None
     return known, {**_official(plan, known)}
 
 
-def _read_tags(plan: Plan) -> tuple[Task, dict[str, Rows | Tagged]]:
-    task, rows = read_tagged(_folder(plan), dev=plan.reading.dev, all_pieces=plan.reading.label_all_pieces)
+def _read_tags(plan: FinetuneConfig) -> tuple[Task, dict[str, Rows | Tagged]]:
+    task, rows = read_tagged(_folder(plan), dev=plan.dev, all_pieces=plan.label_all_pieces)
     if "dev" in rows:
         return task, {**rows}
     order = random.Random(plan.seed).sample(range(len(rows["train"])), len(rows["train"]))
@@ -77,11 +77,11 @@ def _read_tags(plan: Plan) -> tuple[Task, dict[str, Rows | Tagged]]:
             f"{plan.data} has one sentence: none is left to evaluate on",
             fix="give more sentences, or --dev FILE",
         )
-    held = min(max(1, round(len(order) * plan.reading.dev_share)), len(order) - 1)
+    held = min(max(1, round(len(order) * plan.dev_share)), len(order) - 1)
     return task, {"train": rows["train"].pick(order[held:]), "dev": rows["train"].pick(order[:held])}
 
 
-def _official(plan: Plan, task: Task) -> dict[str, Rows]:
+def _official(plan: FinetuneConfig, task: Task) -> dict[str, Rows]:
     if plan.data in (None, HUB):
         from tokbench.finetuning.data.glue import read_hub
 
@@ -91,7 +91,7 @@ def _official(plan: Plan, task: Task) -> dict[str, Rows]:
     return read_official(_sample_folder(task) if plan.data == SAMPLE else _folder(plan), task)
 
 
-def _folder(plan: Plan) -> Path:
+def _folder(plan: FinetuneConfig) -> Path:
     if plan.data in (None, HUB, SAMPLE):
         raise UsageError(f"--task {plan.task} reads files of your own", fix="--data FILE or FOLDER")
     return Path(str(plan.data)).expanduser()

@@ -11,7 +11,7 @@ from tokbench.corpus.records import TABLES, records
 from tokbench.corpus.sources import COMPRESSIONS, FORMATS, Source, find_sources
 from tokbench.corpus.tables import OTHER_SEPARATOR
 from tokbench.errors import DataError, FileError, UsageError, did_you_mean, plural
-from tokbench.finetuning.config import Reading
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.rows import Raw, Rows, as_written, collect
 from tokbench.finetuning.tasks import OWN, Split, Task
 
@@ -85,7 +85,9 @@ MOST_CLASSES = 1_000
 ANY = 10**12  # rows that may be incomplete when they are to be left out
 
 
-def read_own(data: Path, reading: Reading, known: Task | None, *, seed: int) -> tuple[Task, dict[str, Rows]]:
+def read_own(
+    data: Path, reading: FinetuneConfig, known: Task | None, *, seed: int
+) -> tuple[Task, dict[str, Rows]]:
     """The task of the files and its rows by split; `known` is the GLUE task they are in the manner of."""
     files = {name: source_at(path) for name, path in files_in(data, TABLE, dev=reading.dev).items()}
     raws = {name: list(_raws(source, reading)) for name, source in files.items()}
@@ -111,7 +113,7 @@ def source_at(path: Path) -> Source:
     return source
 
 
-def _raws(source: Source, reading: Reading) -> Iterable[Raw]:
+def _raws(source: Source, reading: FinetuneConfig) -> Iterable[Raw]:
     wanted = _wanted(source, reading)
     for place, row in records(source, wanted):
         missing = [column for column in wanted if column not in row]
@@ -121,7 +123,7 @@ def _raws(source: Source, reading: Reading) -> Iterable[Raw]:
         yield Raw(f"{source.name} {place}", tuple(_text(each) for each in texts), label)
 
 
-def _wanted(source: Source, reading: Reading) -> list[str]:
+def _wanted(source: Source, reading: FinetuneConfig) -> list[str]:
     """The columns to read; AskedWrongly for one that must be named, DataProblem for one that is not there."""
     columns = columns_of(source)
     for option, column in (("--text-column", reading.text_column), ("--label-column", reading.label_column)):
@@ -163,7 +165,7 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-def _task(raws: Iterable[Raw], reading: Reading, known: Task | None) -> Task:
+def _task(raws: Iterable[Raw], reading: FinetuneConfig, known: Task | None) -> Task:
     split = (Split("dev", "dev", "validation", 0),)
     skip = ANY if reading.skip_incomplete else 0
     if known is not None:

@@ -20,7 +20,7 @@ from transformers import (
 
 from tokbench.errors import UsageError
 from tokbench.finetuning.checkpoints import Keeper
-from tokbench.finetuning.config import Plan
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.batches import Batch, Batches
 from tokbench.finetuning.device import Machine
 from tokbench.finetuning.engines.loop import FitResult, interruptible
@@ -71,9 +71,9 @@ KNOWN = tuple(each.name for each in fields(TrainingArguments))
 FIELDS = Fields(KNOWN, TAKEN, PLANNED)
 
 
-def check(plan: Plan) -> None:
+def check(plan: FinetuneConfig) -> None:
     """Nothing, or AskedWrongly for a field of TrainingArguments that cannot be taken as it was given."""
-    chosen = FIELDS.chosen(plan)
+    chosen = FIELDS.values(plan)
     with tempfile.TemporaryDirectory(prefix="tokbench-") as place:
         _arguments(plan, chosen, place, cpu=plan.device == "cpu" or not torch.cuda.is_available())
 
@@ -81,7 +81,7 @@ def check(plan: Plan) -> None:
 def fit(
     model: nn.Module,
     batches: Batches,
-    plan: Plan,
+    plan: FinetuneConfig,
     *,
     rate: float,
     machine: Machine,
@@ -90,7 +90,7 @@ def fit(
     progress: Progress,
 ) -> FitResult:
     """Train as the loop does, by transformers' Trainer."""
-    chosen = FIELDS.chosen(plan)
+    chosen = FIELDS.values(plan)
     if chosen.get("label_smoothing_factor") and model.config.problem_type == "regression":  # type: ignore[union-attr]
         raise UsageError("label_smoothing_factor is for labels, and the rows have scores", fix="leave it out")
     guest = TrainingState(model, batches, plan, rate, machine, watch, keeper, progress)
@@ -111,7 +111,7 @@ def fit(
 
 
 def _arguments(
-    plan: Plan, chosen: dict[str, Any], place: str, *, cpu: bool, resumed: bool = False
+    plan: FinetuneConfig, chosen: dict[str, Any], place: str, *, cpu: bool, resumed: bool = False
 ) -> TrainingArguments:
     """What the plan says, in the Trainer's words; AskedWrongly where it does not like them."""
     try:
@@ -119,7 +119,7 @@ def _arguments(
             output_dir=place,
             num_train_epochs=1 if resumed else plan.epochs,
             per_device_train_batch_size=plan.batch_size,
-            max_grad_norm=plan.chosen.clip,
+            max_grad_norm=plan.clip,
             seed=plan.seed,
             use_cpu=cpu,
             save_strategy="no",

@@ -21,7 +21,7 @@ from torch import nn
 
 from tokbench.errors import UsageError
 from tokbench.finetuning.checkpoints import Keeper
-from tokbench.finetuning.config import Plan
+from tokbench.finetuning.config import FinetuneConfig, to_data
 from tokbench.finetuning.data.batches import Batch, Batches, by_length, pad_batch
 from tokbench.finetuning.data.ragged import Ids
 from tokbench.finetuning.data.tokenize import in_row_order
@@ -41,7 +41,7 @@ class Classifier(lightning.LightningModule):
 
     def __init__(self, guest: TrainingState) -> None:
         super().__init__()
-        self.save_hyperparameters({"rate": guest.rate, "steps": guest.steps, **dict(guest.plan.settings)})
+        self.save_hyperparameters({"rate": guest.rate, "steps": guest.steps, **to_data(guest.plan)})
         self.model, self.guest = guest.model, guest
         self.logits: dict[int, list[torch.Tensor]] = {}
 
@@ -176,16 +176,16 @@ TAKEN = {
 FIELDS = Fields(tuple(inspect.signature(lightning.Trainer.__init__).parameters)[1:], TAKEN, PLANNED)
 
 
-def check(plan: Plan) -> None:
+def check(plan: FinetuneConfig) -> None:
     """Nothing, or AskedWrongly for a field of Lightning's Trainer that cannot be taken as it was given."""
     with _quiet():
-        _trainer({"accelerator": "cpu", "logger": False, "enable_checkpointing": False}, FIELDS.chosen(plan))
+        _trainer({"accelerator": "cpu", "logger": False, "enable_checkpointing": False}, FIELDS.values(plan))
 
 
 def fit(
     model: nn.Module,
     batches: Batches,
-    plan: Plan,
+    plan: FinetuneConfig,
     *,
     rate: float,
     machine: Machine,
@@ -200,13 +200,13 @@ def fit(
         best = ModelCheckpoint(
             dirpath=place,
             monitor=f"dev_{watch.metric}",
-            mode=plan.chosen.mode,
+            mode=plan.direction,
             save_weights_only=True,
             save_on_train_epoch_end=False,  # but as soon as it is known, before our own checkpoint
         )
         guest.best = lambda: _best(guest, best)
         callbacks = [*_patience(guest), best, _Following(guest)]
-        trainer = _trainer(_arguments(guest), {**FIELDS.chosen(plan), "callbacks": callbacks})
+        trainer = _trainer(_arguments(guest), {**FIELDS.values(plan), "callbacks": callbacks})
         _count_on(trainer, guest.done)
         try:
             trainer.fit(Classifier(guest), datamodule=RowsDataModule(guest))
@@ -261,7 +261,7 @@ def _count_on(trainer: lightning.Trainer, done: int) -> None:
 def _arguments(guest: TrainingState) -> dict[str, Any]:
     """What the plan says, in Lightning's words; what is left of a resumed run is one epoch to it."""
     plan, machine, keeper = guest.plan, guest.machine, guest.keeper
-    settings = plan.chosen
+    settings = plan
     every = settings.evaluate_every or (len(guest.batches) if guest.done else 0)
     logged = settings.report_to == TENSORBOARD and keeper is not None
     return {
@@ -282,13 +282,13 @@ def _arguments(guest: TrainingState) -> dict[str, Any]:
 
 def _patience(guest: TrainingState) -> list[Callback]:
     """Lightning's early stopping, as patient as it was when a resumed run was stopped."""
-    watch, settings = guest.watch, guest.plan.chosen
+    watch, settings = guest.watch, guest.plan
     if not settings.patience:
         return []
     stopping = EarlyStopping(
         f"dev_{watch.metric}",
         patience=settings.patience,
-        mode=settings.mode,
+        mode=settings.direction,
         check_on_train_epoch_end=False,
     )
     if watch.done:
@@ -301,7 +301,7 @@ def _patience(guest: TrainingState) -> list[Callback]:
 def _best(guest: TrainingState, best: ModelCheckpoint) -> Weights:
     """The weights of the best evaluation, if it was since this process began; no code is read with them."""
     watch = guest.watch
-    if guest.plan.chosen.keep != "best" or not best.best_model_path:
+    if guest.plan.keep != "best" or not best.best_model_path:
         return {}
     if not watch.done or watch.done[watch.best].step <= guest.done:
         return {}

@@ -16,7 +16,7 @@ from torch import nn
 
 from tokbench.errors import NegativeResultError
 from tokbench.finetuning.checkpoints import Checkpoint, Keeper
-from tokbench.finetuning.config import Plan
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.batches import Batches, DeviceCollator, by_length
 from tokbench.finetuning.data.ragged import Ids
 from tokbench.finetuning.data.tokenize import in_row_order
@@ -98,7 +98,7 @@ class FitResult:
 def fit(
     model: nn.Module,
     batches: Batches,
-    plan: Plan,
+    plan: FinetuneConfig,
     *,
     rate: float,
     machine: Machine,
@@ -140,10 +140,17 @@ class _Run:
     """A training under way: everything a checkpoint must hold."""
 
     def __init__(
-        self, model: nn.Module, batches: Batches, plan: Plan, *, rate: float, machine: Machine, team: Team
+        self,
+        model: nn.Module,
+        batches: Batches,
+        plan: FinetuneConfig,
+        *,
+        rate: float,
+        machine: Machine,
+        team: Team,
     ) -> None:
         self.model, self.batches, self.plan, self.rate, self.machine = model, batches, plan, rate, machine
-        self.settings = plan.chosen
+        self.settings = plan
         self.steps = plan.epochs * len(batches)
         graphs = replayable(self.settings, machine, team)
         self.optimizer = optimizer_of(model, rate, self.settings, capturable=graphs)

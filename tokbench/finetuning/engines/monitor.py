@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from tokbench.errors import UsageError, did_you_mean
-from tokbench.finetuning.config import Settings
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.result import Evaluation
 from tokbench.io.extras import require
 
@@ -34,7 +34,7 @@ class Board:
         self.writer.flush()
 
 
-def board_of(settings: Settings, place: Path | None) -> Board | None:
+def board_of(settings: FinetuneConfig, place: Path | None) -> Board | None:
     """The board that the settings ask for, its files below `place`."""
     if settings.report_to != NAME or place is None:
         return None
@@ -56,7 +56,7 @@ class EvalMonitor:
     """Evaluates when it is time, keeps the best weights, and says when patience is at its end."""
 
     evaluate: Callable[[], Mapping[str, float]]
-    settings: Settings
+    settings: FinetuneConfig
     metric: str  # the one that decides
     steps_an_epoch: int
     done: list[Evaluation] = field(default_factory=list)
@@ -120,7 +120,7 @@ class EvalMonitor:
 
     def _better(self, value: float) -> bool:
         old = self.done[self.best].metrics[self.metric]
-        return value > old if self.settings.mode == "max" else value < old
+        return value > old if self.settings.direction == "max" else value < old
 
 
 def weights_of(model: nn.Module) -> Weights:

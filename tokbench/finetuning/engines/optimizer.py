@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tokbench.finetuning.config import Settings
+from tokbench.finetuning.config import FinetuneConfig
 
 
 def optimizer_of(
-    model: nn.Module, rate: float, settings: Settings, *, capturable: bool = False
+    model: nn.Module, rate: float, settings: FinetuneConfig, *, capturable: bool = False
 ) -> torch.optim.AdamW:
     """AdamW in one kernel over all weights; biases and norms do not decay.
 

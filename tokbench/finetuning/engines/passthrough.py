@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from tokbench.errors import UsageError, did_you_mean
-from tokbench.finetuning.config import NAMES, Plan, settings_of
+from tokbench.errors import UsageError
+from tokbench.finetuning.config import CHOICES, FinetuneConfig, no_setting
 
 SECRET = ("token", "hub", "password")  # never taken as words: they would be written down with the choices
 Kinds = tuple[type | str, ...]  # types, and words that stand for themselves
@@ -24,12 +24,12 @@ class Fields:
     taken: Mapping[str, Kinds]  # those that do something here, with the kinds of value they take
     planned: Mapping[str, str]  # those that follow from the plan or a common setting, with the name of that
 
-    def chosen(self, plan: Plan) -> dict[str, Any]:
-        """The plan's settings that are fields of its engine; AskedWrongly for one that would do nothing."""
-        given = {name: word for name, word in plan.settings.items() if name not in NAMES}
-        for name in given:
+    def values(self, config: FinetuneConfig) -> dict[str, Any]:
+        """The trainer_options as values of its fields; UsageError for one that would do nothing."""
+        for name in config.trainer_options:
             if name not in self.harmless:
-                raise UsageError(f"there is no setting {name!r}", fix=self._near(name))
+                close = get_close_matches(name, (*CHOICES, *self.harmless))  # not all of a hundred fields
+                raise no_setting(name, tuple(close) or (*CHOICES, *self.own))
             if name in self.planned:
                 raise UsageError(
                     f"{name} is not set by name: it follows from the plan", fix=self.planned[name]
@@ -37,10 +37,9 @@ class Fields:
             if name not in self.taken:
                 raise UsageError(
                     f"{name} would change nothing: batches, rates, evaluations and files are tokbench's",
-                    fix=f"the {plan.engine} engine takes {', '.join(self.own)}",
+                    fix=f"the {config.trainer} trainer takes {', '.join(self.own)}",
                 )
-        settings_of(plan.settings, others=tuple(given))
-        return {name: _value(name, word, self.taken[name]) for name, word in given.items()}
+        return {name: _value(name, given, self.taken[name]) for name, given in config.trainer_options.items()}
 
     @property
     def harmless(self) -> tuple[str, ...]:
@@ -52,23 +51,18 @@ class Fields:
         """The fields that do something, where the installed trainer has them."""
         return tuple(name for name in self.taken if name in self.known)
 
-    def _near(self, name: str) -> str:
-        """The names that are nearly this one, or else those that can be set: not all of a hundred fields."""
-        close = get_close_matches(name, (*NAMES, *self.harmless))
-        return did_you_mean(name, close or (*NAMES, *self.own))
 
-
-def _value(name: str, word: str, kinds: Kinds) -> Any:  # noqa: ANN401  whatever the field holds
-    """A word as a value of one of these kinds: a number, truth value, object or null as JSON writes them."""
-    value = _read(word)
+def _value(name: str, given: Any, kinds: Kinds) -> Any:  # noqa: ANN401  whatever the field holds
+    """A value of one of these kinds; in text a number, truth value, object or null is as JSON writes it."""
+    value = _read(given) if isinstance(given, str) else given
     if value is None or type(value) in kinds or (type(value) is int and float in kinds):
         return value
-    if str in kinds or word in kinds:
-        return word
+    if str in kinds or given in kinds:
+        return given
     wanted = " or ".join(
         kind if isinstance(kind, str) else WORDS.get(kind, "a JSON object") for kind in kinds
     )
-    raise UsageError(f"{name} is {word!r}", fix=f"give {name} {wanted}")
+    raise UsageError(f"{name} is {given!r}", fix=f"give {name} {wanted}")
 
 
 def _read(word: str) -> Any:  # noqa: ANN401

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from tokbench.finetuning.checkpoints import Checkpoint, Keeper
-from tokbench.finetuning.config import Plan
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.alignment import UNLABELLED
 from tokbench.finetuning.data.batches import Batch, Batches
 from tokbench.finetuning.device import Machine
@@ -35,7 +35,7 @@ class TrainingState:
 
     model: nn.Module
     batches: Batches
-    plan: Plan
+    plan: FinetuneConfig
     rate: float
     machine: Machine
     watch: EvalMonitor
@@ -51,7 +51,7 @@ class TrainingState:
     def __post_init__(self) -> None:
         every = STEPS_BETWEEN_LOOKS if self.machine.gpu else 1
         self.losses = Losses(every=every, steps=self.steps)
-        self.optimizer = optimizer_of(self.model, self.rate, self.plan.chosen)
+        self.optimizer = optimizer_of(self.model, self.rate, self.plan)
         self.found = self.keeper.newest() if self.keeper else None
         if self.found:
             self._take_up(self.found)
@@ -65,12 +65,12 @@ class TrainingState:
     @property
     def rows_in_a_part(self) -> int:
         """Rows that are computed at once."""
-        return -(-self.batches.size // self.plan.chosen.accumulate)
+        return -(-self.batches.size // self.plan.accumulate)
 
     @property
     def schedule(self) -> torch.optim.lr_scheduler.LambdaLR:
         """The course of the rate, from the step at which this process begins."""
-        warmup = self.plan.chosen.warmup
+        warmup = self.plan.warmup
         return torch.optim.lr_scheduler.LambdaLR(
             self.optimizer,
             lambda step: share_of_rate(min(self.done + step, self.steps - 1), self.steps, warmup),

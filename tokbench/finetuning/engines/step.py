@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tokbench.errors import ResourceError, UsageError, plural
-from tokbench.finetuning.config import Settings
+from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.alignment import UNLABELLED
 from tokbench.finetuning.data.batches import Batches, DeviceCollator, FlatRows, in_batches
 from tokbench.finetuning.data.ragged import Ids
@@ -107,7 +107,7 @@ class Stepper:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     batches: Batches
-    settings: Settings
+    settings: FinetuneConfig
     machine: Machine
     team: Team
     parts: int = 1
@@ -198,7 +198,7 @@ def weight_of_rows(encoded: EncodedRows) -> NDArray[np.float64]:
     return np.asarray(np.add.reduceat(labelled, encoded.starts[:-1]))
 
 
-def replayable(settings: Settings, machine: Machine, team: Team) -> bool:
+def replayable(settings: FinetuneConfig, machine: Machine, team: Team) -> bool:
     """Whether steps are to be captured: on one GPU, with whole batches.
 
     Raises AskedWrongly where they were asked for and cannot be.
