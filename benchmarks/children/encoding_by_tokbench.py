@@ -16,19 +16,18 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from tokbench.corpus.reading import open_corpus
-from tokbench.native.compiler import COUNTING, load_kernels, loops
+from tokbench.native.compiler import load_kernels, loops
 from tokbench.native.corpus_encoder import CompiledEncoder
-from tokbench.native.word_ids import LOOKUP
 from tokbench.pretrained.encode_texts import served_encoding
 from tokbench.training.engine import in_bytes
 
 tokenizer = Tokenizer.from_file(sys.argv[1])
-load_kernels([COUNTING, LOOKUP])
+load_kernels(["count", "encode"])
 seconds, digests, tokens = [], [], 0
 begun = time.process_time()
 pipeline = served_encoding(tokenizer)
 assert not isinstance(pipeline, str), pipeline
-encoder = CompiledEncoder(pipeline, loops(LOOKUP))
+encoder = CompiledEncoder(pipeline, loops("encode"))
 for _ in range(2):
     parts = [encoder.encode(batch) for batch in in_bytes(open_corpus([sys.argv[2]]))]
     seconds.append(time.process_time() - begun)

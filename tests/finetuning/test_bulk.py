@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from tokbench.finetuning.tasks import TASKS
 from tokbench.recipes.build import build
 from tokbench.recipes.presets import PRESETS
 from tokbench.recipes.recipe import change
+from tokbench.training.engine import ENCODING_ROWS
 
 needs_loops = pytest.mark.skipif(not importlib.util.find_spec("numba"), reason="numba is not installed")
 TEXTS = [
@@ -50,7 +52,7 @@ PAIRED = {
 
 @pytest.fixture(autouse=True)
 def any_corpus_is_worth_it(monkeypatch):
-    monkeypatch.setattr(tokenize, "WORTH", 0)
+    monkeypatch.setattr(tokenize, "ENCODING_ROWS", replace(ENCODING_ROWS, worth=0))
 
 
 def assert_the_librarys(found, known):

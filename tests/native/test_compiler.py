@@ -14,7 +14,7 @@ from tokbench.io import cache
 from tokbench.pretrained.encode_texts import encode
 from tokbench.recipes.build import build, prepare
 from tokbench.recipes.presets import start_recipe
-from tokbench.training.engine import WORTH
+from tokbench.training.engine import TRAINING
 
 pytestmark = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
 
@@ -43,9 +43,9 @@ def no_compiler(nothing_loaded, monkeypatch, tmp_path):
 
 @pytest.mark.usefixtures("no_compiler")
 def test_where_nothing_can_be_compiled_the_library_trains_and_says_why():
-    road = prepare(start_recipe("bpe"), size=WORTH).road
-    assert road.engine == "library"
-    assert road.why == "the loops cannot be compiled here: ImportError: Numba needs NumPy 2.4 or less"
+    choice = prepare(start_recipe("bpe"), size=TRAINING.worth).choice
+    assert choice.engine == "library"
+    assert choice.why == "the loops cannot be compiled here: ImportError: Numba needs NumPy 2.4 or less"
     with pytest.raises(UsageError, match="Numba needs NumPy"):
         prepare(start_recipe("bpe"), "compiled")
 
@@ -57,26 +57,24 @@ def tokenizer():
 
 @pytest.mark.usefixtures("no_compiler")
 def test_where_nothing_can_be_compiled_the_library_encodes_and_says_why(tokenizer):
-    assert "Numba needs NumPy" in encode(tokenizer, [["a text"]], size=WORTH).road.why
-    assert encode(tokenizer, [["a text"]], size=1000).road.why == "the corpus is small"
+    assert "Numba needs NumPy" in encode(tokenizer, [["a text"]], size=None).choice.why
+    assert encode(tokenizer, [["a text"]], size=1000).choice.why == "the corpus is small"
 
 
 def test_what_is_no_machine_code_is_not_loaded(no_compiler):
-    name = no_compiler._name(no_compiler.COUNTING)
+    name = no_compiler._name("count")
     for code in (b"", b"no object file", b"\x7fELF" + bytes(200)):
         cache.put_in_cache(name, code)
-        assert no_compiler.why_unavailable([no_compiler.COUNTING]).startswith(
-            "the loops cannot be compiled here"
-        )
+        assert no_compiler.why_unavailable(["count"]).startswith("the loops cannot be compiled here")
 
 
 @pytest.mark.slow
 def test_what_cannot_be_loaded_is_compiled_again_and_kept(nothing_loaded):
-    name = nothing_loaded._name(nothing_loaded.COUNTING)
+    name = nothing_loaded._name("count")
     cache.put_in_cache(name, b"no object file")
     told = []
-    loops = nothing_loaded.loops(progress=lambda stage, done, total=None: told.append((stage, done)))
-    assert loops.keys() == {*nothing_loaded.COUNTING.names}
+    loops = nothing_loaded.loops("count", progress=lambda stage, done, total=None: told.append((stage, done)))
+    assert loops.keys() == {*nothing_loaded.KERNELS["count"].names}
     assert told == [("compile", 0), ("compile", 1)]
     assert cache.read_cached(name).startswith(b"\x7fELF") or sys.platform != "linux"
 

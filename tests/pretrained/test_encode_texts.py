@@ -14,7 +14,6 @@ from tokbench.errors import DataError, UsageError
 from tokbench.native.compiler import loops
 from tokbench.native.corpus_encoder import CompiledEncoder
 from tokbench.native.scanner import SPLITTERS
-from tokbench.native.word_ids import LOOKUP
 from tokbench.pretrained.encode_texts import encode, served_encoding, stream
 
 pytest.importorskip("numba")
@@ -222,7 +221,7 @@ def test_bytes_with_a_line_feed_after_each_text_are_the_same_texts(engine):
 
 def test_a_full_table_is_emptied_and_the_ids_stay_the_same():
     tokenizer = tokenizer_named("gpt2")
-    encoder = CompiledEncoder(served_encoding(tokenizer), loops(LOOKUP), most_words=10)
+    encoder = CompiledEncoder(served_encoding(tokenizer), loops("encode"), most_words=10)
     for number in range(20):
         texts = [f"the {number} token{number} {number * 7}x", "dogs"]
         part = encoder.encode(texts)
@@ -245,7 +244,7 @@ def test_a_missing_unknown_token_is_the_librarys_error_and_harms_no_later_text()
     tokenizer = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.add_special_tokens(["[X]"])
-    encoder = CompiledEncoder(served_encoding(tokenizer), loops(LOOKUP))
+    encoder = CompiledEncoder(served_encoding(tokenizer), loops("encode"))
     for _ in range(2):
         with pytest.raises(Exception, match="UNK"):
             encoder.encode(["the token", "dog"])
@@ -268,8 +267,8 @@ def test_what_is_not_served_is_encoded_by_the_library_which_is_said(engine):
     encoded = encode(tokenizer, [["ab", "ba"], ["a"]], engine=engine)
     assert encoded.ids.tolist() == [0, 1, 1, 0, 0]
     assert encoded.starts.tolist() == [0, 2, 4, 5]
-    assert encoded.road.engine == "library"
-    assert encoded.road.why
+    assert encoded.choice.engine == "library"
+    assert encoded.choice.why
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from tokbench.training.bpe import learn as learn_in_python
 from tokbench.training.bpe_compiled import arrays_of_bytes
 from tokbench.training.word_counts import WordCounts, count_words
 
-if not are_compiled(bpe_compiled.MERGING):
+if not are_compiled(["learn"]):
     pytest.importorskip("numba", reason="nothing to compile with")
 
 CORPORA = Path(__file__).parents[3] / "shared" / "data" / "corpora"

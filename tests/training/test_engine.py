@@ -1,4 +1,4 @@
-"""Both roads end in the same tokenizer; which one is taken, and why, is said."""
+"""Both engines make the same tokenizer; which one is taken, and why, is said."""
 
 from importlib.util import find_spec
 
@@ -9,7 +9,7 @@ from tokbench.corpus.samples import shipped
 from tokbench.errors import RecipeError, UsageError
 from tokbench.recipes.build import build, prepare
 from tokbench.recipes.presets import PRESETS, start_recipe
-from tokbench.training.engine import WORTH
+from tokbench.training.engine import TRAINING
 
 compiler = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
 LEARNED = [name for name, recipe in PRESETS.items() if recipe.algorithm in ("bpe", "wordpiece")]
@@ -36,19 +36,19 @@ def test_texts_with_line_feeds_inside_count_alike():
 
 
 def test_a_small_corpus_goes_by_the_library():
-    road = prepare(start_recipe("bpe"), size=1000).road
-    assert (road.engine, road.why) == ("library", "the corpus is small")
+    choice = prepare(start_recipe("bpe"), size=1000).choice
+    assert (choice.engine, choice.why) == ("library", "the corpus is small")
 
 
 def test_what_cannot_be_compiled_is_said(monkeypatch):
     monkeypatch.setenv("TOKBENCH_NO_COMPILE", "1")
-    assert prepare(start_recipe("bpe"), size=WORTH).road.why == "TOKBENCH_NO_COMPILE is set"
+    assert prepare(start_recipe("bpe"), size=TRAINING.worth).choice.why == "TOKBENCH_NO_COMPILE is set"
     with pytest.raises(UsageError, match="TOKBENCH_NO_COMPILE"):
         prepare(start_recipe("bpe"), "compiled")
 
 
-def test_unigram_has_one_road():
-    assert prepare(start_recipe("unigram")).road.engine == "library"
+def test_unigram_has_one_engine():
+    assert prepare(start_recipe("unigram")).choice.engine == "library"
     with pytest.raises(RecipeError, match="unigram"):
         prepare(start_recipe("unigram"), "compiled")
 

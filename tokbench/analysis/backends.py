@@ -59,7 +59,7 @@ class Backend(Protocol):
     around: int
 
     def stream(
-        self, batches: Iterable[Batch], *, size: int = 0, progress: Progress = silent
+        self, batches: Iterable[Batch], *, size: int | None = 0, progress: Progress = silent
     ) -> Iterator[EncodedTexts]:
         """The ids of each batch in turn, without special tokens.
 
@@ -112,7 +112,7 @@ class SentencePieceBackend:
         self.unknown: int | None = int(processor.unk_id())
 
     def stream(
-        self, batches: Iterable[Batch], *, size: int = 0, progress: Progress = silent
+        self, batches: Iterable[Batch], *, size: int | None = 0, progress: Progress = silent
     ) -> Iterator[EncodedTexts]:
         """The ids of each batch in turn."""
         for batch in batches:
@@ -166,7 +166,7 @@ class TiktokenBackend:
         self.size = len(encoding.token_byte_values()) + len(encoding.special_tokens_set)
 
     def stream(
-        self, batches: Iterable[Batch], *, size: int = 0, progress: Progress = silent
+        self, batches: Iterable[Batch], *, size: int | None = 0, progress: Progress = silent
     ) -> Iterator[EncodedTexts]:
         """The ids of each batch in turn."""
         for batch in batches:
@@ -230,7 +230,7 @@ class HfBackend:
         self._bytewise = _writes_bytes(_state(tokenizer.normalizer))
 
     def stream(
-        self, batches: Iterable[Batch], *, size: int = 0, progress: Progress = silent
+        self, batches: Iterable[Batch], *, size: int | None = 0, progress: Progress = silent
     ) -> Iterator[EncodedTexts]:
         """The ids of each batch in turn, by the compiled loops where they serve."""
         with _in_words(self.name):

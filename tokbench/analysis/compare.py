@@ -14,7 +14,6 @@ from tokbench.analysis.parity import Parity, parallel
 from tokbench.corpus.reading import Corpus, open_corpus
 from tokbench.errors import UsageError
 from tokbench.progress import Progress, silent
-from tokbench.training.engine import WORTH
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +58,7 @@ class Work:
 
     contenders: Sequence[Backend]
     scorers: Sequence[Scorer | None]
-    size: int
+    size: int | None
     progress: Progress
 
 
@@ -90,7 +89,7 @@ def compare(
         for path, name in zip(corpora, short(corpora, stems=True), strict=True)
     ]
     named = zip(short(corpora, stems=True), opened, strict=True)
-    work = Work(contenders, scorers, _size(opened) * len(contenders), progress)
+    work = Work(contenders, scorers, _size(opened * len(contenders)), progress)
     found = [measure(name, corpus, work, ways) for name, corpus in named]
     return Comparison(
         tokenizers=tuple(
@@ -132,9 +131,10 @@ def _named(progress: Progress, name: str) -> Progress:
     return lambda stage, done, total=None: progress(f"Comparing on {name}", done, total)
 
 
-def _size(corpora: Sequence[Corpus]) -> int:
-    """The bytes of all; of standard input, whose size nobody knows, as many as are worth compiling."""
-    return sum(WORTH if corpus.size is None else corpus.size for corpus in corpora)
+def _size(corpora: Sequence[Corpus]) -> int | None:
+    """The bytes of all; None with standard input, whose size nobody knows."""
+    sizes = [corpus.size for corpus in corpora]
+    return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
 def measure(

@@ -144,7 +144,7 @@ class Tally:
         """Count these texts."""
         self.counts = _sum(self.counts, np.bincount(encoded.ids))
         self.lengths = _sum(self.lengths, np.bincount(np.diff(encoded.starts)))
-        self.engine = encoded.road.engine
+        self.engine = encoded.choice.engine
 
     def measured(
         self,

@@ -26,7 +26,7 @@ from tokbench.recipes.build import assemble, build
 from tokbench.recipes.recipe import Recipe
 from tokbench.recipes.validate import check_result
 from tokbench.training.bpe import Merges, truncate_merges
-from tokbench.training.engine import WORTH, EngineChoice
+from tokbench.training.engine import EngineChoice
 
 MOST = 64  # sizes: more points show no more of a curve
 RANGE = re.compile(r"(\d+):(\d+):([x+])(\d+(?:\.\d+)?)")
@@ -110,7 +110,7 @@ def save_sizes(
     with atomic_folder(keeping.folder, force=keeping.force) as folder:
         for size, tokenizer in chosen.items():
             alone = replace(recipe, vocab_size=size)
-            save_trained(tokenizer, alone, corpus, folder / str(size), road=EngineChoice("compiled"))
+            save_trained(tokenizer, alone, corpus, folder / str(size), choice=EngineChoice("compiled"))
         facts = {"schema": "tokbench/sweep-folder/1", "sizes": sorted(chosen)}
         (folder / RECORD).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return tuple(keeping.folder / str(size) for size in chosen)
@@ -239,7 +239,7 @@ def sweep(
     seconds = time.perf_counter() - begun
     facts, kept = texts.facts, _distinct(family.tokenizers)
     contenders = [HfBackend(f"{size:,}", each) for size, each in kept.items()]
-    size = (WORTH if ground.size is None else ground.size) * len(contenders)
+    size = None if ground.size is None else ground.size * len(contenders)
     work = Work(contenders, [None] * len(contenders), size, progress)
     _, measured = measure(
         short(held_out or corpus, stems=True)[0], ground, work, CompareOptions(column=column)
@@ -266,12 +266,11 @@ def train_sizes(
 ) -> TrainedSizes:
     """The tokenizer of each size, each as if it had been trained by itself."""
     largest = max(sizes)
-    size = WORTH if corpus.size is None else corpus.size
     if recipe.algorithm not in MODELS:
         return _apart(
             recipe, corpus, sizes, f"{recipe.algorithm} does not nest: each size learns anew", progress
         )
-    whole = build(replace(recipe, vocab_size=largest), corpus, size=size, progress=progress)
+    whole = build(replace(recipe, vocab_size=largest), corpus, size=corpus.size, progress=progress)
     try:
         cuttable = TruncatableVocab(whole, recipe)
     except RecipeError as error:
@@ -289,11 +288,10 @@ def _apart(
     recipe: Recipe, corpus: Corpus, sizes: Sequence[int], why: str, progress: Progress
 ) -> TrainedSizes:
     """Every size trained by itself; the largest first, for if that is too small, all are."""
-    size = WORTH if corpus.size is None else corpus.size
     found, too_small = {}, []
     for each in sorted(sizes, reverse=True):
         try:
-            found[each] = build(replace(recipe, vocab_size=each), corpus, size=size, progress=progress)
+            found[each] = build(replace(recipe, vocab_size=each), corpus, size=corpus.size, progress=progress)
         except RecipeError:
             if not found:
                 raise

@@ -131,7 +131,7 @@ def train(
     from tokbench.pretrained.train import train_folder
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import make as make_view
-    from tokbench.training.engine import NO_NUMBA, WORTH
+    from tokbench.training.engine import NO_NUMBA, TRAINING
 
     with draw_progress(quiet=quiet) as progress:
         trained = train_folder(
@@ -145,7 +145,7 @@ def train(
             progress=progress,
         )
     put(trained, make_view.trained, "trained", json=json)
-    if trained.why == NO_NUMBA and trained.corpus.utf8_bytes >= WORTH:
+    if trained.why == NO_NUMBA and trained.corpus.utf8_bytes >= TRAINING.worth:
         hint("faster: pip install 'tokbench[fast]'", quiet=quiet)
     hint(
         f'look:  tokbench encode {trained.path} "a text"',

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tokbench.io.cache import is_cached, put_in_cache, read_cached
 from tokbench.progress import Progress, silent
@@ -32,20 +32,20 @@ class NotCompiledError(Exception):
     """Machine code that cannot be had here, and why."""
 
 
-def compiled(several: Sequence[tuple[str, Sequence[str]]]) -> list[bytes]:
-    """The object file for each of these modules and functions; NotCompiled when there is one without."""
+def compiled(several: Sequence[Kernels]) -> list[bytes]:
+    """The object file for each of these; NotCompiledError when there is one without."""
     path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     run = [sys.executable, "-P", "-m", __name__]
     started = [
         subprocess.Popen(
-            [*run, module, *names],
+            [*run, each.module, *each.names],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,  # out of reach of a terminal's Ctrl-C, which is answered here
             env=os.environ | {"PYTHONPATH": path.strip(os.pathsep)},
         )
-        for module, names in several
+        for each in several
     ]
     try:
         return [_code(process) for process in started]
@@ -105,6 +105,9 @@ if __name__ == "__main__":
 Loop = Callable[[int], int]  # takes the address of a job; runs without Python's lock
 
 
+LoopSet = Literal["count", "encode", "learn"]
+
+
 @dataclass(frozen=True)
 class Kernels:
     """Functions to compile: their module and their names. Their code may call any file of native/kernels."""
@@ -113,39 +116,46 @@ class Kernels:
     names: tuple[str, ...]
 
 
-COUNTING = Kernels(
-    "tokbench.native.kernels.count_entries",
-    ("count", "add", "grow", "rewrite", "sieve"),
-)
+KERNELS: Mapping[LoopSet, Kernels] = {
+    "count": Kernels("tokbench.native.kernels.count_entries", ("count", "add", "grow", "rewrite", "sieve")),
+    "encode": Kernels(
+        "tokbench.native.kernels.encode_entries",
+        ("part", "search", "rewrite", "number", "write", "enter", "plant", "merge", "cut"),
+    ),
+    "learn": Kernels(
+        "tokbench.native.kernels.learn_entries",
+        ("write_words", "scan_pairs", "place_pairs", "move_scanned", "move_pairs", "merge_pairs"),
+    ),
+}
 HEAD = 16  # bytes that all object files of a kind of machine begin with
-_LOADED: dict[Kernels, Mapping[str, Loop]] = {}
+_LOADED: dict[LoopSet, Mapping[str, Loop]] = {}
 
 
-def loops(kernels: Kernels = COUNTING, *, progress: Progress = silent) -> Mapping[str, Loop]:
+def loops(which: LoopSet, *, progress: Progress = silent) -> Mapping[str, Loop]:
     """The functions by name, loaded, or compiled first: told as the stage "compile".
 
-    NotCompiled when that cannot be done here.
+    NotCompiledError when that cannot be done here.
     """
-    load_kernels([kernels], progress=progress)
-    return _LOADED[kernels]
+    load_kernels([which], progress=progress)
+    return _LOADED[which]
 
 
-def load_kernels(several: Sequence[Kernels], *, progress: Progress = silent) -> None:
-    """Have these ready; those that are not kept are compiled, all at the same time."""
+def load_kernels(several: Sequence[LoopSet], *, progress: Progress = silent) -> None:
+    """Have these ready; those that are not in the cache are compiled, all at the same time."""
     missing = [
         each for each in several if each not in _LOADED and not _is_loaded(each, read_cached(_name(each)))
     ]
     if not missing:
         return
     progress("compile", 0, None)
-    for kernels, code in zip(missing, compiled([(each.module, each.names) for each in missing]), strict=True):
-        if not _is_loaded(kernels, code):
+    for which, code in zip(missing, compiled([KERNELS[each] for each in missing]), strict=True):
+        if not _is_loaded(which, code):
             raise NotCompiledError("what was compiled cannot be loaded")
-        put_in_cache(_name(kernels), code)
+        put_in_cache(_name(which), code)
     progress("compile", 1, 1)
 
 
-def why_unavailable(several: Sequence[Kernels], *, progress: Progress = silent) -> str:
+def why_unavailable(several: Sequence[LoopSet], *, progress: Progress = silent) -> str:
     """Why these cannot be had here, or "" when they are ready."""
     try:
         load_kernels(several, progress=progress)
@@ -154,9 +164,9 @@ def why_unavailable(several: Sequence[Kernels], *, progress: Progress = silent) 
     return ""
 
 
-def are_compiled(kernels: Kernels = COUNTING) -> bool:
-    """Whether the machine code is there, so that nothing needs numba."""
-    return kernels in _LOADED or is_cached(_name(kernels))
+def are_compiled(several: Sequence[LoopSet]) -> bool:
+    """Whether the machine code of all these is there, so that nothing needs numba."""
+    return all(each in _LOADED or is_cached(_name(each)) for each in several)
 
 
 @cache
@@ -168,19 +178,24 @@ def _llvm() -> LLVM:
         raise NotCompiledError(f"llvmlite cannot be loaded: {error}") from error
 
 
+def hashed_sources(native: Path = Path(__file__).parent) -> list[Path]:
+    """The files whose contents are in the key: this one, and all that a loop is made of."""
+    return [native / "compiler.py", *sorted((native / "kernels").glob("*.py"))]
+
+
 @cache
-def _name(kernels: Kernels) -> str:
-    """What the machine code is kept as; it tells all that it depends on."""
-    llvm, here = _llvm(), Path(__file__)
-    digest = hashlib.sha256(repr(kernels).encode())
-    for path in [here, *sorted((here.parent / "kernels").glob("*.py"))]:
+def _name(which: LoopSet) -> str:
+    """The file in the cache, named after all that the machine code depends on."""
+    llvm = _llvm()
+    digest = hashlib.sha256(repr(KERNELS[which]).encode())
+    for path in hashed_sources():
         digest.update(path.read_bytes())
     processor = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
     digest.update(repr((llvm.llvm_version_info, platform.machine(), *processor)).encode())
     return f"kernels-{digest.hexdigest()[:20]}.o"
 
 
-def _is_loaded(kernels: Kernels, code: bytes | None) -> bool:
+def _is_loaded(which: LoopSet, code: bytes | None) -> bool:
     """Load the functions in this object file, if it is one and has them."""
     if code is None:
         return False
@@ -192,9 +207,10 @@ def _is_loaded(kernels: Kernels, code: bytes | None) -> bool:
     engine = llvm.create_mcjit_compiler(empty, target)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    if not all(engine.get_function_address(name) for name in kernels.names):
+    names = KERNELS[which].names
+    if not all(engine.get_function_address(name) for name in names):
         return False
-    _LOADED[kernels] = {name: _loop(engine, name) for name in kernels.names}
+    _LOADED[which] = {name: _loop(engine, name) for name in names}
     return True
 
 
@@ -202,13 +218,13 @@ def _loop(engine: LLVM, name: str) -> Loop:
     """A function as numba lays it out: it takes where its result goes, where an exception would, the job."""
     kind = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
     call = kind(engine.get_function_address(name))
-    keeper = engine  # it owns the code
+    owner = engine  # of the code: alive as long as the loop is
 
     def loop(job: int) -> int:
         result = ctypes.c_int64()
         status = call(ctypes.addressof(result), None, job)
         if status:
-            raise RuntimeError(f"the compiled loop {name} ended with status {status}, {keeper}")
+            raise RuntimeError(f"the compiled loop {name} ended with status {status}, {owner}")
         return result.value
 
     return loop

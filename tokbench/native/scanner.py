@@ -311,7 +311,7 @@ def scanner_for(tokenizer: Tokenizer) -> Scanner | str:
     """How to count this tokenizer's words, or the reason why that is left to the library."""
     if os.environ.get("TOKBENCH_NO_COMPILE", "") not in ("", "0"):
         return "TOKBENCH_NO_COMPILE is set"
-    if find_spec("llvmlite") is None or (find_spec("numba") is None and not are_compiled()):
+    if find_spec("llvmlite") is None or (find_spec("numba") is None and not are_compiled(["count"])):
         return "numba is not installed"
     try:
         normalizer, pre_tokenizer = _states(tokenizer)

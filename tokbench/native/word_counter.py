@@ -70,7 +70,7 @@ NUL, CR = 0, ord("\r")
 
 def compiled_sieve(*, progress: Progress = silent) -> Sieve:
     """What takes blank lines out of blocks, some ten times as fast as Python; not to be shared by threads."""
-    loop = loops(progress=progress)["sieve"]
+    loop = loops("count", progress=progress)["sieve"]
     job = np.zeros(count_abi.FIELDS, np.int64)
     job[count_abi.MOST] = LIMIT
     text, out = _room(0), _room(0)
@@ -437,7 +437,7 @@ def count_words_compiled(
     A batch is a list of texts, or UTF-8 with a line feed after each text. Texts are counted as they come: to
     leave out blank ones and to cut long ones is the reader's business.
     """
-    compiled = loops(progress=progress)
+    compiled = loops("count", progress=progress)
     counters = [Counter(scanner, compiled) for _ in range(threads)]
     done = 0
     for size in map_threads(counters, Counter.count, text_blocks_of(batches)):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, models
 
-from tokbench.native.compiler import COUNTING, Kernels, Loop, loops
+from tokbench.native.compiler import Loop, loops
 from tokbench.native.kernels import count_abi, encode_abi
 from tokbench.native.scanner import Rewriter, Scanner, WordSplit, byte_characters
 from tokbench.native.word_counter import LINE_FEED, NO_TEXT, TextBlock, WordTable
@@ -149,10 +149,6 @@ def _fixed(step: dict[str, Any]) -> tuple[list[int], list[int]] | None:
 
 
 Kind = TypeVar("Kind", bound=np.generic)
-LOOKUP = Kernels(
-    "tokbench.native.kernels.encode_entries",
-    ("part", "search", "rewrite", "number", "write", "enter", "plant", "merge", "cut"),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +170,7 @@ class WordIndexer:
     def __init__(self, scanner: Scanner, lookup: Mapping[str, Loop]) -> None:
         self._scanner = scanner
         self._loops = lookup
-        self.table = WordTable(loops(COUNTING))
+        self.table = WordTable(loops("count"))
         self._job = np.zeros(encode_abi.BLOCK_FIELDS, np.int64)
         self._low = {each: _low(scanner.flags, each[0]) for each in (LINE_FEED, NO_TEXT)}
         self._texts = [np.zeros(0, np.uint8) for _ in range(2)]  # what is read, and what is written

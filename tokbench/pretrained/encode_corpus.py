@@ -22,7 +22,7 @@ from tokbench.io.library_errors import is_of_the_library
 from tokbench.pretrained.encode_texts import EncodedTexts, stream
 from tokbench.pretrained.folder import TokenizerFolder
 from tokbench.progress import Progress, silent
-from tokbench.training.engine import WORTH, EngineChoice
+from tokbench.training.engine import EngineChoice
 
 STARTS = np.dtype("<i8")
 
@@ -210,20 +210,20 @@ def encode_corpus(
         corpus.blocks(),
         special=special,
         engine=engine,
-        size=WORTH if corpus.size is None else corpus.size,
+        size=corpus.size,
         threads=threads,
         progress=lambda stage, done, total=None: _tell(progress, stage, done, total),
     )
     files: list[Path] = []
     with _written(output, chosen, dtype, force=force, files=files) as sink:
-        texts, tokens, road = _pass_on(encoded, sink, folder, dtype)
+        texts, tokens, choice = _pass_on(encoded, sink, folder, dtype)
     return EncodedCorpus(
         texts=texts,
         tokens=tokens,
         utf8_bytes=corpus.facts.utf8_bytes,
         seconds=time.perf_counter() - begun,
-        engine=road.engine,
-        why=road.why,
+        engine=choice.engine,
+        why=choice.why,
         format=chosen,
         dtype="" if chosen in ("", "jsonl") else dtype.name,
         files=tuple(files),
@@ -268,20 +268,20 @@ def _pass_on(
 ) -> tuple[int, int, EngineChoice]:
     """Write all there is; how many texts and tokens, and who made them."""
     texts = tokens = 0
-    road = EngineChoice("library")
+    choice = EngineChoice("library")
     try:
         for each in encoded:
             if sink is not None:
                 _must_fit(each, dtype, folder)
                 sink.write(each)
-            texts, tokens, road = texts + len(each), tokens + len(each.ids), each.road
+            texts, tokens, choice = texts + len(each), tokens + len(each.ids), each.choice
     except BaseException as error:
         if not is_of_the_library(error):
             raise
         raise UsageError(
             f"{folder.name} cannot encode this corpus: {error}", fix=f"tokbench check {folder.name}"
         ) from error
-    return texts, tokens, road
+    return texts, tokens, choice
 
 
 def _must_fit(encoded: EncodedTexts, dtype: np.dtype[Any], folder: TokenizerFolder) -> None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, models
 
-from tokbench.errors import UsageError
-from tokbench.native.compiler import COUNTING, are_compiled, loops, why_unavailable
+from tokbench.native.compiler import loops
 from tokbench.native.corpus_encoder import (
     Batch,
     CompiledEncoder,
@@ -26,24 +26,22 @@ from tokbench.native.corpus_encoder import (
 )
 from tokbench.native.scanner import scanner_for
 from tokbench.native.word_counter import map_threads
-from tokbench.native.word_ids import LOOKUP, added_token_matcher, framing_ids
+from tokbench.native.word_ids import added_token_matcher, framing_ids
 from tokbench.pretrained.folder import untruncated
 from tokbench.progress import Progress, silent
-from tokbench.training.engine import NOT_YET, SMALL, WORTH, EngineChoice, why_not_compiled
-
-NEEDED = (COUNTING, LOOKUP)
+from tokbench.training.engine import ENCODING, EngineChoice, choose_engine
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedTexts:
     """Texts as ids: those of text i are ids[starts[i]:starts[i + 1]].
 
-    road: which engine made them, and why it is not the compiled one.
+    choice: which engine made them, and why it is not the compiled one.
     """
 
     ids: NDArray[np.uint32]
     starts: NDArray[np.int64]
-    road: EngineChoice
+    choice: EngineChoice
 
     def __len__(self) -> int:
         """How many texts there are."""
@@ -81,7 +79,7 @@ def encode(
     *,
     special: bool = True,
     engine: str = "auto",
-    size: int = 0,
+    size: int | None = 0,
     threads: int = 1,
     progress: Progress = silent,
 ) -> EncodedTexts:
@@ -97,7 +95,7 @@ def encode(
     if len(several) == 1:
         return several[0]
     whole = joined_ids([IdBatch(each.ids, np.diff(each.starts)) for each in several])
-    return _encoded(whole, several[0].road if several else EngineChoice("library", "there are no texts"))
+    return _encoded(whole, several[0].choice if several else EngineChoice("library", "there are no texts"))
 
 
 def stream(
@@ -106,7 +104,7 @@ def stream(
     *,
     special: bool = True,
     engine: str = "auto",
-    size: int = 0,
+    size: int | None = 0,
     threads: int = 1,
     progress: Progress = silent,
 ) -> Iterator[EncodedTexts]:
@@ -115,43 +113,22 @@ def stream(
     A batch is a list of texts, or UTF-8 with a line feed after each text, which spares the list.
 
     `auto` takes the compiled loops where they serve the tokenizer and texts of `size` bytes are worth it:
-    that is more where they are not compiled yet. AskedWrongly when `compiled` is asked for and cannot be had.
+    that is more where they are not compiled yet. UsageError when `compiled` is asked for and cannot be had.
     A second thread has a table of its own to fill: it saves time, not work.
     """
     tokenizer = untruncated(tokenizer)
-    pipeline = _pipeline(tokenizer, engine, special=special, size=size, progress=progress)
+    served = cache(partial(served_encoding, tokenizer, special=special))
+    choice = choose_engine(ENCODING, engine, size=size, served=served, progress=progress)
     encoders: list[Encoder] = [LibraryEncoder(tokenizer, special)]
-    road = EngineChoice("library", pipeline) if isinstance(pipeline, str) else EngineChoice("compiled")
-    if isinstance(pipeline, CompiledPipeline):
-        lookup = loops(LOOKUP)
+    if choice.compiled:
+        pipeline, lookup = served(), loops("encode")
+        assert isinstance(pipeline, CompiledPipeline)
         encoders = [CompiledEncoder(pipeline, lookup) for _ in range(threads)]
     done = 0
     for part in _in_order(encoders, batches):
         done += len(part.counts)
         progress("encode", done, None)
-        yield _encoded(part, road)
-
-
-def _pipeline(
-    tokenizer: Tokenizer, engine: str, *, special: bool, size: int, progress: Progress
-) -> CompiledPipeline | str:
-    """What the asked engine needs, or why it is the library."""
-    why = why_not_compiled(engine) or _not_worth(engine, size)
-    found: CompiledPipeline | str = why or served_encoding(tokenizer, special=special)
-    if isinstance(found, CompiledPipeline):
-        found = why_unavailable(NEEDED, progress=progress) or found
-    if isinstance(found, str) and engine == "compiled":
-        raise UsageError(f"the compiled engine cannot encode this: {found}", fix="--engine library")
-    return found
-
-
-def _not_worth(engine: str, size: int) -> str:
-    """Why texts of this size are left to the library."""
-    if engine != "auto" or size >= WORTH:
-        return ""
-    if size < SMALL:
-        return "the corpus is small"
-    return "" if all(map(are_compiled, NEEDED)) else f"{NOT_YET} a small corpus is not worth"
+        yield _encoded(part, choice)
 
 
 def served_encoding(tokenizer: Tokenizer, *, special: bool = True) -> CompiledPipeline | str:
@@ -183,10 +160,10 @@ def _unserved_model(tokenizer: Tokenizer) -> str:
     return f"the model {type(model).__name__} has no compiled form"
 
 
-def _encoded(part: IdBatch, road: EngineChoice) -> EncodedTexts:
+def _encoded(part: IdBatch, choice: EngineChoice) -> EncodedTexts:
     starts = np.zeros(len(part.counts) + 1, np.int64)
     np.cumsum(part.counts, out=starts[1:])
-    return EncodedTexts(part.ids, starts, road)
+    return EncodedTexts(part.ids, starts, choice)
 
 
 def _in_order(encoders: Sequence[Encoder], batches: Iterable[Batch]) -> Iterator[IdBatch]:

@@ -22,7 +22,7 @@ from tokbench.pretrained.wrap import wrapper_config
 from tokbench.progress import Progress, silent
 from tokbench.recipes.build import prepare, prepare_counted, train_counted, train_prepared
 from tokbench.recipes.recipe import Recipe, to_toml
-from tokbench.training.engine import WORTH, EngineChoice
+from tokbench.training.engine import EngineChoice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,10 +119,9 @@ def train_folder(
     if counts is not None:
         return _from_counts(recipe, counts, out, engine=engine, force=force, progress=progress)
     texts = open_corpus(corpus, column=column, progress=progress)
-    size = WORTH if texts.size is None else texts.size
-    prepared = prepare(recipe, engine, size=size, progress=progress)
+    prepared = prepare(recipe, engine, size=texts.size, progress=progress)
     tokenizer = train_prepared(prepared, texts, progress=progress)
-    return save_trained(tokenizer, recipe, texts.facts, out, road=prepared.road, force=force)
+    return save_trained(tokenizer, recipe, texts.facts, out, choice=prepared.choice, force=force)
 
 
 def _refuse_both(corpus: Sequence[str], column: str | None, counts: Path | None) -> None:
@@ -148,7 +147,7 @@ def _from_counts(
     told = counts.corpus
     corpus = CorpusFacts(told.sources, told.texts, told.blank, told.utf8_bytes, sha256="")
     facts = CountsFacts(counts.fingerprint, len(counts.words), counts.min_count)
-    return save_trained(tokenizer, recipe, corpus, out, road=prepared.road, counts=facts, force=force)
+    return save_trained(tokenizer, recipe, corpus, out, choice=prepared.choice, counts=facts, force=force)
 
 
 def save_trained(
@@ -157,7 +156,7 @@ def save_trained(
     corpus: CorpusFacts,
     out: Path,
     *,
-    road: EngineChoice,
+    choice: EngineChoice,
     counts: CountsFacts | None = None,
     force: bool = False,
 ) -> Trained:
@@ -178,8 +177,8 @@ def save_trained(
         special_tokens=special_tokens_of(tokenizer),
         corpus=corpus,
         sha256=facts.sha256,
-        engine=road.engine,
-        why=road.why,
+        engine=choice.engine,
+        why=choice.why,
         counts=counts,
     )
 

@@ -27,7 +27,7 @@ from tokbench.recipes.options import (
 )
 from tokbench.recipes.recipe import Recipe
 from tokbench.recipes.validate import BYTES, LETTERS, added, make_ordinary, unk
-from tokbench.training.engine import Learn, learning_from
+from tokbench.training.engine import Engine, Learn, learning_from
 from tokbench.training.library import train_in_worker as train_in_child
 from tokbench.training.unigram import canonical
 
@@ -78,7 +78,7 @@ def train_bpe(
     recipe: Recipe,
     batches: Iterable[list[str]],
     *,
-    compiled: bool = False,
+    engine: Engine = "library",
     progress: Progress,
 ) -> Tokenizer:
     """The tokenizer with the merges of these texts: the library's own, whoever learns them.
@@ -86,11 +86,9 @@ def train_bpe(
     With a prefix or suffix the library gives other ids in every run, and with a limited alphabet other
     characters where two are equally frequent, so those merges are always learned here.
     """
-    if not compiled and not _is_unsettled(checked_options(recipe.trainer, BPE_TRAINER, "bpe trainer")):
+    if engine == "library" and not _is_unsettled(checked_options(recipe.trainer, BPE_TRAINER, "bpe trainer")):
         return _train_in_library(tokenizer, recipe, batches, progress)
-    return bpe_from(
-        tokenizer, recipe, learning_from(tokenizer, batches, compiled=compiled, progress=progress)
-    )
+    return bpe_from(tokenizer, recipe, learning_from(tokenizer, batches, engine=engine, progress=progress))
 
 
 def bpe_from(tokenizer: Tokenizer, recipe: Recipe, learn: Learn) -> Tokenizer:
@@ -323,12 +321,12 @@ def train_wordpiece(
     recipe: Recipe,
     batches: Iterable[list[str]],
     *,
-    compiled: bool = False,
+    engine: Engine = "library",
     progress: Progress,
 ) -> Tokenizer:
     """The tokenizer with the pieces of these texts; the library's own trainer finds others in every run."""
     return wordpiece_from(
-        tokenizer, recipe, learning_from(tokenizer, batches, compiled=compiled, progress=progress)
+        tokenizer, recipe, learning_from(tokenizer, batches, engine=engine, progress=progress)
     )
 
 
@@ -408,5 +406,5 @@ ALGORITHMS: dict[str, Algorithm] = {
         train=train_character,
     ),
 }
-# Those whose training the compiled loops can carry out; the library trains the others.
+# Those that the compiled loops can train; the library trains the others.
 LEARNED = tuple(name for name, each in ALGORITHMS.items() if each.from_merges)

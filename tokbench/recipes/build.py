@@ -23,7 +23,7 @@ from tokbench.recipes.recipe import Recipe
 from tokbench.recipes.registry import recipe_errors
 from tokbench.recipes.validate import check_recipe, check_result
 from tokbench.training import engine as engines
-from tokbench.training.engine import EngineChoice
+from tokbench.training.engine import LEARNING, TRAINING, EngineChoice
 
 if TYPE_CHECKING:
     from tokbench.training.counting.store import StoredCounts
@@ -35,22 +35,26 @@ NEVER_SEEN = "\U000e0fff 1 a"  # an unassigned character, and some that most tex
 class Prepared:
     """A recipe that was found sound.
 
-    blank: its blocks around a model that has learned nothing, for one training; road: which engine trains it.
+    blank: its blocks around a model that has learned nothing, for one training; choice: what trains it.
     """
 
     recipe: Recipe
     blank: Tokenizer
-    road: EngineChoice
+    choice: EngineChoice
 
 
-def prepare(recipe: Recipe, engine: str = "auto", *, size: int = 0, progress: Progress = silent) -> Prepared:
+def prepare(
+    recipe: Recipe, engine: str = "auto", *, size: int | None = 0, progress: Progress = silent
+) -> Prepared:
     """The recipe with all that can be known before a text is read; RecipeProblem if it is not sound.
 
-    `engine` and `size`, the bytes of the corpus when known, choose the road (training/roads.py).
+    `engine` and `size`, the bytes of the corpus or None, decide what trains it (training/engine.py).
     """
     blank = assemble(recipe)
     if recipe.algorithm in LEARNED:
-        return Prepared(recipe, blank, engines.choose_engine(blank, engine, size=size, progress=progress))
+        served = partial(engines.served_words, blank)
+        choice = engines.choose_engine(TRAINING, engine, size=size, served=served, progress=progress)
+        return Prepared(recipe, blank, choice)
     if engine == "compiled":
         raise RecipeError(f"no compiled engine trains {recipe.algorithm}", fix="--engine library")
     return Prepared(recipe, blank, EngineChoice("library", f"it trains {recipe.algorithm} always"))
@@ -67,7 +71,8 @@ def prepare_counted(
             fix="name the corpus instead of --counts",
         )
     counts.ensure_made_by(blank, fix=f"tokbench count CORPUS -o counts.parquet {command_for(recipe)}")
-    return Prepared(recipe, blank, engines.choose_learner(engine, words=len(counts.words), progress=progress))
+    choice = engines.choose_engine(LEARNING, engine, size=len(counts.words), progress=progress)
+    return Prepared(recipe, blank, choice)
 
 
 def build(
@@ -75,7 +80,7 @@ def build(
     batches: Iterable[list[str]],
     *,
     engine: str = "auto",
-    size: int = 0,
+    size: int | None = 0,
     progress: Progress = silent,
 ) -> Tokenizer:
     """The tokenizer that a recipe makes of these texts; the same every time, whichever engine trains it.
@@ -93,10 +98,10 @@ def train_prepared(
     Raises RecipeProblem if vocab_size was too small for the characters; DataProblem if there was nothing to
     learn from.
     """
-    recipe, blank, compiled = prepared.recipe, prepared.blank, prepared.road.compiled
-    texts = _with_text(engines.in_bytes(batches, progress=progress) if compiled else batches)
+    recipe, blank, choice = prepared.recipe, prepared.blank, prepared.choice
+    texts = _with_text(engines.in_bytes(batches, progress=progress) if choice.compiled else batches)
     algorithm = ALGORITHMS[recipe.algorithm]
-    chosen = {"compiled": compiled} if algorithm.from_merges else {}
+    chosen = {"engine": choice.engine} if algorithm.from_merges else {}
     return _whole(recipe, algorithm.train(blank, recipe, texts, progress=progress, **chosen))
 
 
@@ -104,7 +109,7 @@ def train_counted(prepared: Prepared, counts: StoredCounts, *, progress: Progres
     """The tokenizer that a recipe makes of the texts whose words were counted; errors are those of train."""
     if not len(counts.words):
         raise DataError("there is no word in these counts", fix="count with a smaller --min-count")
-    learn = partial(engines.learn_from_counts, counts, compiled=prepared.road.compiled, progress=progress)
+    learn = engines.learning_from_counts(counts, engine=prepared.choice.engine, progress=progress)
     from_merges = ALGORITHMS[prepared.recipe.algorithm].from_merges
     assert from_merges is not None  # prepare_counted refused the others
     return _whole(prepared.recipe, from_merges(prepared.blank, prepared.recipe, learn))

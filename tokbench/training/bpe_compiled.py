@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tokbench.errors import DataError, RecipeError, ResourceError
-from tokbench.native.compiler import Kernels, loops
+from tokbench.native.compiler import loops
 from tokbench.native.kernels import learn_abi
 from tokbench.native.scanner import byte_characters
 from tokbench.progress import Progress, silent
@@ -146,10 +146,6 @@ def _highest(words: WordArrays) -> int:
     return int(words.codes.max()) if len(words.codes) else 0
 
 
-MERGING = Kernels(
-    "tokbench.native.kernels.learn_entries",
-    ("write_words", "scan_pairs", "place_pairs", "move_scanned", "move_pairs", "merge_pairs"),
-)
 BUDGET = 1 << 20  # symbols, or places of merged pairs, that a call works at: some 50 ms
 SMALLEST = 1 << 10
 MOST_NUMBERS = (1 << 31) - 1  # in RECORDS: a place is written in 32 bits
@@ -174,7 +170,7 @@ class LearnJob:
     ) -> None:
         self._progress = progress
         self._asked = vocab_size
-        self._loops = loops(MERGING, progress=progress)
+        self._loops = loops("learn", progress=progress)
         self._job = np.zeros(learn_abi.FIELDS, np.int64)
         self._arrays: dict[int, NDArray[Any]] = {}
         self[learn_abi.BUDGET], self[learn_abi.PHASE] = BUDGET, learn_abi.POP

@@ -1,90 +1,126 @@
-"""Two roads from texts to merges, with the same merges at their end: the compiled loops, or the library."""
+"""Which engine does the work: the tokenizers library, Python, or the compiled loops.
+
+All give the same result, so what decides is time. For each workload, in this order:
+
+| workload | compiled, if asked for or | otherwise |
+|---|---|---|
+| train BPE or WordPiece on texts | its blocks are served and the corpus is large | the library |
+| count words | the same | the library; dask only if asked for |
+| encode many texts | model and blocks are served, and the corpus is large | the library |
+| encode rows for fine-tuning | the same, and small rows too once the loops are there | the library |
+| learn from counted words | the words are many, or the loops are there | Python |
+
+Large: 2 MiB when the loops are compiled already, 20 MiB when they are not. "The library" trains in a process
+of its own (library.py); where its own BPE or WordPiece trainer gives other results in every run, it only
+counts there and bpe.py learns. Unigram, WordLevel and characters are always trained by the library.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from tokenizers import Tokenizer
 
 from tokbench.errors import UsageError, did_you_mean
 from tokbench.progress import Progress, silent
-from tokbench.training import bpe
-from tokbench.training.bpe import Merges
-from tokbench.training.word_counts import WordCounts, count_words
 
 if TYPE_CHECKING:
     from tokbench.corpus.lines import Sieve
-    from tokbench.native.compiler import Kernels
+    from tokbench.native.compiler import LoopSet
+    from tokbench.native.scanner import Scanner
+    from tokbench.training.bpe import Merges
     from tokbench.training.bpe_compiled import WordArrays
+    from tokbench.training.word_counts import WordCounts
 
+Engine = Literal["compiled", "library", "python", "dask"]  # what does the work; "auto" asks for the quickest
+ENGINES = ("auto", "compiled", "library")
+COUNT_ENGINES = (*ENGINES, "dask")
 NO_NUMBA = "numba is not installed"
 NOT_YET = "the loops are not compiled yet, which"
-ENGINES = ("auto", "compiled", "library")
-WORTH = 20 << 20  # bytes of a corpus from which compiling, some 15 s once, is soon repaid
-FEW_WORDS = 200_000  # different words that the learner in Python takes some 8 s for, as long as compiling
-SMALL = 2 << 20  # bytes of a corpus that the library trains in a second; the tables of a normalizer take two
 
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """Which engine trains, and why it is not the compiled one; "" when it is."""
+    """Which engine does the work, and why it is not the compiled one; "" when it is."""
 
-    engine: str
+    engine: Engine
     why: str = ""
 
     @property
     def compiled(self) -> bool:
-        """Whether the compiled loops count and learn."""
+        """Whether the compiled loops do it."""
         return self.engine == "compiled"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """Work that the compiled loops can do, the engine that does it otherwise, and how much is worth it.
+
+    task: for "the compiled engine cannot …"; small: below it nothing is compiled; worth: from it on all is,
+    even if the loops must be compiled first, some 15 s once; little: what is not worth that.
+    """
+
+    task: str
+    loops: tuple[LoopSet, ...]
+    otherwise: Engine = "library"
+    small: int = 2 << 20  # bytes that the library trains on in a second; the tables of a normalizer take two
+    worth: int = 20 << 20  # bytes
+    little: str = "a small corpus is"
+
+
+TRAINING = Workload(task="train this", loops=("count", "learn"))
+COUNTING = Workload(task="train this", loops=("count",))
+ENCODING = Workload(task="encode this", loops=("count", "encode"))
+ENCODING_ROWS = Workload(task="encode this", loops=("count", "encode"), small=0)  # sizes are characters
+# Sizes are different words; Python learns from so many in some 8 s, about as long as compiling takes.
+LEARNING = Workload(
+    task="learn here",
+    loops=("learn",),
+    otherwise="python",
+    small=0,
+    worth=200_000,
+    little="few words are",
+)
+
+
 def choose_engine(
-    tokenizer: Tokenizer,
+    workload: Workload,
     engine: str = "auto",
     *,
-    size: int = 0,
-    learning: bool = True,
+    size: int | None = None,
+    served: Callable[[], object] = lambda: None,
     progress: Progress = silent,
 ) -> EngineChoice:
-    """The road for the normalizer and pre_tokenizer of this tokenizer; the loops it needs are ready then.
+    """The engine for a workload of this size (None: unknown, taken for large); its loops are ready then.
 
-    `auto` takes the compiled loops where they serve the blocks and the corpus, of `size` bytes, is worth it:
-    20 MiB where they are not compiled yet. AskedWrongly when `compiled` is asked for and cannot be had.
-    Without `learning` the words are only counted.
+    `served` returns a string, the reason, when no compiled loop does what the tokenizer at hand does.
+    UsageError when `compiled` is asked for and cannot be had, and for an unknown engine.
     """
-    why = why_not_compiled(engine) or _not_worth(engine, size, learning=learning) or _unserved(tokenizer)
-    why = why or _trouble(learning=learning, progress=progress)
-    if why and engine == "compiled":
-        raise UsageError(f"the compiled engine cannot train this: {why}", fix="--engine library")
-    return EngineChoice("library", why) if why else EngineChoice("compiled")
-
-
-def choose_learner(engine: str = "auto", *, words: int = 0, progress: Progress = silent) -> EngineChoice:
-    """The road from so many counted words: the compiled learner, or the one in Python.
-
-    The library's trainers take texts only.
-    """
-    why = why_not_compiled(engine)
+    why = _why_never(engine) or _why_not_worth(workload, engine, size) or _reason(served())
     if not why:
-        from tokbench.native.compiler import are_compiled, why_unavailable
-        from tokbench.training.bpe_compiled import MERGING
+        from tokbench.native.compiler import why_unavailable
 
-        few = engine == "auto" and words < FEW_WORDS and not are_compiled(MERGING)
-        why = f"{NOT_YET} few words are not worth" if few else why_unavailable([MERGING], progress=progress)
+        why = why_unavailable(workload.loops, progress=progress)
     if why and engine == "compiled":
-        raise UsageError(f"the compiled engine cannot learn here: {why}", fix="--engine auto")
-    return EngineChoice("python", why) if why else EngineChoice("compiled")
+        fix = "--engine auto" if workload.otherwise == "python" else "--engine library"
+        raise UsageError(f"the compiled engine cannot {workload.task}: {why}", fix=fix)
+    return EngineChoice(workload.otherwise, why) if why else EngineChoice("compiled")
 
 
-def why_not_compiled(engine: str) -> str:
-    """Why nothing is compiled whatever there is to do, or ""; AskedWrongly for an engine that is not one."""
-    if engine not in ENGINES:
-        raise UsageError(f"there is no engine {engine}", fix=did_you_mean(engine, ENGINES))
+def check_engine(engine: str, known: Sequence[str] = ENGINES) -> None:
+    """UsageError for an engine that is none of these."""
+    if engine not in known:
+        raise UsageError(f"there is no engine {engine}", fix=did_you_mean(engine, known))
+
+
+def _why_never(engine: str) -> str:
+    """Why nothing is compiled, whatever there is to do."""
+    check_engine(engine)
     if engine == "library":
         return "it was asked for"
     if os.environ.get("TOKBENCH_NO_COMPILE", "") not in ("", "0"):
@@ -94,81 +130,43 @@ def why_not_compiled(engine: str) -> str:
     return ""
 
 
-def _not_worth(engine: str, size: int, *, learning: bool) -> str:
-    """Why a corpus is too small for the compiled loops."""
-    if engine != "auto" or size >= WORTH:
+def _why_not_worth(workload: Workload, engine: str, size: int | None) -> str:
+    """Why work of this size is not worth compiling for."""
+    if engine != "auto" or size is None or size >= workload.worth:
         return ""
-    if size < SMALL:
+    if size < workload.small:
         return "the corpus is small"
     from tokbench.native.compiler import are_compiled
 
-    return (
-        "" if all(map(are_compiled, _needed(learning=learning))) else f"{NOT_YET} a small corpus is not worth"
-    )
+    return "" if are_compiled(workload.loops) else f"{NOT_YET} {workload.little} not worth"
 
 
-def _unserved(tokenizer: Tokenizer) -> str:
+def _reason(served: object) -> str:
+    return served if isinstance(served, str) else ""
+
+
+def served_words(tokenizer: Tokenizer) -> Scanner | str:
+    """What makes words of texts as this tokenizer does, or why that is left to the library."""
     from tokbench.native.scanner import scanner_for
 
-    scanner = scanner_for(tokenizer)
-    return scanner if isinstance(scanner, str) else ""
+    return scanner_for(tokenizer)
 
 
-def _trouble(*, learning: bool, progress: Progress) -> str:
-    """Why the loops cannot be had, "" once they are ready."""
-    from tokbench.native.compiler import why_unavailable
-
-    return why_unavailable(_needed(learning=learning), progress=progress)
-
-
-def _needed(*, learning: bool) -> list[Kernels]:
-    """The loops that count, and those that learn."""
-    from tokbench.native.compiler import COUNTING
-
-    if not learning:
-        return [COUNTING]
-    from tokbench.training.bpe_compiled import MERGING
-
-    return [COUNTING, MERGING]
-
-
-Learn = Callable[..., Merges]  # takes the options of merges.learn
+Learn = Callable[..., "Merges"]  # takes the options of bpe.learn
 
 
 def learning_from(
-    tokenizer: Tokenizer, batches: Iterable[Any], *, compiled: bool, progress: Progress = silent
+    tokenizer: Tokenizer, batches: Iterable[Any], *, engine: Engine, progress: Progress = silent
 ) -> Learn:
-    """Learning from these texts."""
-    return partial(learn_merges, tokenizer, batches, compiled=compiled, progress=progress)
-
-
-def learn_merges(
-    tokenizer: Tokenizer,
-    batches: Iterable[Any],
-    *,
-    compiled: bool,
-    progress: Progress = silent,
-    **options: Any,  # noqa: ANN401  those of merges.learn
-) -> Merges:
-    """The merges of these texts; `options` are those of merges.learn, and so is the result on both roads.
+    """Learns the merges of these texts: compiled, or in Python from words that the library counts.
 
     Batches are lists of texts; the compiled loops also take UTF-8 with a line feed after each text.
     """
-    if not compiled:
-        counts = count_words(tokenizer, batches, progress=progress)
-        return bpe.learn(counts, progress=progress, **options)
-    from tokbench.native.scanner import scanner_for
-    from tokbench.native.word_counter import count_words_compiled
-    from tokbench.training.bpe_compiled import arrays_of_bytes, learn_compiled
+    if engine == "compiled":
+        return partial(_learn_compiled, lambda: _counted_compiled(tokenizer, batches, progress), progress)
+    from tokbench.training.word_counts import count_words
 
-    scanner = scanner_for(tokenizer)
-    if isinstance(scanner, str):
-        raise UsageError(f"the compiled engine cannot train this: {scanner}", fix="--engine library")
-    counted = count_words_compiled(batches, scanner, threads=1, in_order=False, progress=progress)
-    words = arrays_of_bytes(
-        counted.arena, counted.places, counted.counts, bytewise=counted.bytewise, blank=counted.blank
-    )
-    return learn_compiled(words, progress=progress, **options).merges()
+    return partial(_learn_in_python, lambda: count_words(tokenizer, batches, progress=progress), progress)
 
 
 class CountedWords(Protocol):
@@ -181,19 +179,36 @@ class CountedWords(Protocol):
         """For the compiled learner."""
 
 
-def learn_from_counts(
-    counts: CountedWords,
-    *,
-    compiled: bool,
-    progress: Progress = silent,
-    **options: Any,  # noqa: ANN401  those of merges.learn
-) -> Merges:
-    """The merges of counted words, the same as of the texts they were counted in."""
-    if not compiled:
-        return bpe.learn(counts.word_counts(), progress=progress, **options)
+def learning_from_counts(counts: CountedWords, *, engine: Engine, progress: Progress = silent) -> Learn:
+    """Learns the merges of counted words, the same as of the texts they were counted in."""
+    if engine == "compiled":
+        return partial(_learn_compiled, counts.arrays, progress)
+    return partial(_learn_in_python, counts.word_counts, progress)
+
+
+def _learn_compiled(words: Callable[[], WordArrays], progress: Progress, **options: Any) -> Merges:  # noqa: ANN401
     from tokbench.training.bpe_compiled import learn_compiled
 
-    return learn_compiled(counts.arrays(), progress=progress, **options).merges()
+    return learn_compiled(words(), progress=progress, **options).merges()
+
+
+def _learn_in_python(words: Callable[[], WordCounts], progress: Progress, **options: Any) -> Merges:  # noqa: ANN401
+    from tokbench.training.bpe import learn
+
+    return learn(words(), progress=progress, **options)
+
+
+def _counted_compiled(tokenizer: Tokenizer, batches: Iterable[Any], progress: Progress) -> WordArrays:
+    """The words of these texts, in no order: the learner needs none."""
+    from tokbench.native.word_counter import count_words_compiled
+    from tokbench.training.bpe_compiled import arrays_of_bytes
+
+    scanner = served_words(tokenizer)
+    assert not isinstance(scanner, str), scanner  # choose_engine asked
+    found = count_words_compiled(batches, scanner, threads=1, in_order=False, progress=progress)
+    return arrays_of_bytes(
+        found.arena, found.places, found.counts, bytewise=found.bytewise, blank=found.blank
+    )
 
 
 @runtime_checkable

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
@@ -32,11 +32,9 @@ from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tagging import Tagged
 from tokbench.finetuning.tasks import Task
 from tokbench.io.library_errors import wrap_library_errors
-from tokbench.native.compiler import are_compiled
-from tokbench.native.word_ids import LOOKUP
 from tokbench.pretrained.encode_texts import encode, served_encoding
 from tokbench.progress import Progress, silent
-from tokbench.training.engine import WORTH
+from tokbench.training.engine import ENCODING_ROWS, choose_engine
 
 WORTH_CACHING = (
     100_000  # characters from which reading ids is quicker than making them: some 2,000 rows of SST-2
@@ -230,14 +228,10 @@ def _pairs(backend: Tokenizer, firsts: list[str], seconds: list[str]) -> FlatIds
 def _encoded(backend: Tokenizer, batches: list[list[str]], *, special: bool) -> FlatIds | None:
     """The texts of these batches one after the other; None where the compiled loops do not serve them."""
     characters = sum(sum(map(len, batch)) for batch in batches)
-    ready = are_compiled() and are_compiled(LOOKUP)
-    if not batches[0] or (characters < WORTH and not ready):
+    served = partial(served_encoding, backend, special=special)
+    if not batches[0] or not choose_engine(ENCODING_ROWS, size=characters, served=served).compiled:
         return None
-    if isinstance(served_encoding(backend, special=special), str):  # or the library would do it all twice
-        return None
-    found = encode(backend, batches, special=special, size=sys.maxsize)
-    if found.road.engine != "compiled":
-        return None
+    found = encode(backend, batches, special=special, engine="compiled")
     return FlatIds(found.ids.astype(np.int64), None, found.starts, 0)
 
 

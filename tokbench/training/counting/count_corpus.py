@@ -6,24 +6,31 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
 from tokbench.corpus.reading import CorpusFacts, open_corpus
-from tokbench.errors import UsageError, did_you_mean
+from tokbench.errors import UsageError
 from tokbench.io.atomic import ensure_writable
 from tokbench.io.extras import require
 from tokbench.native.scanner import scanner_for
 from tokbench.progress import Progress, silent
-from tokbench.training import engine as engines
 from tokbench.training.counting import store
 from tokbench.training.counting.dask_cluster import Cluster, count_distributed
 from tokbench.training.counting.external import BUDGET, Counting, count_externally
 from tokbench.training.counting.store import CountedCorpus, PackedWords, PipelineRecord
-from tokbench.training.engine import EngineChoice
+from tokbench.training.engine import (
+    COUNT_ENGINES,
+    COUNTING,
+    Engine,
+    EngineChoice,
+    check_engine,
+    choose_engine,
+    in_bytes,
+)
 
-ENGINES = (*engines.ENGINES, "dask")
 WORKERS = 2
 
 
@@ -41,7 +48,7 @@ class Counted:
     corpus: CountedCorpus
     min_count: int
     fingerprint: str
-    engine: str
+    engine: Engine
     why: str
 
 
@@ -60,14 +67,11 @@ class CountOptions:
 
     def __post_init__(self) -> None:
         """Refuse what would be left unused."""
-        if self.engine not in ENGINES:
-            raise UsageError(f"there is no engine {self.engine}", fix=did_you_mean(self.engine, ENGINES))
+        check_engine(self.engine, COUNT_ENGINES)
         if self.scheduler is not None and self.engine != "dask":
-            raise UsageError(f"{self.engine} asks no scheduler", fix="add --engine dask")
+            raise UsageError("--scheduler needs --engine dask", fix="add --engine dask")
         if self.scheduler is not None and self.workers is not None:
-            raise UsageError(
-                "a cluster that is there has its workers already", fix="leave out --workers or --scheduler"
-            )
+            raise UsageError("--workers cannot be used with --scheduler", fix="leave out one of them")
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ def count_corpus(
     pipeline = PipelineRecord.of(tokenizer)
     texts = Texts(tuple(paths), column, tokenizer)
     counting = _by_dask if ways.engine == "dask" else _here
-    with counting(texts, ways, output, min_count, progress) as (blocks, corpus, road):
+    with counting(texts, ways, output, min_count, progress) as (blocks, corpus, choice):
         saved = store.save_counts(blocks, output, pipeline, corpus, min_count=min_count)
     return Counted(
         path=output,
@@ -112,8 +116,8 @@ def count_corpus(
         corpus=corpus,
         min_count=min_count,
         fingerprint=saved.fingerprint,
-        engine=road.engine,
-        why=road.why,
+        engine=choice.engine,
+        why=choice.why,
     )
 
 
@@ -123,14 +127,14 @@ def _here(
 ) -> Iterator[Tallied]:
     """Counted on this machine."""
     corpus = open_corpus(texts.paths, column=texts.column, progress=progress)
-    size = engines.WORTH if corpus.size is None else corpus.size
-    road = engines.choose_engine(texts.tokenizer, ways.engine, size=size, learning=False, progress=progress)
-    scanner = scanner_for(texts.tokenizer) if road.compiled else None
+    served = cache(partial(scanner_for, texts.tokenizer))
+    choice = choose_engine(COUNTING, ways.engine, size=corpus.size, served=served, progress=progress)
+    scanner = served() if choice.compiled else None
     assert not isinstance(scanner, str)
     how = Counting(texts.tokenizer, scanner, ways.memory, ways.workers or WORKERS, _existing(output))
-    batches = engines.in_bytes(corpus, progress=progress) if road.compiled else corpus
+    batches = in_bytes(corpus, progress=progress) if choice.compiled else corpus
     with count_externally(batches, how, min_count=min_count, progress=progress) as blocks:
-        yield blocks, corpus_of(corpus.facts), road
+        yield blocks, corpus_of(corpus.facts), choice
 
 
 @contextmanager

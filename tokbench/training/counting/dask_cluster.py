@@ -56,7 +56,7 @@ from tokbench.training.counting.store import (
     packed_of_arena,
     packed_of_counts,
 )
-from tokbench.training.engine import WORTH, choose_engine
+from tokbench.training.engine import COUNTING, choose_engine
 from tokbench.training.word_counts import count_words
 
 ANSWER = 10  # seconds that a scheduler may take
@@ -399,9 +399,9 @@ def count_distributed(
     every = plan(paths, size=shard_bytes)
     size = sum(shard.end - shard.start for shard in every)
     # Compiled here, once, and not by each worker of this machine.
-    way = choose_engine(tokenizer, size=size, learning=False, progress=progress)
+    choice = choose_engine(COUNTING, size=size, served=partial(scanner_for, tokenizer), progress=progress)
     with client_of(cluster or Cluster()) as client:
-        task = CountTask(_blank(tokenizer), column, work.absolute(), memory, way.compiled)
+        task = CountTask(_blank(tokenizer), column, work.absolute(), memory, choice.compiled)
         work.mkdir(parents=True, exist_ok=True)
         _count_missing(client, every, task, progress)
         done = [_finished(shard, task) for shard in every]
@@ -462,9 +462,7 @@ class Scan:
 def _scan(tokenizer: str, *, compiled: bool) -> Scan:
     """Compiled when that was chosen and can be done here, else through the library."""
     made = Tokenizer.from_str(tokenizer)
-    scanner = (
-        scanner_for(made) if compiled and choose_engine(made, size=WORTH, learning=False).compiled else ""
-    )
+    scanner = scanner_for(made) if compiled and choose_engine(COUNTING).compiled else ""
     if isinstance(scanner, str):
         return Scan(lambda texts: packed_of_counts(count_words(made, texts)), raw=False)
     split = scanner.split

@@ -349,7 +349,7 @@ def _compiled(
     batches: Iterable[list[str] | bytes], how: Counting, spill: _Spill, progress: Progress
 ) -> list[PackedWords]:
     """Count in threads, each with a table that is written whenever it has its share; what remains."""
-    scanner, compiled = how.scanner, loops(progress=progress)
+    scanner, compiled = how.scanner, loops("count", progress=progress)
     assert scanner
     share = how.memory // (TABLES * how.threads)
     source = _Source(text_blocks_of(_small(batches, share // 16)), progress)
