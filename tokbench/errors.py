@@ -1,15 +1,15 @@
 """What can go wrong, for people.
 
-TokbenchError              one sentence on what is wrong and where, one on what helps
-├── AskedWrongly       2   the command or the data must change
-│   ├── FileProblem        a file or folder is missing, unreadable, of the wrong kind, or in the way
-│   ├── DataProblem        the content of a file is not what was asked for: encoding, column, row, label
-│   ├── RecipeProblem      a block, option or value that does not exist or does not fit the others
-│   └── MissingExtra       a package that this command needs is not installed
-└── AnswerIsNo         1   asked rightly, and the answer is no
-    ├── ChecksFailed       check found errors
-    ├── OutOfRoom          the disk or the memory was full
-    └── Interrupted    130 stopped by Ctrl-C after what was done had been kept
+TokbenchError                 one sentence on what is wrong and where, one on what helps
+├── UsageError            2   the command or the data must change
+│   ├── FileError             a file or folder is missing, unreadable, of the wrong kind, or in the way
+│   ├── DataError             the content of a file is not what was asked for: encoding, column, row, label
+│   ├── RecipeError           a block, option or value that does not exist or does not fit the others
+│   └── MissingExtraError     a package that this command needs is not installed
+└── NegativeResultError   1   asked rightly, and the answer is no
+    ├── ChecksFailedError     check found errors
+    ├── ResourceError         the disk or the memory was full
+    └── RunInterruptedError 130   stopped by Ctrl-C after what was done had been saved
 
 Anything else that reaches main() is our bug: exit code 3. Ctrl-C: 130.
 """
@@ -72,7 +72,7 @@ class ResourceError(NegativeResultError):
 
 
 class RunInterruptedError(NegativeResultError):
-    """Stopped by Ctrl-C after what was done had been kept; exit code 130."""
+    """Stopped by Ctrl-C after what was done had been saved; exit code 130."""
 
     exit_code = 130
 

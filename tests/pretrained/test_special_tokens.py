@@ -4,7 +4,6 @@ from tokbench.pretrained.special_tokens import (
     declared,
     extra_of,
     guessed_roles,
-    ids_of,
     roles_of,
     special_tokens_of,
 )
@@ -23,10 +22,6 @@ def test_both_versions_names_for_further_special_tokens_are_read():
     assert (
         extra_of({"extra_special_tokens": {"image_token": "<img>"}}) == ()
     )  # named ones are roles of their own
-
-
-def test_a_role_whose_token_has_no_id_is_left_out(folder):
-    assert ids_of(folder.tokenizer, {"pad": "[PAD]", "bos": "<none>"}) == {"pad": 0}
 
 
 def test_usual_spellings_are_recognised(kind):

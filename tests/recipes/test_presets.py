@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokbench.errors import RecipeError
+from tokbench.pretrained.wrap import input_names
 from tokbench.recipes.algorithms import ALGORITHMS
-from tokbench.recipes.post_processors import has_type_ids, template_input_names
 from tokbench.recipes.presets import ABOUT, DEFAULTS, PRESETS, preset
 
 NAMES = [*(f"default {name}" for name in DEFAULTS), *PRESETS]
@@ -35,8 +35,9 @@ def test_pairs_have_type_ids_where_the_template_has_them(name, built):
     recipe, tokenizer = built(name)
     encoding = tokenizer.encode("the sea", "a mill")
     if encoding.special_tokens_mask.count(1):  # without a template the library numbers the texts itself
-        assert set(encoding.type_ids) == ({0, 1} if has_type_ids(recipe) else {0})
-    assert tuple(recipe.wrapper["model_input_names"]) == template_input_names(recipe)
+        has_type_ids = "token_type_ids" in input_names(tokenizer)
+        assert set(encoding.type_ids) == ({0, 1} if has_type_ids else {0})
+    assert list(recipe.wrapper["model_input_names"]) == input_names(tokenizer)
 
 
 @pytest.mark.parametrize("name", NAMES)

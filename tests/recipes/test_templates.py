@@ -3,18 +3,19 @@
 import json
 
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 from tokenizers.processors import TemplateProcessing
 
 from tokbench.errors import RecipeError
+from tokbench.pretrained.wrap import input_names
 from tokbench.recipes.post_processors import (
     TemplatePiece,
-    has_type_ids,
     pieces,
     post_processor,
-    template_input_names,
 )
 from tokbench.recipes.presets import PRESETS
-from tokbench.recipes.recipe import Recipe, block, change
+from tokbench.recipes.recipe import block
 
 IDS = {"[CLS]": 5, "[SEP]": 7}
 
@@ -85,16 +86,21 @@ def test_ids_are_those_given():
 )
 def test_type_ids_are_asked_for_where_the_template_has_them(name, expected):
     recipe = PRESETS[name]
-    assert has_type_ids(recipe) is expected
-    assert ("token_type_ids" in template_input_names(recipe)) is expected
-    assert template_input_names(change(recipe, {"wrapper.model_input_names": ""})) == template_input_names(
-        recipe
-    )
+    ids = {token: number for number, token in enumerate(recipe.tokens)}
+    assert ("token_type_ids" in names(recipe.post_processor, ids)) is expected
+    assert list(recipe.wrapper["model_input_names"]) == names(recipe.post_processor, ids)
 
 
 def test_type_ids_are_found_inside_a_sequence_and_in_bert_processing():
     bert = {"type": "BertProcessing", "sep": "[SEP]", "cls": "[CLS]"}
-    assert has_type_ids(Recipe(post_processor=block("Sequence", blocks=["ByteLevel", bert])))
-    assert not has_type_ids(Recipe(post_processor=block("Sequence", blocks=["ByteLevel"])))
-    assert not has_type_ids(Recipe(post_processor=block("TemplateProcessing", single=3)))
-    assert template_input_names(Recipe()) == ("input_ids", "attention_mask")
+    assert "token_type_ids" in names(block("Sequence", blocks=["ByteLevel", bert]))
+    assert names(block("Sequence", blocks=["ByteLevel"])) == ["input_ids", "attention_mask"]
+    assert names(None) == ["input_ids", "attention_mask"]
+
+
+def names(chosen, ids=IDS):
+    """What a model is given by a tokenizer with this post-processor."""
+    tokenizer = Tokenizer(WordLevel())
+    if chosen:
+        tokenizer.post_processor = post_processor(chosen, ids)
+    return input_names(tokenizer)

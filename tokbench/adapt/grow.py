@@ -24,7 +24,7 @@ from tokbench.model.files import INDEX
 from tokbench.model.row_init import RowInit, row_init
 from tokbench.model.row_plan import RowPlan, plan_added
 from tokbench.pretrained.added_tokens import (
-    ANYHOW,
+    DEFAULT_MATCH,
     Added,
     add_tokens,
     highest_id,
@@ -320,7 +320,7 @@ def add_and_save(
     special: Sequence[str] = (),
     regular: Sequence[str] = (),
     matching: Mapping[str, MatchFlags] | None = None,
-    otherwise: MatchFlags = ANYHOW,
+    otherwise: MatchFlags = DEFAULT_MATCH,
     roles: Mapping[str, str] | None = None,
     model: str | Path | None = None,
     sample: str | Path | None = None,

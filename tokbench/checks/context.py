@@ -19,6 +19,7 @@ from tokbench.io.library_errors import wrap_library_errors
 from tokbench.io.quiet import quiet
 from tokbench.pretrained.folder import load
 from tokbench.pretrained.special_tokens import extra_of, roles_of, special_tokens_of
+from tokbench.tracing.spelling import blocks_of
 
 if TYPE_CHECKING:
     from tokbench.checks.running_model import Running
@@ -123,8 +124,6 @@ def error_line(error: BaseException) -> str:
 
 
 GENERIC = ("PreTrainedTokenizerFast", "TokenizersBackend")  # one class under two names
-LISTS = {"normalizer": "normalizers", "pre_tokenizer": "pretokenizers"}
-LISTS |= {"post_processor": "processors", "decoder": "decoders"}
 
 
 @dataclass(frozen=True)
@@ -197,7 +196,7 @@ class CheckContext:
 
     def blocks(self, place: str) -> list[Mapping[str, Any]]:
         """The blocks of `place`, such as "normalizer", in order and without their Sequences."""
-        return _flat(self.raw.get(place), LISTS[place])
+        return blocks_of(self.raw, place)
 
     def has(self, place: str, kind: str) -> bool:
         """Whether a block of this kind stands in this place."""
@@ -252,15 +251,6 @@ def _adapter(place: str | Path | None) -> Adapter | None:
 def _on_this_disk(base: str) -> str | None:
     """The folder of an adapter's base; None where it is a hub's name: a file does not send us there."""
     return base if base and (Path(base).expanduser() / CONFIG).is_file() else None
-
-
-def _flat(block: object, inner: str) -> list[Mapping[str, Any]]:
-    if not isinstance(block, Mapping):
-        return []
-    if block.get("type") != "Sequence":
-        return [block]
-    parts = block.get(inner)
-    return [each for part in (parts if isinstance(parts, list) else ()) for each in _flat(part, inner)]
 
 
 def known_part(subject: CheckContext, text: str) -> str:

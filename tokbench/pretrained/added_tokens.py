@@ -61,11 +61,11 @@ def plan_added_tokens(
     unknown: int | None,
     raw: Collection[str] = (),
 ) -> AddTokensPlan:
-    """Sort the tokens asked for; AskedWrongly for those that nobody can have meant.
+    """Sort the tokens asked for; UsageError for empty, repeated, malformed and equal ones.
 
     Tokens in `raw` are looked for before the normalizer, so it makes none of them equal to another.
     """
-    _refuse_nonsense([*special, *regular])
+    _refuse_malformed([*special, *regular])
     known = {token: old.token_to_id(token) for token in (*special, *regular)}
     exist = {token: number for token, number in known.items() if number is not None}
     whole = _already_whole(old, [token for token in regular if token not in raw], unknown)
@@ -105,7 +105,7 @@ def _already_whole(old: Tokenizer, tokens: Sequence[str], unknown: int | None) -
     }
 
 
-def _refuse_nonsense(tokens: Sequence[str]) -> None:
+def _refuse_malformed(tokens: Sequence[str]) -> None:
     if not tokens:
         raise UsageError("no tokens were given", fix="name one: --special '[E1]' or --token COVID")
     seen = set()
@@ -138,12 +138,12 @@ PLACES_OF_WORDS = ("{}", "see {} here", "({})")
 PLACES_OF_MARKUP = ("{}", "see {} here", "x{}x")  # markup stands inside words as well
 
 
-def unreached(tokenizer: Tokenizer, wanted: AddTokensPlan, alone: Collection[str] = ()) -> list[str]:
+def unreached(tokenizer: Tokenizer, plan: AddTokensPlan, alone: Collection[str] = ()) -> list[str]:
     """The tokens whose id some place does not give; markup in `alone` is not looked for inside words."""
     missed = [
-        *_missed(tokenizer, [token for token in wanted.all_special if token not in alone], PLACES_OF_MARKUP),
-        *_missed(tokenizer, [token for token in wanted.all_special if token in alone], PLACES_OF_WORDS),
-        *_missed(tokenizer, wanted.all_regular, PLACES_OF_WORDS),
+        *_missed(tokenizer, [token for token in plan.all_special if token not in alone], PLACES_OF_MARKUP),
+        *_missed(tokenizer, [token for token in plan.all_special if token in alone], PLACES_OF_WORDS),
+        *_missed(tokenizer, plan.all_regular, PLACES_OF_WORDS),
     ]
     return list(dict.fromkeys(missed))
 
@@ -169,7 +169,7 @@ def _is_met(tokenizer: Tokenizer, token: str, ids: Sequence[int], added: Mapping
     return tokenizer.token_to_id(token) in ids or any(token in added.get(number, "") for number in ids)
 
 
-ANYHOW = MatchFlags()
+DEFAULT_MATCH = MatchFlags()
 MANY_HOLES = 10_000
 FILLER = "<no token {}>"  # spaces inside: no word of a text is equal to it
 
@@ -203,14 +203,14 @@ def add_tokens(
     special: Sequence[str] = (),
     regular: Sequence[str] = (),
     matching: Mapping[str, MatchFlags] | None = None,
-    otherwise: MatchFlags = ANYHOW,
+    otherwise: MatchFlags = DEFAULT_MATCH,
     roles: Mapping[str, str] | None = None,
 ) -> Added:
     """Add special tokens (markup: never split, skipped by decode) and regular ones (words kept whole).
 
     A regular token that is a word matches only as a whole word; `matching` says for single tokens, and
-    `otherwise` for all the rest, what shall be else. `roles` are role → token, added as special where it
-    is new. Ids go on after the highest id. AskedWrongly names a token that no text could reach.
+    `otherwise` for all the rest, what differs from that. `roles` are role → token, added as special where it
+    is new. Ids go on after the highest id. UsageError names a token that no text could reach.
     """
     refuse_unknown_roles(roles or {})
     old = without_truncation(folder)
@@ -218,23 +218,23 @@ def add_tokens(
     whole = _without_holes(old, before, name=folder.name)
     special = [*special, *(token for token in dict.fromkeys((roles or {}).values()) if token not in special)]
     with wrap_library_errors(folder.name, fix=f"tokbench check {folder.name}"):
-        wish = AddTokensOptions(matching or {}, otherwise)
-        raw = {token for token in regular if wish.of(token).normalized is False}
-        wanted = plan_added_tokens(old, special, regular, unknown=unknown_id(folder), raw=raw)
-        new, moves = moved_roles(_grown(whole, wanted, before, wish), folder.roles, roles or {})
-    ids = {token: before + place for place, token in enumerate(wanted.new)}
-    config = portable_config(folder, new, extra=[*wanted.special, *wanted.declared_special])
+        options = AddTokensOptions(matching or {}, otherwise)
+        raw = {token for token in regular if options.of(token).normalized is False}
+        plan = plan_added_tokens(old, special, regular, unknown=unknown_id(folder), raw=raw)
+        new, moves = moved_roles(_grown(whole, plan, before, options), folder.roles, roles or {})
+    ids = {token: before + place for place, token in enumerate(plan.new)}
+    config = portable_config(folder, new, extra=[*plan.special, *plan.declared_special])
     return Added(
         tokenizer=new,
         config=with_moves(config, moves) if moves else config,
-        special={token: ids[token] for token in wanted.special},
-        regular={token: ids[token] for token in wanted.regular},
-        existing=wanted.existing,
-        declared=(*wanted.declared_special, *wanted.declared_regular),
+        special={token: ids[token] for token in plan.special},
+        regular={token: ids[token] for token in plan.regular},
+        existing=plan.existing,
+        declared=(*plan.declared_special, *plan.declared_regular),
         before=before,
         after=before + len(ids),
         holes_filled=whole.get_vocab_size() - old.get_vocab_size(),
-        pieces=_pieces(old, wanted.new, unknown_id(folder)),
+        pieces=_pieces(old, plan.new, unknown_id(folder)),
         roles=moves,
     )
 
@@ -273,19 +273,19 @@ class AddTokensOptions:
     otherwise: MatchFlags
 
     def of(self, token: str) -> MatchFlags:
-        """The wish for a token."""
+        """The flags of a token."""
         return self.own.get(token, self.otherwise)
 
     def made(self, token: str, *, special: bool, raw: bool) -> AddedToken:
         """The library's token; `raw` is to look for it in the text as it is written."""
-        wish = self.of(token)
+        flags = self.of(token)
         alone = is_whole_word(token) and not special
         return AddedToken(
             token,
-            single_word=alone if wish.single_word is None else wish.single_word,
-            lstrip=wish.lstrip,
-            rstrip=wish.rstrip,
-            normalized=not (special or raw) if wish.normalized is None else wish.normalized,
+            single_word=alone if flags.single_word is None else flags.single_word,
+            lstrip=flags.lstrip,
+            rstrip=flags.rstrip,
+            normalized=not (special or raw) if flags.normalized is None else flags.normalized,
             special=special,
         )
 
@@ -294,12 +294,12 @@ class AddTokensOptions:
         return {token for token in tokens if self.of(token).single_word}
 
 
-def _grown(old: Tokenizer, wanted: AddTokensPlan, before: int, wishes: AddTokensOptions) -> Tokenizer:
+def _grown(old: Tokenizer, plan: AddTokensPlan, before: int, options: AddTokensOptions) -> Tokenizer:
     """Matched after the normalizer where that works, so that case follows the tokenizer; else as written."""
     raw_only: set[str] = set()
     for _ in range(2):
-        new = _added(old, wanted, before, raw_only, wishes)
-        missed = unreached(new, wanted, wishes.alone(wanted.all_special))
+        new = _added(old, plan, before, raw_only, options)
+        missed = unreached(new, plan, options.alone(plan.all_special))
         if not missed:
             return new
         raw_only |= set(missed)
@@ -307,14 +307,14 @@ def _grown(old: Tokenizer, wanted: AddTokensPlan, before: int, wishes: AddTokens
 
 
 def _added(
-    old: Tokenizer, wanted: AddTokensPlan, before: int, raw_only: set[str], wishes: AddTokensOptions
+    old: Tokenizer, plan: AddTokensPlan, before: int, raw_only: set[str], options: AddTokensOptions
 ) -> Tokenizer:
     """A new tokenizer, read back from its own text: what a file keeps is what counts."""
     new = Tokenizer.from_str(old.to_str())
-    new.add_special_tokens([wishes.made(token, special=True, raw=True) for token in wanted.all_special])
-    new.add_tokens([wishes.made(token, special=False, raw=token in raw_only) for token in wanted.all_regular])
+    new.add_special_tokens([options.made(token, special=True, raw=True) for token in plan.all_special])
+    new.add_tokens([options.made(token, special=False, raw=token in raw_only) for token in plan.all_regular])
     again = Tokenizer.from_str(new.to_str())
-    for place, token in enumerate(wanted.new):
+    for place, token in enumerate(plan.new):
         if again.token_to_id(token) != before + place:
             raise UsageError(f"{token} would not get the id {before + place}", fix="tokbench check")
     return again

@@ -46,7 +46,7 @@ class Decoded:
 def encode(folder: TokenizerFolder, text: str, pair: str | None = None, *, special: bool = True) -> Encoded:
     """Encode one text, or a text and its pair, without padding or truncation.
 
-    Raises AskedWrongly where the library cannot encode, for example a model whose unknown token is missing.
+    Raises UsageError where the library cannot encode, for example a model whose unknown token is missing.
     """
     try:
         encoding = folder.untruncated.encode(text, pair, add_special_tokens=special)
@@ -83,7 +83,7 @@ def _unknown_id(folder: TokenizerFolder) -> int | None:
 
 
 def decode(folder: TokenizerFolder, ids: Sequence[int], *, skip_special_tokens: bool = False) -> Decoded:
-    """Decode ids; raises AskedWrongly naming the first id that no token has."""
+    """Decode ids; raises UsageError naming the first id that no token has."""
     tokens = [folder.tokenizer.id_to_token(each) if 0 <= each < 2**32 else None for each in ids]
     if None in tokens:
         wrong = ids[tokens.index(None)]

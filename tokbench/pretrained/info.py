@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tokbench.pretrained.folder import TokenizerFolder
+from tokbench.tracing.spelling import blocks_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +46,10 @@ def describe(folder: TokenizerFolder) -> TokenizerInfo:
         vocab_size=tokenizer.get_vocab_size(with_added_tokens=False),
         tokens=len(vocabulary),
         rows_needed=max(vocabulary.values(), default=-1) + 1,
-        normalizers=tuple(_blocks(raw.get("normalizer"), "normalizers")),
-        pre_tokenizers=tuple(_blocks(raw.get("pre_tokenizer"), "pretokenizers")),
-        post_processor=tuple(_blocks(raw.get("post_processor"), "processors")),
-        decoders=tuple(_blocks(raw.get("decoder"), "decoders")),
+        normalizers=_blocks(raw, "normalizer"),
+        pre_tokenizers=_blocks(raw, "pre_tokenizer"),
+        post_processor=_blocks(raw, "post_processor"),
+        decoders=_blocks(raw, "decoder"),
         special_tokens={role: (token, vocabulary.get(token)) for role, token in folder.roles.items()},
         added_tokens=len(raw.get("added_tokens") or ()),
         tokenizer_class=str(config.get("tokenizer_class", "")),
@@ -58,16 +59,13 @@ def describe(folder: TokenizerFolder) -> TokenizerInfo:
     )
 
 
-def _blocks(block: Mapping[str, Any] | None, inner: str) -> Iterator[str]:
-    if block is None:
-        return
-    if block.get("type") == "Sequence":
-        for each in block.get(inner) or ():
-            yield from _blocks(each, inner)
-    elif block.get("type") == "TemplateProcessing":
-        yield f"TemplateProcessing({_template(block['single'])} | {_template(block['pair'])})"
-    else:
-        yield _shown(block)
+def _blocks(raw: Mapping[str, Any], place: str) -> tuple[str, ...]:
+    return tuple(
+        f"TemplateProcessing({_template(block['single'])} | {_template(block['pair'])})"
+        if block.get("type") == "TemplateProcessing"
+        else _shown(block)
+        for block in blocks_of(raw, place)
+    )
 
 
 def _template(parts: list[Mapping[str, Mapping[str, Any]]]) -> str:

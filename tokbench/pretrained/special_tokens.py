@@ -55,12 +55,6 @@ def content_of(entry: object) -> str:
     return entry if isinstance(entry, str) else ""
 
 
-def ids_of(tokenizer: Tokenizer, roles: Mapping[str, str]) -> dict[str, int]:
-    """Role → id, without the roles whose token the vocabulary does not have."""
-    found = {role: tokenizer.token_to_id(token) for role, token in roles.items()}
-    return {role: number for role, number in found.items() if number is not None}
-
-
 def guessed_roles(raw: Mapping[str, Any]) -> dict[str, str]:
     """Role → token of a bare tokenizer.json, by how its special tokens are spelt and used."""
     special = set(_special_in(raw))
@@ -119,7 +113,7 @@ class Move:
 
 
 def refuse_unknown_roles(roles: Mapping[str, str]) -> None:
-    """AskedWrongly for a role that transformers does not know, and for a role without a token."""
+    """UsageError for a role that transformers does not know, and for a role without a token."""
     for role, token in roles.items():
         if role not in ROLES:
             raise UsageError(f"there is no role {role}", fix=did_you_mean(role, ROLES))
@@ -128,17 +122,17 @@ def refuse_unknown_roles(roles: Mapping[str, str]) -> None:
 
 
 def moved_roles(
-    tokenizer: Tokenizer, roles: Mapping[str, str], wanted: Mapping[str, str]
+    tokenizer: Tokenizer, roles: Mapping[str, str], new_roles: Mapping[str, str]
 ) -> tuple[Tokenizer, tuple[Move, ...]]:
-    """The tokenizer, or a copy in which the wanted roles are played by their new tokens, which have ids.
+    """The tokenizer, or a copy in which these roles are played by new tokens, which have ids.
 
     A token may play two roles in one template (RoBERTa's </s> is sep and eos): the place is the sep's.
     """
-    if not wanted:
+    if not new_roles:
         return tokenizer, ()
     raw = json.loads(tokenizer.to_str())
     moves = []
-    for role, token in wanted.items():
+    for role, token in new_roles.items():
         before, number = roles.get(role, ""), tokenizer.token_to_id(token)
         if before == token or number is None:
             continue
@@ -159,10 +153,19 @@ def with_moves(config: dict[str, Any], moves: tuple[Move, ...]) -> dict[str, Any
     named = {config.get(f"{role}_token") for role in ROLES}
     listed = [*extra_of(config), *(move.before for move in moves if move.before)]
     extra = [token for token in dict.fromkeys(listed) if token not in named]
-    kept = {
+    return with_extra(config, extra)
+
+
+def with_extra(config: Mapping[str, Any], tokens: Iterable[str]) -> dict[str, Any]:
+    """The config with these special tokens without a role in the place of those it has.
+
+    Version 5's list goes by a name that 4 cannot read; its named tokens (an object) stay as they are.
+    """
+    others = {
         key: value for key, value in config.items() if key not in EXTRA_KEYS or isinstance(value, Mapping)
     }
-    return {**kept, "additional_special_tokens": extra} if extra else kept
+    extra = list(dict.fromkeys(tokens))
+    return {**others, "additional_special_tokens": extra} if extra else others
 
 
 def _is_framing(role: str, before: str, roles: Mapping[str, str]) -> bool:

@@ -46,8 +46,8 @@ EXAMPLE = '[{"content": "COVID", "single_word": true}, {"content": "[E1]", "spec
 def read_token_list(path: Path, *, special: bool) -> TokenList:
     """The tokens of a text file, one a line, or of a JSON list of strings and objects.
 
-    `special` says what a token is that does not say so itself. FileProblem for a file without tokens,
-    DataProblem for an entry that is none.
+    `special` says what a token is that does not say so itself. FileError for a file without tokens,
+    DataError for an entry that is none.
     """
     text = read_text(Path(path), limit=LARGEST)
     if Path(path).suffix.lower() != ".json":

@@ -110,8 +110,8 @@ def train_folder(
 
     `counts`, a file of counted words, stands in for the corpus: the same tokenizer.json, unless rare words
     were left out when they were counted. Without `output` the folder is named after the first file and the
-    algorithm. Raises FileProblem before any work when the folder is taken, DataProblem for a corpus without
-    texts, RecipeProblem for choices that do not fit, with each other or with the counts.
+    algorithm. Raises FileError before any work when the folder is taken, DataError for a corpus without
+    texts, RecipeError for choices that do not fit, with each other or with the counts.
     """
     _refuse_both(corpus, column, counts)
     out = output or Path(f"{_stem(str(counts or corpus[0]))}-{recipe.algorithm}")
@@ -125,7 +125,7 @@ def train_folder(
 
 
 def _refuse_both(corpus: Sequence[str], column: str | None, counts: Path | None) -> None:
-    """AskedWrongly unless there is one thing to train on."""
+    """UsageError unless there is one thing to train on."""
     if not corpus and counts is None:
         raise UsageError("there is nothing to train on", fix="name a corpus, or counted words with --counts")
     if corpus and counts is not None:

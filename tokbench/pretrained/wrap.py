@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from tokenizers import Tokenizer
 
-from tokbench.errors import UsageError, did_you_mean
+from tokbench.errors import UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.pretrained.folder import TokenizerFolder, carried, load, save_folder
 from tokbench.pretrained.info import TokenizerInfo, describe
-from tokbench.pretrained.special_tokens import EXTRA_KEYS, ROLES, declared, special_tokens_of
+from tokbench.pretrained.special_tokens import (
+    ROLES,
+    declared,
+    refuse_unknown_roles,
+    special_tokens_of,
+    with_extra,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -49,14 +55,14 @@ def wrapper_config(
     Every token must be special in the tokenizer already: the wrapper would make it so, and the raw
     library would then give other ids than transformers.
     """
-    _refuse_unknown_roles(special_tokens)
+    refuse_unknown_roles(special_tokens)
     _refuse_plain_tokens(tokenizer, {**special_tokens, **{token: token for token in extra}})
-    _refuse_unknown_sides(padding_side, truncation_side)
+    for side in (padding_side, truncation_side):
+        if side not in SIDES:
+            raise UsageError(f"there is no side {side}", fix="right or left")
     config: dict[str, Any] = {f"{role}_token": token for role, token in special_tokens.items()}
     if extra:
-        config["additional_special_tokens"] = list(
-            extra
-        )  # version 5 reads it too; 4 cannot read 5's name for it
+        config["additional_special_tokens"] = list(extra)  # 4 cannot read 5's name for it, and 5 reads this
     if model_max_length is not None:
         config["model_max_length"] = model_max_length
     return config | {
@@ -69,12 +75,12 @@ def wrapper_config(
 
 
 def wrap(
-    tokenizer: Tokenizer, special_tokens: Mapping[str, str], **choices: Unpack[WrapOptions]
+    tokenizer: Tokenizer, special_tokens: Mapping[str, str], **options: Unpack[WrapOptions]
 ) -> PreTrainedTokenizerFast:
-    """The same as an object of transformers; the choices are those of wrapper_config."""
+    """The same as an object of transformers; the options are those of wrapper_config."""
     from transformers import PreTrainedTokenizerFast
 
-    config = wrapper_config(tokenizer, special_tokens, **choices)
+    config = wrapper_config(tokenizer, special_tokens, **options)
     del config["tokenizer_class"]
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **config)  # type: ignore[no-untyped-call]
 
@@ -97,12 +103,6 @@ def type_ids(processor: Mapping[str, Any]) -> Iterator[int]:
         yield from type_ids(inner)
 
 
-def _refuse_unknown_roles(special_tokens: Mapping[str, str]) -> None:
-    for role in special_tokens:
-        if role not in ROLES:
-            raise UsageError(f"there is no role {role}", fix=did_you_mean(role, ROLES))
-
-
 def _refuse_plain_tokens(tokenizer: Tokenizer, named: Mapping[str, str]) -> None:
     special = special_tokens_of(tokenizer)
     for role, token in named.items():
@@ -114,12 +114,6 @@ def _refuse_plain_tokens(tokenizer: Tokenizer, named: Mapping[str, str]) -> None
                 f"the {role} token {token} {what}" if role in ROLES else f"the special token {token} {what}",
                 fix="make it one of the tokenizer's special tokens first",
             )
-
-
-def _refuse_unknown_sides(*sides: str) -> None:
-    for side in sides:
-        if side not in SIDES:
-            raise UsageError(f"there is no side {side}", fix="right or left")
 
 
 # Classes that are nothing but a pipeline, which tokenizer.json describes. Transformers 5 builds these
@@ -139,24 +133,13 @@ def portable_config(
     """The folder's config with every role spelt out and `extra` special tokens behind those it has."""
     config = {key: value for key, value in folder.config.items() if key not in STALE}
     config = _with_roles(config, folder, tokenizer)
-    config = _with_extra(config, [*folder.extra, *extra])
-    return _with_class(config, tokenizer)
+    return _with_class(with_extra(config, [*folder.extra, *extra]), tokenizer)
 
 
 def _with_roles(config: dict[str, Any], folder: TokenizerFolder, tokenizer: Tokenizer) -> dict[str, Any]:
     special = special_tokens_of(tokenizer)
     roles = {f"{role}_token": token for role, token in folder.roles.items() if token in special}
     return {**roles, **{key: value for key, value in config.items() if value is not None or key not in roles}}
-
-
-def _with_extra(config: dict[str, Any], tokens: Sequence[str]) -> dict[str, Any]:
-    """Version 5's list goes by a name that 4 cannot read; its named tokens (an object) stay as they are."""
-    kept = {
-        key: value for key, value in config.items() if key not in EXTRA_KEYS or isinstance(value, Mapping)
-    }
-    if tokens:
-        kept["additional_special_tokens"] = list(dict.fromkeys(tokens))
-    return kept
 
 
 def _with_class(config: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:
@@ -178,7 +161,7 @@ def wrap_folder(
 ) -> TokenizerInfo:
     """Save the tokenizer with its roles declared: those given, over those its files tell or spell.
 
-    Raises AskedWrongly for a role that does not exist or a token without an id.
+    Raises UsageError for a role that does not exist or a token without an id.
     """
     ensure_writable(out, force=force)
     folder = load(name)

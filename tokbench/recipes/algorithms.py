@@ -1,4 +1,4 @@
-"""BPE: join the most frequent pair of pieces, again and again."""
+"""The five algorithms by name: the options, the checks, the empty model and the training of each."""
 
 from __future__ import annotations
 
@@ -28,10 +28,9 @@ from tokbench.recipes.options import (
 from tokbench.recipes.recipe import Recipe
 from tokbench.recipes.validate import BYTES, LETTERS, added, make_ordinary, unk
 from tokbench.training.engine import Engine, Learn, learning_from
-from tokbench.training.library import train_in_worker as train_in_child
+from tokbench.training.library import train_in_worker
 from tokbench.training.unigram import canonical
 
-BPE_ABOUT = "the most frequent pairs of pieces are joined, again and again"
 BPE_MODEL: Mapping[str, Option] = {
     "dropout": probability(None),
     "fuse_unk": flag(False),
@@ -51,7 +50,7 @@ AFFIXES = ("continuing_subword_prefix", "end_of_word_suffix")
 
 
 def check_bpe(recipe: Recipe) -> None:
-    """RecipeProblem for choices that would lose bytes without a word."""
+    """RecipeError for choices that would lose bytes without a word."""
     options = checked_options(recipe.trainer, BPE_TRAINER, "bpe trainer")
     affixed = _is_affixed(options)
     if recipe.is_byte_level:
@@ -66,11 +65,6 @@ def check_bpe(recipe: Recipe) -> None:
             "byte_fallback fits neither ByteLevel blocks nor a prefix or suffix of pieces",
             fix="take away model.byte_fallback; ByteLevel alone loses nothing",
         )
-
-
-def bpe_model(recipe: Recipe) -> Model:
-    """A model that has learned nothing yet."""
-    return _bpe_with(recipe)
 
 
 def train_bpe(
@@ -98,7 +92,7 @@ def bpe_from(tokenizer: Tokenizer, recipe: Recipe, learn: Learn) -> Tokenizer:
     options["initial_alphabet"] = _alphabet(recipe, options)
     found = learn(vocab_size=recipe.vocab_size, special_tokens=[*recipe.tokens, *fallback], **options)
     affixes = {name: options[name] for name in AFFIXES if name in options}
-    tokenizer.model = _bpe_with(recipe, vocab=found.vocab, merges=found.merges, **affixes)
+    tokenizer.model = bpe_model(recipe, vocab=found.vocab, merges=found.merges, **affixes)
     tokenizer.add_special_tokens(added(recipe))
     return tokenizer
 
@@ -114,7 +108,7 @@ def _train_in_library(
         show_progress=False,
         **(options | {"initial_alphabet": _alphabet(recipe, options)}),
     )
-    trained = train_in_child(tokenizer, trainer, batches, progress=progress)
+    trained = train_in_worker(tokenizer, trainer, batches, progress=progress)
     return make_ordinary(trained) if fallback else trained
 
 
@@ -122,8 +116,8 @@ def _alphabet(recipe: Recipe, options: Mapping[str, Any]) -> list[str]:
     return sorted(ByteLevel.alphabet() if recipe.is_byte_level else options["initial_alphabet"])
 
 
-def _bpe_with(recipe: Recipe, **learned: Any) -> Model:  # noqa: ANN401
-    """BPE as the recipe says. Bytes need no unk, so a byte-level model has none."""
+def bpe_model(recipe: Recipe, **learned: Any) -> Model:  # noqa: ANN401
+    """BPE with what it has learned, by default nothing. Bytes need no unk, so a byte-level model has none."""
     unk = None if recipe.is_byte_level else recipe.special_tokens.get("unk")
     return BPE(unk_token=unk, **checked_options(recipe.model, BPE_MODEL, "bpe model"), **learned)
 
@@ -137,7 +131,6 @@ def _is_affixed(options: Mapping[str, Any]) -> bool:
     return any(name in options for name in AFFIXES)
 
 
-UNIGRAM_ABOUT = "the least useful of many pieces are dropped; a text takes its most probable cut"
 # alpha and nbest_size of the library's model are not saved with it, so a recipe cannot promise them.
 UNIGRAM_MODEL: Mapping[str, Option] = {"byte_fallback": flag(False)}
 UNIGRAM_TRAINER: Mapping[str, Option] = {
@@ -151,7 +144,7 @@ TOO_SMALL = "not large enough to contain all chars"
 
 
 def check_unigram(recipe: Recipe) -> None:
-    """RecipeProblem for a recipe without unk, or with bytes in two ways."""
+    """RecipeError for a recipe without unk, or with bytes in two ways."""
     unk(recipe)
     if recipe.is_byte_level and recipe.model.get("byte_fallback"):
         raise RecipeError(
@@ -186,7 +179,7 @@ def train_unigram(
     )
     seen = set(alphabet)
     try:
-        trained = train_in_child(tokenizer, trainer, _noting(batches, seen), progress=progress)
+        trained = train_in_worker(tokenizer, trainer, _collecting(batches, seen), progress=progress)
     except RecipeError as error:
         if TOO_SMALL not in error.message:
             raise
@@ -205,8 +198,8 @@ def _in_canonical_order(tokenizer: Tokenizer, special_count: int) -> Tokenizer:
     return Tokenizer.from_str(json.dumps(data))
 
 
-def _noting(batches: Iterable[list[str]], seen: set[str]) -> Iterator[list[str]]:
-    """The same batches, their characters noted in `seen`."""
+def _collecting(batches: Iterable[list[str]], seen: set[str]) -> Iterator[list[str]]:
+    """The same batches, their characters added to `seen`."""
     for batch in batches:
         seen.update(*batch)
         yield batch
@@ -229,13 +222,12 @@ def _too_small(recipe: Recipe, tokenizer: Tokenizer, seen: set[str]) -> RecipeEr
     )
 
 
-WORDLEVEL_ABOUT = "every word is one token, the most frequent ones are kept"
 WORDLEVEL_MODEL: Mapping[str, Option] = {}
 WORDLEVEL_TRAINER: Mapping[str, Option] = {"min_frequency": whole_number(0)}
 
 
 def check_wordlevel(recipe: Recipe) -> None:
-    """RecipeProblem for a recipe without unk."""
+    """RecipeError for a recipe without unk."""
     unk(recipe)
 
 
@@ -255,27 +247,17 @@ def train_wordlevel(
         show_progress=False,
         **checked_options(recipe.trainer, WORDLEVEL_TRAINER, "wordlevel trainer"),
     )
-    return train_in_child(tokenizer, trainer, batches, progress=progress)
-
-
-CHARACTER_ABOUT = "every character is one token, the most frequent ones are kept"
-CHARACTER_MODEL: Mapping[str, Option] = WORDLEVEL_MODEL
-CHARACTER_TRAINER: Mapping[str, Option] = WORDLEVEL_TRAINER
+    return train_in_worker(tokenizer, trainer, batches, progress=progress)
 
 
 def check_character(recipe: Recipe) -> None:
-    """RecipeProblem for a recipe without unk, or with bytes."""
+    """RecipeError for a recipe without unk, or with bytes."""
     check_wordlevel(recipe)
     if recipe.is_byte_level:
         raise RecipeError(
             "character does not work on bytes: one it has not seen would be unknown",
             fix=f'algorithm = "bpe" with vocab_size = {len(recipe.tokens) + 256} has one token a byte',
         )
-
-
-def character_model(recipe: Recipe) -> Model:
-    """A model that has learned nothing yet: words of one character."""
-    return wordlevel_model(recipe)
 
 
 def train_character(
@@ -288,7 +270,6 @@ def train_character(
     return train_wordlevel(tokenizer, recipe, batches, progress=progress)
 
 
-WORDPIECE_ABOUT = "a word is cut into its longest known pieces, ## marking those that continue it"
 WORDPIECE_MODEL: Mapping[str, Option] = {"max_input_chars_per_word": whole_number(100, low=1)}
 WORDPIECE_TRAINER: Mapping[str, Option] = {
     "min_frequency": whole_number(0),
@@ -300,7 +281,7 @@ WORDPIECE_TRAINER: Mapping[str, Option] = {
 
 
 def check_wordpiece(recipe: Recipe) -> None:
-    """RecipeProblem for a recipe without unk, or with bytes."""
+    """RecipeError for a recipe without unk, or with bytes."""
     unk(recipe)
     if recipe.is_byte_level:
         raise RecipeError(
@@ -348,7 +329,7 @@ def wordpiece_from(tokenizer: Tokenizer, recipe: Recipe, learn: Learn) -> Tokeni
 class Algorithm:
     """One algorithm: what it says of itself, its options, and its three functions.
 
-    check: RecipeProblem for choices that cannot go together; model: one that has learned nothing yet; train:
+    check: RecipeError for choices that cannot go together; model: one that has learned nothing yet; train:
     the tokenizer with what these texts teach, its special tokens with the ids from 0; from_merges: the same
     from merges that `learn` gives, for the algorithms that the compiled loops can train.
     """
@@ -364,7 +345,7 @@ class Algorithm:
 
 ALGORITHMS: dict[str, Algorithm] = {
     "bpe": Algorithm(
-        about=BPE_ABOUT,
+        about="the most frequent pairs of pieces are joined, again and again",
         model_options=BPE_MODEL,
         trainer_options=BPE_TRAINER,
         check=check_bpe,
@@ -373,7 +354,7 @@ ALGORITHMS: dict[str, Algorithm] = {
         from_merges=bpe_from,
     ),
     "wordpiece": Algorithm(
-        about=WORDPIECE_ABOUT,
+        about="a word is cut into its longest known pieces, ## marking those that continue it",
         model_options=WORDPIECE_MODEL,
         trainer_options=WORDPIECE_TRAINER,
         check=check_wordpiece,
@@ -382,7 +363,7 @@ ALGORITHMS: dict[str, Algorithm] = {
         from_merges=wordpiece_from,
     ),
     "unigram": Algorithm(
-        about=UNIGRAM_ABOUT,
+        about="the least useful of many pieces are dropped; a text takes its most probable cut",
         model_options=UNIGRAM_MODEL,
         trainer_options=UNIGRAM_TRAINER,
         check=check_unigram,
@@ -390,7 +371,7 @@ ALGORITHMS: dict[str, Algorithm] = {
         train=train_unigram,
     ),
     "wordlevel": Algorithm(
-        about=WORDLEVEL_ABOUT,
+        about="every word is one token, the most frequent ones are kept",
         model_options=WORDLEVEL_MODEL,
         trainer_options=WORDLEVEL_TRAINER,
         check=check_wordlevel,
@@ -398,11 +379,11 @@ ALGORITHMS: dict[str, Algorithm] = {
         train=train_wordlevel,
     ),
     "character": Algorithm(
-        about=CHARACTER_ABOUT,
-        model_options=CHARACTER_MODEL,
-        trainer_options=CHARACTER_TRAINER,
+        about="every character is one token, the most frequent ones are kept",
+        model_options=WORDLEVEL_MODEL,
+        trainer_options=WORDLEVEL_TRAINER,
         check=check_character,
-        model=character_model,
+        model=wordlevel_model,
         train=train_character,
     ),
 }

@@ -46,7 +46,7 @@ class Prepared:
 def prepare(
     recipe: Recipe, engine: str = "auto", *, size: int | None = 0, progress: Progress = silent
 ) -> Prepared:
-    """The recipe with all that can be known before a text is read; RecipeProblem if it is not sound.
+    """The recipe with all that can be known before a text is read; RecipeError if it is not sound.
 
     `engine` and `size`, the bytes of the corpus or None, decide what trains it (training/engine.py).
     """
@@ -63,7 +63,7 @@ def prepare(
 def prepare_counted(
     recipe: Recipe, counts: StoredCounts, engine: str = "auto", *, progress: Progress = silent
 ) -> Prepared:
-    """As prepare, for counts of words in the place of texts; RecipeProblem if this recipe has other words."""
+    """As prepare, for counts of words in the place of texts; RecipeError if this recipe has other words."""
     blank = assemble(recipe)
     if recipe.algorithm not in LEARNED:
         raise RecipeError(
@@ -95,7 +95,7 @@ def train_prepared(
 ) -> Tokenizer:
     """The tokenizer that a recipe makes of these texts.
 
-    Raises RecipeProblem if vocab_size was too small for the characters; DataProblem if there was nothing to
+    Raises RecipeError if vocab_size was too small for the characters; DataError if there was nothing to
     learn from.
     """
     recipe, blank, choice = prepared.recipe, prepared.blank, prepared.choice
@@ -128,7 +128,7 @@ def _whole(recipe: Recipe, trained: Tokenizer) -> Tokenizer:
 
 
 def assemble(recipe: Recipe) -> Tokenizer:
-    """The untrained tokenizer, all blocks but the post-processor set; RecipeProblem for an unsound recipe."""
+    """The untrained tokenizer, all blocks but the post-processor set; RecipeError for an unsound recipe."""
     algorithm = _algorithm(recipe)
     trainer = checked_options(recipe.trainer, algorithm.trainer_options, f"{recipe.algorithm} trainer")
     checked_options(recipe.model, algorithm.model_options, f"{recipe.algorithm} model")
@@ -161,7 +161,7 @@ def _try_out(tokenizer: Tokenizer) -> None:
 
 
 def _with_text(batches: Iterable[Any]) -> Iterator[Any]:
-    """The same batches from the first that is not blank; DataProblem without one, before training starts."""
+    """The same batches from the first that is not blank; DataError without one, before training starts."""
     rest = iter(batches)
     for batch in rest:
         if isinstance(batch, str):

@@ -12,13 +12,12 @@ from tokenizers.decoders import Decoder
 from tokbench.recipes.options import blocks, flag, one_character, one_of, text_option, whole_number
 from tokbench.recipes.pre_tokenizers import SCHEMES
 from tokbench.recipes.recipe import Block, Recipe, block, flat, read_blocks
-from tokbench.recipes.registry import BlockSpec, make, pattern
+from tokbench.recipes.registry import BlockSpec, make, make_sequence, pattern
 
 
 def decoder(chosen: Sequence[Block]) -> Decoder | None:
     """One decoder that does these in order; none for none."""
-    made = [make(each, DECODERS, "decoder") for each in chosen]
-    return library.Sequence(made) if len(made) > 1 else (made[0] if made else None)
+    return make_sequence(chosen, DECODERS, "decoder", library.Sequence)
 
 
 def _sequence(blocks: Sequence[Any]) -> Decoder:

@@ -12,13 +12,12 @@ from tokenizers.normalizers import Normalizer
 
 from tokbench.recipes.options import blocks, flag, text_option
 from tokbench.recipes.recipe import Block, read_blocks
-from tokbench.recipes.registry import BlockSpec, make, pattern
+from tokbench.recipes.registry import BlockSpec, make, make_sequence, pattern
 
 
 def normalizer(chosen: Sequence[Block]) -> Normalizer | None:
     """One normalizer that does these in order; none for none."""
-    made = [make(each, NORMALIZERS, "normalizer") for each in chosen]
-    return library.Sequence(made) if len(made) > 1 else (made[0] if made else None)
+    return make_sequence(chosen, NORMALIZERS, "normalizer", library.Sequence)
 
 
 def _sequence(blocks: Sequence[Any]) -> Normalizer:

@@ -111,7 +111,7 @@ def template() -> Option:
 
 
 def checked_options(given: Mapping[str, Any], known: Mapping[str, Option], where: str) -> dict[str, Any]:
-    """Every option that is set: as given, else by default. RecipeProblem for one unknown, missing or wrong.
+    """Every option that is set: as given, else by default. RecipeError for one unknown, missing or wrong.
 
     >>> checked_options({"left": False}, {"left": flag(True), "right": flag(True)}, "normalizer Strip")
     {'left': False, 'right': True}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from tokenizers.processors import PostProcessor
 
 from tokbench.errors import RecipeError, did_you_mean
 from tokbench.recipes.options import blocks, flag, template, text_option
-from tokbench.recipes.recipe import Block, Recipe, flat, read_blocks
+from tokbench.recipes.recipe import Block, read_blocks
 from tokbench.recipes.registry import BlockSpec, make
 
 PAIR_HINT = 'pair = "[CLS] $A [SEP] $B:1 [SEP]:1"'
@@ -54,7 +54,7 @@ def _piece(part: str) -> TemplatePiece:
 
 
 def check_template(single: str | Sequence[str], pair: str | Sequence[str]) -> None:
-    """RecipeProblem when a text has no place: the library would drop it without a word."""
+    """RecipeError when a text has no place: the library would drop it without a word."""
     for name, given, needed in (("single", single, ["A"]), ("pair", pair, ["A", "B"])):
         if sorted(each.text for each in pieces(given) if each.text) != needed:
             places = " and ".join(f"${text}" for text in needed)
@@ -64,37 +64,12 @@ def check_template(single: str | Sequence[str], pair: str | Sequence[str]) -> No
             )
 
 
-def has_type_ids(recipe: Recipe) -> bool:
-    """Whether the second text of a pair gets another type id than the first."""
-    chosen = (recipe.post_processor,) if recipe.post_processor else ()
-    return any(_types(each) for each in flat(chosen))
-
-
-def template_input_names(recipe: Recipe) -> tuple[str, ...]:
-    """What a model is given: as the wrapper says, else with token_type_ids where the template has them."""
-    given = recipe.wrapper.get("model_input_names")
-    if given:
-        return tuple(given)
-    return ("input_ids", *(("token_type_ids",) if has_type_ids(recipe) else ()), "attention_mask")
-
-
-def _types(each: Block) -> bool:
-    return each.type == "BertProcessing" or any(place.type_id for place in _places(each))
-
-
-def _places(each: Block) -> Iterator[TemplatePiece]:
-    for name in ("single", "pair"):
-        value = each.options.get(name, "")
-        if template().accepts(value):
-            yield from pieces(value)
-
-
 Ids = Mapping[str, int]
 Template = str | list[str]
 
 
 def post_processor(chosen: Block | None, ids: Ids) -> PostProcessor | None:
-    """The post-processor with the ids of these tokens; RecipeProblem for a token that is not among them."""
+    """The post-processor with the ids of these tokens; RecipeError for a token that is not among them."""
     return None if chosen is None else make(chosen, post_processors(ids), "post_processor")
 
 

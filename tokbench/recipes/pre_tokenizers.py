@@ -10,7 +10,7 @@ from tokenizers.pre_tokenizers import PreTokenizer
 
 from tokbench.recipes.options import blocks, flag, one_character, one_of, text_option, whole_number
 from tokbench.recipes.recipe import Block, read_blocks
-from tokbench.recipes.registry import BlockSpec, make, pattern
+from tokbench.recipes.registry import BlockSpec, make, make_sequence, pattern
 
 BEHAVIORS = ("removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous")
 SCHEMES = ("always", "first", "never")
@@ -18,8 +18,7 @@ SCHEMES = ("always", "first", "never")
 
 def pre_tokenizer(chosen: Sequence[Block]) -> PreTokenizer | None:
     """One pre-tokenizer that does these in order; none for none."""
-    made = [make(each, PRE_TOKENIZERS, "pre_tokenizer") for each in chosen]
-    return library.Sequence(made) if len(made) > 1 else (made[0] if made else None)
+    return make_sequence(chosen, PRE_TOKENIZERS, "pre_tokenizer", library.Sequence)
 
 
 def _sequence(blocks: Sequence[Any]) -> PreTokenizer:

@@ -224,7 +224,7 @@ ABOUT: dict[str, str] = {
 
 
 def preset(name: str) -> Recipe:
-    """The recipe of this name; RecipeProblem with a hint for a name that is none."""
+    """The recipe of this name; RecipeError with a hint for a name that is none."""
     if name not in PRESETS:
         raise RecipeError(f"there is no preset {name}", fix=did_you_mean(name, PRESETS))
     return PRESETS[name]
@@ -243,7 +243,7 @@ def start_recipe(
 ) -> Recipe:
     """The recipe of an algorithm, or the preset of this name, with these choices.
 
-    Raises RecipeProblem when the preset is of another algorithm.
+    Raises RecipeError when the preset is of another algorithm.
 
     >>> start_recipe("bpe", settings={"vocab_size": "8000"}, special=["<x>"]).extra_special_tokens
     ('<x>',)

@@ -105,7 +105,7 @@ def to_data(recipe: Recipe) -> dict[str, Any]:
 
 
 def from_data(data: Mapping[str, Any], *, name: str = "recipe") -> Recipe:
-    """The recipe that a TOML document holds; RecipeProblem for a key that no recipe has."""
+    """The recipe that a TOML document holds; RecipeError for a key that no recipe has."""
     for key in data:
         if key not in _READERS:
             raise RecipeError(f"{name}: a recipe has no {key}", fix=did_you_mean(key, _READERS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -35,6 +35,17 @@ def make(each: Block, table: Mapping[str, BlockSpec[Made]], what: str) -> Made:
     options = checked_options(each.options, kind.options, where)
     with recipe_errors(where):
         return kind.make(**options)
+
+
+def make_sequence(
+    blocks: Sequence[Block],
+    table: Mapping[str, BlockSpec[Made]],
+    what: str,
+    sequence: Callable[[list[Made]], Made],
+) -> Made | None:
+    """One library block that does these in order; none for none."""
+    made = [make(each, table, what) for each in blocks]
+    return sequence(made) if len(made) > 1 else (made[0] if made else None)
 
 
 def pattern(*, pattern: str = "", regex: str = "") -> str | Regex:

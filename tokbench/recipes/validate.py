@@ -26,7 +26,7 @@ def added(recipe: Recipe) -> list[AddedToken]:
 
 
 def unk(recipe: Recipe) -> str:
-    """The token for what is unknown; RecipeProblem without one: the library would fail at the first text."""
+    """The token for what is unknown; RecipeError without one: the library would fail at the first text."""
     token = recipe.special_tokens.get("unk")
     if token is None:
         raise RecipeError(
@@ -37,7 +37,7 @@ def unk(recipe: Recipe) -> str:
 
 
 def check_special_tokens(recipe: Recipe) -> None:
-    """RecipeProblem for an unknown role, an empty token, a token given twice, or options of no token."""
+    """RecipeError for an unknown role, an empty token, a token given twice, or options of no token."""
     for role in recipe.special_tokens:
         if role not in ROLES:
             raise RecipeError(f"there is no role {role}", fix=did_you_mean(role, ROLES))
@@ -100,7 +100,7 @@ WRAPPER: Mapping[str, Option] = {
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """RecipeProblem for what no algorithm can make good."""
+    """RecipeError for what no algorithm can make good."""
     check_special_tokens(recipe)
     checked_options(recipe.wrapper, WRAPPER, "wrapper")
     _check_bytes(recipe)
@@ -116,7 +116,7 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def check_result(recipe: Recipe, reached: int) -> None:
-    """RecipeProblem for more tokens than asked, which the library just gives; DataProblem for none."""
+    """RecipeError for more tokens than asked, which the library just gives; DataError for none."""
     if reached > recipe.vocab_size:
         raise RecipeError(
             f"vocab_size {recipe.vocab_size} is too small: "

@@ -26,7 +26,7 @@ def write_page(
 ) -> Page:
     """Write the sections as one page.
 
-    Raises FileProblem when something is there and `force` is not given.
+    Raises FileError when something is there and `force` is not given.
     """
     ensure_writable(path, magic=b"<!doctype html>", force=force)
     content = page(title, sections, live=live).encode("utf-8", "backslashreplace")
@@ -38,7 +38,7 @@ def write_page(
 def gather(files: Iterable[Path], path: Path, *, title: str = "tokbench report", force: bool = False) -> Page:
     """One page of results that `--json` wrote, a section for each file, in the order given.
 
-    Raises FileProblem or DataProblem for a file that is no result.
+    Raises FileError or DataError for a file that is no result.
     """
     sections = []
     for file in files:

@@ -172,8 +172,8 @@ ZOOM = 2  # pixels of a PNG to one unit of its SVG
 def save_plots(parts: Iterable[Part], path: Path, *, force: bool = False) -> tuple[Path, ...]:
     """Write every curve among the parts: the first at `path`, the next at path-2, and so on.
 
-    The suffix decides the format, .svg or .png. Raises AskedWrongly for another suffix or a result without
-    curves, MissingExtra for a PNG without its package, FileProblem when a file is in the way.
+    The suffix decides the format, .svg or .png. Raises UsageError for another suffix or a result without
+    curves, MissingExtraError for a PNG without its package, FileError when a file is in the way.
     """
     curves = [part for part in parts if isinstance(part, Curve)]
     if path.suffix not in MAGIC:

@@ -177,7 +177,7 @@ def _why(block: Step, one: Token, two: Token) -> str:
 
 
 def why_span(trace: Trace, model: Model, start: int, end: int, speller: Speller) -> Why:
-    """Why characters start..end are not one token, or that they are; raises AskedWrongly for no such span."""
+    """Why characters start..end are not one token, or that they are; raises UsageError for no such span."""
     if not 0 <= start < end <= len(trace.text):
         raise UsageError(
             f"there are no characters {start}:{end} in a text of {len(trace.text)}",

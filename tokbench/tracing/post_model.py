@@ -204,7 +204,7 @@ def _framed_pair(encoding: Encoding, sides: Sequence[Sequence[Token]]) -> Iterat
 
 
 def replay_pair(trace: PairTrace) -> tuple[int, ...]:
-    """The ids that follow from the data of both texts; raises TraceBroken at a step that does not follow."""
+    """The ids that follow from the data of both texts; TraceReplayError for a step that does not follow."""
     ids = (*replay(trace.first), *replay(trace.second))
     tokens: Sequence[Token] = (*trace.first.tokens, *trace.second.tokens)
     if ids != tuple(token.id for token in tokens):

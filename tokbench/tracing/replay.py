@@ -73,7 +73,7 @@ def _byte_places(word: str) -> list[int]:
 
 
 def replay(trace: Trace) -> tuple[int, ...]:
-    """The ids that follow from the trace's own data; raises TraceBroken at a step that does not follow."""
+    """The ids that follow from the trace's own data; TraceReplayError for a step that does not follow."""
     pieces: Sequence[Piece] = ()
     tokens: Sequence[Token] = ()
     for step in trace.steps:
@@ -97,7 +97,7 @@ def replay(trace: Trace) -> tuple[int, ...]:
 
 
 def follows(before: Sequence[Token], step: Step) -> None:
-    """Raise TraceBroken unless every token of the step is one of those before it, or was put in."""
+    """Raise TraceReplayError unless every token of the step is one of those before it, or was put in."""
     _must(all(_same(before, token) for token in step.tokens), step)
 
 

@@ -25,16 +25,19 @@ def byte_values() -> Mapping[str, int]:
 
 
 def blocks_of(raw: Mapping[str, Any], place: str) -> list[Mapping[str, Any]]:
-    """The blocks at a place of a tokenizer.json in order, sequences taken apart."""
+    """The blocks at a place of a tokenizer.json in order, each Sequence replaced by what is inside it."""
     return list(_flat(raw.get(place), INNER.get(place, "processors")))
 
 
-def _flat(block: Mapping[str, Any] | None, inner: str) -> Iterator[Mapping[str, Any]]:
-    if block and block.get("type") == "Sequence":
-        for each in block.get(inner) or ():
-            yield from _flat(each, inner)
-    elif block:
+def _flat(block: object, inner: str) -> Iterator[Mapping[str, Any]]:
+    if not isinstance(block, Mapping):
+        return
+    if block.get("type") != "Sequence":
         yield block
+        return
+    parts = block.get(inner)
+    for each in parts if isinstance(parts, list) else ():
+        yield from _flat(each, inner)
 
 
 def is_byte_level(raw: Mapping[str, Any]) -> bool:
@@ -102,9 +105,8 @@ def shown_tokens(
     """For each token what a person typed there, and whether it is a part of a character.
 
     `texts` are the tokens' parts of the text by `offsets`. A token that shares a character with a neighbour
-    shows its own letters or bytes instead. A lone ▁ stands
-    before a character without being a part of it. Spaces that offsets leave out are shown where the token
-    has them.
+    shows its own letters or bytes instead. A lone ▁ stands before a character without being a part of it.
+    Spaces that offsets leave out are shown where the token has them.
     """
     for at, (token, text, (start, end)) in enumerate(zip(tokens, texts, offsets, strict=True)):
         spelling, partial = speller.spell(token)
