@@ -62,7 +62,7 @@ def batches_of(lines: Lines, size: int, seed: int) -> Batches:
     rows, labels = lines
     ids = np.concatenate([np.array(row, np.int64) for row in rows])
     starts = np.cumsum([0, *map(len, rows)], dtype=np.int64)
-    encoded = EncodedRows(ids, np.zeros_like(ids), starts, np.array(labels, np.int64), 0)
+    encoded = EncodedRows(ids, starts, np.zeros_like(ids), np.array(labels, np.int64), 0)
     feed = ModelInputs(inputs=INPUTS, pad_id=0, max_length=WIDTH)
     return Batches(encoded=encoded, feed=feed, size=size, seed=seed)
 

@@ -57,7 +57,7 @@ def any_corpus_is_worth_it(monkeypatch):
 
 def assert_the_librarys(found, known):
     assert found.ids.tolist() == [number for each in known for number in each.ids]
-    assert found.segments().tolist() == [number for each in known for number in each.type_ids]
+    assert found.segments.ids.tolist() == [number for each in known for number in each.type_ids]
     assert found.lengths.tolist() == [len(each.ids) for each in known]
     assert found.truncated == sum(bool(each.overflowing) for each in known)
 

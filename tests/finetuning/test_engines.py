@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from tests.stopping import StopsAt
 from tokbench.errors import NegativeResultError, RunInterruptedError, UsageError
 from tokbench.finetuning.config import FinetuneConfig
-from tokbench.finetuning.data.batches import FlatRows
+from tokbench.finetuning.data.batches import DeviceRows
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.engines.optimizer import optimizer_of
 from tokbench.finetuning.model_presets import PRESETS
@@ -272,7 +272,7 @@ def test_batches_cut_out_of_flat_tensors_are_the_padded_ones(left, data, plan):
     chosen = plan(data=data)
     train = settle(chosen, read_data(chosen)).train
     train = replace(train, feed=replace(train.feed, left=left))
-    flat = FlatRows(train.encoded, train.feed, torch.device("cpu"))
+    flat = DeviceRows(train.encoded, train.feed, torch.device("cpu"))
     for rows, batch in zip(train.orders(0), train.epoch(0), strict=True):
         cut = flat.batch(rows, batch["input_ids"].shape[1])
         assert cut.keys() == batch.keys()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from tokbench.finetuning.data.alignment import UNLABELLED, Units
-from tokbench.finetuning.data.batches import DeviceCollator, FlatRows, ModelInputs, pad_batch
+from tokbench.finetuning.data.batches import DeviceCollator, DeviceRows, ModelInputs, pad_batch
 from tokbench.finetuning.data.tokenize import EncodedRows
 from tokbench.finetuning.device import Machine
 
@@ -27,7 +27,7 @@ def splits(draw):
     if not tagged and draw(some.booleans()):
         labels = labels.astype(np.float32)  # scores
     starts = np.cumsum([0, *lengths], dtype=np.int64)
-    encoded = EncodedRows(ids, types, starts, labels, 0, NO_UNITS if tagged else None)
+    encoded = EncodedRows(ids, starts, types, labels, 0, NO_UNITS if tagged else None)
     inputs = draw(some.sampled_from([INPUTS, INPUTS[::2], INPUTS[:1]]))
     feed = ModelInputs(
         inputs=inputs, pad_id=draw(some.integers(0, 60)), max_length=16, left=draw(some.booleans())
@@ -41,7 +41,7 @@ def splits(draw):
 def test_cut_batches_are_padded_ones_to_the_last_number_and_kind(split):
     encoded, feed, rows = split
     wanted = pad_batch(encoded, rows, feed)
-    found = FlatRows(encoded, feed, CPU).batch(rows, int(encoded.lengths[rows].max()))
+    found = DeviceRows(encoded, feed, CPU).batch(rows, int(encoded.lengths[rows].max()))
     assert found.keys() == wanted.keys()
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
     assert all(found[name].dtype == wanted[name].dtype for name in wanted)
@@ -52,7 +52,7 @@ def test_cut_batches_are_padded_ones_to_the_last_number_and_kind(split):
 def test_a_wider_batch_has_nothing_but_padding_more(split, more):
     encoded, feed, rows = split
     narrow = pad_batch(encoded, rows, feed)
-    wide = FlatRows(encoded, feed, CPU).batch(rows, int(encoded.lengths[rows].max()) + more)
+    wide = DeviceRows(encoded, feed, CPU).batch(rows, int(encoded.lengths[rows].max()) + more)
     kept = slice(more, None) if feed.left else slice(None, -more)
     added = slice(None, more) if feed.left else slice(-more, None)
     fillings = {"input_ids": feed.pad_id, "labels": UNLABELLED}
@@ -66,14 +66,14 @@ def test_a_wider_batch_has_nothing_but_padding_more(split, more):
 
 @pytest.mark.parametrize("left", [False, True])
 def test_the_last_row_is_cut_like_any_other(left):
-    encoded = EncodedRows(np.arange(5), np.zeros(5, np.int64), np.array([0, 3, 5]), np.array([0, 1]), 0)
+    encoded = EncodedRows(np.arange(5), np.array([0, 3, 5]), np.zeros(5, np.int64), np.array([0, 1]), 0)
     feed = ModelInputs(inputs=INPUTS[:1], pad_id=9, max_length=8, left=left)
-    found = FlatRows(encoded, feed, CPU).batch(np.array([1, 0]), 4)["input_ids"].tolist()
+    found = DeviceRows(encoded, feed, CPU).batch(np.array([1, 0]), 4)["input_ids"].tolist()
     assert found == ([[9, 9, 3, 4], [9, 0, 1, 2]] if left else [[3, 4, 9, 9], [0, 1, 2, 9]])
 
 
 def test_a_processor_pads_without_a_copy_of_all_rows():
-    encoded = EncodedRows(np.arange(3), np.zeros(3, np.int64), np.array([0, 1, 3]), np.array([0, 1]), 0)
+    encoded = EncodedRows(np.arange(3), np.array([0, 1, 3]), np.zeros(3, np.int64), np.array([0, 1]), 0)
     feed = ModelInputs(inputs=INPUTS, pad_id=0, max_length=8)
     feeder = DeviceCollator(encoded, feed, Machine(CPU, bf16=False))
     assert feeder.flat is None

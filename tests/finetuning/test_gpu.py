@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tokbench.finetuning.config import POOLINGS
-from tokbench.finetuning.data.batches import Batches, FlatRows, pad_batch
+from tokbench.finetuning.data.batches import Batches, DeviceRows, pad_batch
 from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tokenize import tokenize_rows
 from tokbench.finetuning.device import machine_of
@@ -199,7 +199,7 @@ def test_rows_cut_on_the_gpu_are_those_padded_in_the_computer(left, parts):
 
     _, batches, _, machine = parts()
     feed = replace(batches.feed, left=left)
-    flat = FlatRows(batches.encoded, feed, machine.device)
+    flat = DeviceRows(batches.encoded, feed, machine.device)
     for rows in batches.orders(0):
         wanted = pad_batch(batches.encoded, rows, feed)
         found = flat.batch(rows, wanted["input_ids"].shape[1])

@@ -7,7 +7,7 @@ import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from tokbench.finetuning.config import FinetuneConfig
-from tokbench.finetuning.data.batches import LONGEST, MULTIPLE, Batches, FlatRows
+from tokbench.finetuning.data.batches import LONGEST, MULTIPLE, Batches, DeviceRows
 from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tokenize import tokenize_rows
 from tokbench.finetuning.device import Machine
@@ -39,7 +39,7 @@ def stepper(make_model, tokenizer):
         optimizer = torch.optim.AdamW(grouped_weights(model, 0.01), lr=1e-3, fused=True, capturable=True)
         made = kind(model.train(), optimizer, batches, FinetuneConfig(), CPU, ALONE, **changes)
         made.gradients = Gradients(model, by_row=False, asks=False)  # as on a GPU
-        return made, FlatRows(encoded, feed, CPU.device)
+        return made, DeviceRows(encoded, feed, CPU.device)
 
     return make
 

@@ -91,8 +91,8 @@ def one_row(encoded, row):
     low, high = encoded.starts[row], encoded.starts[row + 1]
     return EncodedRows(
         encoded.ids[low:high],
-        encoded.type_ids[low:high],
         np.array([0, high - low]),
+        encoded.type_ids[low:high],
         encoded.labels[row : row + 1],
         0,
     )

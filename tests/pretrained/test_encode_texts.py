@@ -239,6 +239,16 @@ def test_special_tokens_can_be_read_as_text():
     assert_equal(tokenizer, ["a [MASK] b", "[CLS]"])
 
 
+def test_a_token_that_only_the_normalizer_brings_out_is_still_one_token():
+    """NFC composes e and an accent, which no loop does: the text is normalized first, and then has the token."""
+    tokenizer = pattern(1, normalizers.NFC())
+    tokenizer.add_tokens(["t\u00e9st"])
+    texts = ["a te\u0301st here", "a e\u0301 without", "plain"]
+    encoded = encode(tokenizer, [texts], engine="compiled")
+    assert tokenizer.token_to_id("t\u00e9st") in encoded[0]
+    assert_equal(tokenizer, texts)
+
+
 def test_a_missing_unknown_token_is_the_librarys_error_and_harms_no_later_text():
     vocab = {"the": 0, "to": 1, "##ken": 2, "[X]": 3}
     tokenizer = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]"))

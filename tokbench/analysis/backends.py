@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +20,8 @@ from tokbench.corpus.sources import COMPRESSIONS, FORMATS
 from tokbench.errors import FileError, UsageError, did_you_mean
 from tokbench.io.extras import require
 from tokbench.io.library_errors import is_of_the_library
-from tokbench.native.corpus_encoder import Batch
+from tokbench.native.ragged import ragged
+from tokbench.native.word_counter import TextBatch, texts_of
 from tokbench.pretrained import encode_texts
 from tokbench.pretrained.encode_texts import EncodedTexts
 from tokbench.pretrained.folder import load, untruncated
@@ -59,7 +59,7 @@ class Backend(Protocol):
     around: int
 
     def stream(
-        self, batches: Iterable[Batch], *, size: int | None = 0, progress: Progress = silent
+        self, batches: Iterable[TextBatch], *, size: int | None = 0, progress: Progress = silent
     ) -> Iterator[EncodedTexts]:
         """The ids of each batch in turn, without special tokens.
 
@@ -76,27 +76,14 @@ class Backend(Protocol):
         """The text as the model gets to see it."""
 
 
-def texts_of(batch: Batch) -> list[str]:
-    r"""The texts of a batch, whichever form it has.
-
-    >>> texts_of(b"one\ntwo\n")
-    ['one', 'two']
-    """
-    if not isinstance(batch, bytes):
-        return batch
-    return batch.decode().removesuffix("\n").split("\n") if batch else []
-
-
 def encoded_one_by_one(ids: Sequence[Sequence[int]], library: str) -> EncodedTexts:
     """The ids of several texts, which this library made, as one array.
 
     >>> encoded_one_by_one([[5], [6, 7]], "tiktoken").starts.tolist()
     [0, 1, 3]
     """
-    counts = np.fromiter(map(len, ids), np.int64, len(ids))
-    starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
-    flat = np.fromiter(chain.from_iterable(ids), np.uint32, int(starts[-1]))
-    return EncodedTexts(flat, starts, EngineChoice("library", f"{library} made them"))
+    flat = ragged(ids, np.uint32)
+    return EncodedTexts(flat.ids, flat.starts, EngineChoice("library", f"{library} made them"))
 
 
 class SentencePieceBackend:
@@ -112,7 +99,7 @@ class SentencePieceBackend:
         self.unknown: int | None = int(processor.unk_id())
 
     def stream(
-        self, batches: Iterable[Batch], *, size: int | None = 0, progress: Progress = silent
+        self, batches: Iterable[TextBatch], *, size: int | None = 0, progress: Progress = silent
     ) -> Iterator[EncodedTexts]:
         """The ids of each batch in turn."""
         for batch in batches:
@@ -166,7 +153,7 @@ class TiktokenBackend:
         self.size = len(encoding.token_byte_values()) + len(encoding.special_tokens_set)
 
     def stream(
-        self, batches: Iterable[Batch], *, size: int | None = 0, progress: Progress = silent
+        self, batches: Iterable[TextBatch], *, size: int | None = 0, progress: Progress = silent
     ) -> Iterator[EncodedTexts]:
         """The ids of each batch in turn."""
         for batch in batches:
@@ -230,7 +217,7 @@ class HfBackend:
         self._bytewise = _writes_bytes(_state(tokenizer.normalizer))
 
     def stream(
-        self, batches: Iterable[Batch], *, size: int | None = 0, progress: Progress = silent
+        self, batches: Iterable[TextBatch], *, size: int | None = 0, progress: Progress = silent
     ) -> Iterator[EncodedTexts]:
         """The ids of each batch in turn, by the compiled loops where they serve."""
         with _in_words(self.name):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tokbench.analysis.backends import texts_of
 from tokbench.analysis.words import number_of_words
 from tokbench.corpus.reading import Corpus
 from tokbench.corpus.sampling import Sample
-from tokbench.native.corpus_encoder import Batch
+from tokbench.native.word_counter import TextBatch, texts_of
 
 BATCH = 1 << 20  # characters
 PROBE = 1 << 18  # characters of the texts that are looked at closely: some 2,000 lines
@@ -38,7 +37,7 @@ class StatsCollector:
         self._closer = Sample(seed, characters=PROBE)
         self.texts = self.words = self.characters = self.utf8_bytes = 0
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: TextBatch) -> None:
         """Count the texts of this batch."""
         texts = texts_of(batch)
         whole = batch.decode() if isinstance(batch, bytes) else "\n".join(texts) + "\n"
@@ -66,12 +65,12 @@ class StatsCollector:
         )
 
 
-def sample_batches(corpus: Corpus, *, sample: int | None, seed: int) -> Iterable[Batch]:
+def sample_batches(corpus: Corpus, *, sample: int | None, seed: int) -> Iterable[TextBatch]:
     """The corpus in batches, or so many texts of it, drawn by the seed."""
     return corpus.blocks() if sample is None else _sampled(corpus, sample, seed)
 
 
-def _sampled(corpus: Corpus, sample: int, seed: int) -> Iterator[Batch]:
+def _sampled(corpus: Corpus, sample: int, seed: int) -> Iterator[TextBatch]:
     kept = Sample(seed, texts=sample)
     for batch in corpus:
         kept.add(batch)

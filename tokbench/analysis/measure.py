@@ -143,7 +143,7 @@ class Tally:
     def add(self, encoded: EncodedTexts) -> None:
         """Count these texts."""
         self.counts = _sum(self.counts, np.bincount(encoded.ids))
-        self.lengths = _sum(self.lengths, np.bincount(np.diff(encoded.starts)))
+        self.lengths = _sum(self.lengths, np.bincount(encoded.lengths))
         self.engine = encoded.choice.engine
 
     def measured(

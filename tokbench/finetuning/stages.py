@@ -161,7 +161,7 @@ def settle(plan: FinetuneConfig, data: Dataset, *, progress: Progress = silent) 
             rows,
             max_length=feed.max_length,
             task=task,
-            remember=plan.cache == "on",
+            cache=plan.cache == "on",
             progress=progress,
         )
         must_fit(encoded, limits, parts.tokenizer.convert_ids_to_tokens)

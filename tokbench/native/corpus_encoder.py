@@ -11,8 +11,9 @@ from tokenizers import Tokenizer
 
 from tokbench.native.compiler import Loop
 from tokbench.native.kernels import encode_abi
+from tokbench.native.ragged import Ragged, concatenated, interleaved, ragged, starts_of
 from tokbench.native.scanner import Rewriter, Scanner
-from tokbench.native.word_counter import TextBlock, text_blocks_of
+from tokbench.native.word_counter import TextBatch, TextBlock, text_blocks_of
 from tokbench.native.word_ids import (
     AddedTokenMatcher,
     FramingIds,
@@ -22,16 +23,7 @@ from tokbench.native.word_ids import (
     WordModel,
 )
 
-Batch = list[str] | bytes  # texts, or their UTF-8 with a line feed after each
 MOST_WORDS = 3 << 18  # different words that are remembered: some 100 MB; then all are forgotten
-
-
-@dataclass(frozen=True, eq=False)
-class IdBatch:
-    """The ids of several texts, and how many each has."""
-
-    ids: NDArray[np.uint32]
-    counts: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,16 +61,16 @@ class CompiledEncoder:
         self._model = WordModel(pipeline.tokenizer, pipeline.scanner.split, lookup)
         self._forget()
 
-    def encode(self, batch: Batch) -> IdBatch:
+    def encode(self, batch: TextBatch) -> Ragged:
         """The ids of these texts."""
         whole = [batch] if batch else []
-        return joined_ids([self._block(block, self._pipeline.steps) for block in text_blocks_of(whole)])
+        return concatenated([self._block(block, self._pipeline.steps) for block in text_blocks_of(whole)])
 
     def _forget(self) -> None:
         """Begin with an empty table."""
         self._numbering, self._ids = WordIndexer(self._pipeline.scanner, self._lookup), WordIds()
 
-    def _block(self, block: TextBlock, steps: Sequence[AddedTokenMatcher | Rewriter]) -> IdBatch:
+    def _block(self, block: TextBlock, steps: Sequence[AddedTokenMatcher | Rewriter]) -> Ragged:
         """The ids of a block's texts."""
         if len(self._numbering.table) > self._most_words:
             self._forget()
@@ -89,10 +81,10 @@ class CompiledEncoder:
             self._forget()  # words without ids must not stay
             raise
         ids, counts = self._numbering.write(self._ids, self._pipeline.around)
-        plain = IdBatch(ids, counts.astype(np.int64))
+        plain = Ragged(ids, starts_of(counts))
         return self._with_others(plain, block, read) if read.states.any() else plain
 
-    def _with_others(self, plain: IdBatch, block: TextBlock, read: IndexedBlock) -> IdBatch:
+    def _with_others(self, plain: Ragged, block: TextBlock, read: IndexedBlock) -> Ragged:
         """The ids of the plain texts, with those of the others among them."""
         owners = read.states.copy()
         refused = {
@@ -105,13 +97,12 @@ class CompiledEncoder:
         matched = [_text(block, read, number) for number in _having(owners, encode_abi.MATCHED)]
         rest = [refused[number] for number in _having(owners, encode_abi.REFUSED)]
         steps = self._pipeline.scanner.steps[1:]
-        others = {
+        parts = {
+            encode_abi.PLAIN: Ragged(plain.ids, starts_of(plain.lengths[owners == encode_abi.PLAIN])),
             encode_abi.MATCHED: by_library(self._pipeline.tokenizer, matched, special=self._pipeline.special),
-            encode_abi.REFUSED: joined_ids([self._block(each, steps) for each in text_blocks_of([rest])]),
+            encode_abi.REFUSED: concatenated([self._block(each, steps) for each in text_blocks_of([rest])]),
         }
-        return _interleaved(
-            owners, {encode_abi.PLAIN: IdBatch(plain.ids, plain.counts[owners == encode_abi.PLAIN]), **others}
-        )
+        return interleaved(owners, parts)
 
     def _normalized(self, text: str) -> str:
         """The text as the library normalizes it."""
@@ -121,22 +112,10 @@ class CompiledEncoder:
         return normalized
 
 
-def by_library(tokenizer: Tokenizer, texts: list[str], *, special: bool) -> IdBatch:
+def by_library(tokenizer: Tokenizer, texts: list[str], *, special: bool) -> Ragged:
     """The ids of these texts, by the library; its truncation and padding must be off."""
     encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=special)
-    ids = [np.array(each.ids, np.uint32) for each in encoded]
-    return IdBatch(
-        np.concatenate([np.zeros(0, np.uint32), *ids]), np.fromiter(map(len, ids), np.int64, len(ids))
-    )
-
-
-def joined_ids(parts: Sequence[IdBatch]) -> IdBatch:
-    """Several parts as one."""
-    if len(parts) == 1:
-        return parts[0]
-    ids = [np.zeros(0, np.uint32), *(part.ids for part in parts)]
-    counts = [np.zeros(0, np.int64), *(part.counts for part in parts)]
-    return IdBatch(np.concatenate(ids), np.concatenate(counts))
+    return ragged([each.ids for each in encoded], np.uint32)
 
 
 def _text(block: TextBlock, read: IndexedBlock, number: int) -> str:
@@ -148,15 +127,3 @@ def _having(owners: NDArray[np.uint8], owner: int) -> list[int]:
     """The numbers of the texts that are its."""
     numbers: list[int] = np.flatnonzero(owners == owner).tolist()
     return numbers
-
-
-def _interleaved(owners: NDArray[np.uint8], parts: Mapping[int, IdBatch]) -> IdBatch:
-    """Texts in order, where each part has those of one owner."""
-    counts = np.zeros(len(owners), np.int64)
-    for owner, part in parts.items():
-        counts[owners == owner] = part.counts
-    whose = np.repeat(owners, counts)
-    ids = np.empty(len(whose), np.uint32)
-    for owner, part in parts.items():
-        ids[whose == owner] = part.ids
-    return IdBatch(ids, counts)

@@ -246,8 +246,22 @@ class TextBlock:
     separator: bytes = LINE_FEED
 
 
-def text_blocks_of(batches: Iterable[list[str] | bytes]) -> Iterator[TextBlock]:
-    """Batches cut into blocks of about a MiB; one that is bytes has a line feed after each text."""
+TextBatch = list[str] | bytes  # texts, or their UTF-8 with a line feed after each
+
+
+def texts_of(batch: TextBatch) -> list[str]:
+    r"""The texts of a batch, whichever form it has.
+
+    >>> texts_of(b"one\ntwo\n")
+    ['one', 'two']
+    """
+    if not isinstance(batch, bytes):
+        return batch
+    return batch.decode().removesuffix("\n").split("\n") if batch else []
+
+
+def text_blocks_of(batches: Iterable[TextBatch]) -> Iterator[TextBlock]:
+    """Batches cut into blocks of about a MiB."""
     for batch in batches:
         if isinstance(batch, bytes):
             yield from _cut(TextBlock(batch if batch.endswith(LINE_FEED) else batch + LINE_FEED))
@@ -422,7 +436,7 @@ class CompiledCounts:
 
 
 def count_words_compiled(
-    batches: Iterable[list[str] | bytes],
+    batches: Iterable[TextBatch],
     scanner: Scanner,
     *,
     threads: int = 2,

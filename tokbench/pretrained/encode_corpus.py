@@ -200,7 +200,7 @@ def encode_corpus(
     """Write the ids of every text: to a file, which appears when it is whole, to a stream, or nowhere.
 
     The format is that of the file's suffix unless it is given; a stream gets JSON lines. The other arguments
-    are those of training.encoding.stream.
+    are those of encode_texts.stream.
     """
     begun = time.perf_counter()
     chosen = _format(output, format)

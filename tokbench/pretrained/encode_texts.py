@@ -11,21 +11,13 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Tokenizer, models
 
 from tokbench.native.compiler import loops
-from tokbench.native.corpus_encoder import (
-    Batch,
-    CompiledEncoder,
-    CompiledPipeline,
-    IdBatch,
-    by_library,
-    joined_ids,
-)
+from tokbench.native.corpus_encoder import CompiledEncoder, CompiledPipeline, by_library
+from tokbench.native.ragged import Ragged, concatenated
 from tokbench.native.scanner import scanner_for
-from tokbench.native.word_counter import map_threads
+from tokbench.native.word_counter import TextBatch, map_threads, texts_of
 from tokbench.native.word_ids import added_token_matcher, framing_ids
 from tokbench.pretrained.folder import untruncated
 from tokbench.progress import Progress, silent
@@ -33,29 +25,16 @@ from tokbench.training.engine import ENCODING, EngineChoice, choose_engine
 
 
 @dataclass(frozen=True, eq=False)
-class EncodedTexts:
-    """Texts as ids: those of text i are ids[starts[i]:starts[i + 1]].
+class EncodedTexts(Ragged):
+    """The ids, uint32, of each text; `choice` is the engine that made them, and why not the compiled one."""
 
-    choice: which engine made them, and why it is not the compiled one.
-    """
-
-    ids: NDArray[np.uint32]
-    starts: NDArray[np.int64]
     choice: EngineChoice
-
-    def __len__(self) -> int:
-        """How many texts there are."""
-        return len(self.starts) - 1
-
-    def __getitem__(self, text: int) -> NDArray[np.uint32]:
-        """The ids of one text."""
-        return self.ids[self.starts[text] : self.starts[text + 1]]
 
 
 class Encoder(Protocol):
     """What makes ids of texts."""
 
-    def encode(self, batch: Batch) -> IdBatch:
+    def encode(self, batch: TextBatch) -> Ragged:
         """The ids of these texts."""
 
 
@@ -66,16 +45,14 @@ class LibraryEncoder:
     tokenizer: Tokenizer
     special: bool
 
-    def encode(self, batch: Batch) -> IdBatch:
+    def encode(self, batch: TextBatch) -> Ragged:
         """The ids of these texts."""
-        if isinstance(batch, bytes):
-            batch = batch.decode().removesuffix("\n").split("\n") if batch else []
-        return by_library(self.tokenizer, batch, special=self.special)
+        return by_library(self.tokenizer, texts_of(batch), special=self.special)
 
 
 def encode(
     tokenizer: Tokenizer,
-    batches: Iterable[Batch],
+    batches: Iterable[TextBatch],
     *,
     special: bool = True,
     engine: str = "auto",
@@ -94,13 +71,13 @@ def encode(
     )
     if len(several) == 1:
         return several[0]
-    whole = joined_ids([IdBatch(each.ids, np.diff(each.starts)) for each in several])
-    return _encoded(whole, several[0].choice if several else EngineChoice("library", "there are no texts"))
+    choice = several[0].choice if several else EngineChoice("library", "there are no texts")
+    return _encoded(concatenated(several), choice)
 
 
 def stream(
     tokenizer: Tokenizer,
-    batches: Iterable[Batch],
+    batches: Iterable[TextBatch],
     *,
     special: bool = True,
     engine: str = "auto",
@@ -126,7 +103,7 @@ def stream(
         encoders = [CompiledEncoder(pipeline, lookup) for _ in range(threads)]
     done = 0
     for part in _in_order(encoders, batches):
-        done += len(part.counts)
+        done += len(part)
         progress("encode", done, None)
         yield _encoded(part, choice)
 
@@ -160,13 +137,11 @@ def _unserved_model(tokenizer: Tokenizer) -> str:
     return f"the model {type(model).__name__} has no compiled form"
 
 
-def _encoded(part: IdBatch, choice: EngineChoice) -> EncodedTexts:
-    starts = np.zeros(len(part.counts) + 1, np.int64)
-    np.cumsum(part.counts, out=starts[1:])
-    return EncodedTexts(part.ids, starts, choice)
+def _encoded(part: Ragged, choice: EngineChoice) -> EncodedTexts:
+    return EncodedTexts(part.ids, part.starts, choice)
 
 
-def _in_order(encoders: Sequence[Encoder], batches: Iterable[Batch]) -> Iterator[IdBatch]:
+def _in_order(encoders: Sequence[Encoder], batches: Iterable[TextBatch]) -> Iterator[Ragged]:
     """The ids of each batch, made by whichever encoder is free."""
     if len(encoders) == 1:
         yield from map(encoders[0].encode, batches)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokbench.finetuning.data.tagging import OUTSIDE, Tagged
+from tokbench.native.ragged import Ids
 
-Ids = NDArray[np.int64]
 UNLABELLED = -100  # what torch's cross entropy leaves out
 BETWEEN = -1  # stands after each sentence where several are one array
 NO_PIECE = -1

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from tokbench.finetuning.data.alignment import UNLABELLED
-from tokbench.finetuning.data.ragged import Ids
 from tokbench.finetuning.data.tokenize import EncodedRows
 from tokbench.finetuning.device import Machine
+from tokbench.native.ragged import Ids
 
 # Rows are shuffled, sorted by length within this many batches, and the batches shuffled again. On SST-2
 # at 32 rows a batch: 1.05 computed tokens for each real one, 3.0 without the sorting.
@@ -125,7 +125,7 @@ class DeviceCollator:
         self.encoded = encoded
         self.feed = feed
         self.lengths = encoded.lengths
-        self.flat = FlatRows(encoded, feed, machine.device) if machine.gpu else None
+        self.flat = DeviceRows(encoded, feed, machine.device) if machine.gpu else None
 
     def __call__(self, rows: Ids, width: int | None = None) -> Batch:
         """These rows as tensors (B, T), T the longest of them, or `width`."""
@@ -134,7 +134,7 @@ class DeviceCollator:
         return self.flat.batch(rows, width or int(self.lengths[rows].max()))
 
 
-class FlatRows:
+class DeviceRows:
     """All rows of a split as flat tensors on one device."""
 
     def __init__(self, encoded: EncodedRows, feed: ModelInputs, device: torch.device) -> None:

@@ -6,18 +6,14 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
-import tokenizers
 from numpy.typing import NDArray
-from tokenizers import Tokenizer, models
+from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase
 
-from tokbench import __version__
 from tokbench.errors import ChecksFailedError, DataError, plural
-from tokbench.finetuning.data import ragged
 from tokbench.finetuning.data.alignment import (
     NO_PIECE,
     Units,
@@ -27,72 +23,17 @@ from tokbench.finetuning.data.alignment import (
     layout,
     pieces_of_units,
 )
-from tokbench.finetuning.data.ragged import FlatIds, Ids, joined_rows, of_encodings, replaced, starts_of
 from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tagging import Tagged
+from tokbench.finetuning.data.token_cache import RowIds, cached_rows, joined_rows, of_encodings, replaced
 from tokbench.finetuning.tasks import Task
 from tokbench.io.library_errors import wrap_library_errors
+from tokbench.native.ragged import Ids, Ragged, starts_of
 from tokbench.pretrained.encode_texts import encode, served_encoding
 from tokbench.progress import Progress, silent
 from tokbench.training.engine import ENCODING_ROWS, choose_engine
 
-WORTH_CACHING = (
-    100_000  # characters from which reading ids is quicker than making them: some 2,000 rows of SST-2
-)
-CHUNK = 8_192  # rows that are hashed at a time
-
-
-def cached_rows(backend: Tokenizer, rows: Rows, max_length: int, make: Callable[[], FlatIds]) -> FlatIds:
-    """The ids of these rows as they were made before, or as `make` makes them, then kept.
-
-    The backend must be set as it will be used: truncation, and whether special tokens are split.
-    """
-    key = key_of(backend, rows, max_length) if _characters(rows) >= WORTH_CACHING else None
-    if key is None:
-        return make()
-    found = ragged.cached_ids(key)
-    if found is None or len(found.lengths) != len(rows):
-        found = make()
-        ragged.cache_ids(key, found)
-    return found
-
-
-def key_of(backend: Tokenizer, rows: Rows, max_length: int) -> str | None:
-    """A hash of tokenizer, length, versions and texts; None where the same text may get other ids."""
-    state = _state(backend)
-    if state is None:
-        return None
-    digest = blake2b(digest_size=32)
-    chosen = (ragged.SCHEMA, __version__, tokenizers.__version__, max_length, backend.encode_special_tokens)
-    columns = [rows.texts] if rows.pairs is None else [rows.texts, rows.pairs]
-    for part in (repr((*chosen, len(columns), len(rows.texts))), state):
-        digest.update(len(part).to_bytes(8, "little") + part.encode("utf-8", "surrogatepass"))
-    for column in columns:
-        for start in range(0, len(column), CHUNK):
-            some = column[start : start + CHUNK]
-            digest.update(np.fromiter(map(len, some), np.int64, len(some)).tobytes())
-            digest.update("".join(some).encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
-
-
-def _characters(rows: Rows) -> int:
-    return sum(map(len, rows.texts)) + sum(map(len, rows.pairs or ()))
-
-
-def _state(backend: Tokenizer) -> str | None:
-    """All that a tokenizer does, as JSON; None where chance has a part in it, or Python code."""
-    model = backend.model
-    if isinstance(model, models.BPE) and model.dropout is not None:
-        return None
-    if isinstance(model, models.Unigram) and (model.alpha is not None or model.nbest_size is not None):
-        return None
-    try:
-        state: str = backend.to_str()
-    except Exception:  # the library raises nothing narrower for blocks written in Python
-        return None
-    return state
-
-
+CHUNK = 8_192  # rows that the library is given at a time
 ADDS_NOTHING = ("ByteLevel",)  # it moves offsets only
 TEXTS = {"A": 0, "B": 1}
 
@@ -115,10 +56,10 @@ class Template:
 
     slots: tuple[Slot, ...]
 
-    def fill(self, texts: Sequence[FlatIds]) -> FlatIds:
+    def fill(self, texts: Sequence[Ragged]) -> RowIds:
         """Rows of these first and second texts, which have no special tokens yet; none is cut."""
         special = [0 if each.special is None else each.special for each in self.slots]
-        widths = np.ones((len(texts[0].starts) - 1, len(self.slots)), np.int64)
+        widths = np.ones((len(texts[0]), len(self.slots)), np.int64)
         for number, slot in enumerate(self.slots):
             if slot.text is not None:
                 widths[:, number] = texts[slot.text].lengths
@@ -128,7 +69,7 @@ class Template:
             if slot.text is not None:
                 ids[whose == number] = texts[slot.text].ids
         types = np.array([each.type_id for each in self.slots], np.int64)
-        return FlatIds(ids, types[whose] if types.any() else None, starts_of(widths.sum(axis=1)), 0)
+        return RowIds(ids, starts_of(widths.sum(axis=1)), types[whose] if types.any() else None, 0)
 
 
 def pair_template(tokenizer: Tokenizer) -> Template | None:
@@ -183,7 +124,7 @@ PROBED = 64  # rows that the library encodes as well, before the others are beli
 Read = Callable[[list[Any]], list[Any]]
 
 
-def in_bulk(backend: Tokenizer, rows: Rows, max_length: int, read: Read) -> FlatIds | None:
+def in_bulk(backend: Tokenizer, rows: Rows, max_length: int, read: Read) -> RowIds | None:
     """The ids of all rows; None where the library has to make them.
 
     `read` is the library, set to cut. It encodes the rows that are too long, and a sample of the others:
@@ -205,12 +146,13 @@ def inputs(rows: Rows, numbers: Ids | range) -> list[Any]:
     return [(rows.texts[number], rows.pairs[number]) for number in numbers]
 
 
-def _texts(backend: Tokenizer, texts: list[str]) -> FlatIds | None:
+def _texts(backend: Tokenizer, texts: list[str]) -> RowIds | None:
     """Rows of one text each with their special tokens, none of them cut."""
-    return _encoded(backend, [texts], special=True)
+    found = _encoded(backend, [texts], special=True)
+    return None if found is None else RowIds(found.ids, found.starts, None, 0)
 
 
-def _pairs(backend: Tokenizer, firsts: list[str], seconds: list[str]) -> FlatIds | None:
+def _pairs(backend: Tokenizer, firsts: list[str], seconds: list[str]) -> RowIds | None:
     """Rows of two texts each with their special tokens, none of them cut.
 
     The library, too, encodes each text for itself, and only then puts the special tokens around them.
@@ -221,55 +163,44 @@ def _pairs(backend: Tokenizer, firsts: list[str], seconds: list[str]) -> FlatIds
         return None
     half = len(firsts)
     place = both.starts[half]
-    first = FlatIds(both.ids[:place], None, both.starts[: half + 1], 0)
-    return template.fill((first, FlatIds(both.ids[place:], None, both.starts[half:] - place, 0)))
+    first = Ragged(both.ids[:place], both.starts[: half + 1])
+    return template.fill((first, Ragged(both.ids[place:], both.starts[half:] - place)))
 
 
-def _encoded(backend: Tokenizer, batches: list[list[str]], *, special: bool) -> FlatIds | None:
+def _encoded(backend: Tokenizer, batches: list[list[str]], *, special: bool) -> Ragged | None:
     """The texts of these batches one after the other; None where the compiled loops do not serve them."""
     characters = sum(sum(map(len, batch)) for batch in batches)
     served = partial(served_encoding, backend, special=special)
     if not batches[0] or not choose_engine(ENCODING_ROWS, size=characters, served=served).compiled:
         return None
     found = encode(backend, batches, special=special, engine="compiled")
-    return FlatIds(found.ids.astype(np.int64), None, found.starts, 0)
+    return Ragged(found.ids.astype(np.int64), found.starts)
 
 
-def _alike(whole: FlatIds, rows: Rows, numbers: NDArray[np.int64], read: Read) -> bool:
+def _alike(whole: RowIds, rows: Rows, numbers: NDArray[np.int64], read: Read) -> bool:
     """Whether the library makes the same of a sample of these rows: some from all over, and the longest."""
     if not len(numbers):
         return True
     probes = numbers[np.linspace(0, len(numbers) - 1, min(PROBED, len(numbers)), dtype=np.int64)]
     probes = np.append(probes, numbers[whole.lengths[numbers].argmax()])
-    types = whole.segments()
+    types = whole.segments
     for number, known in zip(probes, read(inputs(rows, probes)), strict=True):
-        mine = slice(whole.starts[number], whole.starts[number + 1])
-        if whole.ids[mine].tolist() != known.ids or types[mine].tolist() != known.type_ids:
+        if whole[number].tolist() != known.ids or types[number].tolist() != known.type_ids:
             return False
     return True
 
 
-@dataclass(frozen=True)
-class EncodedRows:
-    """Rows as ids: row i is ids[starts[i]:starts[i + 1]]; labels are class ids or scores, one a row.
+@dataclass(frozen=True, eq=False)
+class EncodedRows(Ragged):
+    """The ids of labelled rows; labels are class ids or scores, one a row.
 
     Where words are tagged, `units` says which piece speaks for which, and labels stand one a piece.
     """
 
-    ids: Ids
     type_ids: Ids
-    starts: Ids
     labels: NDArray[Any]
     truncated: int  # rows that were cut
     units: Units | None = None
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    @property
-    def lengths(self) -> Ids:
-        """Tokens per row."""
-        return np.diff(self.starts)
 
     def first(self, count: int) -> EncodedRows:
         """The first rows alone."""
@@ -277,7 +208,7 @@ class EncodedRows:
         end = starts[-1]
         labels = self.labels[: count if self.units is None else end]
         units = None if self.units is None else self.units.first(count)
-        return EncodedRows(self.ids[:end], self.type_ids[:end], starts, labels, self.truncated, units)
+        return EncodedRows(self.ids[:end], starts, self.type_ids[:end], labels, self.truncated, units)
 
 
 def tokenize_rows(
@@ -286,30 +217,30 @@ def tokenize_rows(
     *,
     max_length: int,
     task: Task,
-    remember: bool = False,
+    cache: bool = False,
     progress: Progress = silent,
 ) -> EncodedRows:
     """The ids of all rows with their special tokens, cut to `max_length` as the tokenizer itself cuts.
 
-    With `remember` those of many rows are kept in the user's cache folder, and read from there; see
-    remembering.py. Rows with tagged words are encoded anew each time.
+    With `cache` those of many rows come from the token cache. Rows with tagged words are encoded each time.
     """
     if isinstance(rows, Tagged):
         return _encode_tagged(tokenizer, rows, max_length=max_length, task=task, progress=progress)
     read = _reader(tokenizer, max_length)
     backend = tokenizer.backend_tokenizer
 
-    def make() -> FlatIds:
-        return in_bulk(backend, rows, max_length, read) or _by_library(read, rows, progress)
+    def make() -> RowIds:
+        found = in_bulk(backend, rows, max_length, read)
+        return _by_library(read, rows, progress) if found is None else found
 
-    found = cached_rows(backend, rows, max_length, make) if remember else make()
+    found = cached_rows(backend, rows, max_length, make) if cache else make()
     progress("tokenize", len(rows), len(rows))
     _none_empty(found.lengths, rows)
     labels = np.array(rows.labels, np.float32 if task.regression else np.int64)
-    return EncodedRows(found.ids, found.segments(), found.starts, labels, found.truncated)
+    return EncodedRows(found.ids, found.starts, found.segments.ids, labels, found.truncated)
 
 
-def _by_library(read: Read, rows: Rows, progress: Progress) -> FlatIds:
+def _by_library(read: Read, rows: Rows, progress: Progress) -> RowIds:
     """The ids of all rows, made by the library."""
     parts = []
     for start in range(0, len(rows), CHUNK):
@@ -346,7 +277,7 @@ def _encode_tagged(
     units = Units(
         piece, goes_on & (piece != NO_PIECE), np.concatenate(truths), starts_of([*map(len, truths)])
     )
-    return EncodedRows(np.concatenate(ids), np.concatenate(types), starts, np.concatenate(labels), cut, units)
+    return EncodedRows(np.concatenate(ids), starts, np.concatenate(types), np.concatenate(labels), cut, units)
 
 
 def in_row_order(computed: NDArray[np.float32], order: Ids, encoded: EncodedRows) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from torch import nn
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
 from tokbench.errors import RunInterruptedError, plural
-from tokbench.finetuning.data.ragged import Ids
+from tokbench.native.ragged import Ids
 
 PATIENCE = timedelta(days=1)  # the others wait while the first one saves, proves and answers test rows
 

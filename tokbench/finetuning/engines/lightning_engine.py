@@ -23,7 +23,6 @@ from tokbench.errors import UsageError
 from tokbench.finetuning.checkpoints import Keeper
 from tokbench.finetuning.config import FinetuneConfig, to_data
 from tokbench.finetuning.data.batches import Batch, Batches, by_length, pad_batch
-from tokbench.finetuning.data.ragged import Ids
 from tokbench.finetuning.data.tokenize import in_row_order
 from tokbench.finetuning.device import Machine
 from tokbench.finetuning.engines.evaluate import Evaluator
@@ -33,6 +32,7 @@ from tokbench.finetuning.engines.monitor import EvalMonitor, Weights
 from tokbench.finetuning.engines.passthrough import Fields
 from tokbench.finetuning.engines.state import Epochs, TrainingState, in_parts
 from tokbench.io.extras import require
+from tokbench.native.ragged import Ids
 from tokbench.progress import Progress
 
 

@@ -18,7 +18,6 @@ from tokbench.errors import NegativeResultError
 from tokbench.finetuning.checkpoints import Checkpoint, Keeper
 from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.batches import Batches, DeviceCollator, by_length
-from tokbench.finetuning.data.ragged import Ids
 from tokbench.finetuning.data.tokenize import in_row_order
 from tokbench.finetuning.device import Machine
 from tokbench.finetuning.engines.distributed import ALONE, Team, of_other_size, team_of
@@ -33,6 +32,7 @@ from tokbench.finetuning.engines.optimizer import (
 )
 from tokbench.finetuning.engines.step import GraphStepper, Stepper, replayable
 from tokbench.finetuning.result import Evaluation
+from tokbench.native.ragged import Ids
 from tokbench.progress import Progress, note, silent
 
 STEPS_BETWEEN_LOOKS = 50  # on a GPU: reading a loss makes it wait

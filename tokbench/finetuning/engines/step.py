@@ -14,11 +14,11 @@ from torch import nn
 from tokbench.errors import ResourceError, UsageError, plural
 from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.alignment import UNLABELLED
-from tokbench.finetuning.data.batches import Batches, DeviceCollator, FlatRows, in_batches
-from tokbench.finetuning.data.ragged import Ids
+from tokbench.finetuning.data.batches import Batches, DeviceCollator, DeviceRows, in_batches
 from tokbench.finetuning.data.tokenize import EncodedRows
 from tokbench.finetuning.device import Machine
 from tokbench.finetuning.engines.distributed import Team
+from tokbench.native.ragged import Ids
 
 
 class Gradients:
@@ -277,7 +277,7 @@ class GraphStepper(Stepper):
         self.captured[width] = Captured(graph, numbers, kept)
         return True
 
-    def recorded(self, flat: FlatRows, numbers: torch.Tensor, width: int) -> torch.Tensor:
+    def recorded(self, flat: DeviceRows, numbers: torch.Tensor, width: int) -> torch.Tensor:
         """A whole step, from row numbers (B,) on the device to moved weights, that reads nothing back."""
         with self.machine.autocast():
             loss: torch.Tensor = self.model(**flat.cut(numbers, width)).loss

@@ -31,7 +31,7 @@ from tokbench.io.atomic import ELSEWHERE, FULL, disk_full
 from tokbench.native.compiler import loops
 from tokbench.native.kernels import count_abi
 from tokbench.native.scanner import Scanner
-from tokbench.native.word_counter import BLOCK, Counter, TextBlock, WordTable, text_blocks_of
+from tokbench.native.word_counter import BLOCK, Counter, TextBlock, WordTable, text_blocks_of, texts_of
 from tokbench.progress import Progress, silent
 from tokbench.training.counting.store import (
     PackedWords,
@@ -396,13 +396,12 @@ def _size(table: WordTable) -> int:
 def _small(batches: Iterable[list[str] | bytes], size: int) -> Iterator[list[str] | bytes]:
     """Batches cut so that one does not fill a table."""
     for batch in batches:
-        if isinstance(batch, bytes):
-            if size >= BLOCK:
-                yield batch
-                continue
-            batch = batch.decode().removesuffix("\n").split("\n")
-        step = max(1, len(batch) * size // max(1, sum(map(len, batch))))
-        yield from (batch[start : start + step] for start in range(0, len(batch), step))
+        if isinstance(batch, bytes) and size >= BLOCK:
+            yield batch
+            continue
+        texts = texts_of(batch)
+        step = max(1, len(texts) * size // max(1, sum(map(len, texts))))
+        yield from (texts[start : start + step] for start in range(0, len(texts), step))
 
 
 class _Source:

@@ -14,13 +14,14 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from tokbench.errors import DataError, UsageError
 from tokbench.finetuning.config import FinetuneConfig
-from tokbench.finetuning.data import ragged, tokenize
+from tokbench.finetuning.data import token_cache
 from tokbench.finetuning.data.load import read_data
-from tokbench.finetuning.data.ragged import FlatIds, starts_of
 from tokbench.finetuning.data.rows import Rows
-from tokbench.finetuning.data.tokenize import key_of, tokenize_rows
+from tokbench.finetuning.data.token_cache import RowIds, key_of
+from tokbench.finetuning.data.tokenize import tokenize_rows
 from tokbench.finetuning.stages import settle
 from tokbench.finetuning.tasks import TASKS
+from tokbench.native.ragged import ragged
 
 TEXTS = ["good film", "x " * 40, "a\u00e9 [SEP]", "bad", "\ud55c\uad6d bad!!"]
 OTHERS = TEXTS[::-1]
@@ -31,7 +32,7 @@ def cache(tmp_path, monkeypatch) -> Path:
     """An empty cache that everything is worth to be kept in."""
     (tmp_path / "caches").mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
-    monkeypatch.setattr(tokenize, "WORTH_CACHING", 0)
+    monkeypatch.setattr(token_cache, "WORTH_CACHING", 0)
     return tmp_path / "caches" / "tokbench" / "ids"
 
 
@@ -44,18 +45,18 @@ def arrays(encoded):
 
 
 def read(tokenizer, rows, **how):
-    return tokenize_rows(tokenizer, rows, **{"max_length": 20, "task": TASKS["rte"], "remember": True, **how})
+    return tokenize_rows(tokenizer, rows, **{"max_length": 20, "task": TASKS["rte"], "cache": True, **how})
 
 
-def flat(rows: list[list[int]], types: bool, truncated: int = 0) -> FlatIds:
-    ids = np.array([number for row in rows for number in row], np.int64)
-    return FlatIds(ids, ids % 3 if types else None, starts_of([*map(len, rows)]), truncated)
+def flat(rows: list[list[int]], types: bool, truncated: int = 0) -> RowIds:
+    made = ragged(rows)
+    return RowIds(made.ids, made.starts, made.ids % 3 if types else None, truncated)
 
 
 @pytest.mark.parametrize("pairs", [None, OTHERS])
 def test_ids_from_the_cache_are_the_ones_made_without_it(pairs, tokenizer, cache):
     rows = rows_of(TEXTS, pairs)
-    made, first = read(tokenizer, rows, remember=False), read(tokenizer, rows)
+    made, first = read(tokenizer, rows, cache=False), read(tokenizer, rows)
     assert len(list(cache.iterdir())) == 1
     again = read(tokenizer, rows)
     assert arrays(first) == arrays(again) == arrays(made)
@@ -68,10 +69,10 @@ def test_the_second_time_the_ids_come_from_the_file(tokenizer, cache):
     first = read(tokenizer, rows)
     [path] = cache.iterdir()
     other = flat([[7]] * len(TEXTS), types=False)
-    ragged.cache_ids(path.stem, other)
+    token_cache.cache_ids(path.stem, other)
     assert first.ids.tolist() != [7] * len(TEXTS)
     assert read(tokenizer, rows).ids.tolist() == [7] * len(TEXTS)
-    assert read(tokenizer, rows, remember=False).ids.tolist() == first.ids.tolist()
+    assert read(tokenizer, rows, cache=False).ids.tolist() == first.ids.tolist()
 
 
 def test_labels_are_no_part_of_it(tokenizer, cache):
@@ -92,7 +93,7 @@ def test_a_file_holds_ids_and_hashes_only_and_is_the_users_alone(tokenizer, cach
 
 
 def test_small_splits_are_not_kept(tokenizer, cache, monkeypatch):
-    monkeypatch.setattr(tokenize, "WORTH_CACHING", 1000)
+    monkeypatch.setattr(token_cache, "WORTH_CACHING", 1000)
     read(tokenizer, rows_of(TEXTS))
     assert not cache.exists()
 
@@ -140,9 +141,8 @@ def test_nothing_else_has_the_same_key(tokenizer, tokenizer_folder):
 
 @pytest.mark.parametrize("name", ["__version__", "SCHEMA"])
 def test_another_version_reads_none_of_it(name, tokenizer, monkeypatch):
-    place = ragged if name == "SCHEMA" else tokenize
     before = key_of(tokenizer.backend_tokenizer, rows_of(TEXTS), 20)
-    monkeypatch.setattr(place, name, "another")
+    monkeypatch.setattr(token_cache, name, "another")
     assert key_of(tokenizer.backend_tokenizer, rows_of(TEXTS), 20) != before
 
 
@@ -159,7 +159,7 @@ def test_two_lists_of_texts_have_one_key_only_when_they_are_one(one, two, tokeni
 def test_the_key_is_the_same_however_many_rows_are_hashed_at_a_time(tokenizer, monkeypatch):
     texts = [f"a {number}" for number in range(10)]
     whole = key_of(tokenizer.backend_tokenizer, rows_of(texts), 20)
-    monkeypatch.setattr(tokenize, "CHUNK", 3)
+    monkeypatch.setattr(token_cache, "ROWS_HASHED", 3)
     parted = key_of(tokenizer.backend_tokenizer, rows_of(texts), 20)
     assert len({whole, parted, key_of(tokenizer.backend_tokenizer, rows_of(texts), 20)}) == 2
 
@@ -196,18 +196,18 @@ def test_a_tokenizer_with_a_block_in_python_is_asked_each_time(tokenizer):
 )
 def test_what_is_put_is_what_is_taken(rows, types, truncated):
     whole = flat(rows, types, truncated)
-    ragged.cache_ids("key", whole)
-    found = ragged.cached_ids("key")
+    token_cache.cache_ids("key", whole)
+    found = token_cache.cached_ids("key")
     assert found.ids.tolist() == whole.ids.tolist()
     assert found.starts.tolist() == whole.starts.tolist()
     assert (found.type_ids is None) == (whole.type_ids is None)
-    assert found.segments().tolist() == whole.segments().tolist()
+    assert found.segments.ids.tolist() == whole.segments.ids.tolist()
     assert found.truncated == truncated
 
 
 def test_ids_take_as_few_bytes_as_they_need(cache):
     for highest, size in ((255, 1), (256, 2), (65_535, 2), (65_536, 4)):
-        ragged.cache_ids("key", flat([[0, highest]], types=False))
+        token_cache.cache_ids("key", flat([[0, highest]], types=False))
         assert load_file(cache / "key.safetensors")["ids"].itemsize == size
 
 
@@ -219,23 +219,23 @@ def test_a_damaged_file_is_no_file_and_is_made_again(tokenizer, cache):
     for place in range(0, len(whole), 3):  # all over header and arrays
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         assert (
-            ragged.cached_ids(path.stem) is None or whole[place : place + 1] == b" "
+            token_cache.cached_ids(path.stem) is None or whole[place : place + 1] == b" "
         )  # after the header's end
     for kept in (0, 7, 8, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:kept])
-        assert ragged.cached_ids(path.stem) is None
+        assert token_cache.cached_ids(path.stem) is None
     assert arrays(read(tokenizer, rows)) == made
-    assert ragged.cached_ids(path.stem).ids.tolist() == made[0]
+    assert token_cache.cached_ids(path.stem).ids.tolist() == made[0]
 
 
 def test_a_foreign_file_is_no_file(cache):
-    ragged.cache_ids("key", flat([[1, 2]], types=False))
+    token_cache.cache_ids("key", flat([[1, 2]], types=False))
     (cache / "other.safetensors").write_bytes((cache / "key.safetensors").read_bytes())
-    assert ragged.cached_ids("other") is None
+    assert token_cache.cached_ids("other") is None
     save_file({"weight": np.zeros(3, np.float32)}, cache / "key.safetensors")
-    assert ragged.cached_ids("key") is None
-    (cache / "key.safetensors").write_text(json.dumps({"schema": ragged.SCHEMA}))
-    assert ragged.cached_ids("key") is None
+    assert token_cache.cached_ids("key") is None
+    (cache / "key.safetensors").write_text(json.dumps({"schema": token_cache.SCHEMA}))
+    assert token_cache.cached_ids("key") is None
 
 
 def test_a_folder_in_the_files_place_changes_nothing(tokenizer, cache):
@@ -252,7 +252,7 @@ def test_a_cache_that_cannot_be_written_changes_nothing(tokenizer, tmp_path, mon
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     rows = rows_of(TEXTS)
-    assert arrays(read(tokenizer, rows)) == arrays(read(tokenizer, rows, remember=False))
+    assert arrays(read(tokenizer, rows)) == arrays(read(tokenizer, rows, cache=False))
 
 
 def test_a_full_disk_leaves_nothing_half_written(cache):
@@ -262,25 +262,25 @@ def test_a_full_disk_leaves_nothing_half_written(cache):
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     try:
-        ragged.cache_ids("key", flat([[1] * 5000], types=False))
+        token_cache.cache_ids("key", flat([[1] * 5000], types=False))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
     assert not cache.exists()
-    assert ragged.cached_ids("key") is None
+    assert token_cache.cached_ids("key") is None
 
 
 def test_files_not_used_for_longest_leave_first(cache, monkeypatch):
     for number in range(4):
-        ragged.cache_ids(f"key{number}", flat([[number] * 1000], types=False))
+        token_cache.cache_ids(f"key{number}", flat([[number] * 1000], types=False))
         os.utime(cache / f"key{number}.safetensors", (number, number))
     (cache / "left-by-a-killed-process.part").write_bytes(b"\0" * 1000)
     os.utime(cache / "left-by-a-killed-process.part", (0, 0))
     (cache / "notes.txt").write_text("not ours")
     size = (cache / "key0.safetensors").stat().st_size
-    assert ragged.cached_ids("key0") is not None  # used just now
-    monkeypatch.setattr(ragged, "MOST_BYTES", 3 * size + 10)
-    ragged.cache_ids("key4", flat([[4] * 1000], types=False))
+    assert token_cache.cached_ids("key0") is not None  # used just now
+    monkeypatch.setattr(token_cache, "MOST_BYTES", 3 * size + 10)
+    token_cache.cache_ids("key4", flat([[4] * 1000], types=False))
     assert {path.name for path in cache.iterdir()} == {
         *(f"key{number}.safetensors" for number in (0, 3, 4)),
         "notes.txt",
@@ -288,9 +288,9 @@ def test_files_not_used_for_longest_leave_first(cache, monkeypatch):
 
 
 def test_what_is_larger_than_the_limit_is_not_kept(cache, monkeypatch):
-    ragged.cache_ids("key", flat([[1]], types=False))
-    monkeypatch.setattr(ragged, "MOST_BYTES", 1000)
-    ragged.cache_ids("large", flat([[1] * 1000], types=False))
+    token_cache.cache_ids("key", flat([[1]], types=False))
+    monkeypatch.setattr(token_cache, "MOST_BYTES", 1000)
+    token_cache.cache_ids("large", flat([[1] * 1000], types=False))
     assert [path.stem for path in cache.iterdir()] == ["key"]
 
 
@@ -305,5 +305,5 @@ def test_other_rows_of_the_same_key_would_be_made_anew(tokenizer, cache):
     rows = rows_of(TEXTS)
     made = arrays(read(tokenizer, rows))
     [path] = cache.iterdir()
-    ragged.cache_ids(path.stem, flat([[7]], types=False))
+    token_cache.cache_ids(path.stem, flat([[7]], types=False))
     assert arrays(read(tokenizer, rows)) == made
