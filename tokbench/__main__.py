@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 
 from tokbench.errors import TokbenchError, UsageError
+from tokbench.progress import leading
 
 OUR_BUG = 3
 STOPPED = 130
@@ -36,7 +37,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except TokbenchError as error:
         if _debugging():
             raise
-        if error.exit_code != STOPPED or _leads():
+        if error.exit_code != STOPPED or leading():
             _say(error.message, error.fix, words)
         return error.exit_code
     except KeyboardInterrupt:
@@ -65,7 +66,7 @@ def _run(words: list[str]) -> int:
 
 
 def _told(code: int) -> int:
-    if code == STOPPED and _leads():
+    if code == STOPPED and leading():
         print("Stopped; nothing was written.", file=sys.stderr)  # noqa: T201
     return code
 
@@ -87,13 +88,8 @@ def _debugging() -> bool:
     return os.environ.get("TOKBENCH_DEBUG", "") not in ("", "0")
 
 
-def _leads() -> bool:
-    """Whether this is the only process of the command, or the first that torchrun or its like started."""
-    return os.environ.get("RANK", "0") == "0" or os.environ.get("WORLD_SIZE", "1") == "1"
-
-
 def _say(message: str, fix: str, words: list[str]) -> None:
-    if not _leads():  # what is wrong for all is said once: the first has time to, and the launcher ends us
+    if not leading():  # what is wrong for all is said once: the first has time to, and the launcher ends us
         time.sleep(SECONDS_FOR_THE_FIRST)
         message = f"process {os.environ['RANK']} of the run: {message}"
     if "--json" in words:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Protocol
 
 
@@ -21,3 +22,8 @@ def note(progress: Progress, stage: str, words: str) -> None:
     show = getattr(progress, "note", None)
     if show is not None:
         show(stage, words)
+
+
+def leading() -> bool:
+    """Whether this process writes and speaks: the only one, or the first that a launcher started."""
+    return os.environ.get("RANK", "0") == "0" or os.environ.get("WORLD_SIZE", "1") == "1"

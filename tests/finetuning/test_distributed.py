@@ -17,6 +17,7 @@ from tokbench.errors import RunInterruptedError
 from tokbench.finetuning.engines.distributed import ALONE, Team, of_other_size, peers_or_interrupted
 from tokbench.finetuning.run_files import found_in, launched_alone, unfinished
 from tokbench.finetuning.runner import finetune
+from tokbench.progress import leading
 
 ROWS = [
     [f"{word} {'x ' * number}", label] for number in range(5) for word, label in (("good", "1"), ("bad", "0"))
@@ -109,6 +110,16 @@ def test_two_processes_give_the_metric_and_the_weights_of_one(
     assert two["losses"] == pytest.approx(one["losses"], abs=1e-5)
     weights = [load_file(tmp_path / name / "model.safetensors") for name in ("one", "two")]
     assert all(torch.allclose(weights[0][name], weights[1][name], atol=1e-4) for name in weights[0])
+
+
+@pytest.mark.parametrize(
+    ("rank", "processes", "leads"),
+    [(None, None, True), ("0", "2", True), ("1", "2", False), ("1", "1", True)],
+)
+def test_the_first_process_leads_and_so_does_the_only_one(rank, processes, leads, monkeypatch):
+    for name, value in (("RANK", rank), ("WORLD_SIZE", processes)):
+        monkeypatch.delenv(name, raising=False) if value is None else monkeypatch.setenv(name, value)
+    assert leading() == leads
 
 
 def test_one_process_where_several_were_asked_for_is_told(monkeypatch):

@@ -240,7 +240,7 @@ def test_special_tokens_can_be_read_as_text():
 
 
 def test_a_token_that_only_the_normalizer_brings_out_is_still_one_token():
-    """NFC composes e and an accent, which no loop does: the text is normalized first, and then has the token."""
+    """NFC composes e and an accent, which no loop does: the library normalizes that text first."""
     tokenizer = pattern(1, normalizers.NFC())
     tokenizer.add_tokens(["t\u00e9st"])
     texts = ["a te\u0301st here", "a e\u0301 without", "plain"]

@@ -15,6 +15,7 @@ from typer import Argument, Option
 from tokbench.cli import options
 from tokbench.cli.output import hint, put, say
 from tokbench.finetuning.config import CHOICES, FinetuneConfig, help_of, kind_of, parse, read_values, renewed
+from tokbench.progress import leading
 
 if TYPE_CHECKING:
     from tokbench.finetuning.multi import Done, RunMode
@@ -181,7 +182,7 @@ def _carried(
     """What came of the config and what is wanted beside it; of several processes the first one speaks."""
     from tokbench.finetuning.multi import result_line, run_mode
     from tokbench.finetuning.notify import notified
-    from tokbench.finetuning.run_files import launched_alone, leading
+    from tokbench.finetuning.run_files import launched_alone
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import finetune as finetune_view
 
@@ -206,7 +207,6 @@ def _carried(
 
 def _shown(done: Done, *, json: bool, html: Path | None) -> None:
     """Show the result, once where several processes have it."""
-    from tokbench.finetuning.run_files import leading
     from tokbench.reporting.views import finetune as finetune_view
 
     if leading():
@@ -296,7 +296,6 @@ def prove(
     """
     from tokbench.finetuning.multi import RunStart
     from tokbench.finetuning.prove import prove as hold
-    from tokbench.finetuning.run_files import leading
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import finetune as finetune_view
 

@@ -16,8 +16,9 @@ from safetensors.torch import load_file, save_file
 
 from tokbench.errors import FileError, RunInterruptedError, UsageError
 from tokbench.finetuning.config import FinetuneConfig
-from tokbench.finetuning.run_files import STATE, found_in, leading, unfinished
+from tokbench.finetuning.run_files import STATE, found_in, unfinished
 from tokbench.io.atomic import atomic_folder
+from tokbench.progress import leading
 
 SECONDS_BETWEEN = 120.0
 KEPT = 2  # the newest, and the one before it should the newest be damaged

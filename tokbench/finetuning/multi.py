@@ -20,14 +20,13 @@ from tokbench.finetuning.run_files import (
     METRICS,
     PRINT,
     found_in,
-    leading,
     must_be_wanted,
     unfinished,
 )
 from tokbench.finetuning.runner import finetune
 from tokbench.finetuning.tasks import ALL, TASKS, Task
 from tokbench.io.atomic import atomic_file, ensure_writable
-from tokbench.progress import Progress, silent
+from tokbench.progress import Progress, leading, silent
 
 
 @dataclass(frozen=True, kw_only=True)

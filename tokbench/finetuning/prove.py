@@ -16,9 +16,8 @@ from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.model_presets import PRESETS
 from tokbench.finetuning.multi import RunStart, trained
 from tokbench.finetuning.result import Run
-from tokbench.finetuning.run_files import leading
 from tokbench.finetuning.runner import finetune
-from tokbench.progress import Progress, note
+from tokbench.progress import Progress, leading, note
 
 BASE, NEW = "base", "new"
 LEVEL = 0.95

@@ -12,6 +12,7 @@ from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.model_presets import PRESETS
 from tokbench.io import hub
 from tokbench.pretrained.folder import TokenizerFolder, load
+from tokbench.progress import leading
 
 STATE = "state.json"
 METRICS, CHOICES = "metrics.json", "hyperparameters.json"  # of a finished run
@@ -41,11 +42,6 @@ def must_be_wanted(output: str, *, resume: bool, force: bool) -> None:
 def found_in(place: Path) -> list[Path]:
     """Complete checkpoints, newest first."""
     return sorted((path.parent for path in place.glob(f"step-*/{STATE}")), reverse=True)
-
-
-def leading() -> bool:
-    """Whether this process writes and speaks: the only one, or the first that a launcher started."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def launched_alone() -> str:

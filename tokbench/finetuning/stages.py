@@ -33,12 +33,12 @@ from tokbench.finetuning.prepare import (
     run_fingerprint,
 )
 from tokbench.finetuning.result import Run
-from tokbench.finetuning.run_files import CHOICES, METRICS, PRINT, leading
+from tokbench.finetuning.run_files import CHOICES, METRICS, PRINT
 from tokbench.finetuning.saving import copy_tokenizer, must_have_room, save_model, write_json
 from tokbench.finetuning.tasks import Task
 from tokbench.finetuning.verify import Reload, fates, reload
 from tokbench.io.atomic import atomic_folder
-from tokbench.progress import Progress, silent
+from tokbench.progress import Progress, leading, silent
 
 
 class TrainerEngine(Protocol):
