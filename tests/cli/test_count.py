@@ -107,7 +107,10 @@ def test_counts_of_other_words_are_refused_with_the_command_that_counts_these(to
 
 WRONG = {
     "nothing to train on": (["train-bpe"], "--counts"),
-    "a corpus and counts": (["train-bpe", "corpus.txt", "--counts", "counts.parquet"], "leave out one"),
+    "a corpus and counts": (
+        ["train-bpe", "corpus.txt", "--counts", "counts.parquet"],
+        "give either a corpus or --counts, not both",
+    ),
     "a column of counts": (["train-bpe", "--counts", "counts.parquet", "-c", "text"], "--column"),
     "counts that are texts": (["train-bpe", "--counts", "corpus.txt"], "not parquet"),
     "counts that are not there": (["train-bpe", "--counts", "count.parquet"], "count.parquet"),

@@ -10,7 +10,7 @@ from tokbench.errors import UsageError
 from tokbench.pretrained.added_tokens import add_tokens
 from tokbench.pretrained.folder import load
 from tokbench.pretrained.special_tokens import declared
-from tokbench.pretrained.wrap import CLASS, input_names, wrap, wrapper_config
+from tokbench.pretrained.wrap import CLASS, input_names, wrapper_config
 
 TEXTS = [
     "see the fox here, it's 12.5",
@@ -83,10 +83,12 @@ def test_the_wrapped_folder_is_the_library_s_tokenizer(kind, make_folder):
 
 
 def test_the_wrapped_object_saves_to_the_same_tokenizer(kind, tmp_path):
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     tokenizer, roles = kind
-    wrap(tokenizer, roles, model_max_length=77).save_pretrained(tmp_path)
+    config = wrapper_config(tokenizer, roles, model_max_length=77)
+    del config["tokenizer_class"]
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **config).save_pretrained(tmp_path)
     auto = AutoTokenizer.from_pretrained(tmp_path)
     assert auto.special_tokens_map == {f"{role}_token": token for role, token in roles.items()}
     assert auto.model_input_names == input_names(tokenizer)

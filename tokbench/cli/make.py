@@ -77,7 +77,7 @@ def count(
     Example: `tokbench count corpus.txt -o counts.parquet`, then `tokbench train-bpe --counts counts.parquet`
     """
     from tokbench.recipes.build import assemble
-    from tokbench.recipes.presets import resolve_recipe, trainer
+    from tokbench.recipes.presets import resolve_recipe, train_command
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import make as make_view
     from tokbench.training.counting.count_corpus import CountOptions, count_corpus
@@ -96,7 +96,7 @@ def count(
             progress=progress,
         )
     put(counted, make_view.counted, "counted", json=json)
-    hint(f"train: {trainer(like, cased=cased)} --counts {output}", quiet=quiet)
+    hint(f"train: {train_command(like, cased=cased)} --counts {output}", quiet=quiet)
 
 
 def size(words: str) -> int:

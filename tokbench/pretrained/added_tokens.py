@@ -25,6 +25,11 @@ from tokbench.pretrained.wrap import portable_config
 
 # Scripts that write words without spaces between them, or (Hangul) particles right behind them.
 UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "BOPOMOFO")
+PLACES_OF_WORDS = ("{}", "see {} here", "({})")
+PLACES_OF_MARKUP = ("{}", "see {} here", "x{}x")  # markup stands inside words as well
+DEFAULT_MATCH = MatchFlags()
+MANY_HOLES = 10_000
+FILLER = "<no token {}>"  # spaces inside: no word of a text is equal to it
 
 
 @dataclass(frozen=True)
@@ -134,10 +139,6 @@ def _refuse_equals(old: Tokenizer, tokens: Sequence[str]) -> None:
         seen[form] = token
 
 
-PLACES_OF_WORDS = ("{}", "see {} here", "({})")
-PLACES_OF_MARKUP = ("{}", "see {} here", "x{}x")  # markup stands inside words as well
-
-
 def unreached(tokenizer: Tokenizer, plan: AddTokensPlan, alone: Collection[str] = ()) -> list[str]:
     """The tokens whose id some place does not give; markup in `alone` is not looked for inside words."""
     missed = [
@@ -167,11 +168,6 @@ def _missed(tokenizer: Tokenizer, tokens: Sequence[str], places: Sequence[str]) 
 def _is_met(tokenizer: Tokenizer, token: str, ids: Sequence[int], added: Mapping[int, str]) -> bool:
     """Whether the token is there, or a longer added one that holds it: `(COVID)` goes before `COVID`."""
     return tokenizer.token_to_id(token) in ids or any(token in added.get(number, "") for number in ids)
-
-
-DEFAULT_MATCH = MatchFlags()
-MANY_HOLES = 10_000
-FILLER = "<no token {}>"  # spaces inside: no word of a text is equal to it
 
 
 @dataclass(frozen=True, kw_only=True)

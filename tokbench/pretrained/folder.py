@@ -1,4 +1,4 @@
-"""Load a tokenizer from a folder, a file or the hub; save one. What is written lands whole or not at all."""
+"""A tokenizer read from a folder, a file or the hub, and the files that one is saved as."""
 
 from __future__ import annotations
 

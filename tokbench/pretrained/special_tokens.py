@@ -1,4 +1,4 @@
-"""Role, token and id of the special tokens, as the files of a folder tell them."""
+"""The special tokens of a tokenizer: the roles that its files give them, and roles moved to other tokens."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from tokenizers import AddedToken, Tokenizer
 
 from tokbench.errors import UsageError, did_you_mean
 from tokbench.io.library_errors import parse_tokenizer
+from tokbench.recipes.recipe import ROLES
 
-ROLES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 EXTRA_KEYS = ("additional_special_tokens", "extra_special_tokens")  # transformers 4 and 5
+FRAMING = ("cls", "sep")  # the roles of a template; bos and eos are those of decoders' templates
 
 # What a special token is called when no config says it. A token of two roles is spelt the way of one family.
 SPELLINGS: dict[str, tuple[str, ...]] = {
@@ -92,9 +93,6 @@ def _named_by_blocks(raw: Mapping[str, Any]) -> dict[str, str]:
     if processor.get("type") in ("BertProcessing", "RobertaProcessing"):
         found |= {role: processor[role][0] for role in ("sep", "cls")}
     return {role: token for role, token in found.items() if isinstance(token, str)}
-
-
-FRAMING = ("cls", "sep")  # the roles of a template; bos and eos are those of decoders' templates
 
 
 @dataclass(frozen=True)

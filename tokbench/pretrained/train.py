@@ -1,4 +1,4 @@
-"""From a recipe and a corpus to a folder, whole or not at all."""
+"""A recipe trained on a corpus into a folder, with a record of what it was made from."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _refuse_both(corpus: Sequence[str], column: str | None, counts: Path | None)
         raise UsageError("there is nothing to train on", fix="name a corpus, or counted words with --counts")
     if corpus and counts is not None:
         raise UsageError(
-            f"{corpus[0]} and the counts in {counts} are two things to train on", fix="leave out one of them"
+            "give either a corpus or --counts, not both", fix=f"leave out {corpus[0]} or --counts {counts}"
         )
     if column is not None and counts is not None:
         raise UsageError("counts have no columns of texts", fix="leave out --column")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import Any
 
 from tokenizers import Tokenizer
 
@@ -14,30 +14,26 @@ from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.pretrained.folder import TokenizerFolder, carried, load, save_folder
 from tokbench.pretrained.info import TokenizerInfo, describe
 from tokbench.pretrained.special_tokens import (
-    ROLES,
     declared,
     refuse_unknown_roles,
     special_tokens_of,
     with_extra,
 )
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+from tokbench.recipes.recipe import ROLES
+from tokbench.recipes.validate import SIDES
 
 # TokenizersBackend, the name that transformers 5 writes, does not exist in 4; Bert…, GPT2… and their like
 # rebuild the normalizer and the pre-tokenizer in 5. This one takes tokenizer.json as it is in both.
 CLASS = "PreTrainedTokenizerFast"
-SIDES = ("right", "left")
-
-
-class WrapOptions(TypedDict, total=False):
-    """The keyword arguments of wrapper_config."""
-
-    extra: Sequence[str]
-    model_max_length: int | None
-    padding_side: str
-    truncation_side: str
-    model_input_names: Sequence[str] | None
+# Classes that are nothing but a pipeline, which tokenizer.json describes. Transformers 5 builds these
+# pipelines anew and forgets the file's own; others (languages to switch, left padding) keep their class.
+PLAIN = frozenset({
+    "", CLASS, "TokenizersBackend", "AlbertTokenizer", "BertTokenizer", "DistilBertTokenizer",
+    "ElectraTokenizer", "GPT2Tokenizer", "Qwen2Tokenizer", "RobertaTokenizer", "T5Tokenizer",
+})  # fmt: skip
+# Where a file lay on somebody's disk, and what tokenizer.json says already.
+STALE = ("backend", "name_or_path", "special_tokens_map_file", "tokenizer_file", "vocab_file", "merges_file",
+         "is_local", "local_files_only", "added_tokens_decoder", "auto_map")  # fmt: skip
 
 
 def wrapper_config(
@@ -74,17 +70,6 @@ def wrapper_config(
     }
 
 
-def wrap(
-    tokenizer: Tokenizer, special_tokens: Mapping[str, str], **options: Unpack[WrapOptions]
-) -> PreTrainedTokenizerFast:
-    """The same as an object of transformers; the options are those of wrapper_config."""
-    from transformers import PreTrainedTokenizerFast
-
-    config = wrapper_config(tokenizer, special_tokens, **options)
-    del config["tokenizer_class"]
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **config)  # type: ignore[no-untyped-call]
-
-
 def input_names(tokenizer: Tokenizer) -> list[str]:
     """What a model of this tokenizer is given; token_type_ids only where a template tells segments apart."""
     processor = json.loads(tokenizer.post_processor.__getstate__()) if tokenizer.post_processor else {}
@@ -114,17 +99,6 @@ def _refuse_plain_tokens(tokenizer: Tokenizer, named: Mapping[str, str]) -> None
                 f"the {role} token {token} {what}" if role in ROLES else f"the special token {token} {what}",
                 fix="make it one of the tokenizer's special tokens first",
             )
-
-
-# Classes that are nothing but a pipeline, which tokenizer.json describes. Transformers 5 builds these
-# pipelines anew and forgets the file's own; others (languages to switch, left padding) keep their class.
-PLAIN = frozenset({
-    "", CLASS, "TokenizersBackend", "AlbertTokenizer", "BertTokenizer", "DistilBertTokenizer",
-    "ElectraTokenizer", "GPT2Tokenizer", "Qwen2Tokenizer", "RobertaTokenizer", "T5Tokenizer",
-})  # fmt: skip
-# Where a file lay on somebody's disk, and what tokenizer.json says already.
-STALE = ("backend", "name_or_path", "special_tokens_map_file", "tokenizer_file", "vocab_file", "merges_file",
-         "is_local", "local_files_only", "added_tokens_decoder", "auto_map")  # fmt: skip
 
 
 def portable_config(

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from tokbench.errors import DataError, RecipeError, did_you_mean
 from tokbench.progress import Progress, silent
 from tokbench.recipes.algorithms import ALGORITHMS, LEARNED, Algorithm
-from tokbench.recipes.decoders import decoder, undoing
+from tokbench.recipes.decoders import decoder, default_decoders
 from tokbench.recipes.normalizers import normalizer
 from tokbench.recipes.options import checked_options
 from tokbench.recipes.post_processors import post_processor
@@ -138,7 +138,7 @@ def assemble(recipe: Recipe) -> Tokenizer:
     tokenizer = Tokenizer(algorithm.model(recipe))
     tokenizer.normalizer = normalizer(recipe.normalizers)
     tokenizer.pre_tokenizer = pre_tokenizer(recipe.pre_tokenizers)
-    tokenizer.decoder = decoder(recipe.decoders or undoing(recipe, trainer))
+    tokenizer.decoder = decoder(recipe.decoders or default_decoders(recipe, trainer))
     _try_out(tokenizer)
     return tokenizer
 

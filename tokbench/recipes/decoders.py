@@ -1,4 +1,4 @@
-"""Decoders by name: they turn tokens back into text."""
+"""Decoders by name, which turn tokens back into text; by default those that undo a recipe's blocks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from tokbench.recipes.options import blocks, flag, one_character, one_of, text_o
 from tokbench.recipes.pre_tokenizers import SCHEMES
 from tokbench.recipes.recipe import Block, Recipe, block, flat, read_blocks
 from tokbench.recipes.registry import BlockSpec, make, make_sequence, pattern
+
+LOSSLESS = ("Digits", "FixedLength", "Punctuation", "Split", "UnicodeScripts")  # pre-tokenizers
 
 
 def decoder(chosen: Sequence[Block]) -> Decoder | None:
@@ -69,13 +71,10 @@ DECODERS: dict[str, BlockSpec[Decoder]] = {
 }
 
 
-KEEPING = ("Digits", "FixedLength", "Punctuation", "Split", "UnicodeScripts")
-
-
-def undoing(recipe: Recipe, trainer: Mapping[str, Any]) -> tuple[Block, ...]:
+def default_decoders(recipe: Recipe, trainer: Mapping[str, Any]) -> tuple[Block, ...]:
     """The decoders; none where words are best joined by spaces. `trainer`: its options, defaults included.
 
-    >>> undoing(Recipe(pre_tokenizers=(block("ByteLevel"),)), {})
+    >>> default_decoders(Recipe(pre_tokenizers=(block("ByteLevel"),)), {})
     (Block(type='ByteLevel', options={}),)
     """
     prefix, suffix = trainer.get("continuing_subword_prefix"), trainer.get("end_of_word_suffix")
@@ -91,11 +90,11 @@ def undoing(recipe: Recipe, trainer: Mapping[str, Any]) -> tuple[Block, ...]:
     bytewise = (block("ByteFallback"), block("Fuse")) if recipe.model.get("byte_fallback") else ()
     if spaces:
         return (Block(type="Metaspace", options=spaces[-1].options), *bytewise)
-    if recipe.algorithm == "character" or all(_keeps(each) for each in before):
+    if recipe.algorithm == "character" or all(_is_lossless(each) for each in before):
         return bytewise or (block("Fuse"),)
     return bytewise
 
 
-def _keeps(each: Block) -> bool:
+def _is_lossless(each: Block) -> bool:
     """Whether this pre-tokenizer drops no character."""
-    return each.type in KEEPING and each.options.get("behavior") != "removed"
+    return each.type in LOSSLESS and each.options.get("behavior") != "removed"

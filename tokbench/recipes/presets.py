@@ -289,10 +289,10 @@ def command_for(recipe: Recipe) -> str:
     return "--like RECIPE.toml"
 
 
-def trainer(name: str, *, cased: bool = False) -> str:
-    """The command that trains the recipe of this name, as `named` knows it.
+def train_command(name: str, *, cased: bool = False) -> str:
+    """The command that trains the recipe of this name, as `resolve_recipe` knows it.
 
-    >>> trainer("gpt2"), trainer("wordpiece", cased=True)
+    >>> train_command("gpt2"), train_command("wordpiece", cased=True)
     ('tokbench train-bpe --preset gpt2', 'tokbench train-wordpiece --cased')
     """
     if name not in DEFAULTS and name not in PRESETS:

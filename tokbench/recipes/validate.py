@@ -1,4 +1,4 @@
-"""The special tokens of a recipe: sound, with their options, in id order."""
+"""What must hold of a recipe before training: special tokens, bytes, sizes; and of what it learned."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ TOKEN_OPTIONS: Mapping[str, Option] = {
     "lstrip": flag(False),
     "rstrip": flag(False),
     "normalized": flag(False),
+}
+BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
+LETTERS = tuple(sorted(set("".join(BYTES))))
+# Ten times the largest vocabulary we know; the library reserves memory for all it is asked.
+MOST_TOKENS = 10_000_000
+SIDES = ("left", "right")
+WRAPPER: Mapping[str, Option] = {
+    "model_max_length": whole_number(None, low=1, high=LARGEST),
+    "padding_side": one_of(*SIDES, default=None),
+    "truncation_side": one_of(*SIDES, default=None),
+    "model_input_names": some_of("input_ids", "token_type_ids", "attention_mask", "special_tokens_mask"),
 }
 
 
@@ -59,10 +70,6 @@ def _options(recipe: Recipe, token: str) -> dict[str, bool]:
     return checked_options(recipe.token_options.get(token, {}), TOKEN_OPTIONS, f"token_options {token}")
 
 
-BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
-LETTERS = tuple(sorted(set("".join(BYTES))))
-
-
 def make_ordinary(tokenizer: Tokenizer) -> Tokenizer:
     """The same tokenizer with its byte pieces no longer special, and used for what is unknown."""
     data = json.loads(tokenizer.to_str())
@@ -85,18 +92,6 @@ def _make_dear(vocab: list[list[Any]]) -> None:
     for entry in vocab:
         if entry[0] in BYTES:
             entry[1] = 7 * lowest - 1
-
-
-MOST_TOKENS = (
-    10_000_000  # ten times the largest vocabulary we know; the library reserves memory for all it is asked
-)
-SIDES = ("left", "right")
-WRAPPER: Mapping[str, Option] = {
-    "model_max_length": whole_number(None, low=1, high=LARGEST),
-    "padding_side": one_of(*SIDES, default=None),
-    "truncation_side": one_of(*SIDES, default=None),
-    "model_input_names": some_of("input_ids", "token_type_ids", "attention_mask", "special_tokens_mask"),
-}
 
 
 def check_recipe(recipe: Recipe) -> None:

@@ -1,4 +1,4 @@
-"""Every boundary between two tokens: which block cut there first, and why; and what holds a span apart."""
+"""Why two tokens are not one: which block cut between them first, and what the model would need."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ How = Merging | Matching | Scoring | Lookup
 Say = Callable[[str], str]
 
 FEW = 4
+SHORT = 40  # characters of a pattern that are still read in a sentence
 
 
 def verdict(model: Model, how: How, word: str, *, missing: Sequence[tuple[str, str]], say: Say) -> str:
@@ -125,9 +126,6 @@ def _unigram_cut(model: Unigram, how: Scoring, word: str, left: int) -> str:
 def _few(items: Sequence[str]) -> str:
     rest = len(items) - FEW
     return ", ".join(items[:FEW]) + (f" and {rest} more" if rest > 0 else "")
-
-
-SHORT = 40  # characters of a pattern that are still read in a sentence
 
 
 def cuts_of(steps: Sequence[Step], model: Model, speller: Speller) -> Iterator[Cut]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,21 +20,25 @@ def steps_after(
 ) -> Iterator[Step]:
     """Truncation and padding where they are set, and the post_processor where there is one."""
     real = [at for at, mask in enumerate(encoding.attention_mask) if mask]
-    kept = [at for at in real if not encoding.special_tokens_mask[at]]
+    own = [at for at in real if not encoding.special_tokens_mask[at]]
     known: Sequence[int] = range(len(tokens))
     if limit := raw.get("truncation"):
-        count = len(kept) // _copies(raw)
+        count = len(own) // _copies(raw)
         known = known[len(known) - count :] if limit.get("direction") == "Left" else known[:count]
-        dropped = len(tokens) - count
-        cut_off = plural(dropped, "token is", "tokens are")
-        note = f"{cut_off} cut off" if dropped else "short enough: nothing is cut off"
         cut = tuple(replace(tokens[at], origin=at) for at in known)
-        yield Step(kind="truncation", name="truncation", options=limit, tokens=cut, notes=(note,))
+        yield _truncated(limit, cut, before=len(tokens))
         tokens = cut
     framed = tuple(_framed(encoding, real, tokens))
     if raw.get("post_processor"):
         yield post_processed(raw, framed)
     yield from padded(raw, encoding, framed)
+
+
+def _truncated(limit: Mapping[str, Any], tokens: tuple[Token, ...], *, before: int) -> Step:
+    dropped = before - len(tokens)
+    cut_off = plural(dropped, "token is", "tokens are")
+    note = f"{cut_off} cut off" if dropped else "short enough: nothing is cut off"
+    return Step(kind="truncation", name="truncation", options=limit, tokens=tokens, notes=(note,))
 
 
 def padded(raw: Mapping[str, Any], encoding: Encoding, framed: Sequence[Token]) -> Iterator[Step]:
@@ -116,8 +121,6 @@ def decoder_steps(tokenizer: Tokenizer, raw: Mapping[str, Any], ids: Sequence[in
 
 
 def _decoder(blocks: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401 - the library's class has no stub
-    import json
-
     description = {
         "version": "1.0",
         "added_tokens": [],
@@ -149,20 +152,17 @@ class PairTrace:
 def joining(raw: Mapping[str, Any], first: Trace, second: Trace, encoding: Encoding) -> Iterator[Step]:
     """Truncation, the post_processor and padding; where no block joins the two, a step that says so."""
     sides = (first.tokens, second.tokens)
-    kept: tuple[Sequence[int], ...] = tuple(range(len(side)) for side in sides)
+    left: tuple[Sequence[int], ...] = tuple(range(len(side)) for side in sides)
     offset = len(first.tokens)
     if limit := raw.get("truncation"):
-        kept = tuple(_kept(limit, side, encoding, number) for number, side in enumerate(sides))
+        left = tuple(_rest(limit, side, encoding, number) for number, side in enumerate(sides))
         tokens = tuple(
             replace(side[at], origin=at + number * offset)
             for number, side in enumerate(sides)
-            for at in kept[number]
+            for at in left[number]
         )
-        dropped = sum(map(len, sides)) - len(tokens)
-        cut_off = plural(dropped, "token is", "tokens are")
-        note = f"{cut_off} cut off" if dropped else "short enough: nothing is cut off"
-        yield Step(kind="truncation", name="truncation", options=limit, tokens=tokens, notes=(note,))
-        sides = (tokens[: len(kept[0])], tokens[len(kept[0]) :])
+        yield _truncated(limit, tokens, before=sum(map(len, sides)))
+        sides = (tokens[: len(left[0])], tokens[len(left[0]) :])
     framed = tuple(_framed_pair(encoding, sides))
     if raw.get("post_processor"):
         yield post_processed(raw, framed)
@@ -172,7 +172,7 @@ def joining(raw: Mapping[str, Any], first: Trace, second: Trace, encoding: Encod
     yield from padded(raw, encoding, framed)
 
 
-def _kept(limit: Mapping[str, Any], side: Sequence[Token], encoding: Encoding, number: int) -> Sequence[int]:
+def _rest(limit: Mapping[str, Any], side: Sequence[Token], encoding: Encoding, number: int) -> Sequence[int]:
     """Which tokens of one of the texts are left. The library knows one stretch of the input for each text."""
     count = min(encoding.sequence_ids.count(number), len(side))
     return range(len(side) - count, len(side)) if limit.get("direction") == "Left" else range(count)

@@ -143,16 +143,16 @@ def _half(tokenizer: Tokenizer, raw: Mapping[str, Any], text: str, name: str) ->
     """One of the texts up to the model."""
     model = model_of(raw)
     steps = up_to_the_model(tokenizer, raw, model, text)
-    tokens = steps[-1].tokens
-    ids = tuple(token.id for token in tokens)
+    cuts = tuple(cuts_of(steps, model, Speller(raw)))
+    ids = modelled_ids(steps)
     decoded = tokenizer.decode(ids, skip_special_tokens=True)
     return Trace(
         tokenizer=name,
         text=text,
         steps=steps,
-        cuts=tuple(cuts_of(steps, model, Speller(raw))),
+        cuts=cuts,
         ids=ids,
-        tokens=tokens,
+        tokens=steps[-1].tokens,
         decoded=decoded,
         same=decoded == text,
     )

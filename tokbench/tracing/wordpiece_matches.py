@@ -1,4 +1,4 @@
-"""WordPiece, one word at a time: the longest match at every place, and why a word is unknown."""
+"""WordPiece, one word at a time: the longest match at every place. WordLevel: the whole word or nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows on what a tokenizer is and does: info, encoded texts, decoded ids."""
+"""Views of what a tokenizer is and does: info, encoded texts, decoded ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows on what was made: a trained tokenizer, recipes, blocks."""
+"""Views of what was made: counts, ids, a trained tokenizer, recipes, blocks, a page."""
 
 from __future__ import annotations
 

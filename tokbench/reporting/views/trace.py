@@ -1,4 +1,4 @@
-"""Windows on traces: a text after every block, why it was cut, and two tokenizers side by side."""
+"""Views of traces: a text after every block, why it was cut, and two tokenizers side by side."""
 
 from __future__ import annotations
 
