@@ -11,7 +11,7 @@ import pytest
 
 from tokbench.errors import UsageError
 from tokbench.io import cache
-from tokbench.pretrained.encode_texts import encode
+from tokbench.pretrained.encode_texts import encode_batches
 from tokbench.recipes.build import build, prepare
 from tokbench.recipes.presets import start_recipe
 from tokbench.training.engine import TRAINING
@@ -57,8 +57,8 @@ def tokenizer():
 
 @pytest.mark.usefixtures("no_compiler")
 def test_where_nothing_can_be_compiled_the_library_encodes_and_says_why(tokenizer):
-    assert "Numba needs NumPy" in encode(tokenizer, [["a text"]], size=None).choice.why
-    assert encode(tokenizer, [["a text"]], size=1000).choice.why == "the corpus is small"
+    assert "Numba needs NumPy" in encode_batches(tokenizer, [["a text"]], size=None).choice.why
+    assert encode_batches(tokenizer, [["a text"]], size=1000).choice.why == "the corpus is small"
 
 
 def test_what_is_no_machine_code_is_not_loaded(no_compiler):

@@ -14,7 +14,7 @@ from tokbench.errors import DataError, UsageError
 from tokbench.native.compiler import loops
 from tokbench.native.corpus_encoder import CompiledEncoder
 from tokbench.native.scanner import SPLITTERS
-from tokbench.pretrained.encode_texts import encode, served_encoding, stream
+from tokbench.pretrained.encode_texts import encode_batches, served_encoding, stream
 
 pytest.importorskip("numba")
 CORPORA = Path(__file__).parents[3] / "shared" / "data" / "corpora"
@@ -147,7 +147,7 @@ tokenizer_named = cache(lambda name: TOKENIZERS[name]())
 
 
 def assert_equal(tokenizer, texts, *, special=True, **how):
-    encoded = encode(tokenizer, [texts], special=special, engine="compiled", **how)
+    encoded = encode_batches(tokenizer, [texts], special=special, engine="compiled", **how)
     expected = [each.ids for each in tokenizer.encode_batch(texts, add_special_tokens=special)]
     assert [ids.tolist() for ids in map(encoded.__getitem__, range(len(encoded)))] == expected
     assert encoded.ids.dtype == np.uint32
@@ -204,7 +204,7 @@ def test_a_batch_of_more_than_one_block_is_one_batch():
     random_ = random.Random(5)
     texts = [f"{random_.getrandbits(400):x} ab" for _ in range(12_000)]
     tokenizer = tokenizer_named("gpt2")
-    encoded = encode(tokenizer, [texts], engine="compiled")
+    encoded = encode_batches(tokenizer, [texts], engine="compiled")
     assert encoded.ids.tolist() == [at for each in tokenizer.encode_batch_fast(texts) for at in each.ids]
 
 
@@ -212,9 +212,9 @@ def test_a_batch_of_more_than_one_block_is_one_batch():
 def test_bytes_with_a_line_feed_after_each_text_are_the_same_texts(engine):
     tokenizer, as_bytes = tokenizer_named("bert"), "\n".join(SAMPLE).encode()
     texts = as_bytes.decode().split("\n")
-    wanted = encode(tokenizer, [texts], engine="library")
+    wanted = encode_batches(tokenizer, [texts], engine="library")
     for batches in ([as_bytes], [b"", as_bytes + b"\n"], [f"{text}\n".encode() for text in texts]):
-        encoded = encode(tokenizer, batches, engine=engine)
+        encoded = encode_batches(tokenizer, batches, engine=engine)
         assert np.array_equal(encoded.ids, wanted.ids)
         assert np.array_equal(encoded.starts, wanted.starts)
 
@@ -230,7 +230,7 @@ def test_a_full_table_is_emptied_and_the_ids_stay_the_same():
 
 def test_half_a_character_is_refused():
     with pytest.raises(DataError, match="half a character"):
-        encode(tokenizer_named("gpt2"), [["not \ud83d fine"]], engine="compiled")
+        encode_batches(tokenizer_named("gpt2"), [["not \ud83d fine"]], engine="compiled")
 
 
 def test_special_tokens_can_be_read_as_text():
@@ -244,7 +244,7 @@ def test_a_token_that_only_the_normalizer_brings_out_is_still_one_token():
     tokenizer = pattern(1, normalizers.NFC())
     tokenizer.add_tokens(["t\u00e9st"])
     texts = ["a te\u0301st here", "a e\u0301 without", "plain"]
-    encoded = encode(tokenizer, [texts], engine="compiled")
+    encoded = encode_batches(tokenizer, [texts], engine="compiled")
     assert tokenizer.token_to_id("t\u00e9st") in encoded[0]
     assert_equal(tokenizer, texts)
 
@@ -265,7 +265,7 @@ def test_truncation_and_padding_play_no_part_and_stay_as_they_were():
     tokenizer = gpt2()
     tokenizer.enable_truncation(2)
     tokenizer.enable_padding(length=4)
-    encoded = encode(tokenizer, [SAMPLE], engine="compiled")
+    encoded = encode_batches(tokenizer, [SAMPLE], engine="compiled")
     assert encoded.ids.tolist() == [at for each in gpt2().encode_batch(SAMPLE) for at in each.ids]
     assert tokenizer.truncation["max_length"] == 2
     assert tokenizer.padding["length"] == 4
@@ -274,7 +274,7 @@ def test_truncation_and_padding_play_no_part_and_stay_as_they_were():
 @pytest.mark.parametrize("engine", ["auto", "library"])
 def test_what_is_not_served_is_encoded_by_the_library_which_is_said(engine):
     tokenizer = Tokenizer(models.Unigram([("a", -1.0), ("b", -2.0)], unk_id=0))
-    encoded = encode(tokenizer, [["ab", "ba"], ["a"]], engine=engine)
+    encoded = encode_batches(tokenizer, [["ab", "ba"], ["a"]], engine=engine)
     assert encoded.ids.tolist() == [0, 1, 1, 0, 0]
     assert encoded.starts.tolist() == [0, 2, 4, 5]
     assert encoded.choice.engine == "library"
@@ -298,17 +298,17 @@ def test_what_is_not_served_has_a_reason(change, why):
     change(tokenizer)
     assert why in served_encoding(tokenizer)
     with pytest.raises(UsageError, match=why):
-        encode(tokenizer, [["a"]], engine="compiled")
+        encode_batches(tokenizer, [["a"]], engine="compiled")
 
 
 def test_an_unknown_engine_names_the_known_ones():
     with pytest.raises(UsageError) as caught:
-        encode(gpt2(), [["a"]], engine="compile")
+        encode_batches(gpt2(), [["a"]], engine="compile")
     assert "compiled" in caught.value.fix
 
 
 def test_no_texts_have_no_ids():
-    encoded = encode(gpt2(), [], engine="compiled")
+    encoded = encode_batches(gpt2(), [], engine="compiled")
     assert (len(encoded), encoded.ids.tolist(), encoded.starts.tolist()) == (0, [], [0])
 
 
@@ -331,7 +331,7 @@ def test_the_beginning_of_real_text_has_the_librarys_ids(name, tokenizer):
 @pytest.mark.parametrize("tokenizer", ["gpt2", "llama3", "o200k", "bert"])
 def test_whole_files_have_the_librarys_ids(name, tokenizer):
     made, texts = tokenizer_named(tokenizer), corpus(name)
-    encoded = encode(made, [texts], engine="compiled")
+    encoded = encode_batches(made, [texts], engine="compiled")
     for start in range(0, len(texts), 10_000):
         expected = made.encode_batch(texts[start : start + 10_000])
         flat = [at for each in expected for at in each.ids]

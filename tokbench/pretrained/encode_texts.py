@@ -50,7 +50,7 @@ class LibraryEncoder:
         return by_library(self.tokenizer, texts_of(batch), special=self.special)
 
 
-def encode(
+def encode_batches(
     tokenizer: Tokenizer,
     batches: Iterable[TextBatch],
     *,

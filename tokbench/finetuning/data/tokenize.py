@@ -29,7 +29,7 @@ from tokbench.finetuning.data.token_cache import RowIds, cached_rows, joined_row
 from tokbench.finetuning.tasks import Task
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.native.ragged import Ids, Ragged, starts_of
-from tokbench.pretrained.encode_texts import encode, served_encoding
+from tokbench.pretrained.encode_texts import encode_batches, served_encoding
 from tokbench.progress import Progress, silent
 from tokbench.training.engine import ENCODING_ROWS, choose_engine
 
@@ -173,7 +173,7 @@ def _encoded(backend: Tokenizer, batches: list[list[str]], *, special: bool) -> 
     served = partial(served_encoding, backend, special=special)
     if not batches[0] or not choose_engine(ENCODING_ROWS, size=characters, served=served).compiled:
         return None
-    found = encode(backend, batches, special=special, engine="compiled")
+    found = encode_batches(backend, batches, special=special, engine="compiled")
     return Ragged(found.ids.astype(np.int64), found.starts)
 
 
