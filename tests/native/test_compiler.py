@@ -1,28 +1,33 @@
 """Machine code that cannot be loaded is compiled again; where that fails the library does the work."""
 
+import ast
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 from tokbench.errors import UsageError
 from tokbench.io import cache
+from tokbench.native import compiler
 from tokbench.pretrained.encode_texts import encode_batches
 from tokbench.recipes.build import build, prepare
 from tokbench.recipes.presets import start_recipe
 from tokbench.training.engine import TRAINING
 
+NATIVE = Path(compiler.__file__).parent
 pytestmark = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
 
 
 @pytest.fixture
 def nothing_loaded(monkeypatch, tmp_path):
     """As in a new process with an empty cache; the tables of characters are there."""
-    from tokbench.native import compiler
     from tokbench.native.scanner import character_flags
 
     character_flags()
@@ -66,6 +71,67 @@ def test_what_is_no_machine_code_is_not_loaded(no_compiler):
     for code in (b"", b"no object file", b"\x7fELF" + bytes(200)):
         cache.put_in_cache(name, code)
         assert no_compiler.why_unavailable(["count"]).startswith("the loops cannot be compiled here")
+
+
+def imported_by(module, found):
+    """This module of native/ and all of native/ that it imports, directly or not, as paths."""
+    path = NATIVE / f"{module.removeprefix('tokbench.native.').replace('.', '/')}.py"
+    if path in found or not path.is_file():
+        return found
+    found.add(path)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tokbench.native"):
+            for name in [node.module, *(f"{node.module}.{each.name}" for each in node.names)]:
+                imported_by(name, found)
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [e.name for e in node.names]
+            assert not any(name.startswith("tokbench") for name in names), f"{path} imports {names}"
+    return found
+
+
+def test_the_key_covers_all_that_a_loop_is_made_of():
+    hashed = {*compiler.hashed_sources()}
+    assert len(compiler.KERNELS) == 3
+    for kernels in compiler.KERNELS.values():
+        made_of = imported_by(kernels.module, set())
+        assert len(made_of) >= 5
+        assert made_of <= hashed
+    assert {NATIVE / "compiler.py", *(NATIVE / "kernels").glob("*.py")} == hashed
+    assert len(hashed) >= 12
+
+
+KEY = """
+import sys
+from pathlib import Path
+from tokbench.native import compiler
+assert Path(compiler.__file__).is_relative_to(sys.argv[1]), compiler.__file__
+print(*map(compiler._name, compiler.KERNELS), compiler.are_compiled(["count"]))
+compiler.put_in_cache(compiler._name("count"), b"code")
+"""
+
+
+def test_an_edited_loop_has_another_key_and_is_compiled_anew(tmp_path):
+    made = tmp_path / "copy"
+    shutil.copytree(NATIVE.parent, made / "tokbench", ignore=shutil.ignore_patterns("__pycache__"))
+
+    def keys():
+        env = os.environ | {"PYTHONPATH": str(made), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        run = [sys.executable, "-P", "-c", KEY, str(made)]
+        done = subprocess.run(run, env=env, capture_output=True, text=True, check=True)
+        *names, there = done.stdout.split()
+        return names, there
+
+    before, there = keys()
+    assert there == "False"
+    assert all(re.fullmatch(r"kernels-[0-9a-f]{20}\.o", name) for name in before)
+    assert keys() == (before, "True")
+    split = made / "tokbench" / "native" / "kernels" / "count_split.py"
+    source = split.read_text(encoding="utf-8")
+    assert "NO_LEAD = 0xF8" in source
+    split.write_text(source.replace("NO_LEAD = 0xF8", "NO_LEAD = 0xF7"), encoding="utf-8")
+    after, there = keys()
+    assert not {*before} & {*after}
+    assert there == "False"
 
 
 @pytest.mark.slow

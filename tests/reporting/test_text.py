@@ -1,7 +1,7 @@
 """Parts in a pipe: the words of the terminal, a line each."""
 
 from tokbench.reporting.elements import Facts, Grid
-from tokbench.reporting.text import plain
+from tokbench.reporting.text import plain, safe
 
 
 def test_a_title_is_a_line_of_its_own():
@@ -16,3 +16,8 @@ def test_without_a_title_there_is_no_line_for_it():
 
 def test_a_title_cannot_drive_the_terminal():
     assert "\x1b" not in plain(Grid(("a",), [], title="\x1b[31m"))
+
+
+def test_tabs_and_line_feeds_in_a_cell_are_escapes_so_that_a_row_stays_a_row():
+    assert safe("a\tb\nc\rd e") == "a\\tb\\nc\\rd e"
+    assert plain(Grid(("a", "b"), [("x\ty", "1\n2")])) == "a\tb\nx\\ty\t1\\n2"

@@ -1,6 +1,7 @@
 """Counts that are saved come back, whoever counted them; the oracle is the library's own counting."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,6 +57,28 @@ def texts(tmp_path):
     path = tmp_path / "texts.txt"
     path.write_text("\n".join(TEXTS) + "\n\n", encoding="utf-8")
     return path
+
+
+FIRST_FILE = Path(__file__).parent / "files" / "counts-1.parquet"  # written before the packages were renamed
+FIRST_FINGERPRINT = "9b45643a77ece97888eb60bb472a35498f1be319e6b13deee8622472d63373be"
+
+
+def test_a_file_of_an_earlier_version_verifies_and_its_words_get_the_same_fingerprint_today(tmp_path):
+    stored = load_counts(FIRST_FILE)
+    stored.ensure_made_by(byte_level(), fix="")
+    assert (len(stored.words), stored.corpus.texts, stored.fingerprint) == (10, 3, FIRST_FINGERPRINT)
+    again = save_counts([stored.words], tmp_path / "again.parquet", stored.pipeline, stored.corpus)
+    assert again.fingerprint == FIRST_FINGERPRINT
+
+
+@pytest.mark.parametrize("engine", ["auto", "compiled"])
+def test_a_corpus_gets_the_fingerprint_that_it_had_in_an_earlier_version(engine, tmp_path):
+    if engine == "compiled":
+        pytest.importorskip("numba")
+    (tmp_path / "texts.txt").write_text("the cat the dog\n안녕 세상 안녕\nnaïve  café\n\n", encoding="utf-8")
+    ways = CountOptions(engine=engine)
+    done = count_corpus([str(tmp_path / "texts.txt")], byte_level(), tmp_path / "c.parquet", ways=ways)
+    assert done.fingerprint == FIRST_FINGERPRINT
 
 
 @settings(max_examples=25, deadline=None)

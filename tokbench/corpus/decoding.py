@@ -85,6 +85,15 @@ def _is_hangul(block: bytes) -> bool:
     return 2 * sum("가" <= character <= "힣" for character in beyond_ascii) > len(beyond_ascii)
 
 
+def half_character(error: UnicodeEncodeError) -> DataError:
+    """What to say of a text that cannot be encoded: it holds one half of a surrogate pair."""
+    near = error.object[max(0, error.start - 20) : error.end + 20]
+    return DataError(
+        f"a text holds half a character (a lone surrogate) near {near!r}",
+        fix="write the corpus anew as UTF-8; in JSON, \\ud83d needs its second half",
+    )
+
+
 def repaired(source: Source, command: str) -> str:
     """The shell command that sends a source through `command` into a new file beside it.
 

@@ -5,64 +5,59 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tokbench.corpus.decoding import half_character
 from tokbench.corpus.lines import LIMIT, Sieve, Sieved
 from tokbench.errors import DataError
 from tokbench.native.compiler import Loop, loops
 from tokbench.native.kernels import count_abi
-from tokbench.native.scanner import Rewriter, Scanner, byte_characters
+from tokbench.native.scanner import Rewriter, Scanner
 from tokbench.progress import Progress, silent
 
 Numbers = NDArray[np.int64]
 
 
 def order_words(arena: NDArray[np.uint8], places: Numbers, counts: Numbers) -> Numbers:
-    """The numbers of the words, the most frequent first, equally frequent ones by their bytes.
+    """The numbers of the words, the most frequent first, equally frequent ones by their bytes."""
+    return sort_words(arena, places, -counts)[0]
 
-    Sorted by eight bytes at a time, read as one number, and each time only those that are still tied.
+
+def sort_words(arena: NDArray[np.uint8], places: Numbers, group: Numbers) -> tuple[Numbers, Numbers]:
+    """The numbers of the words sorted by group and then by bytes, and groups that only equal words share.
+
+    A radix sort: each round goes by eight bytes, read as one number, and by how many of them the word has;
+    only words still tied take part in the next.
     """
-    lengths = places[:, 1] - places[:, 0]
-    padded = np.concatenate((arena, np.zeros(8, np.uint8)))
+    order: Numbers = np.argsort(group, kind="stable")
+    group, starts, lengths = group[order], places[:, 0], places[:, 1] - places[:, 0]
+    padded = np.append(arena, np.zeros(8, np.uint8))
     numbers = np.ndarray(len(arena) + 1, ">u8", padded, strides=(1,))  # eight bytes from each byte on
-    order: Numbers = np.argsort(-counts, kind="stable")
-    group = np.cumsum(np.diff(counts[order], prepend=-1) != 0)  # of the word at each position; ties share one
-    begun = 0
-    while len(at := np.flatnonzero(_tied(group))):
-        words = order[at]
-        left = lengths[words] - begun
-        ended = bool((left <= 0).all())  # words that differ only in the null bytes at their ends
-        heads = lengths[words] if ended else _heads(numbers, places[words, 0] + begun, left)
-        sort = np.lexsort((heads, group[at]))
-        order[at] = words[sort]
-        group[at] = _parted(group[at][sort], heads[sort], int(group.max()))
+    at, begun = np.flatnonzero(_tied(group)), 0
+    while len(at):
+        left = np.clip(lengths[order[at]] - begun, 0, 9)
+        unused = 8 * (8 - np.clip(left, 1, 8)).astype(np.uint64)
+        heads = numbers[starts[order[at]] + begun].astype(np.uint64) >> unused << unused
+        heads[left == 0] = 0
+        sort = np.lexsort((left, heads, group[at]))
+        order[at], left, heads, old = order[at][sort], left[sort], heads[sort], group[at][sort]
+        new = (np.diff(old) != 0) | (np.diff(heads) != 0) | (np.diff(left) != 0)
+        group[at] = np.cumsum(np.append(True, new)) + int(group.max())
+        at = at[_tied(group[at]) & (left > 8)]
         begun += 8
-    return order
+    return order, group
 
 
 def _tied(group: Numbers) -> NDArray[np.bool_]:
     """Which positions share their group with a neighbour."""
     same = group[1:] == group[:-1]
-    return np.concatenate((same, [False])) | np.concatenate(([False], same))
-
-
-def _parted(group: Numbers, heads: NDArray[Any], highest: int) -> Numbers:
-    """New groups, of what is equal in both, above the highest of all: none is one that others have."""
-    new = (np.diff(group) != 0) | (heads[1:] != heads[:-1])
-    parted: Numbers = np.cumsum(np.concatenate(([True], new))) + highest
-    return parted
-
-
-def _heads(numbers: NDArray[np.uint64], starts: Numbers, lengths: Numbers) -> NDArray[np.uint64]:
-    """Eight bytes from each start, as a number that sorts like them; null bytes where a word has ended."""
-    heads = numbers[np.minimum(starts, len(numbers) - 1)].astype(np.uint64)
-    beyond = 8 * (8 - np.clip(lengths, 1, 8)).astype(np.uint64)
-    return np.where(lengths > 0, heads >> beyond << beyond, np.uint64(0))
+    tied: NDArray[np.bool_] = np.append(same, False) | np.append(False, same)
+    return tied
 
 
 NUL, CR = 0, ord("\r")
@@ -277,11 +272,7 @@ def _joined(texts: list[str]) -> TextBlock:
             return TextBlock(whole.encode() + LINE_FEED)
         return TextBlock(NO_TEXT.join([text.encode() for text in texts]) + NO_TEXT, NO_TEXT)
     except UnicodeEncodeError as error:
-        near = error.object[max(0, error.start - 20) : error.end + 20]
-        raise DataError(
-            f"a text holds half a character (a lone surrogate) near {near!r}",
-            fix="write the corpus anew as UTF-8; in JSON, \\ud83d needs its second half",
-        ) from error
+        raise half_character(error) from error
 
 
 def _cut(block: TextBlock) -> Iterator[TextBlock]:
@@ -420,19 +411,10 @@ class CompiledCounts:
         """How many different words there are."""
         return len(self.counts)
 
-    def as_dict(self) -> dict[str, int]:
-        """Word → how often, as the library spells words, in this order."""
-        return dict(zip(self.words(), self.counts.tolist(), strict=True))
 
-    def words(self) -> list[str]:
-        """The words as the library spells them."""
-        if self.bytewise:
-            alphabet = np.array([ord(each) for each in byte_characters()], "<u2")
-            spelled = alphabet[self.arena].tobytes().decode("utf-16-le")
-            return [spelled[start:end] for start, end in zip(*self.places.T.tolist(), strict=True)]
-        plain = self.arena.tobytes()
-        words = [plain[start:end].decode() for start, end in zip(*self.places.T.tolist(), strict=True)]
-        return words if self.blank == " " else [word.replace(" ", self.blank) for word in words]
+def compiled_counts(table: WordTable, scanner: Scanner) -> CompiledCounts:
+    """The words of a table, in no order."""
+    return CompiledCounts(table.arena, *table.words(), scanner.split.bytewise, scanner.split.blank)
 
 
 def count_words_compiled(
@@ -460,8 +442,8 @@ def count_words_compiled(
     first, *others = (counter.table for counter in counters)
     for other in others:
         first.add(other)
-    places, counts = first.words()
-    if in_order:
-        order = order_words(first.arena, places, counts)
-        places, counts = places[order], counts[order]
-    return CompiledCounts(first.arena, places, counts, scanner.split.bytewise, scanner.split.blank)
+    found = compiled_counts(first, scanner)
+    if not in_order:
+        return found
+    order = order_words(found.arena, found.places, found.counts)
+    return replace(found, places=found.places[order], counts=found.counts[order])

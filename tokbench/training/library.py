@@ -21,7 +21,8 @@ from typing import IO, Any
 from tokenizers import Tokenizer
 from tokenizers.trainers import Trainer
 
-from tokbench.errors import DataError, RecipeError, ResourceError
+from tokbench.corpus.decoding import half_character
+from tokbench.errors import RecipeError, ResourceError
 from tokbench.progress import Progress, silent
 
 LENGTH = struct.Struct(">Q")
@@ -81,11 +82,7 @@ def _frame(content: object) -> bytes:
     try:
         body = json.dumps(content, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        near = error.object[max(0, error.start - 20) : error.end + 20]
-        raise DataError(
-            f"a text holds half a character (a lone surrogate) near {near!r}",
-            fix="write the corpus anew as UTF-8; in JSON, \\ud83d needs its second half",
-        ) from error
+        raise half_character(error) from error
     return LENGTH.pack(len(body)) + body
 
 

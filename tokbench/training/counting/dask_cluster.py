@@ -53,7 +53,7 @@ from tokbench.training.counting.store import (
     CountedCorpus,
     PackedWords,
     PipelineRecord,
-    packed_of_arena,
+    packed_of_compiled,
     packed_of_counts,
 )
 from tokbench.training.engine import COUNTING, choose_engine
@@ -465,15 +465,10 @@ def _scan(tokenizer: str, *, compiled: bool) -> Scan:
     scanner = scanner_for(made) if compiled and choose_engine(COUNTING).compiled else ""
     if isinstance(scanner, str):
         return Scan(lambda texts: packed_of_counts(count_words(made, texts)), raw=False)
-    split = scanner.split
-
-    def scan(texts: Iterator[Any]) -> PackedWords:
-        found = count_words_compiled(texts, scanner, threads=1, in_order=False)
-        return packed_of_arena(
-            found.arena, found.places, found.counts, bytewise=split.bytewise, blank=split.blank
-        )
-
-    return Scan(scan, raw=True)
+    return Scan(
+        lambda texts: packed_of_compiled(count_words_compiled(texts, scanner, threads=1, in_order=False)),
+        raw=True,
+    )
 
 
 def _by_hash(words: PackedWords) -> Iterator[PackedWords]:

@@ -31,12 +31,20 @@ from tokbench.io.atomic import ELSEWHERE, FULL, disk_full
 from tokbench.native.compiler import loops
 from tokbench.native.kernels import count_abi
 from tokbench.native.scanner import Scanner
-from tokbench.native.word_counter import BLOCK, Counter, TextBlock, WordTable, text_blocks_of, texts_of
+from tokbench.native.word_counter import (
+    BLOCK,
+    Counter,
+    TextBlock,
+    WordTable,
+    compiled_counts,
+    text_blocks_of,
+    texts_of,
+)
 from tokbench.progress import Progress, silent
 from tokbench.training.counting.store import (
     PackedWords,
     joined_words,
-    packed_of_arena,
+    packed_of_compiled,
     packed_of_counts,
     summed,
 )
@@ -359,7 +367,7 @@ def _compiled(
         for block in source:
             counter.count(block)
             if _is_full(counter.table, share):
-                spill.write(_spelled(counter.table, scanner))
+                spill.write(_packed(counter.table, scanner))
                 counter = Counter(scanner, compiled)
         return counter.table
 
@@ -371,15 +379,14 @@ def _compiled(
         finally:
             source.stop()
     if sum(map(_size, others), _size(first)) > share:
-        return [_spelled(table, scanner) for table in (first, *others)]
+        return [_packed(table, scanner) for table in (first, *others)]
     for other in others:
         first.add(other)
-    return [_spelled(first, scanner)]
+    return [_packed(first, scanner)]
 
 
-def _spelled(table: WordTable, scanner: Scanner) -> PackedWords:
-    split = scanner.split
-    return packed_of_arena(table.arena, *table.words(), bytewise=split.bytewise, blank=split.blank)
+def _packed(table: WordTable, scanner: Scanner) -> PackedWords:
+    return packed_of_compiled(compiled_counts(table, scanner))
 
 
 def _is_full(table: WordTable, share: int) -> bool:

@@ -26,6 +26,7 @@ from tokbench.errors import FileError, RecipeError, UsageError
 from tokbench.io.atomic import atomic_file
 from tokbench.io.extras import require
 from tokbench.native.scanner import byte_characters
+from tokbench.native.word_counter import CompiledCounts, order_words, sort_words
 from tokbench.training.bpe_compiled import WordArrays, arrays_of_bytes
 from tokbench.training.word_counts import WordCounts
 
@@ -72,11 +73,11 @@ class PackedWords:
 
     def by_count(self) -> PackedWords:
         """The most frequent first, equally frequent ones by their bytes."""
-        return self.take(_sorted(self, -self.counts)[0])
+        return self.take(order_words(self.utf8, self.places, self.counts))
 
     def by_word(self) -> PackedWords:
         """Sorted by the bytes of the words."""
-        return self.take(_sorted(self, np.zeros(len(self), np.int64))[0])
+        return self.take(sort_words(self.utf8, self.places, np.zeros_like(self.counts))[0])
 
     def word_counts(self) -> WordCounts:
         """The same as Python's strings and numbers."""
@@ -98,23 +99,21 @@ def packed_of_counts(counts: WordCounts) -> PackedWords:
     )
 
 
-def packed_of_arena(
-    arena: Bytes, places: Numbers, counts: Numbers, *, bytewise: bool, blank: str
-) -> PackedWords:
-    """Words as the compiled loops count them, in their order; bytewise and blank tell their spelling."""
-    words = gather_words(arena, places, counts)
-    if bytewise:
+def packed_of_compiled(found: CompiledCounts) -> PackedWords:
+    """Words that the compiled loops counted, in their order, as the library spells them."""
+    words = gather_words(found.arena, found.places, found.counts)
+    if found.bytewise:
         letters = np.array([ord(each) for each in byte_characters()], "<u2")
         cuts = [words.utf8[at : at + AT_ONCE] for at in range(0, len(words.utf8), AT_ONCE)]
         utf8 = b"".join(letters[cut].tobytes().decode("utf-16-le").encode() for cut in cuts)
         sizes = 1 + (letters >= 0x80)
     else:
-        utf8 = words.utf8.tobytes().replace(b" ", blank.encode())
+        utf8 = words.utf8.tobytes().replace(b" ", found.blank.encode())
         sizes = np.ones(0x100, np.int64)
-        sizes[ord(" ")] = len(blank.encode())
+        sizes[ord(" ")] = len(found.blank.encode())
     starts = words.places[:, 0]  # no word is empty, which is what reduceat needs
     lengths = np.add.reduceat(sizes[words.utf8], starts, dtype=np.int64) if len(words) else words.lengths
-    return PackedWords(np.frombuffer(utf8, np.uint8), lengths, counts)
+    return PackedWords(np.frombuffer(utf8, np.uint8), lengths, found.counts)
 
 
 def joined_words(several: Sequence[PackedWords]) -> PackedWords:
@@ -130,7 +129,7 @@ def joined_words(several: Sequence[PackedWords]) -> PackedWords:
 
 def summed(words: PackedWords) -> PackedWords:
     """Each word once, sorted by bytes, its counts added up."""
-    order, group = _sorted(words, np.zeros(len(words), np.int64))
+    order, group = sort_words(words.utf8, words.places, np.zeros_like(words.counts))
     first = np.flatnonzero(np.diff(group, prepend=-1))
     if len(first) == len(words):
         return words.take(order)
@@ -156,38 +155,6 @@ def _portions(ends: Numbers, size: int) -> Iterator[tuple[int, int]]:
     cuts = np.searchsorted(ends, np.arange(AT_ONCE, size + AT_ONCE, AT_ONCE), side="right")
     borders = np.unique(np.concatenate(([0], cuts, [len(ends)]))).tolist()
     return pairwise(borders)
-
-
-def _sorted(words: PackedWords, group: Numbers) -> tuple[Numbers, Numbers]:
-    """The numbers of the words sorted by group and then by bytes, and groups that only equal words share.
-
-    Like ordering.ordered, but a word may come twice. Each round goes by eight bytes, read as one number.
-    """
-    order: Numbers = np.argsort(group, kind="stable")
-    group, lengths, starts = group[order], words.lengths, words.places[:, 0]
-    numbers = np.ndarray(
-        len(words.utf8) + 1, ">u8", np.append(words.utf8, np.zeros(8, np.uint8)), strides=(1,)
-    )
-    at, begun = np.flatnonzero(_tied(group)), 0
-    while len(at):
-        left = np.clip(lengths[order[at]] - begun, 0, 9)
-        unused = 8 * (8 - np.clip(left, 1, 8)).astype(np.uint64)
-        heads = numbers[starts[order[at]] + begun].astype(np.uint64) >> unused << unused
-        heads[left == 0] = 0
-        sort = np.lexsort((left, heads, group[at]))
-        order[at], left, heads, old = order[at][sort], left[sort], heads[sort], group[at][sort]
-        new = (np.diff(old) != 0) | (np.diff(heads) != 0) | (np.diff(left) != 0)
-        group[at] = np.cumsum(np.append(True, new)) + int(group.max())
-        at = at[_tied(group[at]) & (left > 8)]
-        begun += 8
-    return order, group
-
-
-def _tied(group: Numbers) -> NDArray[np.bool_]:
-    """Which numbers are the same as one beside them."""
-    same = group[1:] == group[:-1]
-    tied: NDArray[np.bool_] = np.append(same, False) | np.append(False, same)
-    return tied
 
 
 MAGIC = b"PAR1"
