@@ -16,8 +16,7 @@ from tokenizers import Encoding
 
 from tokbench.checks.context import CheckContext, normalized
 from tokbench.checks.data_result import Cause, DataStats, ScriptCount
-from tokbench.checks.model_files import whole_or_none
-from tokbench.checks.rules.limits import NO_LIMIT
+from tokbench.checks.model_files import NO_LIMIT, whole_or_none
 from tokbench.corpus.reading import open_corpus
 from tokbench.corpus.records import TABLES, records
 from tokbench.corpus.sources import Source, find_sources

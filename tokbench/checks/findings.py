@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from tokbench.checks.data_result import DataStats
 
@@ -17,14 +16,31 @@ class Finding:
     """One thing that is not as it should be.
 
     error: training or inference breaks, or is silently wrong; warning: likely trouble; note: worth knowing.
-    `evidence` is one line of ids and texts that show it; `fix` is a command, or what exactly to do.
+    `evidence` is one line of ids and texts that show it; `fix` is a command, or what exactly to do. The
+    runner fills in the code of the rule, and its severity where the finding has none of its own.
     """
 
-    code: str
-    severity: str
+    code: str = field(default="", kw_only=True)
+    severity: str = field(default="", kw_only=True)
     message: str
     evidence: str
     fix: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A row of a file's RULES: a name, how bad its worst finding is, who looks, who fixes.
+
+    `needs` is what it must have beside the tokenizer, a key of run.NEEDS. `look` yields its findings without
+    code, and without severity where it is the row's. `fix`, one of fixes.py, changes a staged copy.
+    """
+
+    code: str
+    name: str
+    severity: str
+    needs: str
+    look: Callable[..., Iterable[Finding]]
+    fix: Callable[..., Iterable[str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -116,24 +132,9 @@ def tokens_with_ids(pairs: Iterable[tuple[str, object]], most: int = 4) -> str:
     return first_few([f"{quoted(token)} = {value}" for token, value in pairs], most)
 
 
-NEEDS = {
-    "": "",
-    "folder": "a folder, not a bare tokenizer.json",
-    "model": "the model's config.json",
-    "weights": "the model's safetensors, of which it reads the header",
-    "skeleton": "torch and transformers, and the header of the safetensors (left out by --quick)",
-    "values": "the numbers of the weights: read where the files are small, or with --weights",
-    "forward": "a forward pass, with torch: where the files are small, or with --weights",
-    "data": "texts: --data FILE",
-    "adapter": "an adapter_config.json",
-    "labels": "a classifier, and texts with a column of labels: --data FILE",
-    "transformers": "transformers, which it imports (left out by --quick)",
-}
-
-
-def explained(code: str, look: Callable[..., Any], severity: str, needs: str) -> Explanation:
+def explained(rule: Rule, needs: str) -> Explanation:
     """The docstring of a rule: its first line, and its paragraph of Cause:, Example: and Source:."""
-    title, _, rest = inspect.cleandoc(look.__doc__ or "").partition("\n\n")
+    title, _, rest = inspect.cleandoc(rule.look.__doc__ or "").partition("\n\n")
     parts = {"Cause": "", "Example": "", "Source": ""}
     at = ""
     for line in rest.splitlines():
@@ -141,10 +142,10 @@ def explained(code: str, look: Callable[..., Any], severity: str, needs: str) ->
         at = label if sign and label in parts else at
         parts[at] += (words if at == label else line) + " "
     return Explanation(
-        code=code,
+        code=rule.code,
         title=title,
-        severity=severity,
-        needs=NEEDS[needs],
+        severity=rule.severity,
+        needs=needs,
         cause=parts["Cause"].strip(),
         example=parts["Example"].strip(),
         source=parts["Source"].strip(),

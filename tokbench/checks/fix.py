@@ -4,50 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokbench.checks import fixes
 from tokbench.checks.context import CheckContext, check_context
 from tokbench.checks.findings import Checkup
-from tokbench.checks.fixes import Fix, dropping
-from tokbench.checks.run import run_rules
+from tokbench.checks.fixes import OF_MODELS
+from tokbench.checks.run import RULES, run_rules
 from tokbench.checks.staging import StagedCopy, copy_files, put_in_place, staged
 from tokbench.errors import UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable
 
 ROUNDS = 4  # one fix may uncover what another mends
-TOKENIZER_FIXES: dict[str, Fix] = {
-    "TB103": fixes.added_tokens_are_pinned,
-    "TB201": fixes.specials_are_declared,
-    "TB202": fixes.roles_name_known_tokens,
-    "TB203": fixes.unknown_token_is_the_models,
-    "TB208": fixes.specials_are_taken_as_written,
-    "TB301": fixes.template_follows_the_vocabulary,
-    "TB303": fixes.segments_are_given,
-    "TB304": fixes.segments_are_left_out,
-    "TB421": fixes.longest_is_what_fits,
-    "TB422": fixes.longest_is_what_fits,
-    "TB504": fixes.decoder_undoes_the_blocks,
-    "TB601": fixes.config_is_written,
-    "TB602": fixes.both_versions_read_it,
-    "TB604": fixes.class_is_generic,
-    "TB605": fixes.class_is_generic,
-    "TB606": dropping("added_tokens.json", "special_tokens_map.json"),
-    "TB607": dropping("vocab.txt", "vocab.json"),
-    "TB608": fixes.nothing_is_baked_in,
-    "TB609": fixes.no_code_is_asked_for,
-    "TB611": dropping("training_args.bin"),
-}
-MODEL_FIXES: dict[str, Fix] = {
-    "TB402": fixes.vocab_size_is_counted,
-    "TB411": fixes.padding_id_is_the_tokenizers,
-    "TB412": fixes.special_ids_are_the_tokenizers,
-    "TB413": fixes.special_ids_are_the_tokenizers,
-    "TB414": fixes.decoder_starts_with_padding,
-}
-FIXES = TOKENIZER_FIXES | MODEL_FIXES
+FIXES = {code: rule.fix for code, rule in RULES.items() if rule.fix is not None}
+MODEL_FIXES = {code: fix for code, fix in FIXES.items() if fix in OF_MODELS}
+TOKENIZER_FIXES = {code: fix for code, fix in FIXES.items() if code not in MODEL_FIXES}
 
 
 @dataclass(frozen=True)
@@ -106,7 +78,7 @@ def fix(
         draft = staged(subject.folder, Path(room) / "tokenizer")
         models = draft if apart is None else staged(apart, Path(room) / "model")
         whole = subject.adapter is None and (apart is None or output is None)
-        known = FIXES if whole else TOKENIZER_FIXES
+        known = TOKENIZER_FIXES | (MODEL_FIXES if whole else {})
         other = subject.adapter.folder if subject.adapter and model is not None else None
         named: tuple[Path, Path | None] = (draft.folder, other if apart is None else models.folder)
         changes = tuple(_mended(named, draft, models, known, before))
@@ -139,7 +111,7 @@ def _mended(
     named: tuple[Path, Path | None],
     draft: StagedCopy,
     models: StagedCopy,
-    known: Mapping[str, Fix],
+    known: Mapping[str, Callable[..., Iterable[str]]],
     before: Checkup,
 ) -> Iterator[Change]:
     """Carry out all fixes that the findings call for, and look again, until nothing more changes."""

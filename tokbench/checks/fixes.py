@@ -9,9 +9,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tokbench.checks.context import GENERIC, CheckContext, plain_decoder
-from tokbench.checks.model_files import CONFIG, GENERATION, NESTED, ModelFiles, whole_or_none
-from tokbench.checks.rules.config_ids import ROLES, START
-from tokbench.checks.rules.limits import NO_LIMIT, usable_positions
+from tokbench.checks.model_files import (
+    CONFIG,
+    GENERATION,
+    NESTED,
+    NO_LIMIT,
+    ROLES,
+    START,
+    ModelFiles,
+    whole_or_none,
+)
 from tokbench.checks.staging import StagedCopy
 from tokbench.pretrained.special_tokens import EXTRA_KEYS, extra_of, guessed_roles, roles_of
 from tokbench.pretrained.wrap import CLASS, input_names, wrapper_config
@@ -133,7 +140,7 @@ def segments_are_left_out(subject: CheckContext, draft: StagedCopy) -> Iterator[
 
 def longest_is_what_fits(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """model_max_length becomes the number of positions; without a known number it goes."""
-    usable = usable_positions(subject.model) if subject.model else None
+    usable = subject.model.usable_positions if subject.model else None
     if usable is not None:
         yield from _set(draft, "model_max_length", usable)
     elif not 0 < (whole_or_none(subject.config.get("model_max_length")) or 0) < NO_LIMIT:
@@ -298,3 +305,11 @@ def _default(model: ModelFiles, role: str) -> int | None:
 def _model(subject: CheckContext) -> ModelFiles:
     assert subject.model is not None
     return subject.model
+
+
+OF_MODELS = (
+    vocab_size_is_counted,
+    padding_id_is_the_tokenizers,
+    special_ids_are_the_tokenizers,
+    decoder_starts_with_padding,
+)  # they change the model's folder, all others the tokenizer's

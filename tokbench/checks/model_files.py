@@ -111,6 +111,9 @@ def _headers(name: str, shards: list[str]) -> Iterator[tuple[str, Tensor]]:
 
 
 CONFIG, GENERATION = "config.json", "generation_config.json"
+ROLES = ("bos", "eos", "unk", "sep", "cls", "mask")  # the padding token has a rule of its own
+START = "decoder_start_token_id"
+NO_LIMIT = 10**9  # model_max_length from here on is none: transformers writes 10**30
 NESTED = ("text_config", "llm_config", "language_config", "decoder")  # where composed models keep the text's
 # How the tensors are called, by the ends of their names; an exact name has no dot before it.
 EMBEDDINGS = (
@@ -200,6 +203,17 @@ class ModelFiles:
     def layers(self) -> int | None:
         """How many layers config.json says there are; None when it does not."""
         return next((found for key in LAYERS if (found := self.number(key)) is not None), None)
+
+    @property
+    def usable_positions(self) -> int | None:
+        """How many tokens a text may have; None when the config does not limit it."""
+        rows = self.number("max_position_embeddings") or self.number("n_positions")
+        if rows is None or self.model_type in ("t5", "mt5"):  # theirs are relative: the number is not a limit
+            return None
+        if self.family is not None and self.family.positions == "after pad":
+            padding = self.number("pad_token_id")
+            return rows - 1 - (1 if padding is None else padding)
+        return rows
 
     @property
     def rows(self) -> int | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 
 from tokbench.checks.context import CheckContext, check_context
 from tokbench.checks.data_result import DataStats
 from tokbench.checks.data_stats import collect_data_stats
-from tokbench.checks.findings import Checkup, Explanation, Finding, explained
+from tokbench.checks.findings import Checkup, Explanation, Finding, Rule, explained
 from tokbench.checks.model_files import ModelFiles
 from tokbench.checks.rules import (
     config_ids,
@@ -49,7 +50,7 @@ class Asked:
 
 def why_not(need: str, subject: CheckContext, asked: Asked) -> str:
     """Why a rule with this need does not look; "" when it looks."""
-    return next((reason for each in NEEDS[need] if (reason := each(subject, asked))), "")
+    return next((reason for each in NEEDS[need].reasons if (reason := each(subject, asked))), "")
 
 
 def _not_quick(_: CheckContext, asked: Asked) -> str:
@@ -138,120 +139,65 @@ def _of(subject: CheckContext) -> ModelFiles:
     return subject.model
 
 
-NEEDS: Mapping[str, tuple[Callable[[CheckContext, Asked], str], ...]] = {
-    "": (),
-    "folder": (_folder,),
-    "transformers": (_not_quick, _folder),
-    "model": (_model,),
-    "weights": (_model, _weights),
-    "skeleton": (_model, _weights, _not_quick, _layers, _class),
-    "values": (_model, _weights, _values),
-    "forward": (_model, _not_adapted, _weights, _not_quick, _passes, _layers, _class, _fits),
-    "adapter": (_adapter,),
-    "data": (_data,),
-    "labels": (_data, _labels, _model),
-}
-
-
-OF_MODELS = ("model", "weights", "skeleton", "values", "forward")
-OF_TEXTS = ("data", "labels")
-
-
 @dataclass(frozen=True)
-class Rule:
-    """A function that looks, how bad its worst finding is, and what it needs beside the tokenizer.
+class Need:
+    """What a rule must have beside the tokenizer, in words, and what says why it is not there.
 
-    With a need of OF_MODELS it is called with the subject and the model, of OF_TEXTS with the subject and the
-    survey, else with the subject.
+    Beside the context, the rule's function is called with the checkup's `model` or `stats`, if it takes one.
     """
 
-    look: Callable[..., Iterable[Finding]]
-    severity: str
-    needs: str = ""
+    words: str
+    reasons: tuple[Callable[[CheckContext, Asked], str], ...]
+    takes: str = ""
 
+
+NEEDS: Mapping[str, Need] = {
+    "": Need("", ()),
+    "folder": Need("a folder, not a bare tokenizer.json", (_folder,)),
+    "transformers": Need("transformers, which it imports (left out by --quick)", (_not_quick, _folder)),
+    "model": Need("the model's config.json", (_model,), "model"),
+    "weights": Need("the model's safetensors, of which it reads the header", (_model, _weights), "model"),
+    "skeleton": Need(
+        "torch and transformers, and the header of the safetensors (left out by --quick)",
+        (_model, _weights, _not_quick, _layers, _class),
+        "model",
+    ),
+    "values": Need(
+        "the numbers of the weights: read where the files are small, or with --weights",
+        (_model, _weights, _values),
+        "model",
+    ),
+    "forward": Need(
+        "a forward pass, with torch: where the files are small, or with --weights",
+        (_model, _not_adapted, _weights, _not_quick, _passes, _layers, _class, _fits),
+        "model",
+    ),
+    "adapter": Need("an adapter_config.json", (_adapter,)),
+    "data": Need("texts: --data FILE", (_data,), "stats"),
+    "labels": Need(
+        "a classifier, and texts with a column of labels: --data FILE", (_data, _labels, _model), "stats"
+    ),
+}
 
 # 1 ids and tokens · 2 special tokens · 3 what is put around a text · 4 the model · 5 texts · 6 files, loading
 # 7 a file of texts
+FILES = (
+    vocabulary,
+    specials,
+    post_processor,
+    weights,
+    config_ids,
+    limits,
+    labels,
+    origin,
+    forward,
+    texts,
+    saved_files,
+    data_rules,
+)
 RULES: dict[str, Rule] = {
-    "TB101": Rule(vocabulary.ids_have_no_gaps, "warning"),
-    "TB102": Rule(vocabulary.one_id_is_one_token, "error"),
-    "TB103": Rule(vocabulary.added_tokens_keep_their_ids, "error"),
-    "TB104": Rule(vocabulary.vocabulary_is_learned, "error"),
-    "TB105": Rule(vocabulary.every_token_can_occur, "warning"),
-    "TB201": Rule(specials.specials_stay_whole, "error"),
-    "TB202": Rule(specials.named_specials_exist, "error"),
-    "TB203": Rule(specials.unknown_tokens_agree, "error"),
-    "TB204": Rule(specials.unknown_token_is_inside, "error"),
-    "TB205": Rule(specials.padding_stands_apart, "warning"),
-    "TB206": Rule(specials.there_is_a_padding_token, "note"),
-    "TB207": Rule(specials.added_tokens_are_reached, "warning"),
-    "TB208": Rule(specials.specials_are_taken_literally, "warning"),
-    "TB209": Rule(specials.specials_are_not_learned, "note"),
-    "TB301": Rule(post_processor.template_ids_are_the_vocabularys, "error"),
-    "TB302": Rule(post_processor.declared_ends_are_put_around, "warning"),
-    "TB303": Rule(post_processor.segments_reach_the_model, "warning"),
-    "TB304": Rule(post_processor.segments_have_rows, "error", "model"),
-    "TB305": Rule(post_processor.words_are_tokens_of_the_text, "warning", "model"),
-    "TB401": Rule(weights.ids_have_rows, "error", "model"),
-    "TB402": Rule(weights.vocab_size_is_the_rows, "error", "weights"),
-    "TB403": Rule(weights.spare_rows_are_few, "warning", "model"),
-    "TB404": Rule(weights.matrices_have_the_same_rows, "error", "weights"),
-    "TB405": Rule(weights.weights_can_be_read, "error", "model"),
-    "TB406": Rule(weights.weights_are_safetensors, "warning", "model"),
-    "TB407": Rule(weights.layers_are_all_there, "error", "weights"),
-    "TB408": Rule(weights.head_is_there, "error", "weights"),
-    "TB409": Rule(weights.embedding_is_found, "error", "weights"),
-    "TB410": Rule(weights.weights_are_the_classes, "error", "skeleton"),
-    "TB411": Rule(config_ids.padding_ids_agree, "error", "model"),
-    "TB412": Rule(config_ids.special_ids_agree, "warning", "model"),
-    "TB413": Rule(config_ids.special_ids_exist, "error", "model"),
-    "TB414": Rule(config_ids.decoders_know_their_start, "error", "model"),
-    "TB421": Rule(limits.longest_is_a_length, "error"),
-    "TB422": Rule(limits.longest_fits_the_positions, "error", "model"),
-    "TB431": Rule(labels.labels_agree, "error", "model"),
-    "TB432": Rule(labels.labels_have_rows, "error", "weights"),
-    "TB441": Rule(weights.weights_are_numbers, "error", "values"),
-    "TB442": Rule(weights.rows_are_trained, "warning", "values"),
-    "TB451": Rule(origin.model_needs_no_code, "warning", "model"),
-    "TB452": Rule(origin.tokenizer_is_the_models, "error", "model"),
-    "TB453": Rule(origin.adapter_is_whole, "error", "adapter"),
-    "TB454": Rule(origin.adapter_has_the_new_rows, "error", "adapter"),
-    "TB455": Rule(origin.base_is_named, "warning", "adapter"),
-    "TB461": Rule(forward.model_can_be_loaded, "error", "forward"),
-    "TB462": Rule(forward.inputs_are_taken, "error", "forward"),
-    "TB463": Rule(forward.numbers_come_out, "error", "forward"),
-    "TB464": Rule(forward.padding_changes_nothing, "error", "forward"),
-    "TB500": Rule(saved_files.library_survives_the_file, "error"),
-    "TB501": Rule(texts.texts_can_be_encoded, "error"),
-    "TB502": Rule(texts.byte_alphabet_is_whole, "error"),
-    "TB503": Rule(texts.byte_fallback_has_its_pieces, "error"),
-    "TB504": Rule(texts.decoding_undoes_encoding, "error"),
-    "TB505": Rule(texts.added_tokens_come_back, "warning"),
-    "TB506": Rule(texts.texts_come_back, "note"),
-    "TB507": Rule(texts.scripts_are_known, "warning"),
-    "TB508": Rule(texts.both_forms_are_one_text, "note"),
-    "TB509": Rule(texts.syllables_stay_whole, "note"),
-    "TB510": Rule(texts.letters_keep_their_kind, "note"),
-    "TB511": Rule(post_processor.texts_stay_short, "error"),
-    "TB601": Rule(saved_files.config_lies_beside, "error", "folder"),
-    "TB602": Rule(saved_files.both_versions_can_load_it, "warning", "folder"),
-    "TB603": Rule(saved_files.transformers_can_load_it, "error", "transformers"),
-    "TB604": Rule(saved_files.loading_keeps_the_ids, "error", "transformers"),
-    "TB605": Rule(saved_files.loading_adds_no_tokens, "error", "transformers"),
-    "TB606": Rule(saved_files.side_files_say_the_same, "error", "folder"),
-    "TB607": Rule(saved_files.old_vocabularies_say_the_same, "warning", "folder"),
-    "TB608": Rule(saved_files.nothing_is_cut_or_padded, "warning"),
-    "TB609": Rule(saved_files.no_code_is_needed, "warning", "folder"),
-    "TB610": Rule(saved_files.tokenizer_is_as_trained, "note", "folder"),
-    "TB611": Rule(origin.nothing_private_lies_beside, "note", "folder"),
-    "TB701": Rule(data_rules.texts_are_known, "warning", "data"),
-    "TB702": Rule(data_rules.scripts_are_known_in_texts, "warning", "data"),
-    "TB703": Rule(data_rules.texts_are_composed, "warning", "data"),
-    "TB704": Rule(data_rules.korean_stays_whole, "warning", "data"),
-    "TB705": Rule(data_rules.vocabulary_is_used, "note", "data"),
-    "TB706": Rule(data_rules.words_have_tokens, "note", "data"),
-    "TB707": Rule(data_rules.texts_fit, "note", "data"),
-    "TB708": Rule(labels.labels_are_the_datas, "error", "labels"),
+    rule.code: rule
+    for rule in sorted((each for file in FILES for each in file.RULES), key=attrgetter("code"))
 }
 
 
@@ -312,9 +258,9 @@ def run_rules(
 
 
 def explain(code: str) -> Explanation:
-    """What a rule is about, from the words in its own function; AskedWrongly for an unknown code."""
-    known = RULES[_known(code)]
-    return explained(_known(code), known.look, known.severity, known.needs)
+    """What a rule is about, from the words in its own function; UsageError for an unknown code."""
+    rule = RULES[_known(code)]
+    return explained(rule, NEEDS[rule.needs].words)
 
 
 def explain_all() -> tuple[Explanation, ...]:
@@ -334,14 +280,15 @@ def _known(code: str) -> str:
 def _not_loaded(name: str, ending: str) -> Checkup:
     """The one finding about a file that the library does not survive; no other rule can look."""
     skipped = {code: "the library does not survive the file" for code in RULES if code != "TB500"}
-    return Checkup(name, "", (saved_files.deadly(ending),), ("TB500",), skipped)
+    return Checkup(name, "", (_filled(RULES["TB500"], saved_files.deadly(ending)),), ("TB500",), skipped)
 
 
-def _look(rule: Rule, subject: CheckContext, shown: DataStats | None) -> list[Finding]:
-    """What a rule finds; whatever the library throws meanwhile is a FileProblem."""
+def _look(rule: Rule, subject: CheckContext, stats: DataStats | None) -> list[Finding]:
+    """What a rule finds; whatever the library throws meanwhile is a FileError."""
+    beside = {"model": (subject.model,), "stats": (stats,), "": ()}[NEEDS[rule.needs].takes]
     with wrap_library_errors(subject.name):
-        if rule.needs in OF_MODELS:
-            return list(rule.look(subject, subject.model))
-        if rule.needs in OF_TEXTS:
-            return list(rule.look(subject, shown))
-        return list(rule.look(subject))
+        return [_filled(rule, finding) for finding in rule.look(subject, *beside)]
+
+
+def _filled(rule: Rule, finding: Finding) -> Finding:
+    return replace(finding, code=rule.code, severity=finding.severity or rule.severity)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from tokbench.checks import fixes
 from tokbench.checks.context import CheckContext
-from tokbench.checks.findings import Finding, first_few, quoted
-from tokbench.checks.model_files import CONFIG, GENERATION, ModelFiles, whole_or_none
+from tokbench.checks.findings import Finding, Rule, first_few, quoted
+from tokbench.checks.model_files import CONFIG, GENERATION, ROLES, START, ModelFiles, whole_or_none
 from tokbench.errors import plural
 
 SILENT = "the model's default"
-ROLES = ("bos", "eos", "unk", "sep", "cls", "mask")  # the padding token has a rule of its own
 GENERATING = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
-START = "decoder_start_token_id"
 
 
 def padding_ids_agree(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
@@ -31,11 +30,10 @@ def padding_ids_agree(subject: CheckContext, model: ModelFiles) -> Iterator[Find
     severity, harm = _harm(model, stated)
     if severity:
         yield Finding(
-            "TB411",
-            severity,
             f"the model takes another token for padding: {harm}" if stated is not None else harm,
             f"tokenizer: {quoted(subject.roles['pad'])} = {padding}, {CONFIG}: {_shown(subject, stated)}",
             _set(model, "pad_token_id", padding),
+            severity=severity,
         )
 
 
@@ -51,14 +49,13 @@ def special_ids_agree(subject: CheckContext, model: ModelFiles) -> Iterator[Find
         for place, values in _named_ids(model, f"{role}_token_id"):
             if own is not None and values and own not in values:
                 yield Finding(
-                    "TB412",
-                    "warning" if _generates(model) else "note",
                     f"{place} has another {role} token than the tokenizer",
                     f"{quoted(subject.roles[role])} = {own}, {role}_token_id: "
                     + first_few([_shown(subject, value) for value in values]),
                     f'write "{role}_token_id": {own} into {place} of {model.name}'
                     if place == GENERATION
                     else _set(model, f"{role}_token_id", own),
+                    severity="warning" if _generates(model) else "note",
                 )
 
 
@@ -82,8 +79,6 @@ def special_ids_exist(subject: CheckContext, model: ModelFiles) -> Iterator[Find
     ]
     if wrong:
         yield Finding(
-            "TB413",
-            "error",
             f"{plural(len(wrong), 'special id has', 'special ids have')} no row",
             f"{first_few(wrong)}; rows: {rows:,}",
             f"write the tokenizer's ids into {CONFIG} of {model.name}",
@@ -101,8 +96,6 @@ def decoders_know_their_start(subject: CheckContext, model: ModelFiles) -> Itera
     if model.model_type == "t5" and model.architecture.endswith(GENERATING) and not starts:
         padding = subject.id_of("pad")
         yield Finding(
-            "TB414",
-            "error",
             f"no {START} is given",
             f"{CONFIG} of a {model.model_type} model",
             _set(model, START, 0 if padding is None else padding),
@@ -161,3 +154,15 @@ def _shown(subject: CheckContext, number: int | None) -> str:
         return "none"
     token = subject.tokenizer.id_to_token(number) if 0 <= number < 2**32 else None
     return f"{number}, {quoted(token)} in the tokenizer" if token else f"{number}"
+
+
+RULES = (
+    Rule("TB411", "padding-ids-agree", "error", "model", padding_ids_agree,
+         fixes.padding_id_is_the_tokenizers),
+    Rule("TB412", "special-ids-agree", "warning", "model", special_ids_agree,
+         fixes.special_ids_are_the_tokenizers),
+    Rule("TB413", "special-ids-exist", "error", "model", special_ids_exist,
+         fixes.special_ids_are_the_tokenizers),
+    Rule("TB414", "decoders-know-their-start", "error", "model", decoders_know_their_start,
+         fixes.decoder_starts_with_padding),
+)  # fmt: skip

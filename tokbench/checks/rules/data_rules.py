@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tokbench.checks.context import CheckContext
 from tokbench.checks.data_result import DataStats
-from tokbench.checks.findings import Finding, first_few, quoted
+from tokbench.checks.findings import Finding, Rule, first_few, quoted
 from tokbench.errors import plural
 
 MUCH = 0.01  # of the tokens unknown: BERT's own vocabulary has 0.1 % and less on English
@@ -26,11 +26,10 @@ def texts_are_known(subject: CheckContext, survey: DataStats) -> Iterator[Findin
         share = survey.unknown / survey.tokens
         shown = [f"{cause.tokens:,} {cause.reason}" for cause in survey.causes]
         yield Finding(
-            "TB701",
-            "warning" if share > MUCH else "note",
             f"{share:.2%} of the tokens of {survey.name} are unknown",
             first_few(shown, 3),
             "train on texts like these; byte-level BPE knows everything: tokbench train-bpe " + survey.name,
+            severity="warning" if share > MUCH else "note",
         )
 
 
@@ -44,8 +43,6 @@ def scripts_are_known_in_texts(subject: CheckContext, survey: DataStats) -> Iter
     lost = [each for each in survey.scripts if each.tokens >= FULL and each.unknown > each.tokens / 2]
     if lost:
         yield Finding(
-            "TB702",
-            "warning",
             f"most of what is {first_few([each.script for each in lost])} is unknown",
             first_few([f"{each.script} {each.unknown:,} of {plural(each.tokens, 'token')}" for each in lost]),
             "add texts in that script to the corpus and train again",
@@ -61,8 +58,6 @@ def texts_are_composed(subject: CheckContext, survey: DataStats) -> Iterator[Fin
     """
     if survey.decomposed and survey.decomposed_tokens > DEARER * survey.composed_tokens:
         yield Finding(
-            "TB703",
-            "warning",
             f"{plural(survey.decomposed, 'text is', 'texts are')} not in NFC, and cost more for it",
             f"{plural(survey.decomposed_tokens, 'token')} as they are, {survey.composed_tokens:,} in NFC",
             "write the texts in NFC: python -c 'import sys, unicodedata as u;"
@@ -79,8 +74,6 @@ def korean_stays_whole(subject: CheckContext, survey: DataStats) -> Iterator[Fin
     """
     if survey.taken_apart:
         yield Finding(
-            "TB704",
-            "warning",
             "the normalizer takes the Korean of the texts apart into letters",
             f"{survey.taken_apart:,} of {plural(survey.korean, 'text')} with Hangul looked at",
             "train with strip_accents=False: tokbench presets korean",
@@ -96,8 +89,6 @@ def vocabulary_is_used(subject: CheckContext, survey: DataStats) -> Iterator[Fin
     """
     if survey.tokens > FULL * survey.size and survey.used < survey.size / 2:
         yield Finding(
-            "TB705",
-            "note",
             f"{1 - survey.used / survey.size:.0%} of the vocabulary never occurs in {survey.name}",
             f"{survey.used:,} of {survey.size:,} tokens in {survey.tokens:,} of text",
             "nothing, if other texts will come; else train a smaller vocabulary on these",
@@ -113,8 +104,6 @@ def words_have_tokens(subject: CheckContext, survey: DataStats) -> Iterator[Find
     """
     if survey.invisible:
         yield Finding(
-            "TB706",
-            "note",
             f"{plural(len(survey.invisible), 'word')} of {survey.name} without any token at all",
             first_few([quoted(word) for word in survey.invisible]),
             "drop such words, together with their labels, before training",
@@ -130,9 +119,18 @@ def texts_fit(subject: CheckContext, survey: DataStats) -> Iterator[Finding]:
     """
     if survey.too_long:
         yield Finding(
-            "TB707",
-            "note",
             f"{survey.too_long / survey.texts:.1%} of the texts are longer than model_max_length",
             f"longest {survey.longest:,} tokens, model_max_length {subject.config.get('model_max_length')}",
             "cut long texts into several, or take a model with more positions",
         )
+
+
+RULES = (
+    Rule("TB701", "texts-are-known", "warning", "data", texts_are_known),
+    Rule("TB702", "scripts-are-known-in-texts", "warning", "data", scripts_are_known_in_texts),
+    Rule("TB703", "texts-are-composed", "warning", "data", texts_are_composed),
+    Rule("TB704", "korean-stays-whole", "warning", "data", korean_stays_whole),
+    Rule("TB705", "vocabulary-is-used", "note", "data", vocabulary_is_used),
+    Rule("TB706", "words-have-tokens", "note", "data", words_have_tokens),
+    Rule("TB707", "texts-fit", "note", "data", texts_fit),
+)

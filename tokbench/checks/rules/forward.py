@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tokbench.checks.context import CheckContext
-from tokbench.checks.findings import Finding, first_few, quoted
+from tokbench.checks.findings import Finding, Rule, first_few, quoted
 from tokbench.checks.model_files import CONFIG, ModelFiles, whole_or_none
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ def model_can_be_loaded(subject: CheckContext, model: ModelFiles) -> Iterator[Fi
     """
     if subject.running.problem:
         yield Finding(
-            "TB461",
-            "error",
             "the model cannot be loaded",
             subject.running.problem,
             f"mend first what else is found, or take a whole copy of {model.name}",
@@ -50,7 +48,7 @@ def inputs_are_taken(subject: CheckContext, model: ModelFiles) -> Iterator[Findi
     for what, ids, types, fix in _trials(subject):
         if problem := said(subject.running, [ids], types):
             mend = fix if subject.size <= (model.rows or 0) else "give every id a row first: TB401"
-            yield Finding("TB462", "error", f"the model fails on {what}", problem, mend)
+            yield Finding(f"the model fails on {what}", problem, mend)
             return
 
 
@@ -68,8 +66,6 @@ def numbers_come_out(subject: CheckContext, model: ModelFiles) -> Iterator[Findi
         if not bool(found.isfinite().all()):
             share = 1 - float(found.isfinite().float().mean())
             yield Finding(
-                "TB463",
-                "error",
                 "the model gives NaN or infinity",
                 f"{quoted(text)}: {share:.0%} of the numbers, {str(found.dtype).removeprefix('torch.')}",
                 "load it in float32 or bfloat16; if that gives the same, take an earlier checkpoint",
@@ -102,7 +98,7 @@ def padding_changes_nothing(subject: CheckContext, model: ModelFiles) -> Iterato
         evidence = f"{quoted(SHORT)} beside a longer text: off by {difference:.2g} of the largest; {ids}"
     else:
         return
-    yield Finding("TB464", "error", words, evidence, _remedy(running, model))
+    yield Finding(words, evidence, _remedy(running, model))
 
 
 def said_alone(subject: CheckContext) -> str:
@@ -156,3 +152,11 @@ def _difference(subject: CheckContext, rows: list[list[int]]) -> float:
     if not bool((alone == again).all()) or not bool(beside.isfinite().all()):
         return 0.0
     return float((beside - alone).abs().max()) / max(float(alone.abs().max()), 1e-9)
+
+
+RULES = (
+    Rule("TB461", "model-can-be-loaded", "error", "forward", model_can_be_loaded),
+    Rule("TB462", "inputs-are-taken", "error", "forward", inputs_are_taken),
+    Rule("TB463", "numbers-come-out", "error", "forward", numbers_come_out),
+    Rule("TB464", "padding-changes-nothing", "error", "forward", padding_changes_nothing),
+)

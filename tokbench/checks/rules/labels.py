@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tokbench.checks.context import CheckContext
 from tokbench.checks.data_result import DataStats
-from tokbench.checks.findings import Finding, first_few
+from tokbench.checks.findings import Finding, Rule, first_few
 from tokbench.checks.model_files import ModelFiles
 from tokbench.errors import plural
 
@@ -31,8 +31,6 @@ def labels_agree(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     wrong = [f"{name} → {number}" for name, number in back.items() if names.get(str(number)) != str(name)]
     if wrong or len(back) != len(names):
         yield Finding(
-            "TB431",
-            "error",
             "id2label and label2id do not undo each other",
             f"label2id: {first_few(wrong) or len(back)}; id2label: {first_few(list(names.items()))}",
             f"write both in the order of the training data's labels into config.json of {model.name}",
@@ -52,8 +50,6 @@ def labels_have_rows(subject: CheckContext, model: ModelFiles) -> Iterator[Findi
     for layer, rows in model.label_rows.items():
         if rows != len(names):
             yield Finding(
-                "TB432",
-                "error",
                 f"{plural(len(names), 'label')}, but a last layer of {plural(rows, 'row')}",
                 f"{layer}: {plural(rows, 'row')}; id2label: {first_few(list(names.values()))}",
                 f"write the {plural(rows, 'label')} it was trained with into config.json of {model.name}",
@@ -76,7 +72,7 @@ def labels_are_the_datas(subject: CheckContext, survey: DataStats) -> Iterator[F
         return
     for severity, message, shown, fix in _complaints(own, written, survey):
         evidence = f"column {survey.label_column}: {shown}; id2label: {first_few(own, 6)}"
-        yield Finding("TB708", severity, message, evidence, fix)
+        yield Finding(message, evidence, fix, severity=severity)
 
 
 def _complaints(own: list[str], written: list[str], survey: DataStats) -> Iterator[Complaint]:
@@ -131,3 +127,10 @@ def _unnamed(names: list[str]) -> bool:
 
 def _alike(one: Sequence[str], other: Sequence[str]) -> bool:
     return [name.casefold() for name in one] == [name.casefold() for name in other]
+
+
+RULES = (
+    Rule("TB431", "labels-agree", "error", "model", labels_agree),
+    Rule("TB432", "labels-have-rows", "error", "weights", labels_have_rows),
+    Rule("TB708", "labels-are-the-datas", "error", "labels", labels_are_the_datas),
+)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tokbench.checks import fixes
 from tokbench.checks.context import CheckContext
-from tokbench.checks.findings import Finding
-from tokbench.checks.model_files import ModelFiles, whole_or_none
-
-NO_LIMIT = 10**9  # transformers writes 10**30 for "none"
+from tokbench.checks.findings import Finding, Rule
+from tokbench.checks.model_files import NO_LIMIT, ModelFiles, whole_or_none
 
 
 def longest_is_a_length(subject: CheckContext) -> Iterator[Finding]:
@@ -24,8 +23,6 @@ def longest_is_a_length(subject: CheckContext) -> Iterator[Finding]:
     number = int(value) if isinstance(value, float) and value > NO_LIMIT else whole_or_none(value)
     if value is not None and (number is None or number < 1):
         yield Finding(
-            "TB421",
-            "error",
             "model_max_length is no length",
             f"model_max_length: {value!r}",
             'write the model\'s longest input, such as "model_max_length": 512, into tokenizer_config.json',
@@ -40,33 +37,22 @@ def longest_fits_the_positions(subject: CheckContext, model: ModelFiles) -> Iter
     Example: a model with 34 positions takes 32 tokens; 33 are an IndexError.
     Source: transformers #1363, #11242, rinna #3
     """
-    usable, longest = (
-        usable_positions(model),
-        whole_or_none(subject.config.get("model_max_length")) or NO_LIMIT,
-    )
-    family = model.family
+    usable, family = model.usable_positions, model.family
+    longest = whole_or_none(subject.config.get("model_max_length")) or NO_LIMIT
     breaks = family is not None and family.positions != ""
     unlimited = longest >= NO_LIMIT
-    if (
-        usable is None or longest <= usable or (unlimited and not breaks)
-    ):  # a slip below 1 has a rule of its own
+    if usable is None or longest <= usable or (unlimited and not breaks):  # TB421 looks at what is below 1
         return
     yield Finding(
-        "TB422",
-        "note" if not breaks else "warning" if unlimited else "error",
         "long texts are not cut" if unlimited else "texts may be longer than the model has positions for",
         f"model_max_length {'none' if unlimited else f'{longest:,}'}, usable positions {usable:,}",
         f'write "model_max_length": {usable} into tokenizer_config.json',
+        severity="note" if not breaks else "warning" if unlimited else "error",
     )
 
 
-def usable_positions(model: ModelFiles) -> int | None:
-    """How many tokens a text may have; None when the config does not limit it."""
-    rows = model.number("max_position_embeddings") or model.number("n_positions")
-    family = model.family
-    if rows is None or model.model_type in ("t5", "mt5"):  # theirs are relative: the number is not a limit
-        return None
-    if family is not None and family.positions == "after pad":
-        padding = model.number("pad_token_id")
-        return rows - 1 - (1 if padding is None else padding)
-    return rows
+RULES = (
+    Rule("TB421", "longest-is-a-length", "error", "", longest_is_a_length, fixes.longest_is_what_fits),
+    Rule("TB422", "longest-fits-the-positions", "error", "model", longest_fits_the_positions,
+         fixes.longest_is_what_fits),
+)  # fmt: skip

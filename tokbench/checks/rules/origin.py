@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from tokbench.checks import fixes
 from tokbench.checks.context import ADAPTER, TENSORS, Adapter, CheckContext
-from tokbench.checks.findings import Finding, first_few, quoted
+from tokbench.checks.findings import Finding, Rule, first_few, quoted
 from tokbench.checks.model_files import CONFIG, ModelFiles
 from tokbench.checks.same import Sameness, compared
 from tokbench.errors import FileError, plural
@@ -30,8 +31,6 @@ def model_needs_no_code(subject: CheckContext, model: ModelFiles) -> Iterator[Fi
     asked = {key: model.config[key] for key in RUNNING if model.config.get(key)}
     if asked:
         yield Finding(
-            "TB451",
-            "warning",
             "the model asks for code of its own to be run",
             first_few([f"{key}: {quoted(value, 80)}" for key, value in asked.items()]),
             f"read that code before you trust it; if the model needs none, take the key out of {CONFIG}",
@@ -59,11 +58,10 @@ def tokenizer_is_the_models(subject: CheckContext, model: ModelFiles) -> Iterato
     if not found.passed and found.reason:
         grown = found.only[0] and not found.only[1] and not found.moved and subject.size > found.sizes[1]
         yield Finding(
-            "TB452",
-            "warning" if grown or not (found.moved or found.only[1]) else "error",
             f"this is not the tokenizer that the model was saved with: {found.reason}",
             _shown(found),
             f"check the model with its own: tokbench check {shlex.quote(model.name)}",
+            severity="warning" if grown or not (found.moved or found.only[1]) else "error",
         )
 
 
@@ -79,8 +77,6 @@ def nothing_private_lies_beside(subject: CheckContext) -> Iterator[Finding]:
     found = [name for name in PICKLES if (folder / name).is_file()]
     if found:
         yield Finding(
-            "TB611",
-            "note",
             "pickles of a training run lie in the folder",
             first_few(found, 5),
             "before the folder is shared, delete them; to go on with the training, keep them",
@@ -112,8 +108,6 @@ def adapter_is_whole(subject: CheckContext) -> Iterator[Finding]:
     )
     if adapter.problem or lost:
         yield Finding(
-            "TB453",
-            "error",
             "the adapter has no weights to read"
             if adapter.problem
             else "the adapter lacks weights it is made of",
@@ -139,18 +133,18 @@ def adapter_has_the_new_rows(subject: CheckContext) -> Iterator[Finding]:
         message = f"{short_of} no row in the adapter's own matrices"
         evidence = f"{first_few([f'{name} {count}' for name, count in short.items()])}; {where}"
         fix = f"name the tokenizer that {adapter.name} was trained with"
-        yield Finding("TB454", "error", message, evidence, fix)
+        yield Finding(message, evidence, fix)
     elif rows is not None and rows < adapter.needed(subject.size):
         fix = f"tokbench resize {shlex.quote(adapter.base)} --tokenizer {subject.word} -o resized"
         message = "the adapter was trained on a resized base, which must be resized before it is loaded"
-        yield Finding("TB454", "note", message, f"{where}, the adapter for {subject.size} ids", fix)
+        yield Finding(message, f"{where}, the adapter for {subject.size} ids", fix, severity="note")
     elif rows is not None and rows < subject.size:
         beyond = sorted((number, token) for token, number in subject.vocabulary.items() if number >= rows)
         shown = first_few([f"{quoted(token)} = {number}" for number, token in beyond])
         lost = plural(len(beyond), "token has", "tokens have")
         message = f"{lost} a row neither in the base model nor in the adapter"
         fix = 'train again with modules_to_save=["embed_tokens", "lm_head"] or trainable_token_indices'
-        yield Finding("TB454", "error", message, f"{shown}; {where}; {TENSORS} has no embedding", fix)
+        yield Finding(message, f"{shown}; {where}; {TENSORS} has no embedding", fix)
 
 
 def base_is_named(subject: CheckContext) -> Iterator[Finding]:
@@ -168,8 +162,6 @@ def base_is_named(subject: CheckContext) -> Iterator[Finding]:
     else:
         return
     yield Finding(
-        "TB455",
-        "warning",
         "the adapter's base model cannot be found",
         f"base_model_name_or_path: {shown}",
         f"write its name on the hub, or its folder here, into {ADAPTER} of {adapter.name}",
@@ -179,3 +171,14 @@ def base_is_named(subject: CheckContext) -> Iterator[Finding]:
 def _adapter(subject: CheckContext) -> Adapter:
     assert subject.adapter is not None
     return subject.adapter
+
+
+RULES = (
+    Rule("TB451", "model-needs-no-code", "warning", "model", model_needs_no_code),
+    Rule("TB452", "tokenizer-is-the-models", "error", "model", tokenizer_is_the_models),
+    Rule("TB453", "adapter-is-whole", "error", "adapter", adapter_is_whole),
+    Rule("TB454", "adapter-has-the-new-rows", "error", "adapter", adapter_has_the_new_rows),
+    Rule("TB455", "base-is-named", "warning", "adapter", base_is_named),
+    Rule("TB611", "nothing-private-lies-beside", "note", "folder", nothing_private_lies_beside,
+         fixes.dropping("training_args.bin")),
+)  # fmt: skip

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tokbench.checks import fixes
 from tokbench.checks.context import SAMPLES, CheckContext
-from tokbench.checks.findings import Finding, first_few, quoted
+from tokbench.checks.findings import Finding, Rule, first_few, quoted
 from tokbench.checks.model_files import ModelFiles
 
 
@@ -30,8 +31,6 @@ def template_ids_are_the_vocabularys(subject: CheckContext) -> Iterator[Finding]
             for token, number in dict.fromkeys(wrong)
         ]
         yield Finding(
-            "TB301",
-            "error",
             "the post-processor puts other ids around a text than its tokens have",
             first_few(shown),
             "write the vocabulary's ids into post_processor in tokenizer.json",
@@ -55,8 +54,6 @@ def declared_ends_are_put_around(subject: CheckContext) -> Iterator[Finding]:
         if absent:
             what = "a pair" if len(texts) > 1 else "a text"
             yield Finding(
-                "TB302",
-                "warning",
                 f"{' and '.join(absent)} declared, but not put around {what}",
                 f"{' + '.join(map(quoted, texts))} → {first_few(encoding.tokens, 8)}",
                 "set a TemplateProcessing for one text and for pairs as post_processor in tokenizer.json",
@@ -79,8 +76,6 @@ def segments_reach_the_model(subject: CheckContext) -> Iterator[Finding]:
     segments = _segments(subject)
     if any(segments):
         yield Finding(
-            "TB303",
-            "warning",
             "the template tells segments apart, but token_type_ids are not given to the model",
             f"segments of a pair {segments}, model_input_names {names}",
             'put "token_type_ids" into model_input_names in tokenizer_config.json',
@@ -102,8 +97,6 @@ def segments_have_rows(subject: CheckContext, model: ModelFiles) -> Iterator[Fin
     highest = max(segments, default=0)
     if highest >= rows:
         yield Finding(
-            "TB304",
-            "error",
             f"the template gives segment {highest}, the model has {rows}",
             f"type_vocab_size {rows}, segments of a pair {segments}",
             'take "token_type_ids" out of model_input_names in tokenizer_config.json',
@@ -153,19 +146,16 @@ def words_are_tokens_of_the_text(subject: CheckContext, model: ModelFiles) -> It
     lost = [name for name, word in EMPTY.items() if not _tokens_of_word(subject, word)]
     if words != text:
         yield Finding(
-            "TB305",
-            "warning",
             "words given one by one get other tokens than in a text",
             f"{quoted(' '.join(WORDS))}: {first_few(text, 6)} → {first_few(words, 6)}",
             'write "add_prefix_space": true into the ByteLevel pre_tokenizer, or give texts and use offsets',
         )
     elif lost:
         yield Finding(
-            "TB305",
-            "note",
             "some words have no token, and so no place for their label",
             f"a word of only a {first_few(lost)}",
             "drop such words and their labels together before training",
+            severity="note",
         )
 
 
@@ -183,8 +173,6 @@ def texts_stay_short(subject: CheckContext) -> Iterator[Finding]:
              if size > MOST_TOKENS * len(SAMPLES[name])]  # fmt: skip
     if grown:
         yield Finding(
-            "TB511",
-            "error",
             "texts grow out of all proportion",
             first_few(grown),
             "take the Replace or Prepend that does it out of normalizer in tokenizer.json",
@@ -193,3 +181,15 @@ def texts_stay_short(subject: CheckContext) -> Iterator[Finding]:
 
 def _tokens_of_word(subject: CheckContext, word: str) -> list[str]:
     return subject.tokenizer.encode([word], is_pretokenized=True, add_special_tokens=False).tokens
+
+
+RULES = (
+    Rule("TB301", "template-ids-are-the-vocabularys", "error", "", template_ids_are_the_vocabularys,
+         fixes.template_follows_the_vocabulary),
+    Rule("TB302", "declared-ends-are-put-around", "warning", "", declared_ends_are_put_around),
+    Rule("TB303", "segments-reach-the-model", "warning", "", segments_reach_the_model,
+         fixes.segments_are_given),
+    Rule("TB304", "segments-have-rows", "error", "model", segments_have_rows, fixes.segments_are_left_out),
+    Rule("TB305", "words-are-tokens-of-the-text", "warning", "model", words_are_tokens_of_the_text),
+    Rule("TB511", "texts-stay-short", "error", "", texts_stay_short),
+)  # fmt: skip

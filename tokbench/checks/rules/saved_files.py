@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tokbench.checks import fixes
 from tokbench.checks.context import GENERIC, SAMPLES, CheckContext, error_line
-from tokbench.checks.findings import Finding, first_few, quoted, tokens_with_ids
+from tokbench.checks.findings import Finding, Rule, first_few, quoted, tokens_with_ids
 from tokbench.errors import FileError, plural
 from tokbench.io import hub
 from tokbench.io.json_files import MIB, parse_object, read_object, read_text
@@ -34,8 +35,6 @@ def config_lies_beside(subject: CheckContext) -> Iterator[Finding]:
     """
     if not subject.config and not subject.roles:
         yield Finding(
-            "TB601",
-            "error",
             "there is no tokenizer_config.json, so no token has a role",
             f"tokens without a role: {first_few([quoted(token) for token in subject.specials]) or 'none'}",
             f"tokbench wrap {subject.word} -o wrapped",
@@ -57,8 +56,6 @@ def both_versions_can_load_it(subject: CheckContext) -> Iterator[Finding]:
         wrong.append('"extra_special_tokens": […]')
     if wrong:
         yield Finding(
-            "TB602",
-            "warning",
             "transformers 4 cannot load this tokenizer",
             " and ".join(wrong),
             'write "PreTrainedTokenizerFast" and "additional_special_tokens", which both read: '
@@ -78,8 +75,6 @@ def side_files_say_the_same(subject: CheckContext) -> Iterator[Finding]:
         wrong = list(_added(subject, content) if file == "added_tokens.json" else _named(subject, content))
         if wrong:
             yield Finding(
-                "TB606",
-                "error",
                 f"{file} contradicts the other files, and transformers believes it",
                 first_few(wrong),
                 f"delete {file}",
@@ -123,8 +118,6 @@ def nothing_is_cut_or_padded(subject: CheckContext) -> Iterator[Finding]:
     baked = {key: subject.raw[key] for key in ("truncation", "padding") if subject.raw.get(key)}
     if baked:
         yield Finding(
-            "TB608",
-            "warning",
             f"{' and '.join(baked)} of some earlier call is part of tokenizer.json",
             ", ".join(f"{key}: {_size(value)}" for key, value in baked.items()),
             " and ".join(f'write "{key}": null' for key in baked) + " into tokenizer.json",
@@ -140,8 +133,6 @@ def no_code_is_needed(subject: CheckContext) -> Iterator[Finding]:
     """
     if subject.config.get("auto_map"):
         yield Finding(
-            "TB609",
-            "warning",
             "the folder asks for code of its own to be run",
             f"auto_map: {quoted(subject.config['auto_map'], 80)}",
             "take auto_map out of tokenizer_config.json: tokenizer.json needs no code",
@@ -165,8 +156,6 @@ def tokenizer_is_as_trained(subject: CheckContext) -> Iterator[Finding]:
         return
     if isinstance(trained, str) and trained != now:
         yield Finding(
-            "TB610",
-            "note",
             f"tokenizer.json was changed after {RECORD} was written",
             f"sha256 {now[:12]}…, trained {trained[:12]}…",
             "nothing, if tokens were added on purpose; else train again from tokbench.toml",
@@ -194,9 +183,7 @@ def _vocabulary(path: Path) -> dict[str, int]:
 
 
 def _unlike(file: str, message: str, evidence: str) -> Finding:
-    return Finding(
-        "TB607", "warning", f"{file} is not this tokenizer's: {message}", evidence, f"delete {file}"
-    )
+    return Finding(f"{file} is not this tokenizer's: {message}", evidence, f"delete {file}")
 
 
 def _size(value: object) -> str:
@@ -237,9 +224,7 @@ def library_survives_the_file(subject: CheckContext) -> Iterator[Finding]:
 
 def deadly(ending: str) -> Finding:
     """The finding about a file on which the library ends so."""
-    return Finding(
-        "TB500", "error", "the library does not survive this tokenizer.json", ending, "do not load this file"
-    )
+    return Finding("the library does not survive this tokenizer.json", ending, "do not load this file")
 
 
 def hazard(tokenizer: str | Path) -> str:
@@ -365,8 +350,6 @@ def transformers_can_load_it(subject: CheckContext) -> Iterator[Finding]:
     """
     if subject.reloaded.problem:
         yield Finding(
-            "TB603",
-            "error",
             "AutoTokenizer cannot load the folder",
             subject.reloaded.problem,
             f"tokbench wrap {subject.word}/tokenizer.json -o wrapped",
@@ -391,8 +374,6 @@ def loading_keeps_the_ids(subject: CheckContext) -> Iterator[Finding]:
         if theirs != own:
             given = quoted(text) + (" and a pair" if pair else "")
             yield Finding(
-                "TB604",
-                "error",
                 f"AutoTokenizer makes a {_made(subject)} of it, which gives other ids",
                 f"{given}: {_tokens(subject, own)} → {_tokens(subject, theirs)}",
                 _remedy(subject),
@@ -416,8 +397,6 @@ def loading_adds_no_tokens(subject: CheckContext) -> Iterator[Finding]:
     )
     if new:
         yield Finding(
-            "TB605",
-            "error",
             f"AutoTokenizer knows {plural(len(new), 'token')} "
             "that tokenizer.json does not, or under other ids",
             tokens_with_ids([(token, number) for number, token in new])
@@ -463,3 +442,24 @@ def _tokens(subject: CheckContext, ids: list[int] | str) -> str:
         return ids
     names = [subject.tokenizer.id_to_token(number) or str(number) for number in ids]
     return first_few(names, 8)
+
+
+RULES = (
+    Rule("TB500", "library-survives-the-file", "error", "", library_survives_the_file),
+    Rule("TB601", "config-lies-beside", "error", "folder", config_lies_beside, fixes.config_is_written),
+    Rule("TB602", "both-versions-can-load-it", "warning", "folder", both_versions_can_load_it,
+         fixes.both_versions_read_it),
+    Rule("TB603", "transformers-can-load-it", "error", "transformers", transformers_can_load_it),
+    Rule("TB604", "loading-keeps-the-ids", "error", "transformers", loading_keeps_the_ids,
+         fixes.class_is_generic),
+    Rule("TB605", "loading-adds-no-tokens", "error", "transformers", loading_adds_no_tokens,
+         fixes.class_is_generic),
+    Rule("TB606", "side-files-say-the-same", "error", "folder", side_files_say_the_same,
+         fixes.dropping("added_tokens.json", "special_tokens_map.json")),
+    Rule("TB607", "old-vocabularies-say-the-same", "warning", "folder", old_vocabularies_say_the_same,
+         fixes.dropping("vocab.txt", "vocab.json")),
+    Rule("TB608", "nothing-is-cut-or-padded", "warning", "", nothing_is_cut_or_padded,
+         fixes.nothing_is_baked_in),
+    Rule("TB609", "no-code-is-needed", "warning", "folder", no_code_is_needed, fixes.no_code_is_asked_for),
+    Rule("TB610", "tokenizer-is-as-trained", "note", "folder", tokenizer_is_as_trained),
+)  # fmt: skip

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from tokbench.checks import fixes
 from tokbench.checks.context import CheckContext
-from tokbench.checks.findings import Finding, first_few, quoted, tokens_with_ids
+from tokbench.checks.findings import Finding, Rule, first_few, quoted, tokens_with_ids
 from tokbench.errors import plural
 from tokbench.pretrained.special_tokens import extra_of, roles_of
 
@@ -27,8 +28,6 @@ def specials_stay_whole(subject: CheckContext) -> Iterator[Finding]:
         encoding = subject.tokenizer.encode(text, add_special_tokens=False)
         if number not in encoding.ids:
             yield Finding(
-                "TB201",
-                "error",
                 f"the {subject.specials[token]} token {token} comes out in pieces",
                 f"{quoted(text)} → {first_few(encoding.tokens, 8)}; its id is {number}",
                 f"tokbench wrap {subject.word} -o whole",
@@ -49,8 +48,6 @@ def named_specials_exist(subject: CheckContext) -> Iterator[Finding]:
     if missing:
         options = " ".join(f"--special {shlex.quote(token)}" for _, token in missing[:4])
         yield Finding(
-            "TB202",
-            "error",
             f"{plural(len(missing), 'special token is', 'special tokens are')} named, "
             "but not in the vocabulary",
             first_few([f"{what}: {quoted(token)}" for what, token in missing]),
@@ -71,11 +68,10 @@ def unknown_tokens_agree(subject: CheckContext) -> Iterator[Finding]:
         return
     if outside is not None or subject.is_generic:
         yield Finding(
-            "TB203",
-            "error" if outside else "warning",
             "the unknown token has two names" if outside else "the config names no unknown token",
             f"tokenizer.json: {quoted(inside)}, tokenizer_config.json: {quoted(outside)}",
             f"tokbench wrap {subject.word} -o whole --role {shlex.quote(f'unk={inside}')}",
+            severity="error" if outside else "warning",
         )
 
 
@@ -90,16 +86,12 @@ def unknown_token_is_inside(subject: CheckContext) -> Iterator[Finding]:
     needs = subject.kind in ("WordPiece", "WordLevel", "Unigram") or subject.unknown is not None
     if needs and subject.unknown not in subject.vocabulary:
         yield Finding(
-            "TB204",
-            "error",
             f"{subject.kind} has no unknown token in its vocabulary, and fails on unknown text",
             f"unknown token {quoted(subject.unknown)}, {plural(len(subject.vocabulary), 'token')}",
             "train again with the token among special_tokens",
         )
     elif not needs and not _knows_all_bytes(subject):
         yield Finding(
-            "TB204",
-            "error",
             "characters outside the vocabulary are dropped without a trace",
             f"{subject.kind or 'BPE'} with neither unknown token, bytes, nor byte fallback",
             "train again byte-level (tokbench train-bpe corpus.txt) or with an unknown token",
@@ -119,11 +111,10 @@ def padding_stands_apart(subject: CheckContext) -> Iterator[Finding]:
     shared = [role for role in subject.roles if role in others and subject.roles[role] == padding]
     if padding is not None and shared:
         yield Finding(
-            "TB205",
-            "note" if set(shared) <= {"bos", "eos"} else "warning",
             f"the padding token is also {' and '.join(shared)}",
             tokens_with_ids([(padding, subject.vocabulary.get(padding))]),
             _padded(subject),
+            severity="note" if set(shared) <= {"bos", "eos"} else "warning",
         )
 
 
@@ -137,8 +128,6 @@ def there_is_a_padding_token(subject: CheckContext) -> Iterator[Finding]:
     """
     if subject.is_generic and "pad" not in subject.roles:
         yield Finding(
-            "TB206",
-            "note",
             "no padding token is declared, so texts of different length make no batch",
             f"roles: {first_few(list(subject.roles)) or 'none'}",
             _padded(subject),
@@ -162,8 +151,6 @@ def added_tokens_are_reached(subject: CheckContext) -> Iterator[Finding]:
     ]
     if lost:
         yield Finding(
-            "TB207",
-            "warning",
             f"{plural(len(lost), 'added token')} can never occur",
             first_few([f"{quoted(text)} is {number}, comes out as {ids[:4]}" for text, number, ids in lost]),
             "remove them from added_tokens, or add them with normalized=False",
@@ -204,8 +191,6 @@ def specials_are_taken_literally(subject: CheckContext) -> Iterator[Finding]:
     wrong = [(token, after) for token, after in loose.items() if after != token]
     if wrong:
         yield Finding(
-            "TB208",
-            "warning",
             f"{plural(len(wrong), 'special token is', 'special tokens are')} also found in other spellings",
             first_few([f"{quoted(after)} is taken for {quoted(token)}" for token, after in wrong]),
             'write "normalized": false into their added_tokens in tokenizer.json',
@@ -233,8 +218,6 @@ def specials_are_not_learned(subject: CheckContext) -> Iterator[Finding]:
     names = {piece: number for piece, number in found.items() if piece.isalnum() and piece.isupper()}
     if bracketed or len(names) > 1:
         yield Finding(
-            "TB209",
-            "note",
             f"{plural(len(found), 'piece of a special token was', 'pieces of special tokens were')} "
             "learned as words",
             tokens_with_ids(found.items()),
@@ -251,3 +234,18 @@ def _fragments(token: str) -> Iterator[str]:
         for size in range(half, len(token)):
             yield token[:size]
             yield token[-size:]
+
+
+RULES = (
+    Rule("TB201", "specials-stay-whole", "error", "", specials_stay_whole, fixes.specials_are_declared),
+    Rule("TB202", "named-specials-exist", "error", "", named_specials_exist, fixes.roles_name_known_tokens),
+    Rule("TB203", "unknown-tokens-agree", "error", "", unknown_tokens_agree,
+         fixes.unknown_token_is_the_models),
+    Rule("TB204", "unknown-token-is-inside", "error", "", unknown_token_is_inside),
+    Rule("TB205", "padding-stands-apart", "warning", "", padding_stands_apart),
+    Rule("TB206", "there-is-a-padding-token", "note", "", there_is_a_padding_token),
+    Rule("TB207", "added-tokens-are-reached", "warning", "", added_tokens_are_reached),
+    Rule("TB208", "specials-are-taken-literally", "warning", "", specials_are_taken_literally,
+         fixes.specials_are_taken_as_written),
+    Rule("TB209", "specials-are-not-learned", "note", "", specials_are_not_learned),
+)  # fmt: skip

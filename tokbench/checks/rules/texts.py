@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 
+from tokbench.checks import fixes
 from tokbench.checks.context import (
     SAMPLES,
     CheckContext,
@@ -16,7 +17,7 @@ from tokbench.checks.context import (
     there_and_back,
     unknowns,
 )
-from tokbench.checks.findings import Finding, around_difference, first_few, quoted
+from tokbench.checks.findings import Finding, Rule, around_difference, first_few, quoted
 from tokbench.errors import FileError, plural
 from tokbench.io.library_errors import wrap_library_errors
 
@@ -37,8 +38,6 @@ def texts_can_be_encoded(subject: CheckContext) -> Iterator[Finding]:
     if wrong:
         name, problem = next(iter(wrong.items()))
         yield Finding(
-            "TB501",
-            "error",
             f"{len(wrong)} of {len(SAMPLES)} sample texts cannot be encoded",
             f"{quoted(SAMPLES[name])}: {problem}",
             "train the tokenizer again, or take a whole copy of tokenizer.json",
@@ -58,11 +57,10 @@ def decoding_undoes_encoding(subject: CheckContext) -> Iterator[Finding]:
         harm = _harm(normalized(subject, known).replace("▁", " "), back)  # ▁ in `back` is what remained of it
         if harm:
             yield Finding(
-                "TB504",
-                harm[0],
                 f"{name} comes back {harm[1]}",
                 around_difference(known, back),
                 "set the decoder that undoes the pre-tokenizer and the model, in tokenizer.json",
+                severity=harm[0],
             )
             return
 
@@ -82,8 +80,6 @@ def added_tokens_come_back(subject: CheckContext) -> Iterator[Finding]:
     ]
     if wrong:
         yield Finding(
-            "TB505",
-            "warning",
             f"{plural(len(wrong), 'added token decodes', 'added tokens decode')} to something else",
             first_few([f"{quoted(token)} → {quoted(text)}" for token, text in wrong]),
             "spell these tokens in ASCII, or learn them as merges",
@@ -106,8 +102,6 @@ def texts_come_back(subject: CheckContext) -> Iterator[Finding]:
     if changed:
         _, text, back = changed[0]
         yield Finding(
-            "TB506",
-            "note",
             f"some texts come back changed: {first_few([name for name, _, _ in changed], 12)}",
             around_difference(text, back),
             "nothing, if case, accents and spaces do not matter; else train-bpe keeps everything",
@@ -165,8 +159,6 @@ def byte_alphabet_is_whole(subject: CheckContext) -> Iterator[Finding]:
     ]
     if missing:
         yield Finding(
-            "TB502",
-            "error",
             f"{len(missing)} of the 243 bytes of UTF-8 have no token; text with them is lost",
             first_few([f"0x{byte:02X} {quoted(letters[byte])}" for byte in missing], 6),
             "train again with the whole alphabet: tokbench train-bpe corpus.txt",
@@ -186,19 +178,16 @@ def byte_fallback_has_its_pieces(subject: CheckContext) -> Iterator[Finding]:
     falls_back = bool(subject.raw.get("model", {}).get("byte_fallback"))
     if falls_back and missing:
         yield Finding(
-            "TB503",
-            "error",
             f"byte_fallback is on, but {len(missing)} of its 256 pieces are missing",
             first_few(missing),
             "train again with the pieces in the vocabulary, or byte-level: tokbench train-bpe corpus.txt",
         )
     elif not falls_back and not missing and subject.kind in ("BPE", "Unigram"):
         yield Finding(
-            "TB503",
-            "warning",
             "the 256 byte pieces are in the vocabulary, but byte_fallback is off",
             f"<0x00> = {subject.vocabulary['<0x00>']}",
             'write "byte_fallback": true into model in tokenizer.json',
+            severity="warning",
         )
 
 
@@ -229,13 +218,12 @@ def scripts_are_known(subject: CheckContext) -> Iterator[Finding]:
     hopeless = all(unknown == tokens for unknown, tokens in counts.values())
     if strange:
         yield Finding(
-            "TB507",
-            "warning" if hopeless else "note",
             "every token of every sample text is unknown"
             if hopeless
             else "some sample texts are not all known",
             f"unknown tokens: {first_few(strange, 12)}",
             "train on texts like those it will meet; byte-level BPE knows everything",
+            severity="warning" if hopeless else "note",
         )
 
 
@@ -252,8 +240,6 @@ def both_forms_are_one_text(subject: CheckContext) -> Iterator[Finding]:
     )
     if composed != apart:
         yield Finding(
-            "TB508",
-            "note",
             "the same text in NFC and in NFD gives different ids",
             f"{quoted(TWO_FORMS)}: {plural(len(composed), 'token')} in NFC, {len(apart)} in NFD",
             "write texts in NFC before they are encoded, or train with the normalizer NFC",
@@ -272,8 +258,6 @@ def syllables_stay_whole(subject: CheckContext) -> Iterator[Finding]:
     after = normalized(subject, text)
     if any("\u1100" <= letter <= "\u11ff" for letter in after):
         yield Finding(
-            "TB509",
-            "note",
             "the normalizer takes Korean syllables apart",
             f"{len(text)} characters become {len(after)}",
             "for Korean train with strip_accents=False: tokbench presets korean",
@@ -294,9 +278,22 @@ def letters_keep_their_kind(subject: CheckContext) -> Iterator[Finding]:
     ]
     if changed:
         yield Finding(
-            "TB510",
-            "note",
             "the normalizer turns Korean letters that stand alone into parts of syllables",
             first_few([f"{before} U+{ord(before):04X} → U+{ord(now):04X}" for before, now in changed]),
             "for Korean train with the normalizer NFC instead of NFKC: tokbench presets korean",
         )
+
+
+RULES = (
+    Rule("TB501", "texts-can-be-encoded", "error", "", texts_can_be_encoded),
+    Rule("TB502", "byte-alphabet-is-whole", "error", "", byte_alphabet_is_whole),
+    Rule("TB503", "byte-fallback-has-its-pieces", "error", "", byte_fallback_has_its_pieces),
+    Rule("TB504", "decoding-undoes-encoding", "error", "", decoding_undoes_encoding,
+         fixes.decoder_undoes_the_blocks),
+    Rule("TB505", "added-tokens-come-back", "warning", "", added_tokens_come_back),
+    Rule("TB506", "texts-come-back", "note", "", texts_come_back),
+    Rule("TB507", "scripts-are-known", "warning", "", scripts_are_known),
+    Rule("TB508", "both-forms-are-one-text", "note", "", both_forms_are_one_text),
+    Rule("TB509", "syllables-stay-whole", "note", "", syllables_stay_whole),
+    Rule("TB510", "letters-keep-their-kind", "note", "", letters_keep_their_kind),
+)  # fmt: skip

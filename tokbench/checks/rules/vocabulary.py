@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
+from tokbench.checks import fixes
 from tokbench.checks.context import CheckContext
-from tokbench.checks.findings import Finding, first_few, quoted, tokens_with_ids
+from tokbench.checks.findings import Finding, Rule, first_few, quoted, tokens_with_ids
 from tokbench.errors import plural
 
 
@@ -22,8 +23,6 @@ def ids_have_no_gaps(subject: CheckContext) -> Iterator[Finding]:
     if missing > 0:
         tokens = len(subject.vocabulary)
         yield Finding(
-            "TB101",
-            "warning",
             f"{plural(missing, 'id has', 'ids have')} no token",
             f"{plural(tokens, 'token')}, highest id {subject.size - 1:,}, first gap at {_gap(subject)}",
             f"give an embedding {subject.size:,} rows (highest id + 1), never len(tokenizer)",
@@ -44,8 +43,6 @@ def one_id_is_one_token(subject: CheckContext) -> Iterator[Finding]:
     if shared:
         shown = [f"{number}: {' '.join(map(quoted, sorted(shared[number])))}" for number in sorted(shared)]
         yield Finding(
-            "TB102",
-            "error",
             f"{plural(len(shared), 'id stands', 'ids stand')} for more than one token",
             first_few(shown),
             "give each token of tokenizer.json an id of its own",
@@ -68,8 +65,6 @@ def added_tokens_keep_their_ids(subject: CheckContext) -> Iterator[Finding]:
     if moved:
         shown = [f"{quoted(entry['content'])} {entry['id']} → {number}" for entry, number in moved]
         yield Finding(
-            "TB103",
-            "error",
             f"{plural(len(moved), 'added token gets', 'added tokens get')} another id than the file says",
             first_few(shown),
             "put them into the model's vocabulary in tokenizer.json, under the same ids",
@@ -87,8 +82,6 @@ def vocabulary_is_learned(subject: CheckContext) -> Iterator[Finding]:
     learned = subject.vocabulary.keys() - added
     if len(learned) < 2:
         yield Finding(
-            "TB104",
-            "error",
             "the vocabulary holds nothing but added tokens"
             if not learned
             else "the vocabulary has one token",
@@ -119,11 +112,10 @@ def every_token_can_occur(subject: CheckContext) -> Iterator[Finding]:
     learned = len(subject.vocabulary) - len(subject.added)
     if dead:
         yield Finding(
-            "TB105",
-            "warning" if len(dead) > MANY * learned else "note",
             f"{len(dead):,} of {learned:,} learned tokens can never occur",
             tokens_with_ids([(token, number) for number, token in dead]),
             "nothing, if a model is trained already; else train with the blocks it is used with",
+            severity="warning" if len(dead) > MANY * learned else "note",
         )
 
 
@@ -187,3 +179,13 @@ def _is_partial(subject: CheckContext, number: int) -> bool:
     text = subject.tokenizer.decode([number], skip_special_tokens=False)
     token = subject.tokenizer.id_to_token(number) or ""
     return "\ufffd" in text or not text.strip() or (token.startswith("<0x") and len(token) == 6)
+
+
+RULES = (
+    Rule("TB101", "ids-have-no-gaps", "warning", "", ids_have_no_gaps),
+    Rule("TB102", "one-id-is-one-token", "error", "", one_id_is_one_token),
+    Rule("TB103", "added-tokens-keep-their-ids", "error", "", added_tokens_keep_their_ids,
+         fixes.added_tokens_are_pinned),
+    Rule("TB104", "vocabulary-is-learned", "error", "", vocabulary_is_learned),
+    Rule("TB105", "every-token-can-occur", "warning", "", every_token_can_occur),
+)  # fmt: skip

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tokbench.checks import fixes
 from tokbench.checks.context import CheckContext
-from tokbench.checks.findings import Finding, first_few, quoted
+from tokbench.checks.findings import Finding, Rule, first_few, quoted
 from tokbench.checks.model_files import CONFIG, ModelFiles
 from tokbench.checks.safetensors_files import parts_of, tensors_of
 from tokbench.errors import FileError, plural
@@ -30,8 +31,6 @@ def ids_have_rows(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]
         return
     beyond = sorted((number, token) for token, number in subject.vocabulary.items() if number >= rows)
     yield Finding(
-        "TB401",
-        "error",
         f"{plural(len(beyond), 'id is', 'ids are')} beyond "
         f"the {plural(rows, 'row')} of the model's embedding",
         first_few([f"{quoted(token)} = {number}" for number, token in beyond]),
@@ -50,8 +49,6 @@ def vocab_size_is_the_rows(subject: CheckContext, model: ModelFiles) -> Iterator
     stated, rows = model.number("vocab_size"), model.rows
     if model.embeddings and stated is not None and stated != rows:
         yield Finding(
-            "TB402",
-            "error",
             f"config.json says {plural(stated, 'row')}, the weights have {rows:,}",
             f"{next(iter(model.embeddings))}: {rows:,} rows; tokenizer: highest id {subject.size - 1:,}",
             f"tokbench check {subject.word} {shlex.quote(model.name)} --fix --in-place",
@@ -71,8 +68,6 @@ def spare_rows_are_few(subject: CheckContext, model: ModelFiles) -> Iterator[Fin
         return
     foreign = rows > 2 * subject.size
     yield Finding(
-        "TB403",
-        "warning" if foreign else "note",
         "most rows have no token: is this the model's tokenizer?"
         if foreign
         else f"{plural(rows - subject.size, 'spare row')}: new tokens can take them without a resize",
@@ -80,6 +75,7 @@ def spare_rows_are_few(subject: CheckContext, model: ModelFiles) -> Iterator[Fin
         f"name the tokenizer that {model.name} was trained with"
         if foreign
         else "nothing; never resize below",
+        severity="warning" if foreign else "note",
     )
 
 
@@ -94,8 +90,6 @@ def matrices_have_the_same_rows(subject: CheckContext, model: ModelFiles) -> Ite
     sizes = model.embeddings | model.outputs
     if model.embeddings and len(set(sizes.values())) > 1:
         yield Finding(
-            "TB404",
-            "error",
             "the model's matrices over the vocabulary differ in their rows",
             first_few([f"{name} {rows:,}" for name, rows in sizes.items()], 6),
             "resize them together: model.resize_token_embeddings(n), then save the model again",
@@ -112,8 +106,6 @@ def weights_can_be_read(subject: CheckContext, model: ModelFiles) -> Iterator[Fi
     """
     if model.weights.problem:
         yield Finding(
-            "TB405",
-            "error",
             "the weights cannot be read",
             model.weights.problem,
             "take a whole copy of the model",
@@ -130,8 +122,6 @@ def weights_are_safetensors(subject: CheckContext, model: ModelFiles) -> Iterato
     """
     if model.weights.pickled:
         yield Finding(
-            "TB406",
-            "warning",
             "the weights are a pickle, so their rows were not counted",
             model.weights.pickled,
             "load the model with transformers and save it again with save_pretrained",
@@ -170,8 +160,6 @@ def layers_are_all_there(subject: CheckContext, model: ModelFiles) -> Iterator[F
         wrong += [line for name, layers in stacks.items() for line in _gaps(name, layers)]
     if wrong and model.model_type != "albert":  # its layers share one set of weights
         yield Finding(
-            "TB407",
-            "error",
             "the weights are not those of config.json's layers; what is missing starts at random",
             f"config.json: {plural(count, 'layer')}; {first_few(wrong)}",
             "take config.json and weights from the same save of the model",
@@ -188,8 +176,6 @@ def embedding_is_found(subject: CheckContext, model: ModelFiles) -> Iterator[Fin
     tensors = model.weights.tensors
     if model.family is not None and not model.embeddings:
         yield Finding(
-            "TB409",
-            "error",
             "the weights hold no embedding of tokens under any name that is known",
             f"{plural(len(tensors), 'tensor')}: {first_few(list(tensors))}",
             "save the model with save_pretrained, or rename its tensors as transformers calls them",
@@ -208,8 +194,6 @@ def head_is_there(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]
     heads = [name for name in model.outputs if name.endswith("weight")]
     if not tied and not heads and model.embeddings and model.architecture.endswith(WRITING):
         yield Finding(
-            "TB408",
-            "error",
             "there is no output head, and the embedding is not to be used for it",
             f"tie_word_embeddings {stated}, {model.architecture}, "
             f"{plural(len(model.weights.tensors), 'tensor')}",
@@ -272,8 +256,6 @@ def weights_are_the_classes(subject: CheckContext, model: ModelFiles) -> Iterato
     extra = f"{len(fit.unexpected):,} not taken: {first_few(fit.unexpected, 2)}" if fit.unexpected else ""
     whole = len(fit.lost) == fit.expected
     yield Finding(
-        "TB410",
-        "error",
         "none of the weights is taken: the whole model would be random numbers"
         if whole
         else f"{len(fit.lost):,} of {fit.expected:,} weights would be random numbers",
@@ -365,19 +347,16 @@ def weights_are_numbers(subject: CheckContext, model: ModelFiles) -> Iterator[Fi
             blank.append(name)
     if broken:
         yield Finding(
-            "TB441",
-            "error",
             f"{plural(len(broken), 'tensor holds', 'tensors hold')} NaN or infinity",
             first_few(broken, 3),
             "take an earlier checkpoint, or a whole copy of the model",
         )
     elif blank:
         yield Finding(
-            "TB441",
-            "warning",
             f"{plural(len(blank), 'matrix is', 'matrices are')} all zero",
             first_few(blank, 3),
             "take a whole copy of the model: this one may have lost its content",
+            severity="warning",
         )
 
 
@@ -409,11 +388,10 @@ def rows_are_trained(subject: CheckContext, model: ModelFiles) -> Iterator[Findi
             else "at the mean of all, as a resize made it"
         )
         yield Finding(
-            "TB442",
-            "warning" if blank or twins else "note",
             f"{plural(len(lost), 'token has', 'tokens have')} a row {kind}",
             first_few([f"{quoted(subject.tokenizer.id_to_token(number))} = {number}" for number in lost]),
             "train the model on texts with these tokens; tokbench add-tokens starts them at their pieces",
+            severity="warning" if blank or twins else "note",
         )
 
 
@@ -442,3 +420,20 @@ def _rows(model: ModelFiles) -> _Rows:
 def _folder(model: ModelFiles) -> Path:
     assert model.folder is not None
     return model.folder
+
+
+RULES = (
+    Rule("TB401", "ids-have-rows", "error", "model", ids_have_rows),
+    Rule("TB402", "vocab-size-is-the-rows", "error", "weights", vocab_size_is_the_rows,
+         fixes.vocab_size_is_counted),
+    Rule("TB403", "spare-rows-are-few", "warning", "model", spare_rows_are_few),
+    Rule("TB404", "matrices-have-the-same-rows", "error", "weights", matrices_have_the_same_rows),
+    Rule("TB405", "weights-can-be-read", "error", "model", weights_can_be_read),
+    Rule("TB406", "weights-are-safetensors", "warning", "model", weights_are_safetensors),
+    Rule("TB407", "layers-are-all-there", "error", "weights", layers_are_all_there),
+    Rule("TB408", "head-is-there", "error", "weights", head_is_there),
+    Rule("TB409", "embedding-is-found", "error", "weights", embedding_is_found),
+    Rule("TB410", "weights-are-the-classes", "error", "skeleton", weights_are_the_classes),
+    Rule("TB441", "weights-are-numbers", "error", "values", weights_are_numbers),
+    Rule("TB442", "rows-are-trained", "warning", "values", rows_are_trained),
+)  # fmt: skip
