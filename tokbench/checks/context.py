@@ -194,7 +194,7 @@ class CheckContext:
         """Whether transformers takes tokenizer.json as it is, and knows roles by the config only."""
         return self.config.get("tokenizer_class") in GENERIC
 
-    def blocks(self, place: str) -> list[Mapping[str, Any]]:
+    def blocks(self, place: str) -> list[dict[str, Any]]:
         """The blocks of `place`, such as "normalizer", in order and without their Sequences."""
         return blocks_of(self.raw, place)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import random
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -168,7 +167,12 @@ def collect_data_stats(
     """Put the texts of a file, or `sample` of them drawn by chance (always the same), through a tokenizer."""
     batches: Iterable[list[str]] = open_corpus([data], progress=progress)
     if sample is not None:
-        batches = _parts(reservoir((text for batch in batches for text in batch), sample))
+        from tokbench.corpus.sampling import Sample
+
+        drawn = Sample(0, texts=sample)
+        for batch in batches:
+            drawn.add(batch)
+        batches = _parts(drawn.texts())
     counts = _Counts(subject)
     with wrap_library_errors(subject.name):
         for batch in batches:
@@ -178,21 +182,6 @@ def collect_data_stats(
     return dataclasses.replace(
         found, label_column=labels.column, labels=labels.counts, label_names=labels.names
     )
-
-
-def reservoir(texts: Iterable[str], number: int) -> list[str]:
-    """So many of the texts, each with the same chance, in the order they come (Vitter 1985, algorithm R).
-
-    >>> reservoir("abc", 5), len(reservoir(map(str, range(1000)), 5))
-    (['a', 'b', 'c'], 5)
-    """
-    chance, kept = random.Random(0), list[tuple[int, str]]()
-    for at, text in enumerate(texts):
-        if at < number:
-            kept.append((at, text))
-        elif (place := chance.randrange(at + 1)) < number:
-            kept[place] = (at, text)
-    return [text for _, text in sorted(kept)]
 
 
 def _parts(texts: Sequence[str], size: int = 1_000) -> Iterator[list[str]]:

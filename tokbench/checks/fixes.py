@@ -22,6 +22,7 @@ from tokbench.checks.model_files import (
 from tokbench.checks.staging import StagedCopy
 from tokbench.pretrained.special_tokens import EXTRA_KEYS, extra_of, guessed_roles, roles_of
 from tokbench.pretrained.wrap import CLASS, input_names, wrapper_config
+from tokbench.tracing.spelling import blocks_of
 
 Fix = Callable[[CheckContext, StagedCopy], Iterator[str]]
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
@@ -76,7 +77,7 @@ def specials_are_taken_as_written(subject: CheckContext, draft: StagedCopy) -> I
 def template_follows_the_vocabulary(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
     """The post-processor's tokens get the ids of the vocabulary."""
     raw = draft.read(TOKENIZER)
-    for block in _inside(raw.get("post_processor")):
+    for block in blocks_of(raw, "post_processor"):
         for role in ("sep", "cls"):
             if isinstance(block.get(role), list) and _differs(subject, *block[role]):
                 token, before = block[role]
@@ -218,15 +219,6 @@ def _remove(draft: StagedCopy, key: str) -> Iterator[str]:
 
 def _differs(subject: CheckContext, token: str, number: int) -> bool:
     return subject.vocabulary.get(token, number) != number
-
-
-def _inside(block: object) -> Iterator[dict[str, Any]]:
-    if isinstance(block, dict):
-        if block.get("type") == "Sequence":
-            for each in block.get("processors") or ():
-                yield from _inside(each)
-        else:
-            yield block
 
 
 def vocab_size_is_counted(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:

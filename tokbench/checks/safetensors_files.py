@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +22,11 @@ WHOLE = "take a whole copy of the file, or save the model again"
 
 @dataclass(frozen=True)
 class Tensor:
-    """The shape and the number type of a tensor, as the header has them."""
+    """The shape and the number type of a tensor, as the header has them; its first byte in the file."""
 
     shape: tuple[int, ...]
     dtype: str
+    start: int = field(default=0, compare=False)
 
 
 def read_header(path: Path) -> dict[str, Tensor]:
@@ -49,20 +49,20 @@ def read_header(path: Path) -> dict[str, Tensor]:
         raise FileError(
             f"{path.name} cannot be read: {error.strerror}", fix="check the file and its rights"
         ) from error
-    return _tensors(parse_object(text, name=f"the header of {path.name}"), path.name, size - LENGTH - length)
+    return _tensors(parse_object(text, name=f"the header of {path.name}"), path.name, LENGTH + length, size)
 
 
-def _tensors(header: Mapping[str, Any], name: str, room: int) -> dict[str, Tensor]:
-    """The tensors of a header whose data must fill `room` bytes to the last one."""
+def _tensors(header: Mapping[str, Any], name: str, begin: int, size: int) -> dict[str, Tensor]:
+    """The tensors of a header whose data must fill a file of `size` bytes, from `begin` to the last one."""
     found: dict[str, Tensor] = {}
     ranges: list[tuple[int, int]] = []
     for key, entry in header.items():
         if key == "__metadata__":
             continue
         tensor, start, end = _entry(entry, f"{key} in {name}")
-        found[key] = tensor
+        found[key] = replace(tensor, start=begin + start)
         ranges.append((start, end))
-    _refuse_gaps(sorted(ranges), name, room)
+    _refuse_gaps(sorted(ranges), name, size - begin)
     return found
 
 
@@ -171,30 +171,27 @@ def bytes_of(folder: Path | None) -> int:
     return sum(path.stat().st_size for path in files) if all(path.is_file() for path in files) else 0
 
 
-def tensors_of(folder: Path) -> Iterator[tuple[str, Path, Mapping[str, Any]]]:
-    """Name, file and header entry of every tensor of floating-point numbers; its first byte is `start`."""
+def tensors_of(folder: Path) -> Iterator[tuple[str, Path, Tensor]]:
+    """Name and file of every tensor of floating-point numbers."""
     for path in files_of(folder):
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(LENGTH), "little")
-            header = json.loads(file.read(length))
-        for name, entry in header.items():
-            if name != "__metadata__" and entry["dtype"] in KINDS:
-                yield name, path, entry | {"start": LENGTH + length + entry["data_offsets"][0]}
+        for name, tensor in read_header(path).items():
+            if tensor.dtype in KINDS:
+                yield name, path, tensor
 
 
-def parts_of(path: Path, entry: Mapping[str, Any]) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
+def parts_of(path: Path, tensor: Tensor) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
     """The rows of a tensor as float32, some at a time: arrays of shape (rows, all other dimensions)."""
     import numpy as np
 
-    rows, *others = entry["shape"] or [1]
+    rows, *others = tensor.shape or (1,)
     width = math.prod(others)
-    kind = np.dtype(KINDS[entry["dtype"]])
+    kind = np.dtype(KINDS[tensor.dtype])
     step = max(1, CHUNK // max(1, width))
     with path.open("rb") as file:
-        file.seek(entry["start"])
+        file.seek(tensor.start)
         for at in range(0, rows if width else 0, step):
             count = min(step, rows - at)
             found = np.frombuffer(file.read(count * width * kind.itemsize), dtype=kind)
-            if entry["dtype"] == "BF16":  # the upper half of a float32
+            if tensor.dtype == "BF16":  # the upper half of a float32
                 found = (found.astype("<u4") << 16).view("<f4")
             yield found.astype(np.float32, copy=False).reshape(count, width)

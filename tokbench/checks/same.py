@@ -19,9 +19,9 @@ from tokbench.io.library_errors import wrap_library_errors
 from tokbench.pretrained.folder import load
 from tokbench.pretrained.special_tokens import roles_of
 from tokbench.progress import Progress, silent
+from tokbench.tracing.spelling import blocks_of
 
 PLACES = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
-LISTS = ("normalizers", "pretokenizers", "processors", "decoders")
 # How fast it is, and what training asked for, change no id.
 BESIDE = ("cache_capacity",)
 
@@ -39,7 +39,7 @@ def canonical_parts(tokenizer: Tokenizer) -> dict[str, Any]:
         model["merges"] = [each.split(" ", 1) if isinstance(each, str) else each for each in model["merges"]]
     parts = {"vocabulary": vocabulary, "model": {k: v for k, v in model.items() if k not in BESIDE}}
     parts["added_tokens"] = sorted(raw.get("added_tokens") or (), key=lambda entry: int(entry["id"]))
-    return parts | {place: _plain(raw.get(place)) for place in PLACES}
+    return parts | {place: _plain(raw, place) for place in PLACES}
 
 
 def part_fingerprint(part: object) -> str:
@@ -52,19 +52,10 @@ def part_fingerprint(part: object) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _plain(block: object) -> object:
-    """A block with its Sequences opened: nothing, one block, or a flat list."""
-    flat = _flat(block)
+def _plain(raw: Mapping[str, Any], place: str) -> object:
+    """The blocks at a place with their Sequences opened: nothing, one block, or a flat list."""
+    flat = blocks_of(raw, place)
     return flat[0] if len(flat) == 1 else flat or None
-
-
-def _flat(block: object) -> list[object]:
-    if not isinstance(block, Mapping):
-        return []
-    if block.get("type") != "Sequence":
-        return [dict(block)]
-    parts = next((block[name] for name in LISTS if name in block), ())
-    return [each for part in parts for each in _flat(part)]
 
 
 MORE: dict[str, str] = {

@@ -127,11 +127,15 @@ def _find(name: str | Path) -> Path:
         raise FileError(f"{name} has no tokenizer.json", fix=_hint(path))
     if path.exists():
         return path
-    if not isinstance(name, str) or not hub.may_be_on_hub(name):
+    if not isinstance(name, str) or not names_a_repository(name):
         raise _nothing_at(name)
-    if hub.cached(name, TOKENIZER) is None and "/" in name and path.parent.is_dir():
-        raise _nothing_at(name)  # a slip in a path, rather than a name on the hub
     return _from_hub(name)
+
+
+def names_a_repository(name: str) -> bool:
+    """Whether a name that is no path here is one on the hub, and no slip in a path."""
+    slip = "/" in name and Path(name).expanduser().parent.is_dir()
+    return hub.may_be_on_hub(name) and not (slip and hub.cached(name, TOKENIZER) is None)
 
 
 def _from_hub(name: str) -> Path:

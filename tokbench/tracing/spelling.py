@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from tokbench.native.scanner import byte_characters
-
 BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
 SPACE = "▁"
 INNER = {"normalizer": "normalizers", "pre_tokenizer": "pretokenizers", "decoder": "decoders"}
@@ -21,16 +19,18 @@ def byte_values() -> Mapping[str, int]:
     >>> byte_values()["Ġ"], byte_values()["a"]
     (32, 97)
     """
+    from tokbench.native.scanner import byte_characters  # imports numpy, which blocks_of does not need
+
     return {letter: byte for byte, letter in enumerate(byte_characters())}
 
 
-def blocks_of(raw: Mapping[str, Any], place: str) -> list[Mapping[str, Any]]:
+def blocks_of(raw: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
     """The blocks at a place of a tokenizer.json in order, each Sequence replaced by what is inside it."""
     return list(_flat(raw.get(place), INNER.get(place, "processors")))
 
 
-def _flat(block: object, inner: str) -> Iterator[Mapping[str, Any]]:
-    if not isinstance(block, Mapping):
+def _flat(block: object, inner: str) -> Iterator[dict[str, Any]]:
+    if not isinstance(block, dict):
         return
     if block.get("type") != "Sequence":
         yield block

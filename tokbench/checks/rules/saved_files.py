@@ -18,7 +18,7 @@ from tokbench.errors import FileError, plural
 from tokbench.io import hub
 from tokbench.io.json_files import MIB, parse_object, read_object, read_text
 from tokbench.io.library_errors import wrap_library_errors
-from tokbench.pretrained.folder import CHAT, CONFIG, LARGEST, ROLES_FILE, TOKENIZER
+from tokbench.pretrained.folder import CHAT, CONFIG, LARGEST, ROLES_FILE, TOKENIZER, names_a_repository
 from tokbench.pretrained.special_tokens import roles_of
 
 LARGEST_TABLE = 256 * MIB
@@ -253,9 +253,7 @@ def _file(tokenizer: str | Path) -> Path | None:
         file = path / TOKENIZER if path.is_dir() else path
         return file if file.is_file() else None
     name = str(tokenizer)
-    if not hub.may_be_on_hub(name) or (
-        hub.cached(name, TOKENIZER) is None and path.parent.is_dir() and "/" in name
-    ):
+    if not names_a_repository(name):
         return None
     try:
         return hub.fetch(name, [TOKENIZER], [CONFIG, ROLES_FILE, CHAT]) / TOKENIZER

@@ -336,14 +336,14 @@ def weights_are_numbers(subject: CheckContext, model: ModelFiles) -> Iterator[Fi
     import numpy as np
 
     broken, blank = [], []
-    for name, path, entry in tensors_of(_folder(model)):
+    for name, path, tensor in tensors_of(_folder(model)):
         some = False
-        for part in parts_of(path, entry):
+        for part in parts_of(path, tensor):
             some = some or bool(part.any())
             if not np.isfinite(part).all():
                 broken.append(name)
                 break
-        if not some and len(entry["shape"]) > 1:
+        if not some and len(tensor.shape) > 1:
             blank.append(name)
     if broken:
         yield Finding(
@@ -401,10 +401,10 @@ def _rows(model: ModelFiles) -> _Rows:
 
     found, seen = _Rows(), set[int]()
     wanted = next(iter(model.embeddings), None)
-    _, path, entry = next(each for each in tensors_of(_folder(model)) if each[0] == wanted)
+    _, path, tensor = next(each for each in tensors_of(_folder(model)) if each[0] == wanted)
     with np.errstate(all="ignore"):  # what is no number has a rule of its own
-        mean = sum(part.sum(axis=0, dtype=np.float64) for part in parts_of(path, entry)) / entry["shape"][0]
-        for part in parts_of(path, entry):
+        mean = sum(part.sum(axis=0, dtype=np.float64) for part in parts_of(path, tensor)) / tensor.shape[0]
+        for part in parts_of(path, tensor):
             at = len(found.distances)
             found.distances += np.linalg.norm(part - mean, axis=1).tolist()
             zero = np.asarray(~part.any(axis=1))
