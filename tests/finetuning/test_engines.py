@@ -9,15 +9,14 @@ from safetensors.torch import load_file
 
 from tests.stopping import StopsAt
 from tokbench.errors import NegativeResultError, RunInterruptedError, UsageError
-from tokbench.finetuning.config import FinetuneConfig
+from tokbench.finetuning.config import PRESETS, FinetuneConfig
 from tokbench.finetuning.data.batches import DeviceRows
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.engines.optimizer import optimizer_of
-from tokbench.finetuning.model_presets import PRESETS
 from tokbench.finetuning.models import fresh
 from tokbench.finetuning.run_files import found_in, unfinished
 from tokbench.finetuning.runner import finetune
-from tokbench.finetuning.stages import settle
+from tokbench.finetuning.stages import prepare_run
 from tokbench.finetuning.tasks import TASKS
 
 ROWS = [
@@ -270,7 +269,7 @@ def test_weights_decay_and_biases_and_norms_do_not(preset, tokenizer):
 @pytest.mark.parametrize("left", [False, True])
 def test_batches_cut_out_of_flat_tensors_are_the_padded_ones(left, data, plan):
     chosen = plan(data=data)
-    train = settle(chosen, read_data(chosen)).train
+    train = prepare_run(chosen, read_data(chosen)).train
     train = replace(train, feed=replace(train.feed, left=left))
     flat = DeviceRows(train.encoded, train.feed, torch.device("cpu"))
     for rows, batch in zip(train.orders(0), train.epoch(0), strict=True):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tokbench.finetuning.config import POOLINGS
+from tokbench.finetuning.config import POOLINGS, Preset
 from tokbench.finetuning.data.batches import Batches, DeviceRows, pad_batch
 from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tokenize import tokenize_rows
@@ -13,7 +13,6 @@ from tokbench.finetuning.engines.distributed import ALONE
 from tokbench.finetuning.engines.loop import fit, predict
 from tokbench.finetuning.engines.optimizer import optimizer_of, set_rate
 from tokbench.finetuning.engines.step import GraphStepper
-from tokbench.finetuning.model_presets import Preset
 from tokbench.finetuning.models import FAMILIES, fresh, load_classifier, pooled_as
 from tokbench.finetuning.prepare import align, model_inputs_of
 from tokbench.finetuning.tasks import TASKS

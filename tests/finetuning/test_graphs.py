@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
-from tokbench.finetuning.config import FinetuneConfig
+from tokbench.finetuning.config import FinetuneConfig, Preset
 from tokbench.finetuning.data.batches import LONGEST, MULTIPLE, Batches, DeviceRows
 from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tokenize import tokenize_rows
@@ -14,7 +14,6 @@ from tokbench.finetuning.device import Machine
 from tokbench.finetuning.engines.distributed import ALONE
 from tokbench.finetuning.engines.optimizer import grouped_weights
 from tokbench.finetuning.engines.step import Gradients, GraphStepper, Stepper
-from tokbench.finetuning.model_presets import Preset
 from tokbench.finetuning.models import FAMILIES, fresh, load_classifier
 from tokbench.finetuning.prepare import model_inputs_of
 from tokbench.finetuning.tasks import TASKS

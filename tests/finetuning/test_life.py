@@ -242,21 +242,21 @@ def test_a_run_leaves_its_numbers_its_environment_and_a_card(data, plan, tmp_pat
 def test_remembering_ids_makes_no_other_run(data, plan):
     from tokbench.finetuning.data.load import read_data
     from tokbench.finetuning.prepare import run_fingerprint
-    from tokbench.finetuning.stages import settle
+    from tokbench.finetuning.stages import prepare_run
 
     def known_as(**settings):
         chosen = plan(data=data, **settings)
-        return run_fingerprint(settle(chosen, read_data(chosen)))
+        return run_fingerprint(prepare_run(chosen, read_data(chosen)))
 
     assert known_as(cache="off") == known_as() != known_as(warmup=0.1)
 
 
 def test_the_loop_without_a_watch_only_trains(data, plan):
     from tokbench.finetuning.data.load import read_data
-    from tokbench.finetuning.stages import settle
+    from tokbench.finetuning.stages import prepare_run
 
     chosen = plan(data=data)
-    setting = settle(chosen, read_data(chosen))
+    setting = prepare_run(chosen, read_data(chosen))
     fitted = fit(setting.parts.model, setting.train, chosen, rate=1e-3, machine=setting.machine)
     assert fitted.evaluations == ()
     assert fitted.steps == len(fitted.losses) == 8

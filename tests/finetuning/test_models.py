@@ -7,14 +7,19 @@ from safetensors.torch import save_file
 from transformers import AutoModelForSequenceClassification, GPT2Config, RobertaConfig
 
 from tokbench.errors import FileError, ResourceError, UsageError
-from tokbench.finetuning.config import FinetuneConfig
+from tokbench.finetuning.config import PRESETS, FinetuneConfig
 from tokbench.finetuning.device import machine_of
-from tokbench.finetuning.model_presets import PRESETS
-from tokbench.finetuning.models import LoadedClassifier, fresh, load_classifier
+from tokbench.finetuning.models import (
+    LoadedClassifier,
+    copy_tokenizer,
+    fresh,
+    load_classifier,
+    load_tokenizer,
+    must_have_room,
+)
 from tokbench.finetuning.predictions import answering
 from tokbench.finetuning.prepare import align, limits_of, model_inputs_of, padding_id
 from tokbench.finetuning.run_files import model_folder as model_folder_of
-from tokbench.finetuning.saving import copy_tokenizer, load_tokenizer, must_have_room
 from tokbench.finetuning.tasks import TASKS
 from tokbench.io.quiet import quiet
 

@@ -14,8 +14,7 @@ from transformers import (
 )
 
 from tokbench.errors import UsageError
-from tokbench.finetuning.config import POOLINGS
-from tokbench.finetuning.model_presets import PRESETS
+from tokbench.finetuning.config import POOLINGS, PRESETS
 from tokbench.finetuning.models import LoadedClassifier, config_of, fresh, pooled_as
 from tokbench.finetuning.pooling import PooledClassifier, PooledConfig, pooled
 from tokbench.finetuning.runner import finetune

@@ -10,11 +10,10 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from tokbench.errors import ChecksFailedError, FileError, MissingExtraError, NegativeResultError, UsageError
 from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.load import read_data
+from tokbench.finetuning.models import copy_tokenizer, save_model
 from tokbench.finetuning.runner import finetune
-from tokbench.finetuning.saving import copy_tokenizer, save_model
-from tokbench.finetuning.stages import settle
+from tokbench.finetuning.stages import Reload, prepare_run, reload
 from tokbench.finetuning.tasks import TASKS
-from tokbench.finetuning.verify import Reload, reload
 
 TRAINABLE = [name for name, task in TASKS.items() if task.trainable]
 
@@ -227,7 +226,7 @@ def test_a_model_beside_the_tokenizer_has_no_say_in_a_preset(
 
 def test_a_folder_with_other_weights_or_another_tokenizer_is_found_out(official, plan, make_model, tmp_path):
     chosen = plan(data=str(official("sst2", rows=[["A good film", "1"], ["A bad film", "0"]])))
-    setting = settle(chosen, read_data(chosen))
+    setting = prepare_run(chosen, read_data(chosen))
     folder = tmp_path / "saved"
     folder.mkdir()
     save_model(setting.parts.model, folder)

@@ -19,7 +19,7 @@ from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.token_cache import RowIds, key_of
 from tokbench.finetuning.data.tokenize import tokenize_rows
-from tokbench.finetuning.stages import settle
+from tokbench.finetuning.stages import prepare_run
 from tokbench.finetuning.tasks import TASKS
 from tokbench.native.ragged import ragged
 
@@ -101,7 +101,7 @@ def test_small_splits_are_not_kept(tokenizer, cache, monkeypatch):
 @pytest.mark.parametrize(("word", "files"), [("on", 2), ("off", 0)])
 def test_a_run_keeps_its_ids_unless_the_cache_is_off(word, files, official, plan, cache):
     chosen = plan(data=str(official("rte")), task="rte", cache=word)
-    settle(chosen, read_data(chosen))
+    prepare_run(chosen, read_data(chosen))
     assert len(list(cache.glob("*"))) == files
 
 

@@ -39,7 +39,7 @@ class Keeper:
     """Writes checkpoints of one run beside its output, and finds them again."""
 
     output: str
-    fingerprint: str  # of plan, rows and ids: only the same run goes on from a checkpoint
+    fingerprint: str  # of config, rows and ids: only the same run goes on from a checkpoint
     settings: FinetuneConfig
     resume: bool = False
     last: float = field(default_factory=time.monotonic)

@@ -11,8 +11,7 @@ from tokbench.adapt.grow import Growth, add_and_save
 from tokbench.checks.findings import Checkup
 from tokbench.checks.run import check
 from tokbench.corpus.samples import shipped
-from tokbench.finetuning.config import FinetuneConfig
-from tokbench.finetuning.model_presets import PRESETS
+from tokbench.finetuning.config import PRESETS, FinetuneConfig
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.runner import finetune, have_packages
 from tokbench.finetuning.tasks import task_named
@@ -49,15 +48,15 @@ class Demo:
 def demo(out: Path, *, force: bool = False, progress: Progress = silent) -> Demo:
     """Do the whole job into `out`: the folders tokenizer, model, grown and run; needs no network.
 
-    Raises FileProblem when `out` is taken and MissingExtra when torch or the metrics are not installed.
+    Raises FileError when `out` is taken and MissingExtraError when torch or the metrics are not installed.
     """
     ensure_writable(out, force=force)
-    plan = FinetuneConfig(task="sst2", data="sample", epochs=8, learning_rate=1e-3, batch_size=16)
-    have_packages(plan)
+    config = FinetuneConfig(task="sst2", data="sample", epochs=8, learning_rate=1e-3, batch_size=16)
+    have_packages(config)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     began = perf_counter()
     with atomic_folder(out, force=force) as place:
-        trained, growth, checkup, run = _steps(place, plan, progress)
+        trained, growth, checkup, run = _steps(place, config, progress)
     return Demo(
         output=str(out),
         trained=replace(trained, path=out / "tokenizer"),
@@ -68,7 +67,7 @@ def demo(out: Path, *, force: bool = False, progress: Progress = silent) -> Demo
     )
 
 
-def _steps(place: Path, plan: FinetuneConfig, progress: Progress) -> tuple[Trained, Growth, Checkup, Run]:
+def _steps(place: Path, config: FinetuneConfig, progress: Progress) -> tuple[Trained, Growth, Checkup, Run]:
     texts = [*(str(shipped(name)) for name in TEXTS)]
     recipe = start_recipe("wordpiece", settings={"vocab_size": str(VOCAB_SIZE)})
     trained = train_folder(recipe, texts, place / "tokenizer", progress=progress)
@@ -77,14 +76,13 @@ def _steps(place: Path, plan: FinetuneConfig, progress: Progress) -> tuple[Train
         place / "tokenizer", place / "grown", special=SPECIAL, regular=REGULAR, model=place / "model"
     )
     checkup = check(place / "grown")
-    run = finetune(replace(plan, model=str(place / "grown"), output=str(place / "run")), progress=progress)
+    run = finetune(replace(config, model=str(place / "grown"), output=str(place / "run")), progress=progress)
     return trained, growth, checkup, run
 
 
 def _save_model(tokenizer: Path, into: Path) -> None:
     """Fresh weights with a row for every token of the tokenizer."""
-    from tokbench.finetuning.models import fresh
-    from tokbench.finetuning.saving import load_tokenizer, save_model
+    from tokbench.finetuning.models import fresh, load_tokenizer, save_model
 
     into.mkdir()
     task = task_named("sst2")

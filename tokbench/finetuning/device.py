@@ -103,16 +103,16 @@ class Machine:
         return most / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def machine_of(plan: FinetuneConfig) -> Machine:
-    """The machine a plan asks for; "auto" takes a GPU, and bf16 where the hardware multiplies in it."""
-    if plan.device == "cuda" and not torch.cuda.is_available():
+def machine_of(config: FinetuneConfig) -> Machine:
+    """The machine a config asks for; "auto" takes a GPU, and bf16 where the hardware multiplies in it."""
+    if config.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("device is cuda, and torch sees no GPU here", fix="--device cpu, or auto")
-    gpu = plan.device == "cuda" or (plan.device == "auto" and torch.cuda.is_available())
+    gpu = config.device == "cuda" or (config.device == "auto" and torch.cuda.is_available())
     if gpu and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # a GPU for each process
     fast = torch.cuda.is_bf16_supported() if gpu else _cpu_multiplies_bf16()
     return Machine(
-        torch.device("cuda" if gpu else "cpu"), {"fp32": False, "bf16": True}.get(plan.precision, fast)
+        torch.device("cuda" if gpu else "cpu"), {"fp32": False, "bf16": True}.get(config.precision, fast)
     )
 
 

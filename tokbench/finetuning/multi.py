@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tokbench.errors import DataError, FileError, UsageError, plural
-from tokbench.finetuning.config import POOLINGS, FinetuneConfig, renewed, to_data
+from tokbench.finetuning.config import POOLINGS, PRESETS, FinetuneConfig, renewed, to_data
 from tokbench.finetuning.data.load import read_data
-from tokbench.finetuning.model_presets import PRESETS
 from tokbench.finetuning.predict import predict_with, questions_of, task_of
 from tokbench.finetuning.result import Evaluation, Run
 from tokbench.finetuning.run_files import (
-    CHOICES,
+    HYPERPARAMETERS,
     METRICS,
     PRINT,
     found_in,
@@ -50,35 +49,35 @@ class ResumeState:
 
 
 def resume_state(
-    plans: Mapping[str, FinetuneConfig], *, force: bool, resume: bool, progress: Progress = silent
+    configs: Mapping[str, FinetuneConfig], *, force: bool, resume: bool, progress: Progress = silent
 ) -> ResumeState:
-    """What stands of these plans; whatever is in the way of one is said here, before the first is trained."""
+    """What is finished or stopped of these runs; an error for what is in the way, before any is trained."""
     if not resume:
-        for plan in plans.values():
-            _must_be_free(plan, force=force)
+        for config in configs.values():
+            _must_be_free(config, force=force)
         return ResumeState()
     finished, stopped = {}, set()
-    for name, plan in plans.items():
-        run = _finished(plan, force=force, progress=progress)
+    for name, config in configs.items():
+        run = _finished(config, force=force, progress=progress)
         if run:
             finished[name] = run
-        elif found_in(unfinished(plan.output)):
+        elif found_in(unfinished(config.output)):
             stopped.add(name)
         else:
-            ensure_writable(Path(plan.output), force=force)
+            ensure_writable(Path(config.output), force=force)
     if not finished and not stopped:
-        places = " or ".join(str(Path(plan.output)) for plan in list(plans.values())[:2])
-        more = plural(len(plans), "run")
+        places = " or ".join(str(Path(config.output)) for config in list(configs.values())[:2])
+        more = plural(len(configs), "run")
         raise FileError(
             f"nothing to resume: of {more} none is finished or was stopped in {places}"
-            + (", …" if len(plans) > 2 else ""),
+            + (", …" if len(configs) > 2 else ""),
             fix="start without --resume",
         )
     return ResumeState(finished=finished, stopped=frozenset(stopped))
 
 
 def run_in(folder: Path) -> Run:
-    """The run that a finished folder tells of; FileProblem where its numbers are not those we write."""
+    """The run that a finished folder tells of; FileError where its numbers are not those we write."""
     path = folder / METRICS
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
@@ -100,9 +99,9 @@ def _as_tuples(value: Any) -> Any:  # noqa: ANN401  whatever JSON holds
     return value
 
 
-def _must_be_free(plan: FinetuneConfig, *, force: bool) -> None:
+def _must_be_free(config: FinetuneConfig, *, force: bool) -> None:
     """Nothing, or an error that names --resume where a run is finished or was stopped."""
-    place = Path(plan.output)
+    place = Path(config.output)
     if not force and (place / METRICS).is_file():
         raise FileError(
             f"{place} exists already",
@@ -110,16 +109,16 @@ def _must_be_free(plan: FinetuneConfig, *, force: bool) -> None:
         )
     ensure_writable(place, force=force)
     if not force:
-        must_be_wanted(plan.output, resume=False, force=False)
+        must_be_wanted(config.output, resume=False, force=False)
 
 
-def _finished(plan: FinetuneConfig, *, force: bool, progress: Progress) -> Run | None:
-    """The run in the plan's place if it is this very one; AskedWrongly if it is another, unless forced."""
-    place = Path(plan.output)
+def _finished(config: FinetuneConfig, *, force: bool, progress: Progress) -> Run | None:
+    """The run in the config's place if it is this very one; UsageError if it is another, unless forced."""
+    place = Path(config.output)
     if not (place / METRICS).is_file():
         return None
     try:
-        other = _otherwise(place, plan, progress)
+        other = _otherwise(place, config, progress)
         run = run_in(place)
     except FileError:
         if force:
@@ -135,21 +134,21 @@ def _finished(plan: FinetuneConfig, *, force: bool, progress: Progress) -> Run |
     )
 
 
-def _otherwise(place: Path, plan: FinetuneConfig, progress: Progress) -> str:
-    """What a finished run was made with that the plan does not ask for; "" if it is the plan's own."""
-    from tokbench.finetuning.prepare import choices, run_fingerprint
-    from tokbench.finetuning.stages import settle
+def _otherwise(place: Path, config: FinetuneConfig, progress: Progress) -> str:
+    """What a finished run was made with that the config does not ask for; "" if it is the config's own."""
+    from tokbench.finetuning.prepare import hyperparameters, run_fingerprint
+    from tokbench.finetuning.stages import prepare_run
 
-    path = place / CHOICES
+    path = place / HYPERPARAMETERS
     saved = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    setting = settle(plan, read_data(plan, progress=progress), progress=progress)
-    mine = json.loads(json.dumps(choices(setting), default=str))
+    prepared = prepare_run(config, read_data(config, progress=progress), progress=progress)
+    mine = json.loads(json.dumps(hyperparameters(prepared), default=str))
     had, asked = _flat(saved), _flat(mine)
     differ = [name for name in (*asked, *had) if had.get(name) != asked.get(name)]
     named = [
         f"{name} {had.get(name, 'not set')}, not {asked.get(name, 'set')}" for name in dict.fromkeys(differ)
     ]
-    same = saved.get(PRINT) in (run_fingerprint(setting), run_fingerprint(setting, made=saved))
+    same = saved.get(PRINT) in (run_fingerprint(prepared), run_fingerprint(prepared, made=saved))
     return "; ".join(named) or ("" if same else "other rows, weights or tokenizer")
 
 
@@ -178,9 +177,9 @@ class RunStart:
 
 
 class Train(Protocol):
-    """Carries out one of the plans; `finished` is its run where that was done before."""
+    """Trains by one of the configs; `finished` is its run where that was done before."""
 
-    def __call__(self, plan: FinetuneConfig, *, force: bool, resume: bool, finished: Run | None) -> Run:
+    def __call__(self, config: FinetuneConfig, *, force: bool, resume: bool, finished: Run | None) -> Run:
         """Train, or go on, or take what is finished."""
 
 
@@ -225,17 +224,17 @@ def score_of(run: Run) -> float:
     return 100 * sum(run.metrics.values()) / len(run.metrics)
 
 
-def all_tasks(plan: FinetuneConfig, train: Train, start: RunStart) -> Glue:
-    """Run the nine tasks one after the other into folders of `plan.output`; leave out what has no data."""
-    there, missing = _with_data(plan)
-    plans = {name: _for_task(plan, name) for name in there}
-    runs = trained(plans, train, start)
+def all_tasks(config: FinetuneConfig, train: Train, start: RunStart) -> Glue:
+    """Run the nine tasks one after the other into folders of `config.output`; leave out what has no data."""
+    there, missing = _with_data(config)
+    configs = {name: _for_task(config, name) for name in there}
+    runs = trained(configs, train, start)
     scores = {name: score_of(run) for name, run in runs.items()}
     average = sum(scores.values()) / len(scores)
-    found = Glue(runs=runs, missing=missing, scores=scores, average=average, output=plan.output)
-    if plan.fast_dev_run:  # nothing is kept
+    found = Glue(runs=runs, missing=missing, scores=scores, average=average, output=config.output)
+    if config.fast_dev_run:  # nothing is kept
         return replace(found, output="")
-    path = Path(plan.output) / TABLE
+    path = Path(config.output) / TABLE
     if leading():
         with atomic_file(path) as beside:
             beside.write_text(table_of(found), encoding="utf-8")
@@ -256,47 +255,49 @@ def table_of(found: Glue) -> str:
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
-def compare_poolings(plan: FinetuneConfig, train: Train, start: RunStart) -> PoolingComparison:
-    """The same run with every pooling, each into a folder of `plan.output` with its name."""
-    plans = {way: _pooling(plan, way) for way in POOLINGS}
-    return PoolingComparison(differs="pooling", runs=trained(plans, train, start))
+def compare_poolings(config: FinetuneConfig, train: Train, start: RunStart) -> PoolingComparison:
+    """The same run with every pooling, each into a folder of `config.output` with its name."""
+    configs = {way: _pooling(config, way) for way in POOLINGS}
+    return PoolingComparison(differs="pooling", runs=trained(configs, train, start))
 
 
-def against(plan: FinetuneConfig, baseline: str, train: Train, start: RunStart) -> PoolingComparison:
+def against(config: FinetuneConfig, baseline: str, train: Train, start: RunStart) -> PoolingComparison:
     """The same run with another tokenizer: same rows, steps and seed. Its folder is the output's, -baseline.
 
     Both models begin alike: fresh from one preset, or `baseline` is a folder with a model of its own.
     """
-    other = replace(plan, tokenizer=baseline, output=f"{plan.output}-baseline")
-    if plan.model not in PRESETS:
+    other = replace(config, tokenizer=baseline, output=f"{config.output}-baseline")
+    if config.model not in PRESETS:
         if not (Path(baseline).expanduser() / "config.json").is_file():
             raise UsageError(
-                f"{plan.model} was trained with one tokenizer, and {baseline} holds no model of its own",
+                f"{config.model} was trained with one tokenizer, and {baseline} holds no model of its own",
                 fix=f"compare fresh models: --model {PRESET}, or give a folder with tokenizer and model",
             )
         other = replace(other, model=baseline)
-    mine = plan.tokenizer or plan.model
-    return PoolingComparison(differs="tokenizer", runs=trained({mine: plan, baseline: other}, train, start))
+    mine = config.tokenizer or config.model
+    return PoolingComparison(differs="tokenizer", runs=trained({mine: config, baseline: other}, train, start))
 
 
-def trained(plans: Mapping[str, FinetuneConfig], train: Train, start: RunStart) -> dict[str, Run]:
-    """The runs of all plans; that a place is taken is said before the first, and what is taken over."""
-    there = resume_state(plans, force=start.force, resume=start.resume, progress=start.progress)
-    for line in there.words(tuple(plans)):
+def trained(configs: Mapping[str, FinetuneConfig], train: Train, start: RunStart) -> dict[str, Run]:
+    """The runs of all configs; that a place is taken is said before the first, and what is taken over."""
+    there = resume_state(configs, force=start.force, resume=start.resume, progress=start.progress)
+    for line in there.words(tuple(configs)):
         start.told(line)
     return {
-        name: train(plan, force=start.force, resume=name in there.stopped, finished=there.finished.get(name))
-        for name, plan in plans.items()
+        name: train(
+            config, force=start.force, resume=name in there.stopped, finished=there.finished.get(name)
+        )
+        for name, config in configs.items()
     }
 
 
-def _with_data(plan: FinetuneConfig) -> tuple[list[str], dict[str, str]]:
+def _with_data(config: FinetuneConfig) -> tuple[list[str], dict[str, str]]:
     """The tasks whose rows can be read, and for each of the others why not."""
     there, missing = [], {}
     for name, task in TASKS.items():
         if not task.trainable:
             continue
-        problem = _problem(plan, task)
+        problem = _problem(config, task)
         if problem:
             missing[name] = problem
         else:
@@ -309,20 +310,20 @@ def _with_data(plan: FinetuneConfig) -> tuple[list[str], dict[str, str]]:
     return there, missing
 
 
-def _problem(plan: FinetuneConfig, task: Task) -> str:
+def _problem(config: FinetuneConfig, task: Task) -> str:
     try:
-        read_data(_for_task(plan, task.name))
+        read_data(_for_task(config, task.name))
     except UsageError as problem:
         return str(problem)
     return ""
 
 
-def _for_task(plan: FinetuneConfig, name: str) -> FinetuneConfig:
-    return replace(plan, task=name, output=str(Path(plan.output) / name))
+def _for_task(config: FinetuneConfig, name: str) -> FinetuneConfig:
+    return replace(config, task=name, output=str(Path(config.output) / name))
 
 
-def _pooling(plan: FinetuneConfig, way: str) -> FinetuneConfig:
-    return replace(plan, pooling=way, output=str(Path(plan.output) / way))
+def _pooling(config: FinetuneConfig, way: str) -> FinetuneConfig:
+    return replace(config, pooling=way, output=str(Path(config.output) / way))
 
 
 ANSWERS = "predictions"
@@ -345,7 +346,7 @@ class RunMode:
 
 
 def run_mode(
-    plan: FinetuneConfig,
+    config: FinetuneConfig,
     beside: RunMode,
     *,
     force: bool = False,
@@ -362,16 +363,16 @@ def run_mode(
     train: Train = partial(_one, drawings=drawings, progress=progress)
     start = RunStart(force=force, resume=resume, told=told, progress=progress)
     if beside.predict:
-        train = partial(_and_predict, train=train, strict=plan.task != ALL, progress=progress)
-    if plan.task == ALL:
+        train = partial(_and_predict, train=train, strict=config.task != ALL, progress=progress)
+    if config.task == ALL:
         if beside.compare_pooling or beside.baseline is not None:
             raise UsageError("a comparison is made on one task", fix="--task sst2, say")
-        return all_tasks(plan, train, start)
+        return all_tasks(config, train, start)
     if beside.compare_pooling:
-        return compare_poolings(plan, train, start)
+        return compare_poolings(config, train, start)
     if beside.baseline is not None:
-        return against(plan, beside.baseline, train, start)
-    return train(plan, force=force, resume=resume, finished=None)
+        return against(config, beside.baseline, train, start)
+    return train(config, force=force, resume=resume, finished=None)
 
 
 def result_line(done: Done) -> str:
@@ -386,7 +387,7 @@ def result_line(done: Done) -> str:
 
 
 def _one(
-    plan: FinetuneConfig,
+    config: FinetuneConfig,
     *,
     force: bool,
     resume: bool,
@@ -394,12 +395,12 @@ def _one(
     drawings: Mapping[str, Callable[[Run], str]] | None,
     progress: Progress,
 ) -> Run:
-    """The run that is finished, or that comes of the plan now."""
-    return finished or finetune(plan, force=force, resume=resume, drawings=drawings, progress=progress)
+    """The run that is finished, or that comes of the config now."""
+    return finished or finetune(config, force=force, resume=resume, drawings=drawings, progress=progress)
 
 
 def _and_predict(
-    plan: FinetuneConfig,
+    config: FinetuneConfig,
     *,
     force: bool,
     resume: bool,
@@ -409,39 +410,40 @@ def _and_predict(
     progress: Progress,
 ) -> Run:
     """Train, and answer the test rows; where there are none, an error before or a note afterwards."""
-    names = [plan.task] + (["ax"] if plan.task == "mnli" and not plan.own_columns else [])
-    found = {name: _why_not(plan, name) for name in names}
-    if strict and found[plan.task]:
+    names = [config.task] + (["ax"] if config.task == "mnli" and not config.own_columns else [])
+    found = {name: _why_not(config, name) for name in names}
+    if strict and found[config.task]:
         raise UsageError(
-            f"nothing was trained, there is nothing to predict: {found[plan.task]}", fix="leave out --predict"
+            f"nothing was trained, there is nothing to predict: {found[config.task]}",
+            fix="leave out --predict",
         )
-    run = train(plan, force=force, resume=resume, finished=finished)
-    if not leading() or plan.fast_dev_run:  # there is no model to load
+    run = train(config, force=force, resume=resume, finished=finished)
+    if not leading() or config.fast_dev_run:  # there is no model to load
         return run
     notes = [f"{name} was not predicted: {why}" for name, why in found.items() if why]
     for name in (name for name in names if not found[name]):
-        notes += _answered(plan, name, again=finished is None, progress=progress)
+        notes += _answered(config, name, again=finished is None, progress=progress)
     return replace(run, notes=(*run.notes, *notes))
 
 
-def _answered(plan: FinetuneConfig, name: str, *, again: bool, progress: Progress) -> list[str]:
+def _answered(config: FinetuneConfig, name: str, *, again: bool, progress: Progress) -> list[str]:
     """Where the answers to the test rows are; they are made unless they are there and not asked for again."""
-    folder = Path(plan.output)
-    asked = [] if again else questions_of(plan, task_of(name))
+    folder = Path(config.output)
+    asked = [] if again else questions_of(config, task_of(name))
     rows = {folder / ANSWERS / each.submission: len(each.indices) for each in asked}
     notes = [note for each in asked for note in each.notes]
     if again or not all(path.is_file() for path in rows):
-        written = predict_with(folder, plan, name, into=folder / ANSWERS, progress=progress)
+        written = predict_with(folder, config, name, into=folder / ANSWERS, progress=progress)
         rows, notes = {Path(path): count for path, count in written.rows.items()}, list(written.notes)
     return [*(f"the answers to {plural(count, 'row')} are in {path}" for path, count in rows.items()), *notes]
 
 
-def _why_not(plan: FinetuneConfig, name: str) -> str:
+def _why_not(config: FinetuneConfig, name: str) -> str:
     """Why the test rows of a task cannot be had; nothing when they can."""
-    if (name not in TASKS or plan.own_columns) and Path(str(plan.data)).is_file():
-        return f"{plan.data} holds the rows to train on; afterwards: tokbench predict RUN --data FILE"
+    if (name not in TASKS or config.own_columns) and Path(str(config.data)).is_file():
+        return f"{config.data} holds the rows to train on; afterwards: tokbench predict RUN --data FILE"
     try:
-        questions_of(plan, task_of(name))
+        questions_of(config, task_of(name))
     except UsageError as problem:
         return str(problem)
     return ""

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 def predict_with(
-    folder: Path, plan: FinetuneConfig, task: str, *, into: Path, progress: Progress = silent
+    folder: Path, config: FinetuneConfig, task: str, *, into: Path, progress: Progress = silent
 ) -> Predicted:
-    """Answer the test rows that plan.data names with the model in `folder`, into files of the folder `into`.
+    """Answer the test rows that the config names with the model in `folder`, into files of the folder `into`.
 
     An empty task is the one the folder was trained on; ax takes a model of mnli.
     """
@@ -42,32 +42,32 @@ def predict_with(
         raise FileError(f"{into} is a file, and the output is a folder", fix=ELSEWHERE)
     chosen = _task(folder, task)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    asked = questions_of(plan, chosen)
+    asked = questions_of(config, chosen)
     from tokbench.finetuning.predictions import predict_all
 
-    return predict_all(folder, asked, chosen, into=into, plan=plan, progress=progress)
+    return predict_all(folder, asked, chosen, into=into, config=config, progress=progress)
 
 
 def trained_length(folder: Path) -> int:
-    """Tokens that rows were cut to when the model in a folder was trained; a plan's where it does not say."""
+    """Tokens that rows were cut to when the model in a folder was trained, or the default."""
     return int(_read(folder / "hyperparameters.json").get("max_length", FinetuneConfig.max_length))
 
 
-def questions_of(plan: FinetuneConfig, task: Task) -> Sequence[Questions]:
+def questions_of(config: FinetuneConfig, task: Task) -> Sequence[Questions]:
     """The rows to answer, one Questions a file; in a folder of one's own files it is the one called test."""
     if task.tagging:
-        return [tagged_questions(questions_in(_path(plan), CONLL), characters=task.unit == CHARACTER)]
-    if plan.text_column is not None or task.name == OWN:
-        return [own_questions(questions_in(_path(plan), TABLE), task, _columns(plan))]
-    if plan.data == SAMPLE:
+        return [tagged_questions(questions_in(_path(config), CONLL), characters=task.unit == CHARACTER)]
+    if config.text_column is not None or task.name == OWN:
+        return [own_questions(questions_in(_path(config), TABLE), task, _columns(config))]
+    if config.data == SAMPLE:
         raise UsageError(
             "the sample that ships has no test rows", fix="--data FOLDER with the official files"
         )
-    if plan.data in (None, HUB):
+    if config.data in (None, HUB):
         from tokbench.finetuning.data.glue import load_glue
 
         return hub_questions(load_glue(task), task)
-    return official_questions(_path(plan), task)
+    return official_questions(_path(config), task)
 
 
 def _columns(reading: FinetuneConfig) -> tuple[str, ...]:
@@ -76,10 +76,10 @@ def _columns(reading: FinetuneConfig) -> tuple[str, ...]:
     return tuple(each for each in (reading.text_column, reading.pair_column) if each is not None)
 
 
-def _path(plan: FinetuneConfig) -> Path:
-    if plan.data in (None, HUB, SAMPLE):
+def _path(config: FinetuneConfig) -> Path:
+    if config.data in (None, HUB, SAMPLE):
         raise UsageError("rows of your own are in a file", fix="--data FILE")
-    return Path(str(plan.data)).expanduser()
+    return Path(str(config.data)).expanduser()
 
 
 def task_of(name: str) -> Task:

@@ -23,9 +23,8 @@ from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, tokenize_ro
 from tokbench.finetuning.device import Machine, machine_of
 from tokbench.finetuning.engines.loop import predict
 from tokbench.finetuning.metrics import answers_of
-from tokbench.finetuning.models import load_classifier
+from tokbench.finetuning.models import load_classifier, load_tokenizer
 from tokbench.finetuning.prepare import limits_of, model_inputs_of
-from tokbench.finetuning.saving import load_tokenizer
 from tokbench.finetuning.tasks import Task
 from tokbench.io.atomic import atomic_file
 from tokbench.progress import Progress, silent
@@ -50,16 +49,16 @@ def predict_all(
     task: Task,
     *,
     into: Path,
-    plan: FinetuneConfig,
+    config: FinetuneConfig,
     progress: Progress = silent,
 ) -> Predicted:
     """Answer the rows of `asked` with the model in `folder`; each file into `into`, whole or not at all."""
-    machine = machine_of(plan)
+    machine = machine_of(config)
     tokenizer, model = load_tokenizer(folder), answering(folder, task)
     machine.hold(model)
     written, given, notes = {}, Counter[str](), list[str]()
     for each in asked:
-        found = _answers(model, tokenizer, each, task, plan=plan, machine=machine, progress=progress)
+        found = _answers(model, tokenizer, each, task, config=config, machine=machine, progress=progress)
         path = into / each.submission
         with atomic_file(path) as beside:
             beside.write_text(found.text, encoding="utf-8")
@@ -127,14 +126,14 @@ def _answers(
     asked: Questions,
     task: Task,
     *,
-    plan: FinetuneConfig,
+    config: FinetuneConfig,
     machine: Machine,
     progress: Progress,
 ) -> _Answers:
-    feed = model_inputs_of(model, tokenizer, plan.max_length)
+    feed = model_inputs_of(model, tokenizer, config.max_length)
     encoded = tokenize_rows(tokenizer, asked.rows, max_length=feed.max_length, task=task, progress=progress)
     must_fit(encoded, limits_of(model), tokenizer.convert_ids_to_tokens)
-    batches = Batches(encoded=encoded, feed=feed, size=plan.batch_size, seed=plan.seed)
+    batches = Batches(encoded=encoded, feed=feed, size=config.batch_size, seed=config.seed)
     logits = predict(model, batches, machine=machine, progress=progress)
     notes = _cut(encoded, feed.max_length, asked)
     if isinstance(asked.rows, Tagged):

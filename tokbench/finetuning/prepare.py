@@ -1,4 +1,4 @@
-"""The tokenizer and the model a plan names, checked together before anything is trained."""
+"""The tokenizer and the model a config names, checked together before anything is trained."""
 
 from __future__ import annotations
 
@@ -22,16 +22,14 @@ import tokbench
 from tokbench.checks.findings import Finding
 from tokbench.checks.run import RULES, check
 from tokbench.errors import ChecksFailedError, FileError, UsageError
-from tokbench.finetuning.config import SAVED_BESIDE, FinetuneConfig
+from tokbench.finetuning.config import PRESETS, SAVED_BESIDE, TRAINED_RATE, FinetuneConfig
 from tokbench.finetuning.data.batches import Batches, ModelInputs
 from tokbench.finetuning.data.load import Dataset
 from tokbench.finetuning.data.tokenize import Limits
 from tokbench.finetuning.device import Machine
 from tokbench.finetuning.metrics import costs
-from tokbench.finetuning.model_presets import PRESETS, TRAINED_RATE
-from tokbench.finetuning.models import LoadedClassifier, fresh, load_classifier, pooled_as
+from tokbench.finetuning.models import LoadedClassifier, fresh, load_classifier, load_tokenizer, pooled_as
 from tokbench.finetuning.run_files import resolve_names
-from tokbench.finetuning.saving import load_tokenizer
 from tokbench.finetuning.tasks import Task
 from tokbench.pretrained.folder import TokenizerFolder
 
@@ -120,23 +118,23 @@ class LoadedParts:
     start: NDArray[np.float32]  # their rows before training (tokens, H)
 
 
-def load_parts(plan: FinetuneConfig, task: Task) -> LoadedParts:
-    """Load what the plan names under a head for the task; errors that check finds stop here."""
-    preset = PRESETS.get(plan.model)
-    found = resolve_names(plan)
+def load_parts(config: FinetuneConfig, task: Task) -> LoadedParts:
+    """Load what the config names under a head for the task; errors that check finds stop here."""
+    preset = PRESETS.get(config.model)
+    found = resolve_names(config)
     files, folder = found.files, found.model
     notes = preflight(files.path, folder)
     tokenizer = load_tokenizer(files.path)
     if preset:
-        loaded = fresh(preset, tokenizer, task, seed=plan.seed)
+        loaded = fresh(preset, tokenizer, task, seed=config.seed)
     else:
         assert folder is not None
-        loaded = load_classifier(folder, task, seed=plan.seed)
+        loaded = load_classifier(folder, task, seed=config.seed)
     align(loaded, tokenizer)
-    if task.tagging and plan.pooling != "own":
-        raise UsageError(f"--pooling {plan.pooling}: tagged words are not pooled", fix="leave it out")
-    loaded = pooled_as(loaded, plan.pooling)
-    rate = plan.learning_rate or (preset.learning_rate if preset else TRAINED_RATE)
+    if task.tagging and config.pooling != "own":
+        raise UsageError(f"--pooling {config.pooling}: tagged words are not pooled", fix="leave it out")
+    loaded = pooled_as(loaded, config.pooling)
+    rate = config.learning_rate or (preset.learning_rate if preset else TRAINED_RATE)
     added = added_tokens(tokenizer, files, loaded.model)
     start = copied_rows(loaded.model, added)
     return LoadedParts(files, tokenizer, loaded.model, rate, (*notes, *loaded.notes), added, start)
@@ -184,7 +182,7 @@ WEIGHTS_HASHED = 64  # of each tensor: those of another model differ in all of t
 class PreparedRun:
     """Everything that is settled before the first step."""
 
-    plan: FinetuneConfig
+    config: FinetuneConfig
     task: Task
     data: Dataset
     parts: LoadedParts
@@ -193,21 +191,21 @@ class PreparedRun:
     evaluation: Mapping[str, Batches]
 
 
-def run_fingerprint(setting: PreparedRun, *, made: Mapping[str, Any] | None = None) -> str:
+def run_fingerprint(prepared: PreparedRun, *, made: Mapping[str, Any] | None = None) -> str:
     """A hash of all that makes a run what it is: choices, ids, labels and the weights it starts from.
 
     Neither versions nor the place of the output count, nor whether ids are cached. Of each weight the
     first numbers stand for it. `made` are the same choices as an earlier version wrote them down.
     """
-    made = choices(setting) if made is None else made
+    made = hyperparameters(prepared) if made is None else made
     made = {name: each for name, each in made.items() if name not in (*SAVED_BESIDE, "cache")}
     if "settings" in made:
         made["settings"] = {name: each for name, each in made["settings"].items() if name != "cache"}
     found = hashlib.blake2b(json.dumps(made, sort_keys=True, default=str).encode(), digest_size=16)
-    for each in (setting.train.encoded, *(split.encoded for split in setting.evaluation.values())):
+    for each in (prepared.train.encoded, *(split.encoded for split in prepared.evaluation.values())):
         for array in (each.ids, each.starts, each.labels):
             found.update(array.tobytes())
-    for weight in setting.parts.model.parameters():
+    for weight in prepared.parts.model.parameters():
         found.update(weight.detach().flatten()[:WEIGHTS_HASHED].float().cpu().numpy().tobytes())
     return found.hexdigest()
 
@@ -217,15 +215,15 @@ def main_metrics(task: Task) -> tuple[str, ...]:
     return tuple(task.key(split, task.metrics[0]) for split in task.evaluation)
 
 
-def choices(setting: PreparedRun) -> dict[str, Any]:
-    """The plan as it was carried out and the versions; nothing that changes when it is carried out again."""
-    asked = {name: each for name, each in asdict(setting.plan).items() if name != "output"}
+def hyperparameters(prepared: PreparedRun) -> dict[str, Any]:
+    """The config as the run used it, with versions; a second run writes the same."""
+    asked = {name: each for name, each in asdict(prepared.config).items() if name != "output"}
     return {
         **asked,
-        "learning_rate": setting.parts.rate,
-        "max_length": setting.train.feed.max_length,
-        "device": setting.machine.device.type,
-        "precision": setting.machine.precision,
+        "learning_rate": prepared.parts.rate,
+        "max_length": prepared.train.feed.max_length,
+        "device": prepared.machine.device.type,
+        "precision": prepared.machine.precision,
         "versions": {
             "tokbench": tokbench.__version__,
             "tokenizers": tokenizers.__version__,
@@ -235,23 +233,24 @@ def choices(setting: PreparedRun) -> dict[str, Any]:
     }
 
 
-def input_notes(setting: PreparedRun) -> tuple[str, ...]:
+def input_notes(prepared: PreparedRun) -> tuple[str, ...]:
     """What is worth knowing before the first step: lengths, the rate, segments, what tags cost."""
     notes = []
-    feed, limits = setting.train.feed, limits_of(setting.parts.model)
-    if feed.max_length < setting.plan.max_length:
+    feed, limits = prepared.train.feed, limits_of(prepared.parts.model)
+    if feed.max_length < prepared.config.max_length:
         notes.append(f"rows are cut to {feed.max_length} tokens: more do not fit the tokenizer or the model")
-    if setting.plan.learning_rate is None:
-        whose = setting.plan.model if setting.plan.model in PRESETS else "trained weights"
+    if prepared.config.learning_rate is None:
+        whose = prepared.config.model if prepared.config.model in PRESETS else "trained weights"
         notes.append(
-            f"the learning rate {setting.parts.rate:g} is the default for {whose}; --learning-rate changes it"
+            f"the learning rate {prepared.parts.rate:g} is the default for {whose};"
+            " --learning-rate changes it"
         )
-    segments = "token_type_ids" in feed.inputs and int(setting.train.encoded.type_ids.max()) > 0
-    if len(setting.task.texts) == 2 and (limits.types or 0) > 1 and not segments:
+    segments = "token_type_ids" in feed.inputs and int(prepared.train.encoded.type_ids.max()) > 0
+    if len(prepared.task.texts) == 2 and (limits.types or 0) > 1 and not segments:
         notes.append(
             "the tokenizer gives no segment ids: the model tells a row's two texts apart by separators"
         )
-    if setting.task.tagging:
-        splits = {"train": setting.train, **setting.evaluation}
-        notes += [note for name, each in splits.items() for note in costs(each.encoded, setting.task, name)]
+    if prepared.task.tagging:
+        splits = {"train": prepared.train, **prepared.evaluation}
+        notes += [note for name, each in splits.items() for note in costs(each.encoded, prepared.task, name)]
     return tuple(notes)

@@ -12,8 +12,7 @@ from statistics import fmean, stdev
 from tempfile import TemporaryDirectory
 
 from tokbench.errors import RunInterruptedError, UsageError
-from tokbench.finetuning.config import FinetuneConfig
-from tokbench.finetuning.model_presets import PRESETS
+from tokbench.finetuning.config import PRESETS, FinetuneConfig
 from tokbench.finetuning.multi import RunStart, trained
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.runner import finetune
@@ -76,7 +75,7 @@ class Proof:
 
 
 def prove(
-    plan: FinetuneConfig,
+    config: FinetuneConfig,
     base: str,
     new: str,
     *,
@@ -87,19 +86,19 @@ def prove(
 ) -> Proof:
     """Fine-tune both with the same seeds, rows and steps, and compare them; no weights are kept.
 
-    Where base and new hold a model it is trained; otherwise each gets the plan's preset, sized to it. With an
+    Where base and new hold a model it is trained; otherwise each gets the preset, sized to it. With an
     `output` the numbers of every run are kept there, and a start that resumes does not make them again.
     """
     if seeds < 2:
         raise UsageError(f"an interval needs at least 2 seeds, and {seeds} was asked for", fix="--seeds 5")
     if start.resume and output is None:
         raise UsageError("there is nothing to resume without a folder", fix="-o FOLDER keeps the runs there")
-    numbers = tuple(range(plan.seed, plan.seed + seeds))
-    model = _model(plan, base, new)
+    numbers = tuple(range(config.seed, config.seed + seeds))
+    model = _model(config, base, new)
     with _place(output) as place:
-        plans = {
+        configs = {
             f"{task}/seed-{seed}/{side}": replace(
-                plan,
+                config,
                 task=task,
                 seed=seed,
                 tokenizer=name,
@@ -111,7 +110,7 @@ def prove(
             for side, name in ((BASE, base), (NEW, new))
             if (side, name) != (NEW, base)  # against itself: run once
         }
-        runs = trained(plans, partial(_run, progress=start.progress), start)
+        runs = trained(configs, partial(_run, progress=start.progress), start)
     pairs = []
     for task in tasks:
         mine = [runs[f"{task}/seed-{seed}/{BASE}"] for seed in numbers]
@@ -135,16 +134,16 @@ def interval(differences: Sequence[float], *, level: float = LEVEL) -> tuple[flo
     return middle - half, middle + half
 
 
-def _model(plan: FinetuneConfig, base: str, new: str) -> str | None:
+def _model(config: FinetuneConfig, base: str, new: str) -> str | None:
     """The preset for both, or None where both bring a model."""
     with_model = [(Path(name).expanduser() / "config.json").is_file() for name in (base, new)]
     if all(with_model):
         return None
-    if any(with_model) and plan.model not in PRESETS:
+    if any(with_model) and config.model not in PRESETS:
         raise UsageError(
             "one of the two holds a model and the other does not", fix="--model bert-tiny for both"
         )
-    return plan.model
+    return config.model
 
 
 @contextmanager
@@ -163,18 +162,20 @@ def _place(output: Path | None) -> Iterator[Path]:
             ) from stop
 
 
-def _run(plan: FinetuneConfig, *, force: bool, resume: bool, finished: Run | None, progress: Progress) -> Run:
+def _run(
+    config: FinetuneConfig, *, force: bool, resume: bool, finished: Run | None, progress: Progress
+) -> Run:
     """The run that is finished, or that is made now; its weights are not kept."""
     if finished:
         return finished
 
     def tell(stage: str, done: int, total: int | None = None) -> None:
         progress(stage, done, total)
-        note(progress, stage, f"{plan.task}, seed {plan.seed}, {plan.tokenizer}")
+        note(progress, stage, f"{config.task}, seed {config.seed}, {config.tokenizer}")
 
-    run = finetune(plan, force=force, resume=resume, progress=tell)
+    run = finetune(config, force=force, resume=resume, progress=tell)
     if leading():
-        (Path(plan.output) / "model.safetensors").unlink(missing_ok=True)
+        (Path(config.output) / "model.safetensors").unlink(missing_ok=True)
     return run
 
 

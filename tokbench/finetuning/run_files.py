@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tokbench.errors import FileError, UsageError
-from tokbench.finetuning.config import FinetuneConfig
-from tokbench.finetuning.model_presets import PRESETS
+from tokbench.finetuning.config import PRESETS, FinetuneConfig
 from tokbench.io import hub
 from tokbench.pretrained.folder import TokenizerFolder, load
 from tokbench.progress import leading
 
 STATE = "state.json"
-METRICS, CHOICES = "metrics.json", "hyperparameters.json"  # of a finished run
-PRINT = "fingerprint"  # where CHOICES has the hash of all that makes a run what it is
+METRICS, HYPERPARAMETERS = "metrics.json", "hyperparameters.json"  # of a finished run
+PRINT = "fingerprint"  # where HYPERPARAMETERS has the hash of all that makes a run what it is
 
 
 def unfinished(output: str) -> Path:
@@ -68,15 +67,15 @@ class ResolvedNames:
     model: Path | None
 
 
-def resolve_names(plan: FinetuneConfig) -> ResolvedNames:
-    """Tokenizer and model of a plan; FileProblem or AskedWrongly where there is none to be had."""
-    if plan.tokenizer is None and plan.model in PRESETS:
+def resolve_names(config: FinetuneConfig) -> ResolvedNames:
+    """Tokenizer and model of a config; FileError or UsageError where there is none to be had."""
+    if config.tokenizer is None and config.model in PRESETS:
         raise UsageError(
-            f"{plan.model} is made to fit a tokenizer, and none was given",
+            f"{config.model} is made to fit a tokenizer, and none was given",
             fix="--tokenizer FOLDER; train one: tokbench train-wordpiece corpus.txt",
         )
-    folder = None if plan.model in PRESETS else model_folder(plan.model)
-    files = load(plan.tokenizer or str(folder))
+    folder = None if config.model in PRESETS else model_folder(config.model)
+    files = load(config.tokenizer or str(folder))
     if files.path.is_file():
         raise FileError(
             f"{files.name} is a bare tokenizer.json, which says nothing of padding",

@@ -1,4 +1,4 @@
-"""The order of a run: parts, training, evaluation, saving, proof. Nothing is decided here."""
+"""The order of a run: parts, training, evaluation, saving, proof."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
+from transformers import PreTrainedModel
 
 from tokbench.errors import NegativeResultError, RunInterruptedError, UsageError
 from tokbench.finetuning.card import card
@@ -16,15 +19,27 @@ from tokbench.finetuning.checkpoints import Keeper
 from tokbench.finetuning.config import FinetuneConfig, must_be_metric
 from tokbench.finetuning.data.batches import Batches
 from tokbench.finetuning.data.load import Dataset
-from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, tokenize_rows
+from tokbench.finetuning.data.rows import Rows
+from tokbench.finetuning.data.tagging import Tagged
+from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, seen_ids, tokenize_rows
 from tokbench.finetuning.device import Machine, machine_of
 from tokbench.finetuning.engines.evaluate import Evaluator
-from tokbench.finetuning.engines.loop import FitResult, fit
+from tokbench.finetuning.engines.loop import FitResult, fit, predict
 from tokbench.finetuning.engines.monitor import EvalMonitor, board_of, keep_board
 from tokbench.finetuning.environment import environment
+from tokbench.finetuning.models import (
+    copy_tokenizer,
+    load_classifier,
+    load_tokenizer,
+    must_have_room,
+    save_model,
+    write_json,
+)
 from tokbench.finetuning.prepare import (
+    LoadedParts,
     PreparedRun,
-    choices,
+    copied_rows,
+    hyperparameters,
     input_notes,
     limits_of,
     load_parts,
@@ -33,22 +48,21 @@ from tokbench.finetuning.prepare import (
     run_fingerprint,
 )
 from tokbench.finetuning.result import Run
-from tokbench.finetuning.run_files import CHOICES, METRICS, PRINT
-from tokbench.finetuning.saving import copy_tokenizer, must_have_room, save_model, write_json
+from tokbench.finetuning.run_files import HYPERPARAMETERS, METRICS, PRINT
 from tokbench.finetuning.tasks import Task
-from tokbench.finetuning.verify import Reload, fates, reload
 from tokbench.io.atomic import atomic_folder
 from tokbench.progress import Progress, leading, silent
 
 
 class TrainerEngine(Protocol):
-    """Trains a model in place: the plan's seed, batches, rates and clipping, so that results agree."""
+    """Trains a model in place: the config's seed, batches, rates and clipping, so that results agree."""
 
     def __call__(
         self,
         model: nn.Module,
         batches: Batches,
-        plan: FinetuneConfig,
+        config: FinetuneConfig,
+        /,
         *,
         rate: float,
         machine: Machine,
@@ -59,23 +73,23 @@ class TrainerEngine(Protocol):
         """Train, and say what came of it."""
 
 
-def engine_of(plan: FinetuneConfig) -> TrainerEngine:
-    """The engine that the plan names; AskedWrongly for a setting it does not take, or several processes."""
+def engine_of(config: FinetuneConfig) -> TrainerEngine:
+    """The engine that the config names; UsageError for a setting it does not take, or several processes."""
     started = int(os.environ.get("WORLD_SIZE", "1"))
-    if plan.trainer != "loop" and started > 1:
+    if config.trainer != "loop" and started > 1:
         raise UsageError(
-            f"the {plan.trainer} trainer trains in one process, and {started} were started",
+            f"the {config.trainer} trainer trains in one process, and {started} were started",
             fix="--trainer loop",
         )
-    if plan.trainer == "hf":
+    if config.trainer == "hf":
         from tokbench.finetuning.engines import hf_trainer
 
-        hf_trainer.check(plan)
+        hf_trainer.check(config)
         return hf_trainer.fit
-    if plan.trainer == "lightning":
+    if config.trainer == "lightning":
         from tokbench.finetuning.engines import lightning_engine
 
-        lightning_engine.check(plan)
+        lightning_engine.check(config)
         return lightning_engine.fit
     return fit
 
@@ -94,7 +108,7 @@ class Outcome:
 
 
 def run_stages(
-    plan: FinetuneConfig,
+    config: FinetuneConfig,
     data: Dataset,
     *,
     force: bool = False,
@@ -102,23 +116,23 @@ def run_stages(
     drawings: Mapping[str, Callable[[Run], str]] | None = None,
     progress: Progress = silent,
 ) -> Run:
-    """Do what the plan says with these rows, and return what came of it.
+    """Do what the config says with these rows, and return what came of it.
 
     `drawings` are file names, and what makes their content of the finished run.
     """
-    setting = settle(plan, data, progress=progress)
-    keeper = Keeper(plan.output, run_fingerprint(setting), plan, resume)
+    prepared = prepare_run(config, data, progress=progress)
+    keeper = Keeper(config.output, run_fingerprint(prepared), config, resume)
     try:
-        outcome = train_and_score(setting, keeper=keeper, progress=progress)
+        outcome = train_and_score(prepared, keeper=keeper, progress=progress)
     except RunInterruptedError:
         raise
     except NegativeResultError:  # a loss that is no number, a full memory: going on would end in the same
         keeper.forget()
         raise
     if not leading():  # another process writes
-        return _run(setting, outcome, Reload(0.0, True))
-    with atomic_folder(Path(plan.output), force=force) as folder:
-        run = _write(setting, outcome, folder, made=keeper.fingerprint)
+        return _run(prepared, outcome, Reload(0.0, True))
+    with atomic_folder(Path(config.output), force=force) as folder:
+        run = _write(prepared, outcome, folder, made=keeper.fingerprint)
         for name, draw in (drawings or {}).items():
             (folder / name).write_text(draw(run), encoding="utf-8")
         keep_board(keeper.place, folder)
@@ -126,34 +140,34 @@ def run_stages(
     return run
 
 
-def _write(setting: PreparedRun, outcome: Outcome, folder: Path, *, made: str) -> Run:
+def _write(prepared: PreparedRun, outcome: Outcome, folder: Path, *, made: str) -> Run:
     """Save everything, and prove it; `made` is the fingerprint, by which the run is known again."""
-    save_model(setting.parts.model, folder)
-    copy_tokenizer(setting.parts.files.path, folder)
-    split, batches = next(iter(setting.evaluation.items()))
-    rows = setting.data.evaluation[split]
+    save_model(prepared.parts.model, folder)
+    copy_tokenizer(prepared.parts.files.path, folder)
+    split, batches = next(iter(prepared.evaluation.items()))
+    rows = prepared.data.evaluation[split]
     proved = reload(
-        setting.parts.model, folder, rows, task=setting.task, batches=batches, machine=setting.machine
+        prepared.parts.model, folder, rows, task=prepared.task, batches=batches, machine=prepared.machine
     )
-    run = _run(setting, outcome, proved)
+    run = _run(prepared, outcome, proved)
     measured = {name: each for name, each in asdict(run).items() if name != "output"}
     write_json(folder / METRICS, {**measured, "beats_majority": run.beats_majority})
-    write_json(folder / CHOICES, {**choices(setting), PRINT: made})
+    write_json(folder / HYPERPARAMETERS, {**hyperparameters(prepared), PRINT: made})
     write_json(folder / "environment.json", asdict(environment()))
-    page = card(run, choices(setting), setting.task, setting.parts.tokenizer)
+    page = card(run, hyperparameters(prepared), prepared.task, prepared.parts.tokenizer)
     (folder / "README.md").write_text(page, encoding="utf-8")
     return run
 
 
-def settle(plan: FinetuneConfig, data: Dataset, *, progress: Progress = silent) -> PreparedRun:
+def prepare_run(config: FinetuneConfig, data: Dataset, *, progress: Progress = silent) -> PreparedRun:
     """Load, check and encode; the last moment at which nothing has been trained."""
-    engine_of(plan)  # what is wrong with it is said before anything is loaded
-    machine, task = machine_of(plan), data.task
-    must_be_metric(plan.metric, task)
-    parts = load_parts(plan, task)
-    must_have_room(parts.model, Path(plan.output))
+    engine_of(config)  # what is wrong with it is said before anything is loaded
+    machine, task = machine_of(config), data.task
+    must_be_metric(config.metric, task)
+    parts = load_parts(config, task)
+    must_have_room(parts.model, Path(config.output))
     limits = limits_of(parts.model)
-    feed = model_inputs_of(parts.model, parts.tokenizer, plan.max_length)
+    feed = model_inputs_of(parts.model, parts.tokenizer, config.max_length)
     batches = {}
     for name, rows in {"train": data.train, **data.evaluation}.items():
         encoded = tokenize_rows(
@@ -161,36 +175,36 @@ def settle(plan: FinetuneConfig, data: Dataset, *, progress: Progress = silent) 
             rows,
             max_length=feed.max_length,
             task=task,
-            cache=plan.cache == "on",
+            cache=config.cache == "on",
             progress=progress,
         )
         must_fit(encoded, limits, parts.tokenizer.convert_ids_to_tokens)
-        batches[name] = Batches(encoded=encoded, feed=feed, size=plan.batch_size, seed=plan.seed)
+        batches[name] = Batches(encoded=encoded, feed=feed, size=config.batch_size, seed=config.seed)
     train = batches.pop("train")
-    setting = PreparedRun(plan, task, data, parts, machine, train, batches)
-    return replace(setting, parts=replace(parts, notes=(*parts.notes, *input_notes(setting))))
+    prepared = PreparedRun(config, task, data, parts, machine, train, batches)
+    return replace(prepared, parts=replace(parts, notes=(*parts.notes, *input_notes(prepared))))
 
 
 def train_and_score(
-    setting: PreparedRun, *, keeper: Keeper | None = None, progress: Progress = silent
+    prepared: PreparedRun, *, keeper: Keeper | None = None, progress: Progress = silent
 ) -> Outcome:
     """Train the model in place and hold it against the dev rows."""
-    model, machine, plan = setting.parts.model, setting.machine, setting.plan
+    model, machine, config = prepared.parts.model, prepared.machine, prepared.config
     machine.forget_peak()
     machine.hold(model)
-    judge = Evaluator(model, setting.task, setting.evaluation, machine, progress)
+    judge = Evaluator(model, prepared.task, prepared.evaluation, machine, progress)
     watch = EvalMonitor(
         judge,
-        plan,
-        plan.metric or main_metrics(setting.task)[0],
-        len(setting.train),
-        board=board_of(plan, keeper.place if keeper else None),
+        config,
+        config.metric or main_metrics(prepared.task)[0],
+        len(prepared.train),
+        board=board_of(config, keeper.place if keeper else None),
     )
-    trained = engine_of(plan)(
+    trained = engine_of(config)(
         model,
-        setting.train,
-        plan,
-        rate=setting.parts.rate,
+        prepared.train,
+        config,
+        rate=prepared.parts.rate,
         machine=machine,
         watch=watch,
         keeper=keeper,
@@ -209,29 +223,29 @@ def train_and_score(
     )
 
 
-def _run(setting: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
-    plan, task, train = setting.plan, setting.task, setting.train.encoded
-    new_tokens, no_gradient = fates(setting.parts, train, outcome.fit)
-    rows = len(train) * outcome.fit.steps / len(setting.train)
+def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
+    config, task, train = prepared.config, prepared.task, prepared.train.encoded
+    new_tokens, no_gradient = fates(prepared.parts, train, outcome.fit)
+    rows = len(train) * outcome.fit.steps / len(prepared.train)
     return Run(
         task=task.name,
-        classes=setting.data.classes,
+        classes=prepared.data.classes,
         metrics=outcome.metrics,
         majority=outcome.majority,
         intervals=outcome.intervals,
         main=main_metrics(task),
         train_rows=len(train),
-        dev_rows=sum(len(each.encoded) for each in setting.evaluation.values()),
+        dev_rows=sum(len(each.encoded) for each in prepared.evaluation.values()),
         tokens=len(train.ids),
-        padding=setting.train.padding(plan.epochs, replayed=outcome.fit.replayed > 0),
-        truncated=_truncated(train, *(each.encoded for each in setting.evaluation.values())),
+        padding=prepared.train.padding(config.epochs, replayed=outcome.fit.replayed > 0),
+        truncated=_truncated(train, *(each.encoded for each in prepared.evaluation.values())),
         steps=outcome.fit.steps,
         loss=outcome.fit.loss,
-        learning_rate=setting.parts.rate,
-        max_length=setting.train.feed.max_length,
-        parameters=sum(each.numel() for each in setting.parts.model.parameters()),
-        device=setting.machine.device.type,
-        precision=setting.machine.precision,
+        learning_rate=prepared.parts.rate,
+        max_length=prepared.train.feed.max_length,
+        parameters=sum(each.numel() for each in prepared.parts.model.parameters()),
+        device=prepared.machine.device.type,
+        precision=prepared.machine.precision,
         seconds=outcome.fit.seconds,
         rows_per_second=rows / outcome.fit.seconds,
         peak_memory_mb=outcome.peak_memory_mb,
@@ -239,12 +253,12 @@ def _run(setting: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
         same_ids=proved.same_ids,
         new_tokens=new_tokens,
         no_gradient=no_gradient,
-        notes=(*setting.data.notes, *setting.parts.notes, *outcome.notes, *_doubts(outcome, task)),
-        engine=plan.trainer,
+        notes=(*prepared.data.notes, *prepared.parts.notes, *outcome.notes, *_doubts(outcome, task)),
+        engine=config.trainer,
         kept_step=outcome.kept_step,
         losses=outcome.fit.losses,
         evaluations=outcome.fit.evaluations,
-        output=plan.output,
+        output=config.output,
     )
 
 
@@ -261,3 +275,79 @@ def _doubts(outcome: Outcome, task: Task) -> Iterator[str]:
 
 def _truncated(*several: EncodedRows) -> int:
     return sum(each.truncated for each in several)
+
+
+COMPARED_ROWS = 256  # of the first dev split
+LISTED_TOKENS = 20
+ABSENT = "not in the data"
+
+
+@dataclass(frozen=True)
+class Reload:
+    """The largest difference between logits before saving and after loading, and whether ids are the same."""
+
+    difference: float
+    same_ids: bool
+
+
+def reload(
+    model: PreTrainedModel,
+    folder: Path,
+    rows: Rows | Tagged,
+    *,
+    task: Task,
+    batches: Batches,
+    machine: Machine,
+) -> Reload:
+    """Load tokenizer and model from `folder`, encode and predict again, and compare with what was trained."""
+    some = rows.pick(range(min(COMPARED_ROWS, len(rows))))
+    kept = batches.encoded.first(len(some))
+    again = tokenize_rows(load_tokenizer(folder), some, max_length=batches.feed.max_length, task=task)
+    same = np.array_equal(kept.ids, again.ids) and np.array_equal(kept.starts, again.starts)
+    loaded = load_classifier(folder, task, seed=0).model
+    machine.hold(loaded)
+    _lay_out_alike(model, loaded)
+    before = predict(model, replace(batches, encoded=kept), machine=machine)
+    after = predict(loaded, replace(batches, encoded=again), machine=machine)
+    return Reload(float(np.abs(before - after).max()), same)
+
+
+def _lay_out_alike(*models: PreTrainedModel) -> None:
+    """Copy all weights to where torch puts new ones: read from a file they may lie on odd addresses.
+
+    A processor adds in another order there, which for a head with one output was a difference of 1e-9.
+    """
+    for model in models:
+        for each in model.parameters():
+            each.data = each.data.clone()
+
+
+def fates(parts: LoadedParts, train: EncodedRows, fit: FitResult) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What became of each added token's row, and the tokens of the rows that never got a gradient."""
+    seen = seen_ids(train, len(fit.gradient))
+    without = np.flatnonzero(seen & ~fit.gradient)
+    names = tuple(str(name) for name in parts.tokenizer.convert_ids_to_tokens(without.tolist()))
+    moved = dict(zip(parts.added.values(), _moved(parts), strict=True))
+    found = {}
+    for token, number in parts.added.items():
+        if not seen[number]:
+            found[token] = ABSENT
+        elif not fit.gradient[number]:
+            found[token] = "no gradient"
+        else:
+            found[token] = (
+                "moved" if moved[number] else "a gradient, but no move in the weights that were kept"
+            )
+    return _listed(found), names
+
+
+def _moved(parts: LoadedParts) -> NDArray[np.bool_]:
+    """For each added token whether its row differs from what it was before training."""
+    return np.asarray((copied_rows(parts.model, parts.added) != parts.start).any(axis=1))
+
+
+def _listed(found: Mapping[str, str]) -> dict[str, str]:
+    """All of them, unless a tokenizer has hundreds in reserve: then only those that were in the data."""
+    if len(found) <= LISTED_TOKENS:
+        return dict(found)
+    return {token: fate for token, fate in found.items() if fate != ABSENT}
