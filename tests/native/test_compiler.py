@@ -94,10 +94,10 @@ def test_the_key_covers_all_that_a_loop_is_made_of():
     assert len(compiler.KERNELS) == 3
     for kernels in compiler.KERNELS.values():
         made_of = imported_by(kernels.module, set())
-        assert len(made_of) >= 5
+        assert len(made_of) >= 4
         assert made_of <= hashed
     assert {NATIVE / "compiler.py", *(NATIVE / "kernels").glob("*.py")} == hashed
-    assert len(hashed) >= 12
+    assert len(hashed) >= 14
 
 
 KEY = """

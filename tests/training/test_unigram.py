@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from tokbench.training import library
-from tokbench.training.unigram import DIGITS, STEP, canonical
+from tokbench.training.library import DIGITS, STEP, canonical
 
 SPECIAL = ["<unk>", "<s>"]
 

@@ -26,7 +26,7 @@ TESTS = {"gz": "gzip -t", "zst": "zstd -t", "xz": "xz -t", "bz2": "bzip2 -t"}
 
 
 def unpacked(source: Source, done: Done, size: int = CHUNK) -> Iterator[bytes]:
-    """The bytes of a source, unpacked, in chunks of about `size`; damage is a DataProblem naming the file."""
+    """The bytes of a source, unpacked, in chunks of about `size`; damage is a DataError naming the file."""
     position = 0
     with open_bytes(source) as raw:
         chunks = _chunks(source, raw, size)

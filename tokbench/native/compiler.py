@@ -1,8 +1,8 @@
-"""Machine code of loops: compiled by numba once, kept in the user's cache, then loaded without numba.
+"""The cache of compiled loops: compiled by numba once, stored per user, then loaded without numba.
 
 numba's own cache would cost its import (half a CPU second) in every run, and does not notice a change in what
-the cached file imports. Here the key is all sources, the compiler's version and the processor. What is kept
-and cannot be loaded all the same is compiled anew.
+the cached file imports. Here the key is all sources, the compiler's version and the processor. What
+cannot be loaded all the same is compiled anew.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def are_compiled(several: Sequence[LoopSet]) -> bool:
 
 @cache
 def _llvm() -> LLVM:
-    """The compiler's second half; NotCompiled when it cannot be loaded."""
+    """The compiler's second half; NotCompiledError when it cannot be loaded."""
     try:
         return ready()
     except (ImportError, OSError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""One thread's encoder: words to ids by a table that is filled as words come, the rest by the library."""
+"""Texts to ids in one thread: words by a table that is filled as they come, the rest by the library."""
 
 from __future__ import annotations
 

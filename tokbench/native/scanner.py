@@ -1,4 +1,4 @@
-"""Which normalizers and pre-tokenizers the compiled loops can stand in for, decided by their JSON."""
+"""The normalizers and pre-tokenizers that the compiled loops serve, told by their JSON, and their tables."""
 
 from __future__ import annotations
 

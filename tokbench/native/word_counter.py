@@ -1,4 +1,4 @@
-"""Blocks of texts through the compiled loops: prepared, rewritten where a step asks for it, counted."""
+"""Word counts of texts by the compiled loops: texts in blocks, a table a thread, the words in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A block of texts to the numbers of its words, and those to ids, by the compiled loops of lookup/."""
+"""Ids of a block's texts: its words are numbered, and each different word is made into ids once."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class AddedTokenMatcher:
     def point(self, job: NDArray[np.int64]) -> None:
         """Write the addresses into a job, which must not outlive this."""
         for field, array in (
-            (encode_abi.NEEDLES, self._utf8),
-            (encode_abi.NEEDLE_ENDS, self._ends),
+            (encode_abi.ADDED, self._utf8),
+            (encode_abi.ADDED_ENDS, self._ends),
             (encode_abi.HEADS, self._heads),
             (encode_abi.FIRSTS, self._firsts),
         ):
             job[field] = array.ctypes.data
-        job[[encode_abi.NEEDLE_COUNT, encode_abi.FIRST_COUNT]] = len(self._ends) - 1, len(self._firsts)
+        job[[encode_abi.ADDED_COUNT, encode_abi.FIRST_COUNT]] = len(self._ends) - 1, len(self._firsts)
 
     def among(self, text: str) -> bool:
         """Whether the text holds one of them."""
@@ -75,7 +75,7 @@ class NewWords:
 
 
 class WordIds:
-    """All ids of all words one after the other, and where each word's are: see lookup/layout.py."""
+    """All ids of all words one after the other, and where each word's are: see kernels/encode_abi.py."""
 
     def __init__(self) -> None:
         self.places = np.zeros(1 << 14, np.uint64)
@@ -155,8 +155,8 @@ Kind = TypeVar("Kind", bound=np.generic)
 class IndexedBlock:
     """What became of a block: the words it was the first to have, and what is known of its texts.
 
-    states: PLAIN, or why a text has no words here (lookup/layout.py); ends: where the texts end in the block,
-    the first of these numbers excepted.
+    states: PLAIN, or why a text has no words here (kernels/encode_abi.py); ends: where the
+    texts end in the block, the first of these numbers excepted.
     """
 
     new: NewWords

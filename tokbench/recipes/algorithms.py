@@ -28,8 +28,7 @@ from tokbench.recipes.options import (
 from tokbench.recipes.recipe import Recipe
 from tokbench.recipes.validate import BYTES, LETTERS, added, make_ordinary, unk
 from tokbench.training.engine import Engine, Learn, learning_from
-from tokbench.training.library import train_in_worker
-from tokbench.training.unigram import canonical
+from tokbench.training.library import canonical, train_in_worker
 
 BPE_MODEL: Mapping[str, Option] = {
     "dropout": probability(None),

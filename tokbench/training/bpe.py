@@ -210,7 +210,7 @@ class PairTable:
     def _replace(self, join: Join, places: Places) -> tuple[dict[str, Places], dict[str, Places], Places]:
         """Merge where a word holds the pair once: the left and the right neighbours, and the words left over.
 
-        Most words are such, and what `joined` would say of them can be added up by neighbour.
+        Most words are such, and what `merge_word` would say of them can be added up by neighbour.
         """
         before: defaultdict[str, Places] = defaultdict(_nowhere)
         after: defaultdict[str, Places] = defaultdict(_nowhere)

@@ -1,4 +1,4 @@
-"""BPE from word counts in machine code: what merges.py learns, to the last merge, some forty times as fast.
+"""BPE from word counts in machine code: what bpe.py learns, to the last merge, some forty times as fast.
 
 A pair below a threshold has no entry, no place and no count: most pairs are so rare that they never get their
 turn. When the best pair falls below it, it is lowered and the words, shorter by then, are scanned again. That
@@ -24,7 +24,7 @@ from tokbench.progress import Progress, silent
 from tokbench.training.bpe import MOST_TOKENS, Affixes, Merges, kept_alphabet
 from tokbench.training.word_counts import WordCounts
 
-PLACES = ("alone", "first", "middle", "last")  # in the order of merging/layout.py
+PLACES = ("alone", "first", "middle", "last")  # in the order of kernels/learn_abi.py
 Codes = NDArray[np.uint8] | NDArray[np.uint32]
 
 
@@ -93,7 +93,7 @@ def first_tokens(
     limit_alphabet: int | None,
     affixes: Affixes,
 ) -> FirstTokens:
-    """The special tokens, the alphabet, and the alphabet with affixes, as symbols.start has them."""
+    """The special tokens, the alphabet, and the alphabet with affixes, as bpe.initial_vocab has them."""
     seen = _codes_by_place(words)
     characters = {code: words.character(code) for code in np.flatnonzero(seen.any(axis=1)).tolist()}
     weights = _weights(words) if limit_alphabet is not None else dict.fromkeys(characters, 1)
@@ -163,7 +163,7 @@ TABLES = {
 
 
 class LearnJob:
-    """The words, tokens and pairs of one learning; job[field] are the scalars of merging/layout.py."""
+    """The words, tokens and pairs of one learning; job[field] are the scalars of kernels/learn_abi.py."""
 
     def __init__(
         self, words: WordArrays, begun: FirstTokens, affixes: Affixes, *, vocab_size: int, progress: Progress

@@ -1,4 +1,4 @@
-"""The far end of process.py: a process that trains with the tokenizers library and may be killed at any time.
+"""The worker of library.py: a process that trains with the tokenizers library and may be killed at any time.
 
 Run as a file and never imported by the house, so it knows only the standard library and tokenizers. It reads
 frames on stdin (eight bytes of length, then JSON: first the request, then batches of texts; an empty frame

@@ -1,4 +1,9 @@
-"""What Python and the compiled loops must agree on: the fields of a job, the flags of a byte, the sizes."""
+"""What Python and the counting loops agree on: the fields of a job, the flags of a byte, the sizes.
+
+The layout in one paragraph: texts lie one after the other in UTF-8, each ended by a separator, with PADDING
+readable bytes around all. Every byte gets the flags of its character; a split turns flags into spans, two
+int32 a word; and the table of words has SLOT uint64 a slot and the words' bytes in an arena.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +28,7 @@ ARENA, ARENA_SIZE, ARENA_USED = 15, 16, 17  # the words' bytes, one word after t
 NEED_WORDS, NEED_BYTES = 18, 19  # the room that was missing
 WEIGHTS, WEIGHT_STEP = 20, 21  # what a span counts; from one to the next, 0 when all count the same
 OLD_SLOTS, OLD_BITS = 22, 23  # the table before it grew
-OUT, LOW_MAP, ACTIONS, PLACES, SPELLINGS = 24, 25, 26, 27, 28  # how characters are rewritten (rewriting.py)
+OUT, LOW_MAP, ACTIONS, PLACES, SPELLINGS = 24, 25, 26, 27, 28  # how characters are rewritten (count_text.py)
 PREFIX, REFUSED, REFUSALS, WRITTEN = 29, 30, 31, 32
 TEXTS, BLANKS, MOST = 33, 34, 35  # of a block of lines: texts, blank lines; bytes that a line may have
 FIELDS = 36
@@ -41,4 +46,4 @@ UPPERISH, LOWERISH, DIGIT, NEWLINE, MARK = 1, 2, 8, 32, 64
 # the first kind of run.
 FIRST_RUN, SECOND_RUN, ALONE, BEGINS = 1, 2, 4, 8
 
-KEEP, SPELL, REFUSE, AS_BORDER = 0, 1, 2, 3  # what becomes of a character: see rewriting.py
+KEEP, SPELL, REFUSE, AS_BORDER = 0, 1, 2, 3  # what becomes of a character: see count_text.py

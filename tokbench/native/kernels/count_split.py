@@ -1,4 +1,9 @@
-"""Flags to words by masks of 64 bytes: the splits in which a byte and its two neighbours decide."""
+"""Words of a text, by masks of 64 bytes: where a byte and its two neighbours decide, no loop looks at bytes.
+
+Each byte gets the flags of its character (letter, number, space, …). A mask has a bit for each of 64 bytes
+that have some flag; masks shifted by one and joined by and, or, not tell where a word begins; and the places
+of the bits are the spans. Contractions and wide spaces, which need more, are marked beforehand.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tokbench.native.kernels.count_abi import (
-    ALONE,
-    BEGINS,
-    BLANK,
-    BORDER,
-    BREAK,
-    CL100K,
-    DIGIT,
-    DIGITS,
-    FIRST_RUN,
-    GLUED,
-    KIND,
-    LETTER,
-    LOWERISH,
-    MARK,
-    NEWLINE,
-    NEXT,
-    NUMBER,
-    SECOND_RUN,
-    SPACE,
-    START,
-    UPPERISH,
-)
+from tokbench.native.kernels import count_abi as abi
 from tokbench.native.kernels.simd import (
     Pointer,
     Whole,
@@ -95,7 +78,7 @@ def _mark_one(page: TextPage, at: int) -> int:
     flags = page.classes[code]
     page.flags[at] = flags
     for k in range(1, length):
-        page.flags[at + k] = flags | NEXT
+        page.flags[at + k] = flags | abi.NEXT
     return at + length
 
 
@@ -107,7 +90,7 @@ def mark_gpt2(page: TextPage, start: int, end: int) -> None:
         while found != NONE:
             _mark_contraction(page, at + lowest(found))
             found &= found - ONE
-        found = having(page.flags, at, SPACE) & having(page.text, at, 0x80)
+        found = having(page.flags, at, abi.SPACE) & having(page.text, at, 0x80)
         while found != NONE:
             _mark_wide_space(page, at + lowest(found))
             found &= found - ONE
@@ -117,11 +100,11 @@ def mark_gpt2(page: TextPage, start: int, end: int) -> None:
 def _mark_contraction(page: TextPage, at: int) -> None:
     r"""'s, 't, 're, 've, 'm, 'll, 'd, where the apostrophe begins a word: not in "''s", not in " 's"."""
     before = page.flags[at - 1]
-    if before & (LETTER | NUMBER | SPACE | BORDER) and not before & BLANK:
+    if before & (abi.LETTER | abi.NUMBER | abi.SPACE | abi.BORDER) and not before & abi.BLANK:
         length = contraction(page.text, at)
         if length:
-            page.flags[at + 1] |= GLUED
-            page.flags[at + length] |= BREAK
+            page.flags[at + 1] |= abi.GLUED
+            page.flags[at + length] |= abi.BREAK
 
 
 @not_inlined
@@ -138,15 +121,15 @@ def contraction(text: Pointer, at: int) -> int:
 @not_inlined
 def _mark_wide_space(page: TextPage, at: int) -> None:
     """The last white space before something else begins a word; of those with several bytes, their first."""
-    if page.flags[at] & NEXT:
+    if page.flags[at] & abi.NEXT:
         return
     _, length = code_point(page.text, at)
-    if not page.flags[at + length] & (SPACE | BORDER):
-        page.flags[at] |= BREAK
+    if not page.flags[at + length] & (abi.SPACE | abi.BORDER):
+        page.flags[at] |= abi.BREAK
 
 
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
-SOMETHING = LETTER | NUMBER | SPACE | BORDER
+SOMETHING = abi.LETTER | abi.NUMBER | abi.SPACE | abi.BORDER
 
 
 @inner
@@ -167,13 +150,13 @@ def split_gpt2(page: TextPage, spans: Pointer, start: int, end: int) -> int:
 def _gpt2_begins(page: TextPage, at: int) -> Word:
     """Which of these 64 bytes begin a word or a border."""
     flags = page.flags
-    space, border = having(flags, at, SPACE), having(flags, at, BORDER)
-    runs = _run_begins(flags, at, LETTER) | _run_begins(flags, at, NUMBER)
+    space, border = having(flags, at, abi.SPACE), having(flags, at, abi.BORDER)
+    runs = _run_begins(flags, at, abi.LETTER) | _run_begins(flags, at, abi.NUMBER)
     runs |= ~having(flags, at, SOMETHING) & having(flags, at - 1, SOMETHING)
-    runs &= ~having(flags, at - 1, BLANK)  # the blank before a run is part of its word
-    last = space & ~having(flags, at + 1, SPACE | BORDER) & ~having(page.text, at, 0x80)
-    spaces = _run_begins(flags, at, SPACE) | last
-    return (runs | spaces | border | having(flags, at, BREAK)) & ~having(flags, at, GLUED)
+    runs &= ~having(flags, at - 1, abi.BLANK)  # the blank before a run is part of its word
+    last = space & ~having(flags, at + 1, abi.SPACE | abi.BORDER) & ~having(page.text, at, 0x80)
+    spaces = _run_begins(flags, at, abi.SPACE) | last
+    return (runs | spaces | border | having(flags, at, abi.BREAK)) & ~having(flags, at, abi.GLUED)
 
 
 @inner
@@ -193,7 +176,7 @@ def _write(page: TextPage, spans: Pointer, number: int, begun: int, end: int) ->
     """Add a span, unless it is a border or empty; without a branch, since no one could predict it."""
     spans[2 * number] = begun
     spans[2 * number + 1] = end
-    return number + (begun < end and page.flags[begun] & BORDER == 0)
+    return number + (begun < end and page.flags[begun] & abi.BORDER == 0)
 
 
 @inner
@@ -213,26 +196,28 @@ def split_runs(page: TextPage, spans: Pointer, start: int, end: int) -> int:
 @inner
 def _runs_begin(flags: Pointer, at: int) -> Word:
     """Which of these 64 bytes begin a word or a border."""
-    first = having(flags, at, FIRST_RUN) & ~having(flags, at - 1, FIRST_RUN | BEGINS)
-    runs = first | _run_begins(flags, at, SECOND_RUN) | _run_begins(flags, at, BORDER)
-    return runs | having(flags, at, ALONE | BEGINS) & ~having(flags, at, NEXT)
+    first = having(flags, at, abi.FIRST_RUN) & ~having(flags, at - 1, abi.FIRST_RUN | abi.BEGINS)
+    runs = first | _run_begins(flags, at, abi.SECOND_RUN) | _run_begins(flags, at, abi.BORDER)
+    return runs | having(flags, at, abi.ALONE | abi.BEGINS) & ~having(flags, at, abi.NEXT)
 
 
 SLASH, BLANK_BYTE = ord("/"), ord(" ")
 LONG_S = (0xC5, 0xBF)  # U+017F in UTF-8: an s to a regex that ignores case
 LOWER_CASE = 0x20  # the bit that makes an ASCII letter small
-WORDISH = UPPERISH | LOWERISH  # letters, and in o200k marks, which have MARK too; in cl100k letters are both
+WORDISH = (
+    abi.UPPERISH | abi.LOWERISH
+)  # letters, and in o200k marks, which have MARK too; in cl100k letters are both
 
 
 @inner
 def split_pattern(page: TextPage, spans: Pointer, job: Pointer, end: int) -> int:
     """The words of the texts from the job's start on as spans; how many."""
-    number, at, kind, digits = 0, job[START], job[KIND], job[DIGITS]
+    number, at, kind, digits = 0, job[abi.START], job[abi.KIND], job[abi.DIGITS]
     while at < end:
-        if page.flags[at] & BORDER:
+        if page.flags[at] & abi.BORDER:
             at += 1
         else:
-            stop = _cl100k_word(page, at, digits) if kind == CL100K else _o200k_word(page, at, digits)
+            stop = _cl100k_word(page, at, digits) if kind == abi.CL100K else _o200k_word(page, at, digits)
             spans[2 * number], spans[2 * number + 1] = at, stop
             number += 1
             at = stop
@@ -246,14 +231,14 @@ def _cl100k_word(page: TextPage, at: int, digits: int) -> Whole:
     here = flags[at]
     if here & WORDISH:
         return _run(flags, at, WORDISH)
-    if here & DIGIT:
-        return _some(flags, at, DIGIT, digits)
+    if here & abi.DIGIT:
+        return _some(flags, at, abi.DIGIT, digits)
     if page.text[at] == APOSTROPHE:
         stop = _contraction(page.text, at)
         if stop > at:
             return stop
     after = _after(flags, at)
-    if not here & NEWLINE and flags[after] & WORDISH:
+    if not here & abi.NEWLINE and flags[after] & WORDISH:
         return _run(flags, after, WORDISH)
     return _others_or_space(page, at, BLANK_BYTE)
 
@@ -263,15 +248,15 @@ def _o200k_word(page: TextPage, at: int, digits: int) -> Whole:
     """The end of the word that begins here."""
     flags = page.flags
     here = flags[at]
-    if here & DIGIT:
-        return _some(flags, at, DIGIT, digits)
-    letter = here & WORDISH and not here & MARK
-    after = at if letter or here & NEWLINE else _after(flags, at)
+    if here & abi.DIGIT:
+        return _some(flags, at, abi.DIGIT, digits)
+    letter = here & WORDISH and not here & abi.MARK
+    after = at if letter or here & abi.NEWLINE else _after(flags, at)
     stop = _lower_word(flags, after)
     if stop == after:
         after, stop = at, _lower_word(flags, at)
     if stop == after:
-        after = at if letter or here & NEWLINE else _after(flags, at)
+        after = at if letter or here & abi.NEWLINE else _after(flags, at)
         stop = _upper_word(flags, after)
     if stop == after:
         after, stop = at, _upper_word(flags, at)
@@ -284,19 +269,19 @@ def _o200k_word(page: TextPage, at: int, digits: int) -> Whole:
 def _lower_word(flags: Pointer, at: int) -> int:
     """U*D+: back to the last character that may be either, if none follows that is D."""
     first = stop = at
-    while flags[first] & UPPERISH:
+    while flags[first] & abi.UPPERISH:
         first += 1
-        if flags[first - 1] & LOWERISH:
+        if flags[first - 1] & abi.LOWERISH:
             stop = first
-    lower = _run(flags, first, LOWERISH)
+    lower = _run(flags, first, abi.LOWERISH)
     return lower if lower > first else stop
 
 
 @inner
 def _upper_word(flags: Pointer, at: int) -> int:
     """U+D*."""
-    first = _run(flags, at, UPPERISH)
-    return _run(flags, first, LOWERISH) if first > at else at
+    first = _run(flags, at, abi.UPPERISH)
+    return _run(flags, first, abi.LOWERISH) if first > at else at
 
 
 @inner
@@ -321,7 +306,7 @@ def _some(flags: Pointer, at: int, kind: int, most: int) -> int:
 def _after(flags: Pointer, at: int) -> int:
     """Where the next character begins."""
     at += 1
-    while flags[at] & NEXT:
+    while flags[at] & abi.NEXT:
         at += 1
     return at
 
@@ -350,7 +335,7 @@ def _others_or_space(page: TextPage, at: int, also: int) -> Whole:
         stop += 1
     if stop == first:
         return _space(flags, at)
-    while (flags[stop] & NEWLINE and flags[stop] & SPACE) or text[stop] == also == SLASH:
+    while (flags[stop] & abi.NEWLINE and flags[stop] & abi.SPACE) or text[stop] == also == SLASH:
         stop += 1
     return stop
 
@@ -358,19 +343,30 @@ def _others_or_space(page: TextPage, at: int, also: int) -> Whole:
 @inner
 def _is_other(flag: int) -> bool:
     """Whether a character is no white space, letter, number or border; a mark is other too."""
-    return not flag & (SPACE | DIGIT | BORDER) and (not flag & WORDISH or flag & MARK != 0)
+    return not flag & (abi.SPACE | abi.DIGIT | abi.BORDER) and (not flag & WORDISH or flag & abi.MARK != 0)
 
 
 @inner
 def _space(flags: Pointer, at: int) -> int:
     r"""\s*[\r\n]+|\s+(?!\S)|\s+."""
     stop, line, last = at, at, at
-    while flags[stop] & SPACE:
-        if flags[stop] & NEWLINE:
+    while flags[stop] & abi.SPACE:
+        if flags[stop] & abi.NEWLINE:
             line = stop + 1
-        if not flags[stop] & NEXT:
+        if not flags[stop] & abi.NEXT:
             last = stop
         stop += 1
     if line > at:
         return line
-    return stop if flags[stop] & BORDER or last == at else last
+    return stop if flags[stop] & abi.BORDER or last == at else last
+
+
+@inner
+def split_strip(page: TextPage, spans: Pointer, job: Pointer, end: int) -> int:
+    """Write the spans of a strip's words; how many."""
+    if job[abi.KIND] == abi.GPT2:
+        mark_gpt2(page, job[abi.START], end)
+        return split_gpt2(page, spans, job[abi.START], end)
+    if job[abi.KIND] == abi.RUNS:
+        return split_runs(page, spans, job[abi.START], end)
+    return split_pattern(page, spans, job, end)

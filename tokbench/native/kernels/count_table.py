@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tokbench.native.kernels.count_abi import ARENA_USED, BATCH, LENGTH_BITS, SLOT, USED
+from tokbench.native.kernels import count_abi as abi
 from tokbench.native.kernels.simd import Pointer, Whole, Word, inner, load64, not_inlined, prefetch
 
 NONE, ONE = np.uint64(0), np.uint64(1)
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 # Odd numbers without a pattern: the golden ratio's fraction, and the multiplier of PCG64's generator.
 SPREAD, MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x5851F42D4C957F2D)
-LENGTH, SHORT = np.uint64((1 << LENGTH_BITS) - 1), np.uint64(16)
+LENGTH, SHORT = np.uint64((1 << abi.LENGTH_BITS) - 1), np.uint64(16)
 HALF, THIRD, MOST = np.uint64(32), np.uint64(29), np.uint64(64)
 
 
@@ -43,14 +43,14 @@ class Spans(NamedTuple):
 @inner
 def add_spans(table: Table, text: Pointer, spans: Spans) -> None:
     """Count each of these spans as often as its weight says; there must be room for all of them."""
-    for first in range(0, spans.number, BATCH):
-        last = min(first + BATCH, spans.number)
+    for first in range(0, spans.number, abi.BATCH):
+        last = min(first + abi.BATCH, spans.number)
         for word in range(first, last):
             start = spans.places[2 * word]
-            write_key(table, text, start, spans.places[2 * word + 1] - start, SLOT * (word - first))
+            write_key(table, text, start, spans.places[2 * word + 1] - start, abi.SLOT * (word - first))
         for word in range(first, last):
             weight = spans.weights[word * spans.step]
-            _add(table, text, spans.places[2 * word], weight, SLOT * (word - first))
+            _add(table, text, spans.places[2 * word], weight, abi.SLOT * (word - first))
 
 
 @inner
@@ -64,7 +64,7 @@ def write_key(table: Table, text: Pointer, start: int, length: int, key: int) ->
     slot = home(low, high, table.bits)
     table.keys[key], table.keys[key + 1], table.keys[key + 2] = low, high, np.uint64(length)
     table.keys[key + 3] = slot
-    prefetch(table.slots, SLOT * np.int64(slot))
+    prefetch(table.slots, abi.SLOT * np.int64(slot))
 
 
 @inner
@@ -100,14 +100,14 @@ def _add(table: Table, text: Pointer, start: int, weight: Word, key: int) -> Non
     at = table.keys[key + 3]
     last = (ONE << np.uint64(table.bits)) - ONE
     while True:
-        slot = SLOT * np.int64(at)
+        slot = abi.SLOT * np.int64(at)
         place = table.slots[slot + 2]
         if place == NONE:
             insert(table, text, start, slot, key)
             table.slots[slot + 3] = weight
             return
         if table.slots[slot] == low and table.slots[slot + 1] == high and place & LENGTH == length:
-            arena = np.int64(place >> np.uint64(LENGTH_BITS))
+            arena = np.int64(place >> np.uint64(abi.LENGTH_BITS))
             if length <= SHORT or same_word(table, text, start, arena, np.int64(length)):
                 table.slots[slot + 3] += weight
                 return
@@ -117,13 +117,13 @@ def _add(table: Table, text: Pointer, start: int, weight: Word, key: int) -> Non
 @not_inlined
 def insert(table: Table, text: Pointer, start: int, slot: Whole, key: int) -> None:
     """Write a new word into the arena and its slot, the count excepted."""
-    arena, length = table.job[ARENA_USED], np.int64(table.keys[key + 2])
+    arena, length = table.job[abi.ARENA_USED], np.int64(table.keys[key + 2])
     for k in range(length):
         table.arena[arena + k] = text[start + k]
     table.slots[slot], table.slots[slot + 1] = table.keys[key], table.keys[key + 1]
-    table.slots[slot + 2] = np.uint64(arena) << np.uint64(LENGTH_BITS) | np.uint64(length)
-    table.job[ARENA_USED] = arena + length
-    table.job[USED] += 1
+    table.slots[slot + 2] = np.uint64(arena) << np.uint64(abi.LENGTH_BITS) | np.uint64(length)
+    table.job[abi.ARENA_USED] = arena + length
+    table.job[abi.USED] += 1
 
 
 @not_inlined
@@ -141,10 +141,18 @@ def same_word(table: Table, text: Pointer, start: int, place: Whole, length: Who
 def move(slots: Pointer, old_bits: int, larger: Pointer, bits: int) -> None:
     """Put every slot in use into a larger, empty table."""
     last = (ONE << np.uint64(bits)) - ONE
-    for old in range(0, SLOT << old_bits, SLOT):
+    for old in range(0, abi.SLOT << old_bits, abi.SLOT):
         if slots[old + 2] != NONE:
             at = home(slots[old], slots[old + 1], bits)
-            while larger[SLOT * np.int64(at) + 2] != NONE:
+            while larger[abi.SLOT * np.int64(at) + 2] != NONE:
                 at = (at + ONE) & last
-            for k in range(SLOT):
-                larger[SLOT * np.int64(at) + k] = slots[old + k]
+            for k in range(abi.SLOT):
+                larger[abi.SLOT * np.int64(at) + k] = slots[old + k]
+
+
+@inner
+def has_room(job: Pointer, words: int, utf8_bytes: int) -> Whole:
+    """Whether so many words would leave half of the slots free and fit in the arena; the job then says so."""
+    job[abi.NEED_WORDS], job[abi.NEED_BYTES] = words, utf8_bytes
+    slots = job[abi.USED] + words <= 1 << job[abi.SLOT_BITS] >> 1
+    return slots and job[abi.ARENA_USED] + utf8_bytes <= job[abi.ARENA_SIZE]

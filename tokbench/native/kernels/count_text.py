@@ -1,4 +1,8 @@
-"""Texts to texts, character by character: what a normalizer does where no character's neighbours matter."""
+"""Texts rewritten character by character: what a normalizer does where no character's neighbours matter.
+
+A table says of each character whether it stays, is spelled anew, or makes the loop refuse its text, which the
+library then normalizes. The same file takes blank lines out of a block and checks that it is UTF-8.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tokbench.native.kernels.count_abi import AS_BORDER, KEEP, REFUSE
+from tokbench.native.kernels import count_abi as abi
 from tokbench.native.kernels.count_split import HIGH_BITS, NONE, ONE, code_point
 from tokbench.native.kernels.simd import Pointer, Whole, equal, inner, load64, lowest, not_inlined
 
@@ -60,13 +64,13 @@ def _one(how: Rewriting, at: int, to: int) -> tuple[int, int]:
     text, out = how.text, how.out
     code, length = (np.int64(text[at]), 1) if text[at] < 0x80 else code_point(text, at)
     action = how.actions[code]
-    if action == KEEP:
+    if action == abi.KEEP:
         for k in range(length):
             out[to + k] = text[at + k]
         return at + length, to + length
-    if action == REFUSE:
+    if action == abi.REFUSE:
         return at + length, -1
-    if action == AS_BORDER:
+    if action == abi.AS_BORDER:
         out[to] = how.separator
         return at + length, to + 1
     place = how.places[code]

@@ -1,17 +1,21 @@
-"""What Python and the loops of bulk encoding must agree on: the fields of their jobs, the sizes."""
+"""What Python and the encoding loops agree on: the fields of their jobs, the sizes.
+
+A block's job points to the job of its word table (count_abi.py) and to arrays a number a text or a word; a
+model's job holds the new words and the tables that make ids of them.
+"""
 
 from __future__ import annotations
 
-HEAD_PAIRS = 1 << 16  # pairs of bytes that a needle may begin with
-FEW = 8  # different first bytes of needles that are looked for 64 bytes at a time
+HEAD_PAIRS = 1 << 16  # pairs of bytes that an added token may begin with
+FEW = 8  # different first bytes of added tokens that are looked for 64 bytes at a time
 
 # The job of a block: int64, addresses of arrays first. Its words are in the table of job TABLE, which
-# kernels/layout.py describes and which says where the text is.
+# count_abi.py describes and which says where the text is.
 # ENDS: where texts end; STATES: what is known of them; WORD_ENDS: how many words there are up to their ends.
 TABLE, ENDS, STATES, WORD_ENDS = 0, 1, 2, 3
 # NUMBERS: of the block's words; NEW_LENGTHS: of words met for the first time; TEXT_AT: which text is next.
 NUMBERS, NEW_LENGTHS, TEXTS, TEXT_AT, WORDS, NEW = 4, 5, 6, 7, 8, 9
-NEEDLES, NEEDLE_ENDS, NEEDLE_COUNT, HEADS, FIRSTS, FIRST_COUNT = 10, 11, 12, 13, 14, 15  # what is searched
+ADDED, ADDED_ENDS, ADDED_COUNT, HEADS, FIRSTS, FIRST_COUNT = 10, 11, 12, 13, 14, 15  # added tokens
 PLACES, POOL, OUT, OUT_SIZE, WRITTEN = 16, 17, 18, 19, 20  # ids of words; where they go, and how many went
 BEFORE, BEFORE_COUNT, AFTER, AFTER_COUNT, COUNTS = 21, 22, 23, 24, 25  # ids around a text; ids of each text
 BLOCK_FIELDS = 26

@@ -1,4 +1,9 @@
-"""A trie of tokens by their bytes, its edges in a table; and what all loops of models share."""
+"""Ids of a word by BPE or WordPiece, with the tables they need.
+
+BPE looks up the rank of every two neighbours in a table of merges and merges the lowest until none is left.
+WordPiece walks a trie of tokens by their bytes, its edges in a table of open addressing, takes the longest
+token, and goes on behind it. Words that are too long, or have no ids here, are left to the library.
+"""
 
 from __future__ import annotations
 
@@ -6,41 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tokbench.native.kernels.encode_abi import (
-    ACCEPTS,
-    ARENA,
-    BEGIN,
-    BYTE_IDS,
-    COUNT,
-    COUNT_BITS,
-    EDGE_BITS,
-    EDGES,
-    EMPTY,
-    ID_PLACES,
-    IDS,
-    IDS_USED,
-    INNER_ROOT,
-    LATER,
-    LATER_COUNT,
-    LENGTHS,
-    LONGEST,
-    MERGE_COUNT,
-    MERGES,
-    MOST_CHARACTERS,
-    NO_NODE,
-    NO_TOKEN,
-    NODES,
-    NUMBER,
-    PAIR_BITS,
-    PAIRS,
-    RANKS,
-    TOKEN_COUNT,
-    TOKEN_ENDS,
-    TOKEN_IDS,
-    TOKENS,
-    UNKNOWN,
-    WHOLE,
-)
+from tokbench.native.kernels import encode_abi as abi
 from tokbench.native.kernels.learn_pairs import as_numbers, pair_of, slot_of
 from tokbench.native.kernels.simd import Pointer, Whole, Word, as_bytes, as_places, as_words, inner
 
@@ -59,58 +30,58 @@ class Trie(NamedTuple):
 @inner
 def trie_of(job: Pointer) -> Trie:
     """The trie of this job."""
-    return Trie(as_numbers(job[EDGES]), job[EDGE_BITS], as_places(job[ACCEPTS]))
+    return Trie(as_numbers(job[abi.EDGES]), job[abi.EDGE_BITS], as_places(job[abi.ACCEPTS]))
 
 
 @inner
 def build_trie(job: Pointer) -> None:
     """Put all tokens into an empty trie."""
-    trie, utf8, ends = trie_of(job), as_bytes(job[TOKENS]), as_places(job[TOKEN_ENDS])
-    ids = as_places(job[TOKEN_IDS])
+    trie, utf8, ends = trie_of(job), as_bytes(job[abi.TOKENS]), as_places(job[abi.TOKEN_ENDS])
+    ids = as_places(job[abi.TOKEN_IDS])
     nodes, begin = whole(1), whole(0)
-    for token in range(job[TOKEN_COUNT]):
-        node, end = whole(BEGIN), whole(ends[token])
+    for token in range(job[abi.TOKEN_COUNT]):
+        node, end = whole(abi.BEGIN), whole(ends[token])
         for k in range(begin, end):
             edge = node << BYTE_BITS | whole(utf8[k])
             slot = slot_of(trie.edges, trie.bits, 2, edge)
-            if trie.edges[slot] == EMPTY:
+            if trie.edges[slot] == abi.EMPTY:
                 trie.edges[slot], trie.edges[slot + 1] = edge, nodes
                 nodes += 1
             node = trie.edges[slot + 1]
         if end > begin:
             trie.accepts[node] = ids[token]
         begin = end
-    job[NODES] = nodes
+    job[abi.NODES] = nodes
 
 
 @inner
 def next_node(trie: Trie, node: int, byte: int) -> Whole:
     """The node after this one, or NO_NODE."""
     slot = slot_of(trie.edges, trie.bits, 2, whole(node) << BYTE_BITS | whole(byte))
-    return whole(NO_NODE) if trie.edges[slot] == EMPTY else trie.edges[slot + 1]
+    return whole(abi.NO_NODE) if trie.edges[slot] == abi.EMPTY else trie.edges[slot + 1]
 
 
 @inner
 def token_of(trie: Trie, text: Pointer, begin: int, length: int) -> Whole:
     """The token that all of these bytes are, or NO_TOKEN."""
-    node = whole(BEGIN)
+    node = whole(abi.BEGIN)
     for k in range(length):
-        if node != NO_NODE:
+        if node != abi.NO_NODE:
             node = next_node(trie, node, text[begin + k])
-    return whole(NO_TOKEN) if node == NO_NODE else whole(trie.accepts[node])
+    return whole(abi.NO_TOKEN) if node == abi.NO_NODE else whole(trie.accepts[node])
 
 
 @inner
 def leave(job: Pointer, word: int) -> None:
     """Leave a word to others."""
-    as_places(job[LATER])[job[LATER_COUNT]] = word
-    job[LATER_COUNT] += 1
+    as_places(job[abi.LATER])[job[abi.LATER_COUNT]] = word
+    job[abi.LATER_COUNT] += 1
 
 
 @inner
 def place_of(begin: int, number: int) -> Word:
     """Where the ids of a word are, as one number."""
-    return np.uint64(begin) << np.uint64(COUNT_BITS) | np.uint64(number)
+    return np.uint64(begin) << np.uint64(abi.COUNT_BITS) | np.uint64(number)
 
 
 NOT_MERGED = 1 << 62
@@ -132,10 +103,10 @@ class MergeTables(NamedTuple):
 @inner
 def enter_merges(job: Pointer) -> None:
     """Fill the empty table of pairs: MERGES holds left, right and result of each, in the order of ranks."""
-    merges, pairs = as_places(job[MERGES]), as_numbers(job[PAIRS])
-    for rank in range(job[MERGE_COUNT]):
+    merges, pairs = as_places(job[abi.MERGES]), as_numbers(job[abi.PAIRS])
+    for rank in range(job[abi.MERGE_COUNT]):
         pair = pair_of(merges[3 * rank], merges[3 * rank + 1])
-        slot = slot_of(pairs, job[PAIR_BITS], 2, pair)
+        slot = slot_of(pairs, job[abi.PAIR_BITS], 2, pair)
         pairs[slot] = pair
         pairs[slot + 1] = whole(rank) << ID_BITS | merges[3 * rank + 2]
 
@@ -144,30 +115,35 @@ def enter_merges(job: Pointer) -> None:
 def merge_all(job: Pointer) -> None:
     """Write the ids of all new words but the very long ones."""
     how = MergeTables(
-        as_numbers(job[PAIRS]),
-        job[PAIR_BITS],
-        as_places(job[BYTE_IDS]),
+        as_numbers(job[abi.PAIRS]),
+        job[abi.PAIR_BITS],
+        as_places(job[abi.BYTE_IDS]),
         trie_of(job),
-        as_bytes(job[ARENA]),
-        as_places(job[IDS]),
-        as_numbers(job[RANKS]),
+        as_bytes(job[abi.ARENA]),
+        as_places(job[abi.IDS]),
+        as_numbers(job[abi.RANKS]),
     )
-    lengths, places, begin, to = as_places(job[LENGTHS]), as_words(job[ID_PLACES]), whole(0), job[IDS_USED]
-    for word in range(job[COUNT]):
+    lengths, places, begin, to = (
+        as_places(job[abi.LENGTHS]),
+        as_words(job[abi.ID_PLACES]),
+        whole(0),
+        job[abi.IDS_USED],
+    )
+    for word in range(job[abi.COUNT]):
         length = whole(lengths[word])
-        if length > LONGEST:
+        if length > abi.LONGEST:
             leave(job, word)
         else:
-            token = token_of(how.trie, how.arena, begin, length) if job[WHOLE] else whole(NO_TOKEN)
+            token = token_of(how.trie, how.arena, begin, length) if job[abi.WHOLE] else whole(abi.NO_TOKEN)
             number = whole(1)
-            if token == NO_TOKEN:
+            if token == abi.NO_TOKEN:
                 number = _ids_of(how, begin, length, to)
             else:
                 how.ids[to] = token
-            places[job[NUMBER] + word] = place_of(to, number)
+            places[job[abi.NUMBER] + word] = place_of(to, number)
             to += number
         begin += length
-    job[IDS_USED] = to
+    job[abi.IDS_USED] = to
 
 
 @inner
@@ -207,7 +183,7 @@ def _merge(how: MergeTables, to: int, place: int, number: int) -> None:
 def _rank(how: MergeTables, at: int) -> Whole:
     """Rank and result of the pair that begins here as one number, NOT_MERGED when it has none."""
     slot = slot_of(how.pairs, how.bits, 2, pair_of(how.ids[at], how.ids[at + 1]))
-    return NOT_MERGED if how.pairs[slot] == EMPTY else how.pairs[slot + 1]
+    return NOT_MERGED if how.pairs[slot] == abi.EMPTY else how.pairs[slot + 1]
 
 
 CONTINUED, LEAD = 0xC0, 0x80  # a byte of UTF-8 that continues a character is LEAD under the mask CONTINUED
@@ -216,22 +192,22 @@ CONTINUED, LEAD = 0xC0, 0x80  # a byte of UTF-8 that continues a character is LE
 @inner
 def cut_all(job: Pointer) -> None:
     """Write the ids of all new words; an unknown one is left to others if no token stands for it."""
-    arena, lengths, ids = as_bytes(job[ARENA]), as_places(job[LENGTHS]), as_places(job[IDS])
-    trie, places = trie_of(job), as_words(job[ID_PLACES])
-    begin, to = whole(0), job[IDS_USED]
-    for word in range(job[COUNT]):
+    arena, lengths, ids = as_bytes(job[abi.ARENA]), as_places(job[abi.LENGTHS]), as_places(job[abi.IDS])
+    trie, places = trie_of(job), as_words(job[abi.ID_PLACES])
+    begin, to = whole(0), job[abi.IDS_USED]
+    for word in range(job[abi.COUNT]):
         end, number = begin + whole(lengths[word]), whole(0)
-        if _characters(arena, begin, end) <= job[MOST_CHARACTERS]:
+        if _characters(arena, begin, end) <= job[abi.MOST_CHARACTERS]:
             number = _pieces(job, trie, begin, end, to)
         if number == 0:
-            ids[to], number = job[UNKNOWN], 1
-        if number == 1 and ids[to] == NO_TOKEN:
+            ids[to], number = job[abi.UNKNOWN], 1
+        if number == 1 and ids[to] == abi.NO_TOKEN:
             leave(job, word)
         else:
-            places[job[NUMBER] + word] = place_of(to, number)
+            places[job[abi.NUMBER] + word] = place_of(to, number)
             to += number
         begin = end
-    job[IDS_USED] = to
+    job[abi.IDS_USED] = to
 
 
 @inner
@@ -246,18 +222,18 @@ def _characters(text: Pointer, begin: int, end: int) -> Whole:
 @inner
 def _pieces(job: Pointer, trie: Trie, begin: int, end: int, to: int) -> Whole:
     """Write the ids of a word's pieces; how many, 0 if it cannot be cut into tokens."""
-    arena, ids = as_bytes(job[ARENA]), as_places(job[IDS])
-    number, start, root = whole(0), begin, whole(BEGIN)
+    arena, ids = as_bytes(job[abi.ARENA]), as_places(job[abi.IDS])
+    number, start, root = whole(0), begin, whole(abi.BEGIN)
     while start < end:
-        token, stop, node, k = whole(NO_TOKEN), start, root, start
-        while k < end and node != NO_NODE:
+        token, stop, node, k = whole(abi.NO_TOKEN), start, root, start
+        while k < end and node != abi.NO_NODE:
             node = next_node(trie, node, arena[k])
             k += 1
-            if node != NO_NODE and trie.accepts[node] != NO_TOKEN:
+            if node != abi.NO_NODE and trie.accepts[node] != abi.NO_TOKEN:
                 token, stop = whole(trie.accepts[node]), k
-        if token == NO_TOKEN:
+        if token == abi.NO_TOKEN:
             return whole(0)
         ids[to + number] = token
         number += 1
-        start, root = stop, job[INNER_ROOT]
+        start, root = stop, job[abi.INNER_ROOT]
     return number

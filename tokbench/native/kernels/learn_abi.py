@@ -1,4 +1,4 @@
-"""What Python and the loops of the merge learner must agree on: the fields of a job and of its arrays."""
+"""What Python and the learning loops agree on: the fields of a job and of its arrays, what a loop returns."""
 
 from __future__ import annotations
 

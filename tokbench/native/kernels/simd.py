@@ -1,7 +1,7 @@
 """What the loops need of the processor and Python has no word for: loads, masks of 64 bytes, prefetch.
 
 The vectors are plain LLVM, which makes AVX-512, AVX2, SSE2 or NEON of them. No index is checked: who calls
-leaves layout.PADDING readable bytes on both sides of a text.
+leaves count_abi.PADDING readable bytes on both sides of a text.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class CountOptions:
     """How to count: which engine, within how many bytes of memory, and for dask which cluster.
 
     workers: threads, and for dask processes on this machine; scheduler: the address of an existing cluster,
-    which brings its own. AskedWrongly for what does not go together.
+    which brings its own. UsageError for what does not go together.
     """
 
     engine: str = "auto"

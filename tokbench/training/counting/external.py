@@ -258,9 +258,9 @@ def count_externally(
             f"{how.memory:,} bytes of memory are too few to count in", fix=f"give {SMALLEST_BUDGET:,} or more"
         )
     with _folder(how.folder) as folder:
-        spill = _Spill(folder, how.memory)
+        sort = _ExternalSort(folder, how.memory)
         engine = _by_library if how.scanner is None else _compiled
-        yield spill.words(engine(batches, how, spill, progress), min_count)
+        yield sort.words(engine(batches, how, sort, progress), min_count)
 
 
 @contextmanager
@@ -296,7 +296,7 @@ def in_final_order(
     yield from order_by_count(by_count, memory=memory // 2)
 
 
-class _Spill:
+class _ExternalSort:
     """The runs of words that did not fit into memory."""
 
     def __init__(self, folder: Path, memory: int) -> None:
@@ -325,14 +325,14 @@ def _frequent(words: PackedWords, min_count: int) -> PackedWords:
 
 
 def _by_library(
-    batches: Iterable[list[str]], how: Counting, spill: _Spill, progress: Progress
+    batches: Iterable[list[str]], how: Counting, sort: _ExternalSort, progress: Progress
 ) -> list[PackedWords]:
     """Count portions of which the library can hold the words; those of the last are returned."""
     parts: list[PackedWords] = []
     for texts in portions(batches, how.memory // TEXT_SHARE):
         words = packed_of_counts(count_words(how.tokenizer, texts, progress=progress))
         while parts:
-            spill.write(parts.pop())
+            sort.write(parts.pop())
         parts = [words]
     return parts
 
@@ -354,7 +354,7 @@ def _up_to(size: int, batches: Iterable[Batch]) -> Iterator[Batch]:
 
 
 def _compiled(
-    batches: Iterable[list[str] | bytes], how: Counting, spill: _Spill, progress: Progress
+    batches: Iterable[list[str] | bytes], how: Counting, sort: _ExternalSort, progress: Progress
 ) -> list[PackedWords]:
     """Count in threads, each with a table that is written whenever it has its share; what remains."""
     scanner, compiled = how.scanner, loops("count", progress=progress)
@@ -367,7 +367,7 @@ def _compiled(
         for block in source:
             counter.count(block)
             if _is_full(counter.table, share):
-                spill.write(_packed(counter.table, scanner))
+                sort.write(_packed(counter.table, scanner))
                 counter = Counter(scanner, compiled)
         return counter.table
 

@@ -278,7 +278,7 @@ class StoredCounts:
     fingerprint: str = ""
 
     def ensure_made_by(self, tokenizer: Tokenizer, *, fix: str) -> None:
-        """RecipeProblem when the normalizer or the pre_tokenizer of this tokenizer makes other words."""
+        """RecipeError when the normalizer or the pre_tokenizer of this tokenizer makes other words."""
         wanted = PipelineRecord.of(tokenizer)
         for name in ("normalizer", "pre_tokenizer"):
             here, there = getattr(self.pipeline, name), getattr(wanted, name)
@@ -335,7 +335,7 @@ def save_counts(
 
 
 def load_counts(path: Path) -> StoredCounts:
-    """The counts in a file, every word and count looked at; a FileProblem when something is wrong with it."""
+    """The counts in a file, every word and count looked at; a FileError when something is wrong with it."""
     require("pyarrow", extra="data", what="a file of counts")
     import pyarrow
 
