@@ -53,7 +53,7 @@ COMMANDS: dict[str, Entry] = {
     "predict": Entry(
         "Prove", "finetune:predict", "Answer test rows with a fine-tuned model, in GLUE's own files."
     ),
-    "prove": Entry("Prove", "finetune:prove", "Hold a new tokenizer against a base one, with an interval."),
+    "prove": Entry("Prove", "finetune:prove", "Compare a new tokenizer with a base one, with an interval."),
     "demo": Entry("Prove", "finetune:demo", "Do the whole job on the texts that ship, offline."),
     "report": Entry(
         "Share", "share:report", "Make one web page of saved results; it opens without a network."

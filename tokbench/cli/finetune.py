@@ -164,22 +164,22 @@ def finetune(
     """Fine-tune on a GLUE task; prove that everything fits.
 
     Checks first and stops before training when something will break; afterwards the saved folder is
-    loaded again and must give the same logits, and the metric is held against the majority class.
+    loaded again and must give the same logits, and the metric is compared with the majority class.
 
     Example: `tokbench finetune --task sst2 --tokenizer my-tok --data sample -o run`
     """
     from tokbench.finetuning.multi import RunMode
 
     wanted = RunMode(predict=predict, compare_pooling=compare_pooling, baseline=baseline)
-    run = _carried(config, wanted, notify=notify, force=force, resume=resume, quiet=quiet)
+    run = _run(config, wanted, notify=notify, force=force, resume=resume, quiet=quiet)
     _shown(run, json=json, html=html)
     raise typer.Exit(0 if run.proved else 1)
 
 
-def _carried(
+def _run(
     config: FinetuneConfig, wanted: RunMode, *, notify: str | None, force: bool, resume: bool, quiet: bool
 ) -> Done:
-    """What came of the config and what is wanted beside it; of several processes the first one speaks."""
+    """The result of the config and mode; of several processes the first one writes messages."""
     from tokbench.finetuning.multi import result_line, run_mode
     from tokbench.finetuning.notify import notified
     from tokbench.finetuning.run_files import launched_alone
@@ -273,7 +273,7 @@ def prove(
     base: Annotated[
         str, Argument(help="A tokenizer's folder, with its model or without.", show_default=False)
     ],
-    new: Annotated[str, Argument(help="The one held against it.", show_default=False)],
+    new: Annotated[str, Argument(help="The one compared with it.", show_default=False)],
     task: Annotated[
         list[str] | None, Option("--task", "-t", help="Repeat for more.", show_default=FinetuneConfig.task)
     ] = None,
@@ -287,7 +287,7 @@ def prove(
     json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Hold a new tokenizer against a base one, with an interval.
+    """Compare a new tokenizer with a base one, with an interval.
 
     Both are fine-tuned with the same seeds, rows and steps. Shown are the mean difference with its 95 %
     interval, tokens a row and time; exit 1 when the new one is shown to be worse. No weights are kept.
@@ -295,14 +295,16 @@ def prove(
     Example: `tokbench prove base-tok new-tok --task sst2 --data sample --seeds 5`
     """
     from tokbench.finetuning.multi import RunStart
-    from tokbench.finetuning.prove import prove as hold
+    from tokbench.finetuning.prove import prove as run_prove
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import finetune as finetune_view
 
     quiet |= not leading()
     with draw_progress(quiet=quiet) as progress:
         start = RunStart(force=force, resume=resume, told=partial(say, quiet=quiet), progress=progress)
-        proof = hold(config, base, new, tasks=task or [config.task], seeds=seeds, output=output, start=start)
+        proof = run_prove(
+            config, base, new, tasks=task or [config.task], seeds=seeds, output=output, start=start
+        )
     if leading():
         put(proof, finetune_view.proof, "proof", json=json)
     raise typer.Exit(0 if proof.held else 1)

@@ -65,7 +65,7 @@ MOST = 2**32  # whole numbers are below it
 
 FORMER_KEYS = {"engine": "trainer"}  # key of an earlier version → its name now
 FORMER_TRAINERS = {"trainer": "hf"}
-FORMER_TABLES = ("settings", "reading")  # what lay in them is beside the others now
+FORMER_TABLES = ("settings", "reading")  # their keys are top-level now
 SAVED_BESIDE = ("versions", "fingerprint")  # in hyperparameters.json, and no choices
 
 

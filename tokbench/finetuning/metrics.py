@@ -276,7 +276,7 @@ def answers_of(logits: Numbers, encoded: EncodedRows, task: Task) -> Numbers:
 
 
 def truth_of(encoded: EncodedRows) -> Numbers:
-    """What the answers are held against: the same shape, from the data."""
+    """The true answers, from the data, in the same shape."""
     return encoded.labels if encoded.units is None else encoded.units.truth()
 
 

@@ -1,4 +1,4 @@
-"""Several runs beside each other: all of GLUE, every pooling, a tokenizer against another."""
+"""Several runs by one command: all GLUE tasks, every pooling, a tokenizer compared with another."""
 
 from __future__ import annotations
 
@@ -163,12 +163,12 @@ PRESET = FinetuneConfig.model
 
 
 def unsaid(words: str) -> None:
-    """Tell nobody."""
+    """Discard the message."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunStart:
-    """How several runs are started: anew, over what is there, or going on; who is told what is taken over."""
+    """How several runs start: anew, replacing what is there, or resuming; `told` hears what is resumed."""
 
     force: bool = False
     resume: bool = False
@@ -236,8 +236,8 @@ def all_tasks(config: FinetuneConfig, train: Train, start: RunStart) -> Glue:
         return replace(found, output="")
     path = Path(config.output) / TABLE
     if leading():
-        with atomic_file(path) as beside:
-            beside.write_text(table_of(found), encoding="utf-8")
+        with atomic_file(path) as temporary:
+            temporary.write_text(table_of(found), encoding="utf-8")
     return found
 
 
@@ -279,7 +279,7 @@ def against(config: FinetuneConfig, baseline: str, train: Train, start: RunStart
 
 
 def trained(configs: Mapping[str, FinetuneConfig], train: Train, start: RunStart) -> dict[str, Run]:
-    """The runs of all configs; that a place is taken is said before the first, and what is taken over."""
+    """The runs of all configs; a taken output is an error before the first; `told` hears what is resumed."""
     there = resume_state(configs, force=start.force, resume=start.resume, progress=start.progress)
     for line in there.words(tuple(configs)):
         start.told(line)
@@ -332,7 +332,7 @@ Done = Run | Glue | PoolingComparison
 
 @dataclass(frozen=True, kw_only=True)
 class RunMode:
-    """What is asked beside one run; at most one of the comparisons."""
+    """What is done besides one run; at most one of the comparisons."""
 
     predict: bool = False  # answer the test rows, in the files that gluebenchmark.com takes
     compare_pooling: bool = False
@@ -347,7 +347,7 @@ class RunMode:
 
 def run_mode(
     config: FinetuneConfig,
-    beside: RunMode,
+    mode: RunMode,
     *,
     force: bool = False,
     resume: bool = False,
@@ -358,20 +358,20 @@ def run_mode(
     """One run, or several where all tasks, all poolings or another tokenizer are asked for.
 
     Test rows are looked for before anything is trained; their answers lie in the output, below predictions.
-    Of several runs `resume` takes the finished ones as they are, which `told` is told of.
+    Of several runs `resume` takes the finished ones as they are, and `told` hears which.
     """
     train: Train = partial(_one, drawings=drawings, progress=progress)
     start = RunStart(force=force, resume=resume, told=told, progress=progress)
-    if beside.predict:
+    if mode.predict:
         train = partial(_and_predict, train=train, strict=config.task != ALL, progress=progress)
     if config.task == ALL:
-        if beside.compare_pooling or beside.baseline is not None:
+        if mode.compare_pooling or mode.baseline is not None:
             raise UsageError("a comparison is made on one task", fix="--task sst2, say")
         return all_tasks(config, train, start)
-    if beside.compare_pooling:
+    if mode.compare_pooling:
         return compare_poolings(config, train, start)
-    if beside.baseline is not None:
-        return against(config, beside.baseline, train, start)
+    if mode.baseline is not None:
+        return against(config, mode.baseline, train, start)
     return train(config, force=force, resume=resume, finished=None)
 
 
@@ -427,7 +427,7 @@ def _and_predict(
 
 
 def _answered(config: FinetuneConfig, name: str, *, again: bool, progress: Progress) -> list[str]:
-    """Where the answers to the test rows are; they are made unless they are there and not asked for again."""
+    """Where the answers to the test rows are; `again` makes them even where they exist."""
     folder = Path(config.output)
     asked = [] if again else questions_of(config, task_of(name))
     rows = {folder / ANSWERS / each.submission: len(each.indices) for each in asked}

@@ -1,4 +1,4 @@
-"""The door of a prediction: what a finished run answers to rows whose labels are hidden."""
+"""Predict test rows with a finished run: which rows, which task; torch loads after that."""
 
 from __future__ import annotations
 

@@ -60,8 +60,8 @@ def predict_all(
     for each in asked:
         found = _answers(model, tokenizer, each, task, config=config, machine=machine, progress=progress)
         path = into / each.submission
-        with atomic_file(path) as beside:
-            beside.write_text(found.text, encoding="utf-8")
+        with atomic_file(path) as temporary:
+            temporary.write_text(found.text, encoding="utf-8")
         written[str(path)] = len(each.rows)
         given += found.given
         notes += [*each.notes, *found.notes]

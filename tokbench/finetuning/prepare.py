@@ -160,7 +160,7 @@ def copied_rows(model: PreTrainedModel, tokens: Mapping[str, int]) -> NDArray[np
 def preflight(tokenizer: Path, model: Path | None) -> tuple[str, ...]:
     """What check warns of, in sentences; its errors end the run."""
     found = check(tokenizer, model).findings
-    # a preset is made for the tokenizer; a model that lies beside the tokenizer has no say in it
+    # a preset is made for the tokenizer; a model that lies beside the tokenizer is not used
     findings = [
         each for each in found if model is not None or RULES[each.code].needs not in ("model", "weights")
     ]
@@ -211,7 +211,7 @@ def run_fingerprint(prepared: PreparedRun, *, made: Mapping[str, Any] | None = N
 
 
 def main_metrics(task: Task) -> tuple[str, ...]:
-    """The metrics that are held against the majority, one a dev split."""
+    """The metrics that are compared with the majority's, one a dev split."""
     return tuple(task.key(split, task.metrics[0]) for split in task.evaluation)
 
 

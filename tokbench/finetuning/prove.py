@@ -1,4 +1,4 @@
-"""Base against new over several seeds: what the difference is, and how sure one can be of it."""
+"""A new tokenizer compared with a base one over several seeds: the difference, and its interval."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Run:
     task: str
     metrics: Mapping[str, float]  # by name; mnli's carry the split's name
     majority: Mapping[str, float]  # the same metrics of the best constant answer
-    main: tuple[str, ...]  # the metrics that are held against the majority, one a dev split
+    main: tuple[str, ...]  # the metrics compared with the majority's, one a dev split
     train_rows: int
     dev_rows: int
     tokens: int  # in the train rows, special ones included

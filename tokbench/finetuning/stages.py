@@ -188,13 +188,13 @@ def prepare_run(config: FinetuneConfig, data: Dataset, *, progress: Progress = s
 def train_and_score(
     prepared: PreparedRun, *, keeper: Keeper | None = None, progress: Progress = silent
 ) -> Outcome:
-    """Train the model in place and hold it against the dev rows."""
+    """Train the model in place and evaluate it on the dev rows."""
     model, machine, config = prepared.parts.model, prepared.machine, prepared.config
     machine.forget_peak()
     machine.hold(model)
-    judge = Evaluator(model, prepared.task, prepared.evaluation, machine, progress)
-    watch = EvalMonitor(
-        judge,
+    evaluator = Evaluator(model, prepared.task, prepared.evaluation, machine, progress)
+    monitor = EvalMonitor(
+        evaluator,
         config,
         config.metric or main_metrics(prepared.task)[0],
         len(prepared.train),
@@ -206,19 +206,19 @@ def train_and_score(
         config,
         rate=prepared.parts.rate,
         machine=machine,
-        watch=watch,
+        watch=monitor,
         keeper=keeper,
         progress=progress,
     )
-    if watch.kept is not watch.done[-1] or not judge.answers:
-        judge()
+    if monitor.kept is not monitor.done[-1] or not evaluator.answers:
+        evaluator()
     return Outcome(
         fit=trained,
-        metrics=judge.metrics,
-        majority=judge.majority,
-        intervals=judge.intervals,
-        kept_step=watch.kept.step,
-        notes=(*trained.notes, *judge.notes),
+        metrics=evaluator.metrics,
+        majority=evaluator.majority,
+        intervals=evaluator.intervals,
+        kept_step=monitor.kept.step,
+        notes=(*trained.notes, *evaluator.notes),
         peak_memory_mb=machine.peak_memory_mb(),
     )
 

@@ -1,4 +1,4 @@
-"""Windows on what was proved: tasks, a fine-tuning run, the demo, the machine."""
+"""Views of fine-tuning: tasks, runs, comparisons, predictions, the demo, the machine."""
 
 from __future__ import annotations
 
