@@ -1,4 +1,4 @@
-"""What a subject tells of a tokenizer's folder."""
+"""What a context tells of a tokenizer's folder."""
 
 import json
 
@@ -27,16 +27,16 @@ def test_the_older_file_of_roles_counts_as_it_does_for_transformers(tmp_path):
 def test_nothing_is_truncated_or_padded_while_looking(tmp_path):
     files = clean("bert")
     cut_and_padded(files)
-    subject = check_context(files.write(tmp_path))
-    assert len(subject.tokenizer.encode("a b c d e f g h").ids) == 10
-    assert subject.raw["truncation"]["max_length"] == 4
+    context = check_context(files.write(tmp_path))
+    assert len(context.tokenizer.encode("a b c d e f g h").ids) == 10
+    assert context.raw["truncation"]["max_length"] == 4
 
 
 def test_blocks_come_without_their_sequences(tmp_path):
-    subject = check_context(clean("t5").write(tmp_path))
-    assert [block["type"] for block in subject.blocks("pre_tokenizer")] == ["WhitespaceSplit", "Metaspace"]
-    assert subject.has("normalizer", "NFKC")
-    assert not subject.has("post_processor", "ByteLevel")
+    context = check_context(clean("t5").write(tmp_path))
+    assert [block["type"] for block in context.blocks("pre_tokenizer")] == ["WhitespaceSplit", "Metaspace"]
+    assert context.has("normalizer", "NFKC")
+    assert not context.has("post_processor", "ByteLevel")
 
 
 def test_the_unknown_token_of_unigram_is_found_by_its_place(tmp_path):

@@ -32,9 +32,9 @@ def surveyed(tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_sums_are_those_of_the_library(kind, surveyed, tmp_path):
     shown = surveyed(clean(kind), TEXTS)
-    subject = check_context(tmp_path / "folder")
-    encodings = subject.tokenizer.encode_batch(TEXTS, add_special_tokens=False)
-    unknown = subject.vocabulary.get(subject.unknown)
+    context = check_context(tmp_path / "folder")
+    encodings = context.tokenizer.encode_batch(TEXTS, add_special_tokens=False)
+    unknown = context.vocabulary.get(context.unknown)
     assert shown.texts == len(TEXTS)
     assert shown.characters == sum(map(len, TEXTS))
     assert shown.words == sum(len(text.split()) for text in TEXTS)
@@ -64,16 +64,16 @@ def test_scripts_are_told_apart(surveyed):
     ],
 )
 def test_the_cause_of_an_unknown_piece_is_named(kind, text, reason, tmp_path):
-    subject = check_context(clean(kind).write(tmp_path))
-    assert why_unknown(subject, text)[0] == reason
+    context = check_context(clean(kind).write(tmp_path))
+    assert why_unknown(context, text)[0] == reason
 
 
 def test_a_letter_known_at_the_start_of_words_only_is_named(tmp_path):
     files = clean("bert")
     files.raw["model"]["vocab"]["zz##x"] = files.raw["model"]["vocab"].pop("##x")
-    subject = check_context(files.write(tmp_path))
-    assert subject.tokenizer.encode("mox", add_special_tokens=False).tokens == ["[UNK]"]
-    reason, shown = why_unknown(subject, "mox")
+    context = check_context(files.write(tmp_path))
+    assert context.tokenizer.encode("mox", add_special_tokens=False).tokens == ["[UNK]"]
+    reason, shown = why_unknown(context, "mox")
     assert reason == "a letter is known only at the start of a word, not inside one"
     assert shown == "##x"
 

@@ -73,6 +73,14 @@ def test_sarif_is_what_its_schema_asks_for(tokbench, broken):
     assert places["TB608"] == "broken/tokenizer.json"
 
 
+def test_sarif_lists_the_rules_that_looked_and_no_others(tokbench, broken):
+    looked = json.loads(tokbench("check", broken, "--quick", "--ignore", "TB411", "--json").out)["checked"]
+    log = json.loads(tokbench("check", broken, "--quick", "--ignore", "TB411", "--sarif").out)
+    assert [rule["id"] for rule in log["runs"][0]["tool"]["driver"]["rules"]] == looked
+    assert 0 < len(looked) < len(RULES)
+    assert "TB411" not in looked
+
+
 def test_sarif_of_a_folder_elsewhere_names_whole_uris(tokbench, tmp_path):
     folder = clean("bert").write(tmp_path / "a folder with spaces")
     log = json.loads(tokbench("check", folder, "--quick", "--sarif").out)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from tokbench.errors import FileError, UsageError
-from tokbench.pretrained.added_tokens import add_tokens, highest_id
+from tokbench.pretrained.added_tokens import add_tokens, highest_id, is_whole_word
 from tokbench.pretrained.folder import load, tokenizer_text
 from tokbench.pretrained.special_tokens import special_tokens_of
 from tokbench.pretrained.token_lists import MatchFlags, read_token_list
@@ -246,3 +246,10 @@ def test_what_is_added_is_met_and_what_cannot_be_met_is_refused(folder, special,
     assert_is_sound(folder, added)
     for token, number in {**added.special, **added.regular}.items():
         assert number in added.tokenizer.encode(f"see {token} here").ids
+
+
+@pytest.mark.parametrize(
+    "token", ["漢字", "ひらがな", "カタカナ", "한국어", "ภาษา", "ພາສາ", "ភាសា", "စကား", "བོད", "ㄅㄆ"]
+)
+def test_a_token_of_a_script_without_spaces_matches_inside_words(token):
+    assert not is_whole_word(token)

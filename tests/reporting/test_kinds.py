@@ -246,7 +246,7 @@ MAKERS = {
     "explanation": explained,
     "growth": grown,
     "info": described,
-    "mending": mended,
+    "fix-report": mended,
     "pair_trace": pair_traced,
     "predictions": predicted,
     "proof": proved,

@@ -101,3 +101,22 @@ def test_a_file_that_is_no_result_is_refused_in_words(content, words, tmp_path):
 def test_a_file_that_is_not_there_is_refused_in_words(tmp_path):
     with pytest.raises(FileError, match="cannot be read"):
         read_result(tmp_path / "x.json")
+
+
+def test_a_report_of_fixes_saved_under_its_old_kind_is_read(tmp_path):
+    from tokbench.checks.findings import Checkup
+    from tokbench.checks.fix import Change, FixReport
+
+    found = Checkup("t", "", (), (), {})
+    report = FixReport(
+        tokenizer="t",
+        model="",
+        output="",
+        backup="",
+        changes=(Change("TB608", "x"),),
+        before=found,
+        after=found,
+    )
+    old = as_json(report, "fix-report").replace("tokbench/fix-report/1", "tokbench/mending/1")
+    (tmp_path / "old.json").write_text(old)
+    assert read_result(tmp_path / "old.json") == ("fix-report", report)

@@ -1,4 +1,4 @@
-"""What check looks at: a tokenizer with its files, and what the files of its model say."""
+"""The context of a check: all that rules look at, read from the files of a tokenizer, a model, an adapter."""
 
 from __future__ import annotations
 
@@ -253,43 +253,43 @@ def _on_this_disk(base: str) -> str | None:
     return base if base and (Path(base).expanduser() / CONFIG).is_file() else None
 
 
-def known_part(subject: CheckContext, text: str) -> str:
+def known_part(context: CheckContext, text: str) -> str:
     """The text, or as many of its words as are known."""
-    if not unknowns(subject, text)[0]:
+    if not unknowns(context, text)[0]:
         return text
-    return " ".join(word for word in text.split() if not unknowns(subject, word)[0])
+    return " ".join(word for word in text.split() if not unknowns(context, word)[0])
 
 
-def unknowns(subject: CheckContext, text: str) -> tuple[int, int]:
+def unknowns(context: CheckContext, text: str) -> tuple[int, int]:
     """How many tokens of a text are unknown, of how many."""
-    ids = subject.tokenizer.encode(text, add_special_tokens=False).ids
-    unknown = subject.vocabulary.get(subject.unknown or "")
+    ids = context.tokenizer.encode(text, add_special_tokens=False).ids
+    unknown = context.vocabulary.get(context.unknown or "")
     return sum(number == unknown for number in ids), len(ids)
 
 
-def there_and_back(subject: CheckContext, text: str) -> str:
+def there_and_back(context: CheckContext, text: str) -> str:
     """What decoding gives of a text's ids, without special tokens."""
-    return subject.tokenizer.decode(subject.tokenizer.encode(text, add_special_tokens=False).ids)
+    return context.tokenizer.decode(context.tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-def normalized(subject: CheckContext, text: str) -> str:
+def normalized(context: CheckContext, text: str) -> str:
     """What the normalizer makes of a text; byte letters and ▁ are read back."""
-    normalizer = subject.tokenizer.normalizer
+    normalizer = context.tokenizer.normalizer
     if normalizer is None:
         return text
     after = normalizer.normalize_str(text)
-    return decoders.ByteLevel().decode([after]) if subject.has("normalizer", "ByteLevel") else after
+    return decoders.ByteLevel().decode([after]) if context.has("normalizer", "ByteLevel") else after
 
 
-def plain_decoder(subject: CheckContext) -> dict[str, object] | None:
+def plain_decoder(context: CheckContext) -> dict[str, object] | None:
     """The decoder that undoes pre-tokenizer and model, as tokenizer.json writes it; None if unsure."""
-    model = subject.raw.get("model", {})
-    if subject.has("pre_tokenizer", "ByteLevel") or subject.has("normalizer", "ByteLevel"):
+    model = context.raw.get("model", {})
+    if context.has("pre_tokenizer", "ByteLevel") or context.has("normalizer", "ByteLevel"):
         return {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
-    if subject.kind == "WordPiece":
+    if context.kind == "WordPiece":
         prefix = model.get("continuing_subword_prefix") or "##"
         return {"type": "WordPiece", "prefix": prefix, "cleanup": False}
-    spaces = [block for block in subject.blocks("pre_tokenizer") if block.get("type") == "Metaspace"]
+    spaces = [block for block in context.blocks("pre_tokenizer") if block.get("type") == "Metaspace"]
     if spaces:
         metaspace = {key: spaces[-1].get(key) for key in ("type", "replacement", "prepend_scheme", "split")}
         bytewise = [{"type": "ByteFallback"}, metaspace, {"type": "Fuse"}]

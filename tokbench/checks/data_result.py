@@ -1,4 +1,4 @@
-"""What a survey of texts gives: counts by script, causes of unknown tokens, what else was seen."""
+"""The statistics of texts as data: counts by script, causes of unknown tokens, labels."""
 
 from __future__ import annotations
 

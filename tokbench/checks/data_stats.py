@@ -1,4 +1,4 @@
-"""What a file of texts shows of a tokenizer: read once, in bounded memory, counted by script."""
+"""Statistics of --data: its texts put through a tokenizer once, in bounded memory, counted by script."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def script_of_word(word: str) -> str:
 MOST_EXAMPLES = 5
 
 
-def causes(subject: CheckContext, unknown: Mapping[str, int]) -> tuple[Cause, ...]:
+def causes(context: CheckContext, unknown: Mapping[str, int]) -> tuple[Cause, ...]:
     """The reasons why these pieces of text are unknown, the most frequent first."""
     grouped: dict[str, Counter[str]] = {}
     for text, count in unknown.items():
-        reason, shown = why_unknown(subject, text)
+        reason, shown = why_unknown(context, text)
         grouped.setdefault(reason, Counter())[shown] += count
     found = [
         Cause(reason, texts.total(), tuple(text for text, _ in texts.most_common(MOST_EXAMPLES)))
@@ -72,33 +72,33 @@ def causes(subject: CheckContext, unknown: Mapping[str, int]) -> tuple[Cause, ..
     return tuple(sorted(found, key=lambda cause: (-cause.tokens, cause.reason)))
 
 
-def why_unknown(subject: CheckContext, text: str) -> tuple[str, str]:
+def why_unknown(context: CheckContext, text: str) -> tuple[str, str]:
     """The reason, and what to show of it: the character, or the word."""
-    word = normalized(subject, text).strip()
-    longest = subject.raw.get("model", {}).get("max_input_chars_per_word")
-    if subject.kind == "WordPiece" and longest and len(word) > longest:
+    word = normalized(context, text).strip()
+    longest = context.raw.get("model", {}).get("max_input_chars_per_word")
+    if context.kind == "WordPiece" and longest and len(word) > longest:
         return f"longer than {longest} characters", word
-    if subject.has("pre_tokenizer", "ByteLevel") and subject.kind in ("WordPiece", "WordLevel"):
-        return f"the blocks do not fit: ByteLevel before {subject.kind}", word
-    if subject.kind == "WordLevel" and len(word) > 1:
+    if context.has("pre_tokenizer", "ByteLevel") and context.kind in ("WordPiece", "WordLevel"):
+        return f"the blocks do not fit: ByteLevel before {context.kind}", word
+    if context.kind == "WordLevel" and len(word) > 1:
         return "a word that is not in the vocabulary", word
-    missing = list(_missing(subject, word))
+    missing = list(_missing(context, word))
     if not missing:
         return "known letters that no pieces put together", word
     if missing[0].startswith("##"):
         return "a letter is known only at the start of a word, not inside one", missing[0]
-    if subject.kind == "WordPiece" and len(missing) < len(word):
+    if context.kind == "WordPiece" and len(missing) < len(word):
         what = script_of(missing[0])
         return f"one unknown character ({what}) makes the whole word unknown", missing[0]
     return f"{script_of(missing[0])}: characters that are not in the vocabulary", missing[0]
 
 
-def _missing(subject: CheckContext, word: str) -> Iterator[str]:
+def _missing(context: CheckContext, word: str) -> Iterator[str]:
     """The characters that have no piece at all; failing these, the ##c that have none."""
-    prefix = subject.raw.get("model", {}).get("continuing_subword_prefix") or ""
-    inside = [each for at, each in enumerate(word) if at and f"{prefix}{each}" not in subject.vocabulary]
-    absent = [each for each in word if each not in subject.vocabulary
-              and (not prefix or f"{prefix}{each}" not in subject.vocabulary)]  # fmt: skip
+    prefix = context.raw.get("model", {}).get("continuing_subword_prefix") or ""
+    inside = [each for at, each in enumerate(word) if at and f"{prefix}{each}" not in context.vocabulary]
+    absent = [each for each in word if each not in context.vocabulary
+              and (not prefix or f"{prefix}{each}" not in context.vocabulary)]  # fmt: skip
     yield from absent or (f"{prefix}{each}" for each in inside)
 
 
@@ -162,7 +162,7 @@ MOST_INVISIBLE = 500  # distinct words without a letter, a digit or a sign
 
 
 def collect_data_stats(
-    subject: CheckContext, data: str, *, sample: int | None = None, progress: Progress = silent
+    context: CheckContext, data: str, *, sample: int | None = None, progress: Progress = silent
 ) -> DataStats:
     """Put the texts of a file, or `sample` of them drawn by chance (always the same), through a tokenizer."""
     batches: Iterable[list[str]] = open_corpus([data], progress=progress)
@@ -173,8 +173,8 @@ def collect_data_stats(
         for batch in batches:
             drawn.add(batch)
         batches = _parts(drawn.texts())
-    counts = _Counts(subject)
-    with wrap_library_errors(subject.name):
+    counts = _Counts(context)
+    with wrap_library_errors(context.name):
         for batch in batches:
             counts.take(batch)
         found = counts.survey(data)
@@ -193,7 +193,7 @@ def _parts(texts: Sequence[str], size: int = 1_000) -> Iterator[list[str]]:
 class _Counts:
     """The sums so far."""
 
-    subject: CheckContext
+    context: CheckContext
     texts: int = 0
     characters: Counter[str] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
@@ -210,10 +210,10 @@ class _Counts:
     def take(self, batch: list[str]) -> None:
         """Count a batch of texts."""
         self.texts += len(batch)
-        unknown = self.subject.vocabulary.get(self.subject.unknown or "", -1)
-        encodings = self.subject.tokenizer.encode_batch(batch, add_special_tokens=False)
-        around = self.subject.tokenizer.num_special_tokens_to_add(False)
-        limit = (whole_or_none(self.subject.config.get("model_max_length")) or NO_LIMIT) - around
+        unknown = self.context.vocabulary.get(self.context.unknown or "", -1)
+        encodings = self.context.tokenizer.encode_batch(batch, add_special_tokens=False)
+        around = self.context.tokenizer.num_special_tokens_to_add(False)
+        limit = (whole_or_none(self.context.config.get("model_max_length")) or NO_LIMIT) - around
         for text, encoding in zip(batch, encodings, strict=True):
             self._text(text)
             self._tokens(text, encoding, unknown)
@@ -243,14 +243,14 @@ class _Counts:
     def _forms(self, batch: list[str], sizes: list[int]) -> None:
         apart = [at for at, text in enumerate(batch) if not unicodedata.is_normalized("NFC", text)]
         composed = [unicodedata.normalize("NFC", batch[at]) for at in apart]
-        encodings = self.subject.tokenizer.encode_batch_fast(composed, add_special_tokens=False)
+        encodings = self.context.tokenizer.encode_batch_fast(composed, add_special_tokens=False)
         own, nfc = sum(sizes[at] for at in apart), sum(len(encoding.ids) for encoding in encodings)
         self.decomposed = [sum(pair) for pair in zip(self.decomposed, (len(apart), own, nfc), strict=True)]
         for text in batch:
             if self.korean[0] >= MOST_KOREAN:
                 return
             if not text.isascii() and any("가" <= letter <= "힣" for letter in text):
-                after = normalized(self.subject, text)
+                after = normalized(self.context, text)
                 self.korean[0] += 1
                 self.korean[1] += any("\u1100" <= letter <= "\u11ff" for letter in after)
 
@@ -267,14 +267,14 @@ class _Counts:
             tokens=self.tokens.total(),
             unknown=self.unknown.total(),
             scripts=tuple(self._scripts(characters)),
-            causes=causes(self.subject, self.pieces),
+            causes=causes(self.context, self.pieces),
             decomposed=self.decomposed[0],
             decomposed_tokens=self.decomposed[1],
             composed_tokens=self.decomposed[2],
             korean=self.korean[0],
             taken_apart=self.korean[1],
             used=len(self.ids),
-            size=len(self.subject.vocabulary),
+            size=len(self.context.vocabulary),
             too_long=self.too_long,
             longest=self.longest,
             invisible=tuple(sorted(word for word in self.invisible if not self._ids(word))),
@@ -285,7 +285,7 @@ class _Counts:
             yield ScriptCount(script, count, self.words[script], self.tokens[script], self.unknown[script])
 
     def _ids(self, word: str) -> list[int]:
-        return self.subject.tokenizer.encode([word], is_pretokenized=True, add_special_tokens=False).ids
+        return self.context.tokenizer.encode([word], is_pretokenized=True, add_special_tokens=False).ids
 
 
 def _is_invisible(word: str) -> bool:

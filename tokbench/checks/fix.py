@@ -1,4 +1,4 @@
-"""Findings that one thing mends are mended: in a copy, looked at again, and only then put in place."""
+"""Fix what check found: in a staged copy, which is checked again before it takes the folder's place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tokbench.checks.staging import StagedCopy, copy_files, put_in_place, staged
 from tokbench.errors import UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable
 
-ROUNDS = 4  # one fix may uncover what another mends
+ROUNDS = 4  # one fix may uncover what another fixes
 FIXES = {code: rule.fix for code, rule in RULES.items() if rule.fix is not None}
 MODEL_FIXES = {code: fix for code, fix in FIXES.items() if fix in OF_MODELS}
 TOKENIZER_FIXES = {code: fix for code, fix in FIXES.items() if code not in MODEL_FIXES}
@@ -32,7 +32,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class FixReport:
-    """What was mended and what is left; `before` and `after` are checkups.
+    """What was fixed and what is left; `before` and `after` are checkups.
 
     `output` is the folder that was written, "" after a dry run; `backup` holds the old files when the folder
     was changed in its place.
@@ -57,39 +57,40 @@ def fix(
     quick: bool = False,
     ignore: Sequence[str] = (),
 ) -> FixReport:
-    """Mend what is safe to mend; with neither `output` nor `in_place` only say what would be done.
+    """Fix what is safe to fix; with neither `output` nor `in_place` only say what would be done.
 
-    The model in the tokenizer's folder is mended with it; one elsewhere only in its place. Whatever needs a
+    The model in the tokenizer's folder is fixed with it; one elsewhere only in its place. Whatever needs a
     choice is left, with the command that its finding names.
     """
-    subject = check_context(tokenizer, model)
-    if subject.folder is None:
+    context = check_context(tokenizer, model)
+    if context.folder is None:
         raise UsageError(
-            f"{tokenizer} is one file, and a folder is mended", fix=f"tokbench wrap {subject.word} -o wrapped"
+            f"{tokenizer} is one file, and only a folder is fixed",
+            fix=f"tokbench wrap {context.word} -o wrapped",
         )
     if output is not None:
         ensure_writable(output, force=force)
     for name in (tokenizer, model) if in_place else ():
         if name is not None and not Path(name).expanduser().is_dir():
             raise UsageError(f"{name} is on the hub, and has no place here", fix="write a new folder: -o NEW")
-    before = run_rules(subject, quick=quick, ignore=ignore)
-    apart = _apart(subject)
-    with tempfile.TemporaryDirectory() as room:
-        draft = staged(subject.folder, Path(room) / "tokenizer")
-        models = draft if apart is None else staged(apart, Path(room) / "model")
-        whole = subject.adapter is None and (apart is None or output is None)
+    before = run_rules(context, quick=quick, ignore=ignore)
+    apart = _apart(context)
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = staged(context.folder, Path(scratch) / "tokenizer")
+        models = copy if apart is None else staged(apart, Path(scratch) / "model")
+        whole = context.adapter is None and (apart is None or output is None)
         known = TOKENIZER_FIXES | (MODEL_FIXES if whole else {})
-        other = subject.adapter.folder if subject.adapter and model is not None else None
-        named: tuple[Path, Path | None] = (draft.folder, other if apart is None else models.folder)
-        changes = tuple(_mended(named, draft, models, known, before))
-        names = {str(models.folder): str(model), str(draft.folder): str(output or tokenizer)}
+        other = context.adapter.folder if context.adapter and model is not None else None
+        named: tuple[Path, Path | None] = (copy.folder, other if apart is None else models.folder)
+        changes = tuple(_apply_fixes(named, copy, models, known, before))
+        names = {str(models.folder): str(model), str(copy.folder): str(output or tokenizer)}
         after = _renamed(run_rules(check_context(*named), quick=quick, ignore=ignore), names)
         backup = ""
         if output is not None:
             with atomic_folder(output, force=force) as place:
-                put_in_place(draft, place)
+                put_in_place(copy, place)
         elif in_place:
-            sources = {subject.folder: draft} | ({} if apart is None else {apart: models})
+            sources = {context.folder: copy} | ({} if apart is None else {apart: models})
             backup = ", ".join(_put_back(source, each) for source, each in sources.items() if each.changed)
     return FixReport(
         tokenizer=str(tokenizer),
@@ -107,37 +108,37 @@ def fixable(checkup: Checkup) -> int:
     return sum(finding.code in FIXES for finding in checkup.findings)
 
 
-def _mended(
+def _apply_fixes(
     named: tuple[Path, Path | None],
-    draft: StagedCopy,
+    copy: StagedCopy,
     models: StagedCopy,
     known: Mapping[str, Callable[..., Iterable[str]]],
     before: Checkup,
 ) -> Iterator[Change]:
-    """Carry out all fixes that the findings call for, and look again, until nothing more changes."""
+    """Apply the fixes that the findings call for, and check again, until nothing more changes."""
     found = before
     for _ in range(ROUNDS):
         codes = [code for code in known if code in {finding.code for finding in found.findings}]
         changes = []
         for code in codes:
-            subject = check_context(*named)  # the fix before it may have changed what this one sees
-            each = models if code in MODEL_FIXES else draft
-            changes += [Change(code, what) for what in known[code](subject, each)]
+            context = check_context(*named)  # the fix before it may have changed what this one sees
+            each = models if code in MODEL_FIXES else copy
+            changes += [Change(code, what) for what in known[code](context, each)]
         yield from changes
         if not changes:
             return
         found = run_rules(check_context(*named), quick=True)
 
 
-def _apart(subject: CheckContext) -> Path | None:
-    """The model's own folder, when it is mended too; an adapter and its base are left as they are."""
-    if subject.model is None or subject.adapter is not None or subject.model.folder == subject.folder:
+def _apart(context: CheckContext) -> Path | None:
+    """The model's own folder, when it is fixed too; an adapter and its base are left as they are."""
+    if context.model is None or context.adapter is not None or context.model.folder == context.folder:
         return None
-    return subject.model.folder
+    return context.model.folder
 
 
-def _put_back(source: Path, draft: StagedCopy) -> str:
-    """Give the draft the place of its source, the changed files' old ones kept beside; the backup's name."""
+def _put_back(source: Path, copy: StagedCopy) -> str:
+    """Replace `source` by its copy, after a backup of the files that change; the backup's name."""
     backup = next(
         place
         for number in range(1, 1_000)
@@ -147,14 +148,14 @@ def _put_back(source: Path, draft: StagedCopy) -> str:
     )
     ensure_writable(source, force=True)
     with atomic_folder(backup) as place:
-        copy_files(source, draft.changed, place)
+        copy_files(source, copy.changed, place)
     with atomic_folder(source, force=True) as place:
-        put_in_place(draft, place)
+        put_in_place(copy, place)
     return str(backup)
 
 
 def _renamed(checkup: Checkup, names: Mapping[str, str]) -> Checkup:
-    """A checkup of copies, under the names of what was copied."""
+    """A checkup of copies, with the names of what was copied."""
 
     def own(text: str) -> str:
         for copy, name in names.items():

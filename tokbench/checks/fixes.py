@@ -1,6 +1,6 @@
-"""What mends a tokenizer's files, where there is one way to mend them; rules look, these change.
+"""The fixes that rules name: each changes a staged copy of a folder where there is one right way to.
 
-Each takes the subject and a draft of its folder, changes the draft and says what it changed, a line each.
+A fix takes the context and the copy, and yields what it changed, a line for each change. Rules only look.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 PLAIN = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
 
 
-def added_tokens_are_pinned(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def added_tokens_are_pinned(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """An added token that is numbered anew gets its id in the model's own vocabulary as well."""
-    raw = draft.read(TOKENIZER)
+    raw = copy.read(TOKENIZER)
     vocabulary = raw["model"].get("vocab")
     if not isinstance(vocabulary, dict):
         return
     taken = set(vocabulary.values())
     for entry in raw.get("added_tokens") or ():
-        if subject.vocabulary.get(entry["content"]) != entry["id"]:
+        if context.vocabulary.get(entry["content"]) != entry["id"]:
             if entry["content"] in vocabulary or entry["id"] in taken:
                 continue  # two tokens want one id: nobody but the owner knows which may have it
             vocabulary[entry["content"]] = entry["id"]
             yield f"{TOKENIZER}: {entry['content']} is {entry['id']} in the model's vocabulary too"
-    draft.write(TOKENIZER, raw)
+    copy.write(TOKENIZER, raw)
 
 
-def specials_are_declared(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def specials_are_declared(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """A token with a role becomes a special added token, matched as it is written."""
-    raw = draft.read(TOKENIZER)
+    raw = copy.read(TOKENIZER)
     entries = raw.setdefault("added_tokens", [])
     known = {entry["content"]: entry for entry in entries}
-    for token in subject.specials:
-        number = subject.vocabulary.get(token)
+    for token in context.specials:
+        number = context.vocabulary.get(token)
         entry = known.get(token)
         if number is None or (entry is not None and PLAIN.items() <= entry.items()):
             continue
@@ -61,107 +61,107 @@ def specials_are_declared(subject: CheckContext, draft: StagedCopy) -> Iterator[
             entry.update(PLAIN)
         yield f"{TOKENIZER}: {token} is a special added token, id {number}"
     entries.sort(key=lambda each: int(each["id"]))
-    draft.write(TOKENIZER, raw)
+    copy.write(TOKENIZER, raw)
 
 
-def specials_are_taken_as_written(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def specials_are_taken_as_written(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """A special token is matched in the text as it is, not in what the normalizer makes of it."""
-    raw = draft.read(TOKENIZER)
+    raw = copy.read(TOKENIZER)
     for entry in raw.get("added_tokens") or ():
         if entry.get("special") and entry.get("normalized"):
             entry["normalized"] = False
             yield f"{TOKENIZER}: {entry['content']} is not normalized"
-    draft.write(TOKENIZER, raw)
+    copy.write(TOKENIZER, raw)
 
 
-def template_follows_the_vocabulary(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def template_follows_the_vocabulary(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """The post-processor's tokens get the ids of the vocabulary."""
-    raw = draft.read(TOKENIZER)
+    raw = copy.read(TOKENIZER)
     for block in blocks_of(raw, "post_processor"):
         for role in ("sep", "cls"):
-            if isinstance(block.get(role), list) and _differs(subject, *block[role]):
+            if isinstance(block.get(role), list) and _differs(context, *block[role]):
                 token, before = block[role]
-                block[role] = [token, subject.vocabulary[token]]
-                yield f"{TOKENIZER}: post_processor, {token} {before} → {subject.vocabulary[token]}"
+                block[role] = [token, context.vocabulary[token]]
+                yield f"{TOKENIZER}: post_processor, {token} {before} → {context.vocabulary[token]}"
         for entry in (block.get("special_tokens") or {}).values():
             pairs = list(zip(entry["tokens"], entry["ids"], strict=True))
             for token, before in pairs:
-                if _differs(subject, token, before):
-                    yield f"{TOKENIZER}: post_processor, {token} {before} → {subject.vocabulary[token]}"
-            entry["ids"] = [subject.vocabulary.get(token, before) for token, before in pairs]
-    draft.write(TOKENIZER, raw)
+                if _differs(context, token, before):
+                    yield f"{TOKENIZER}: post_processor, {token} {before} → {context.vocabulary[token]}"
+            entry["ids"] = [context.vocabulary.get(token, before) for token, before in pairs]
+    copy.write(TOKENIZER, raw)
 
 
-def decoder_undoes_the_blocks(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def decoder_undoes_the_blocks(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """A tokenizer without a decoder gets the one that undoes its pre-tokenizer and model; ids stay."""
-    decoder = plain_decoder(subject)
-    if subject.raw.get("decoder") is None and decoder is not None:
-        raw = draft.read(TOKENIZER)
+    decoder = plain_decoder(context)
+    if context.raw.get("decoder") is None and decoder is not None:
+        raw = copy.read(TOKENIZER)
         raw["decoder"] = decoder
-        draft.write(TOKENIZER, raw)
+        copy.write(TOKENIZER, raw)
         yield f"{TOKENIZER}: decoder {decoder['type']}"
 
 
-def nothing_is_baked_in(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def nothing_is_baked_in(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """Truncation and padding of some earlier call leave tokenizer.json."""
-    raw = draft.read(TOKENIZER)
+    raw = copy.read(TOKENIZER)
     for key in ("truncation", "padding"):
         if raw.get(key):
             raw[key] = None
             yield f"{TOKENIZER}: {key} null"
-    draft.write(TOKENIZER, raw)
+    copy.write(TOKENIZER, raw)
 
 
-def roles_name_known_tokens(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def roles_name_known_tokens(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """A role whose token is unknown gets the special token that is spelt for it, if there is one."""
-    usual = guessed_roles(subject.raw)
-    config = draft.read(TOKENIZER_CONFIG)
+    usual = guessed_roles(context.raw)
+    config = copy.read(TOKENIZER_CONFIG)
     for role, token in roles_of(config).items():
-        if token not in subject.vocabulary and usual.get(role) in subject.vocabulary:
+        if token not in context.vocabulary and usual.get(role) in context.vocabulary:
             config[f"{role}_token"] = usual[role]
             yield f"{TOKENIZER_CONFIG}: {role}_token {token} → {usual[role]}"
-    draft.write(TOKENIZER_CONFIG, config)
+    copy.write(TOKENIZER_CONFIG, config)
 
 
-def unknown_token_is_the_models(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def unknown_token_is_the_models(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """The config names the unknown token that the model block gives."""
-    yield from _set(draft, "unk_token", subject.unknown)
+    yield from _set(copy, "unk_token", context.unknown)
 
 
-def segments_are_given(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def segments_are_given(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """token_type_ids come among the inputs."""
-    yield from _set(draft, "model_input_names", input_names(subject.tokenizer))
+    yield from _set(copy, "model_input_names", input_names(context.tokenizer))
 
 
-def segments_are_left_out(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def segments_are_left_out(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """token_type_ids, for which the model has no rows, are no longer among the inputs."""
-    names = [name for name in subject.config["model_input_names"] if name != "token_type_ids"]
-    yield from _set(draft, "model_input_names", names)
+    names = [name for name in context.config["model_input_names"] if name != "token_type_ids"]
+    yield from _set(copy, "model_input_names", names)
 
 
-def longest_is_what_fits(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def longest_is_what_fits(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """model_max_length becomes the number of positions; without a known number it goes."""
-    usable = subject.model.usable_positions if subject.model else None
+    usable = context.model.usable_positions if context.model else None
     if usable is not None:
-        yield from _set(draft, "model_max_length", usable)
-    elif not 0 < (whole_or_none(subject.config.get("model_max_length")) or 0) < NO_LIMIT:
-        yield from _remove(draft, "model_max_length")
+        yield from _set(copy, "model_max_length", usable)
+    elif not 0 < (whole_or_none(context.config.get("model_max_length")) or 0) < NO_LIMIT:
+        yield from _remove(copy, "model_max_length")
 
 
-def config_is_written(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def config_is_written(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """tokenizer_config.json is made, its roles read off the usual spellings."""
-    roles = guessed_roles(subject.raw)
-    roles = {role: token for role, token in roles.items() if token in subject.vocabulary}
-    special = {token.content for token in subject.added.values() if token.special}
+    roles = guessed_roles(context.raw)
+    roles = {role: token for role, token in roles.items() if token in context.vocabulary}
+    special = {token.content for token in context.added.values() if token.special}
     if roles and set(roles.values()) <= special:
-        draft.write(TOKENIZER_CONFIG, wrapper_config(subject.tokenizer, roles))
+        copy.write(TOKENIZER_CONFIG, wrapper_config(context.tokenizer, roles))
         said = ", ".join(f"{role} {token}" for role, token in roles.items())
         yield f"{TOKENIZER_CONFIG}: written, with {said}"
 
 
-def both_versions_read_it(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def both_versions_read_it(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """The class and the list of further special tokens get the names that both versions know."""
-    config = draft.read(TOKENIZER_CONFIG)
+    config = copy.read(TOKENIZER_CONFIG)
     if config.get("tokenizer_class") == GENERIC[1]:
         config["tokenizer_class"] = CLASS
         yield f"{TOKENIZER_CONFIG}: tokenizer_class {CLASS}"
@@ -170,116 +170,116 @@ def both_versions_read_it(subject: CheckContext, draft: StagedCopy) -> Iterator[
         del config[EXTRA_KEYS[1]]
         config[EXTRA_KEYS[0]] = more
         yield f"{TOKENIZER_CONFIG}: {EXTRA_KEYS[1]} is called {EXTRA_KEYS[0]}"
-    draft.write(TOKENIZER_CONFIG, config)
+    copy.write(TOKENIZER_CONFIG, config)
 
 
-def class_is_generic(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def class_is_generic(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """The class becomes the one that takes tokenizer.json as it is; inputs and roles are spelt out."""
-    if subject.is_generic:
+    if context.is_generic:
         return
-    config = draft.read(TOKENIZER_CONFIG)
-    config.setdefault("model_input_names", input_names(subject.tokenizer))
+    config = copy.read(TOKENIZER_CONFIG)
+    config.setdefault("model_input_names", input_names(context.tokenizer))
     before, config["tokenizer_class"] = config.get("tokenizer_class"), CLASS
-    draft.write(TOKENIZER_CONFIG, config)
+    copy.write(TOKENIZER_CONFIG, config)
     yield f"{TOKENIZER_CONFIG}: tokenizer_class {before} → {CLASS}"
 
 
-def no_code_is_asked_for(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def no_code_is_asked_for(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """auto_map leaves tokenizer_config.json."""
-    yield from _remove(draft, "auto_map")
+    yield from _remove(copy, "auto_map")
 
 
 def dropping(*names: str) -> Fix:
     """A fix that takes these files out of the folder, as far as they contradict tokenizer.json."""
 
-    def stale_files_go(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+    def stale_files_go(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
         for name in names:
-            if (draft.folder / name).exists():
-                draft.drop(name)
+            if (copy.folder / name).exists():
+                copy.drop(name)
                 yield f"{name}: deleted"
 
     return stale_files_go
 
 
-def _set(draft: StagedCopy, key: str, value: object) -> Iterator[str]:
-    config = draft.read(TOKENIZER_CONFIG)
+def _set(copy: StagedCopy, key: str, value: object) -> Iterator[str]:
+    config = copy.read(TOKENIZER_CONFIG)
     if config.get(key) != value:
         before, config[key] = config.get(key), value
-        draft.write(TOKENIZER_CONFIG, config)
+        copy.write(TOKENIZER_CONFIG, config)
         yield f"{TOKENIZER_CONFIG}: {key} {before} → {value}"
 
 
-def _remove(draft: StagedCopy, key: str) -> Iterator[str]:
-    config = draft.read(TOKENIZER_CONFIG)
+def _remove(copy: StagedCopy, key: str) -> Iterator[str]:
+    config = copy.read(TOKENIZER_CONFIG)
     if key in config:
         before = config.pop(key)
-        draft.write(TOKENIZER_CONFIG, config)
+        copy.write(TOKENIZER_CONFIG, config)
         yield f"{TOKENIZER_CONFIG}: {key} {before} taken out"
 
 
-def _differs(subject: CheckContext, token: str, number: int) -> bool:
-    return subject.vocabulary.get(token, number) != number
+def _differs(context: CheckContext, token: str, number: int) -> bool:
+    return context.vocabulary.get(token, number) != number
 
 
-def vocab_size_is_counted(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def vocab_size_is_counted(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """vocab_size becomes the rows of the weights, where all matrices have the same and all ids fit."""
-    model = _model(subject)
+    model = _model(context)
     sizes = {*model.embeddings.values(), *model.outputs.values()}
-    if len(sizes) == 1 and subject.size <= min(sizes):
-        yield from _put(draft, "vocab_size", sizes.pop())
+    if len(sizes) == 1 and context.size <= min(sizes):
+        yield from _put(copy, "vocab_size", sizes.pop())
 
 
-def padding_id_is_the_tokenizers(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def padding_id_is_the_tokenizers(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """pad_token_id becomes the tokenizer's; not where positions are counted from it, for they would move."""
-    family, number = _model(subject).family, subject.id_of("pad")
+    family, number = _model(context).family, context.id_of("pad")
     if number is not None and not (family is not None and family.positions == "after pad"):
-        yield from _put(draft, "pad_token_id", number)
+        yield from _put(copy, "pad_token_id", number)
 
 
-def special_ids_are_the_tokenizers(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def special_ids_are_the_tokenizers(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """Each special id that differs, or has no row, becomes the tokenizer's; without one there it goes."""
-    rows = _model(subject).rows
+    rows = _model(context).rows
     for role in ("pad", *ROLES):
-        own, key = subject.id_of(role), f"{role}_token_id"
-        stated = _model(subject).number(key)
-        default = _default(_model(subject), role) if stated is None else stated
+        own, key = context.id_of(role), f"{role}_token_id"
+        stated = _model(context).number(key)
+        default = _default(_model(context), role) if stated is None else stated
         beyond = rows is not None and default is not None and not 0 <= default < rows
         if own is not None and own != default and (role != "pad" or beyond):
-            yield from _put(draft, key, own)
+            yield from _put(copy, key, own)
         elif own is None and beyond:
-            yield from _put(draft, key, None)
-    yield from _generating(subject, draft, rows)
+            yield from _put(copy, key, None)
+    yield from _generating(context, copy, rows)
 
 
-def decoder_starts_with_padding(subject: CheckContext, draft: StagedCopy) -> Iterator[str]:
+def decoder_starts_with_padding(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """decoder_start_token_id becomes the padding id, as T5 has it."""
-    padding = subject.id_of("pad")
+    padding = context.id_of("pad")
     if padding is not None:
-        yield from _put(draft, START, padding)
+        yield from _put(copy, START, padding)
 
 
-def _generating(subject: CheckContext, draft: StagedCopy, rows: int | None) -> Iterator[str]:
-    generation = draft.read(GENERATION)
+def _generating(context: CheckContext, copy: StagedCopy, rows: int | None) -> Iterator[str]:
+    generation = copy.read(GENERATION)
     for role in ROLES:
-        key, own = f"{role}_token_id", subject.id_of(role)
+        key, own = f"{role}_token_id", context.id_of(role)
         given = generation.get(key)
         stated = [whole_or_none(each) for each in (given if isinstance(given, list) else [given])]
         if own is not None and given is not None and own not in stated:
             generation[key] = own
-            draft.write(GENERATION, generation)
+            copy.write(GENERATION, generation)
             yield f"{GENERATION}: {key} {given} → {own}"
 
 
-def _put(draft: StagedCopy, key: str, value: int | None) -> Iterator[str]:
+def _put(copy: StagedCopy, key: str, value: int | None) -> Iterator[str]:
     """Write a key where it stands: in the config itself, or in the part that speaks of the text model."""
-    config = draft.read(CONFIG)
+    config = copy.read(CONFIG)
     levels = [config, *(config[name] for name in NESTED if isinstance(config.get(name), dict))]
     holding: dict[str, Any] = next((level for level in levels if key in level), _text_of(levels))
     if key in holding and holding[key] == value:
         return
     before = holding.get(key, "the model's default")
     holding[key] = value
-    draft.write(CONFIG, config)
+    copy.write(CONFIG, config)
     yield f"{CONFIG}: {key} {before} → {'null' if value is None else value}"
 
 
@@ -294,9 +294,9 @@ def _default(model: ModelFiles, role: str) -> int | None:
     return model.family.default(role)
 
 
-def _model(subject: CheckContext) -> ModelFiles:
-    assert subject.model is not None
-    return subject.model
+def _model(context: CheckContext) -> ModelFiles:
+    assert context.model is not None
+    return context.model
 
 
 OF_MODELS = (

@@ -1,6 +1,6 @@
-"""The far end of hazards.py: a process that loads a tokenizer.json and encodes texts, and may die of it.
+"""The worker process that TB500 starts: it loads a tokenizer.json and encodes texts, and may die of it.
 
-Run as a file and never imported by the house, so it knows only the standard library and tokenizers.
+Run as a file and never imported, so it knows only the standard library and tokenizers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 
 def try_loading() -> None:
-    """Carry out the request on stdin: a file, a limit of memory in bytes, texts."""
+    """Do what the request on stdin says: a file, a limit of memory in bytes, texts."""
     request = json.load(sys.stdin)
     with suppress(ImportError, ValueError, OSError):  # no such limit on this system, or a lower one holds
         import resource

@@ -1,4 +1,4 @@
-"""The table of all rules, check(), which lets them look, and explain(), which says what one is about."""
+"""Check: the rules of all files, when each of them looks, and what it is about."""
 
 from __future__ import annotations
 
@@ -48,42 +48,42 @@ class Asked:
     shown: DataStats | None = None
 
 
-def why_not(need: str, subject: CheckContext, asked: Asked) -> str:
+def why_not(need: str, context: CheckContext, asked: Asked) -> str:
     """Why a rule with this need does not look; "" when it looks."""
-    return next((reason for each in NEEDS[need].reasons if (reason := each(subject, asked))), "")
+    return next((reason for each in NEEDS[need].reasons if (reason := each(context, asked))), "")
 
 
 def _not_quick(_: CheckContext, asked: Asked) -> str:
     return "it imports transformers, and this was to be quick" if asked.quick else ""
 
 
-def _folder(subject: CheckContext, _: Asked) -> str:
-    return "one file was given, not a folder" if subject.folder is None else ""
+def _folder(context: CheckContext, _: Asked) -> str:
+    return "one file was given, not a folder" if context.folder is None else ""
 
 
-def _model(subject: CheckContext, _: Asked) -> str:
-    if subject.model is None and subject.adapter is not None:
-        return f"{subject.adapter.base or 'the base model of the adapter'} is not on this disk"
-    return "" if subject.model else "no model was given, and the tokenizer's folder has no config.json"
+def _model(context: CheckContext, _: Asked) -> str:
+    if context.model is None and context.adapter is not None:
+        return f"{context.adapter.base or 'the base model of the adapter'} is not on this disk"
+    return "" if context.model else "no model was given, and the tokenizer's folder has no config.json"
 
 
-def _weights(subject: CheckContext, _: Asked) -> str:
-    weights = _of(subject).weights
+def _weights(context: CheckContext, _: Asked) -> str:
+    weights = _of(context).weights
     return "" if weights.tensors else weights.unread or "the model has no safetensors that could be read"
 
 
-def _values(subject: CheckContext, asked: Asked) -> str:
+def _values(context: CheckContext, asked: Asked) -> str:
     """The numbers of the weights are not read where that takes long, unless asked for."""
-    return _costly(subject, asked, CHEAP, "reads all")
+    return _costly(context, asked, CHEAP, "reads all")
 
 
-def _passes(subject: CheckContext, asked: Asked) -> str:
+def _passes(context: CheckContext, asked: Asked) -> str:
     """Nor is a large model run."""
-    return _costly(subject, asked, LIGHT, "puts texts through")
+    return _costly(context, asked, LIGHT, "puts texts through")
 
 
-def _costly(subject: CheckContext, asked: Asked, most: int, does: str) -> str:
-    size = bytes_of(_of(subject).folder)
+def _costly(context: CheckContext, asked: Asked, most: int, does: str) -> str:
+    size = bytes_of(_of(context).folder)
     if not size:
         return "the weights are not on this disk"
     if not asked.values and (asked.quick or size > most):
@@ -91,39 +91,39 @@ def _costly(subject: CheckContext, asked: Asked, most: int, does: str) -> str:
     return ""
 
 
-def _class(subject: CheckContext, _: Asked) -> str:
+def _class(context: CheckContext, _: Asked) -> str:
     """A class of transformers' own, and torch to make it with; code of the folder is not run."""
     if not has("torch"):
         return "torch is not installed: pip install 'tokbench[train]'"
     from tokbench.model.loading import class_of
 
-    model = _of(subject)
+    model = _of(context)
     assert model.folder is not None
     if model.architecture and class_of(model.folder).__name__ != model.architecture:
         return f"{model.architecture} is no class of transformers' own"
     return ""
 
 
-def _layers(subject: CheckContext, _: Asked) -> str:
+def _layers(context: CheckContext, _: Asked) -> str:
     """No model is made of a config that was damaged into millions of layers."""
-    layers, tensors = _of(subject).layers or 0, len(_of(subject).weights.tensors)
+    layers, tensors = _of(context).layers or 0, len(_of(context).weights.tensors)
     count = plural(tensors, "tensor")
     return f"config.json says {layers:,} layers for {count}" if layers > max(tensors, 99) else ""
 
 
-def _fits(subject: CheckContext, _: Asked) -> str:
+def _fits(context: CheckContext, _: Asked) -> str:
     """What would be random numbers is not put to work; nor is its room taken."""
     with suppress(FileError):  # TB461 says so
-        return "the weights are not those of the model's class" if fitted(_of(subject)).lost else ""
+        return "the weights are not those of the model's class" if fitted(_of(context)).lost else ""
     return ""
 
 
-def _not_adapted(subject: CheckContext, _: Asked) -> str:
-    return "the model is an adapter's base, and does not run alone" if subject.adapter else ""
+def _not_adapted(context: CheckContext, _: Asked) -> str:
+    return "the model is an adapter's base, and does not run alone" if context.adapter else ""
 
 
-def _adapter(subject: CheckContext, _: Asked) -> str:
-    return "" if subject.adapter else NO_ADAPTER
+def _adapter(context: CheckContext, _: Asked) -> str:
+    return "" if context.adapter else NO_ADAPTER
 
 
 def _data(_: CheckContext, asked: Asked) -> str:
@@ -134,9 +134,9 @@ def _labels(_: CheckContext, asked: Asked) -> str:
     return "" if asked.shown and asked.shown.labels else "the texts have no column of labels"
 
 
-def _of(subject: CheckContext) -> ModelFiles:
-    assert subject.model is not None
-    return subject.model
+def _of(context: CheckContext) -> ModelFiles:
+    assert context.model is not None
+    return context.model
 
 
 @dataclass(frozen=True)
@@ -224,37 +224,37 @@ def check(
     ending = hazard(tokenizer)
     if ending:
         return _not_loaded(str(tokenizer), ending)
-    subject = check_context(tokenizer, model)
-    shown = collect_data_stats(subject, data, sample=sample, progress=progress) if data is not None else None
-    return run_rules(subject, quick=quick, values=values, ignore=codes, shown=shown)
+    context = check_context(tokenizer, model)
+    shown = collect_data_stats(context, data, sample=sample, progress=progress) if data is not None else None
+    return run_rules(context, quick=quick, values=values, ignore=codes, shown=shown)
 
 
 def run_rules(
-    subject: CheckContext,
+    context: CheckContext,
     *,
     quick: bool = False,
     values: bool = False,
     ignore: Sequence[str] = (),
     shown: DataStats | None = None,
 ) -> Checkup:
-    """What the rules find in a subject that is loaded already, and in what a survey has shown."""
+    """What the rules find in a context that is loaded already, and in the statistics of texts."""
     asked = Asked(quick=quick, values=values, shown=shown)
     findings: list[Finding] = []
     skipped = dict.fromkeys(ignore, "it was to be ignored")
     for code, rule in RULES.items():
-        reason = skipped.get(code) or why_not(rule.needs, subject, asked)
+        reason = skipped.get(code) or why_not(rule.needs, context, asked)
         if reason:
             skipped[code] = reason
             continue
         try:
-            findings += _look(rule, subject, shown)
+            findings += _look(rule, context, shown)
         except FileError as error:  # the library failed on the way; TB501 says so as a finding
             skipped[code] = error.message
     checked = tuple(code for code in RULES if code not in skipped)
-    model = subject.model.name if subject.model else ""
+    model = context.model.name if context.model else ""
     skipped = {code: skipped[code] for code in RULES if code in skipped}
-    adapter = subject.adapter.name if subject.adapter else ""
-    return Checkup(subject.name, model, tuple(findings), checked, skipped, shown, adapter)
+    adapter = context.adapter.name if context.adapter else ""
+    return Checkup(context.name, model, tuple(findings), checked, skipped, shown, adapter)
 
 
 def explain(code: str) -> Explanation:
@@ -283,11 +283,11 @@ def _not_loaded(name: str, ending: str) -> Checkup:
     return Checkup(name, "", (_filled(RULES["TB500"], saved_files.deadly(ending)),), ("TB500",), skipped)
 
 
-def _look(rule: Rule, subject: CheckContext, stats: DataStats | None) -> list[Finding]:
+def _look(rule: Rule, context: CheckContext, stats: DataStats | None) -> list[Finding]:
     """What a rule finds; whatever the library throws meanwhile is a FileError."""
-    beside = {"model": (subject.model,), "stats": (stats,), "": ()}[NEEDS[rule.needs].takes]
-    with wrap_library_errors(subject.name):
-        return [_filled(rule, finding) for finding in rule.look(subject, *beside)]
+    beside = {"model": (context.model,), "stats": (stats,), "": ()}[NEEDS[rule.needs].takes]
+    with wrap_library_errors(context.name):
+        return [_filled(rule, finding) for finding in rule.look(context, *beside)]
 
 
 def _filled(rule: Rule, finding: Finding) -> Finding:

@@ -1,4 +1,4 @@
-"""A folder that is being mended: copies of its small files, links to its large ones, JSON by name."""
+"""A staged copy of a folder, which fixes change: its small files copied, its large ones linked."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class StagedCopy:
 
 
 def staged(source: Path, into: Path) -> StagedCopy:
-    """A draft of `source` in the new folder `into`."""
+    """A staged copy of `source` in the new folder `into`."""
     into.mkdir()
     for path in sorted(source.iterdir()):
         if path.is_file() and path.stat().st_size <= SMALL:
@@ -56,9 +56,9 @@ def staged(source: Path, into: Path) -> StagedCopy:
     return StagedCopy(into)
 
 
-def put_in_place(draft: StagedCopy, place: Path) -> None:
-    """Fill the empty folder `place` with the draft: large files are linked where the disk allows it."""
-    for path in sorted(draft.folder.iterdir()):
+def put_in_place(copy: StagedCopy, place: Path) -> None:
+    """Fill the empty folder `place` with the copy: large files are linked where the disk allows it."""
+    for path in sorted(copy.folder.iterdir()):
         if path.is_dir():
             shutil.copytree(path, place / path.name)
         elif path.is_symlink():

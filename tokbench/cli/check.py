@@ -30,7 +30,7 @@ def check(
         int | None, Option(min=1, help="So many texts of --data, drawn by chance.", show_default="all")
     ] = None,
     fix: Annotated[
-        bool, Option("--fix", help="Mend what is safe to mend: with -o, --in-place or --dry-run.")
+        bool, Option("--fix", help="Fix what is safe to fix: with -o, --in-place or --dry-run.")
     ] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="With --fix: only say what would be done.")] = False,
     output: Annotated[
@@ -62,7 +62,7 @@ def check(
     small, or with --weights.
 
     Example: `tokbench check my-tok` · `tokbench check my-tok my-model` · `tokbench check --explain TB101` ·
-    `tokbench check my-tok --data texts.txt` · `tokbench check my-tok --fix -o mended`
+    `tokbench check my-tok --data texts.txt` · `tokbench check my-tok --fix -o fixed`
     """
     from tokbench.checks import run
     from tokbench.reporting.bars import draw_progress
@@ -77,7 +77,7 @@ def check(
     _refuse(fail_on, fix=fix, ways=(dry_run, output is not None, in_place))
     _refuse_beside_sarif(sarif, fix=fix, json=json, html=html)
     if fix:
-        return _mend(tokenizer, model, output, in_place=in_place, force=force, quick=quick,
+        return _fix(tokenizer, model, output, in_place=in_place, force=force, quick=quick,
                      ignore=ignore or (), fail_on=fail_on, json=json, html=html)  # fmt: skip
     with draw_progress(quiet=data is None) as progress:
         checkup = run.check(
@@ -99,7 +99,7 @@ def check(
 
         put(checkup, check_view.checkup, "checkup", json=json, html=html)
         if number := fixable(checkup):
-            hint(f"mend {number} of these: tokbench check {tokenizer} --fix --dry-run")
+            hint(f"fix {number} of these: tokbench check {tokenizer} --fix --dry-run")
     raise typer.Exit(1 if checkup.fails(fail_on) else 0)
 
 
@@ -146,7 +146,7 @@ def _refuse_beside_sarif(sarif: bool, *, fix: bool, json: bool, html: Path | Non
     """Say that SARIF is of findings, and the one form in which they are shown."""
     if sarif and fix:
         raise UsageError(
-            "--sarif shows what was found, and --fix mends it",
+            "--sarif shows what was found, and --fix changes it",
             fix="run check twice: with --fix, then with --sarif",
         )
     if sarif and (json or html):
@@ -154,7 +154,7 @@ def _refuse_beside_sarif(sarif: bool, *, fix: bool, json: bool, html: Path | Non
         raise UsageError(f"--sarif and {other} are two forms of one result", fix="leave one of them out")
 
 
-def _mend(
+def _fix(
     tokenizer: str,
     model: str | None,
     output: Path | None,
@@ -170,8 +170,8 @@ def _mend(
     from tokbench.checks.fix import fix
     from tokbench.reporting.views import check as check_view
 
-    mended = fix(tokenizer, model, output=output, in_place=in_place, force=force, quick=quick, ignore=ignore)
-    put(mended, check_view.mending, "mending", json=json, html=html)
-    if not mended.output:
-        hint(f"do it: tokbench check {tokenizer} --fix -o mended")
-    raise typer.Exit(1 if mended.after.fails(fail_on) else 0)
+    report = fix(tokenizer, model, output=output, in_place=in_place, force=force, quick=quick, ignore=ignore)
+    put(report, check_view.fix_report, "fix-report", json=json, html=html)
+    if not report.output:
+        hint(f"do it: tokbench check {tokenizer} --fix -o fixed")
+    raise typer.Exit(1 if report.after.fails(fail_on) else 0)

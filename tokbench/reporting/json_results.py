@@ -62,9 +62,9 @@ KINDS = {
     "encoded-corpus": ("pretrained.encode_corpus:EncodedCorpus", "reporting.views.make:encoded"),
     "environment": ("finetuning.environment:Environment", "reporting.views.finetune:environment"),
     "explanation": ("checks.findings:Explanation", "reporting.views.check:explanation"),
+    "fix-report": ("checks.fix:FixReport", "reporting.views.check:fix_report"),
     "growth": ("adapt.grow:Growth", "reporting.views.grow:growth"),
     "info": ("pretrained.info:TokenizerInfo", "reporting.views.look:info"),
-    "mending": ("checks.fix:FixReport", "reporting.views.check:mending"),
     "pair_trace": ("tracing.post_model:PairTrace", "reporting.views.trace:pair"),
     "predictions": ("finetuning.predictions:Predicted", "reporting.views.finetune:predicted"),
     "proof": ("finetuning.prove:Proof", "reporting.views.finetune:proof"),
@@ -75,6 +75,9 @@ KINDS = {
     "trace": ("tracing.steps:Trace", "reporting.views.trace:trace"),
     "trained": ("pretrained.train:Trained", "reporting.views.make:trained"),
 }
+
+
+RENAMED = {"mending": "fix-report"}  # kinds of results that earlier versions wrote
 
 
 LISTS = "it lists what tokbench has, and says nothing of a tokenizer of yours"
@@ -144,7 +147,7 @@ def read_result(path: Path) -> tuple[str, object]:
 def _kind(path: Path, schema: str) -> str:
     match schema.split("/"):
         case [name, kind, version] if (name, version) == (SCHEMA, VERSION):
-            return kind
+            return RENAMED.get(kind, kind)
     raise DataError(
         f"{path} has the schema {schema!r}, not {SCHEMA}/…/{VERSION}", fix="write it again with --json"
     )

@@ -61,7 +61,7 @@ def _result(result: Checkup, finding: Finding, places: Mapping[str, int]) -> Map
         "ruleId": finding.code,
         "ruleIndex": places[finding.code],
         "level": LEVELS[finding.severity],
-        "message": {"text": f"{finding.message}: {finding.evidence}. To mend it: {finding.fix}"},
+        "message": {"text": f"{finding.message}: {finding.evidence}. To fix it: {finding.fix}"},
         "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(result, finding)}}}],
         "partialFingerprints": {"code/v1": finding.code},
     }

@@ -15,29 +15,29 @@ SILENT = "the model's default"
 GENERATING = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
 
-def padding_ids_agree(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def padding_ids_agree(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """The tokenizer's padding id is the model's pad_token_id.
 
     Cause: special tokens in another order than the config class expects: [UNK] 0, [PAD] 1 and BertConfig's 0.
     Example: the model keeps row 0 at zero and untrained: that is [UNK] now, gradient 0.0 for ever. RoBERTa
     counts positions from the padding: [2,3,4,1,5,6] numbers the padding and restarts. A decoder classifies by
-    the wrong token. Trainer mends config.pad_token_id, but not the embedding's padding_idx.
+    the wrong token. Trainer corrects config.pad_token_id, but not the embedding's padding_idx.
     Source: transformers #19265, #34528, #9116, #15292, trl #422
     """
-    padding, stated = subject.id_of("pad"), _stated(model, "pad")
+    padding, stated = context.id_of("pad"), _stated(model, "pad")
     if padding is None or padding == stated:
         return
     severity, harm = _harm(model, stated)
     if severity:
         yield Finding(
             f"the model takes another token for padding: {harm}" if stated is not None else harm,
-            f"tokenizer: {quoted(subject.roles['pad'])} = {padding}, {CONFIG}: {_shown(subject, stated)}",
+            f"tokenizer: {quoted(context.roles['pad'])} = {padding}, {CONFIG}: {_shown(context, stated)}",
             _set(model, "pad_token_id", padding),
             severity=severity,
         )
 
 
-def special_ids_agree(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def special_ids_agree(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """The special ids of config.json and generation_config.json are those of the tokenizer.
 
     Cause: a config class's defaults beside a tokenizer of another order (Llama: bos 1, eos 2; GPT-2: 50256).
@@ -45,13 +45,13 @@ def special_ids_agree(subject: CheckContext, model: ModelFiles) -> Iterator[Find
     Source: lo-fit #1
     """
     for role in ROLES:
-        own = subject.id_of(role)
+        own = context.id_of(role)
         for place, values in _named_ids(model, f"{role}_token_id"):
             if own is not None and values and own not in values:
                 yield Finding(
                     f"{place} has another {role} token than the tokenizer",
-                    f"{quoted(subject.roles[role])} = {own}, {role}_token_id: "
-                    + first_few([_shown(subject, value) for value in values]),
+                    f"{quoted(context.roles[role])} = {own}, {role}_token_id: "
+                    + first_few([_shown(context, value) for value in values]),
                     f'write "{role}_token_id": {own} into {place} of {model.name}'
                     if place == GENERATION
                     else _set(model, f"{role}_token_id", own),
@@ -59,7 +59,7 @@ def special_ids_agree(subject: CheckContext, model: ModelFiles) -> Iterator[Find
                 )
 
 
-def special_ids_exist(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def special_ids_exist(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """Every special id in config.json and generation_config.json is below the model's rows.
 
     Cause: a config class's defaults on a small vocabulary: GPT-2's eos is 50256, ModernBERT's padding 50283.
@@ -85,7 +85,7 @@ def special_ids_exist(subject: CheckContext, model: ModelFiles) -> Iterator[Find
         )
 
 
-def decoders_know_their_start(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def decoders_know_their_start(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """A model with encoder and decoder says which token its decoder starts with.
 
     Cause: T5's config class has no default for it.
@@ -94,7 +94,7 @@ def decoders_know_their_start(subject: CheckContext, model: ModelFiles) -> Itera
     """
     starts = [value for _, values in _named_ids(model, START) for value in values]
     if model.model_type == "t5" and model.architecture.endswith(GENERATING) and not starts:
-        padding = subject.id_of("pad")
+        padding = context.id_of("pad")
         yield Finding(
             f"no {START} is given",
             f"{CONFIG} of a {model.model_type} model",
@@ -148,11 +148,11 @@ def _generates(model: ModelFiles) -> bool:
     return decodes or model.architecture.endswith(GENERATING) or bool(model.config.get("is_encoder_decoder"))
 
 
-def _shown(subject: CheckContext, number: int | None) -> str:
+def _shown(context: CheckContext, number: int | None) -> str:
     """An id with the token that the tokenizer has for it."""
     if number is None:
         return "none"
-    token = subject.tokenizer.id_to_token(number) if 0 <= number < 2**32 else None
+    token = context.tokenizer.id_to_token(number) if 0 <= number < 2**32 else None
     return f"{number}, {quoted(token)} in the tokenizer" if token else f"{number}"
 
 

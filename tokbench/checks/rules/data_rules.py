@@ -14,7 +14,7 @@ DEARER = 1.2  # times the tokens
 FULL = 20  # tokens of text for each of the vocabulary, before what is never used says anything
 
 
-def texts_are_known(subject: CheckContext, survey: DataStats) -> Iterator[Finding]:
+def texts_are_known(context: CheckContext, survey: DataStats) -> Iterator[Finding]:
     """Hardly a token of the texts is unknown.
 
     Cause: a script or a sign the vocabulary lacks, a letter it has only at the start of words, words of more
@@ -33,7 +33,7 @@ def texts_are_known(subject: CheckContext, survey: DataStats) -> Iterator[Findin
         )
 
 
-def scripts_are_known_in_texts(subject: CheckContext, survey: DataStats) -> Iterator[Finding]:
+def scripts_are_known_in_texts(context: CheckContext, survey: DataStats) -> Iterator[Finding]:
     """No script of the texts is mostly unknown.
 
     Cause: the corpus had little or nothing of this script.
@@ -49,7 +49,7 @@ def scripts_are_known_in_texts(subject: CheckContext, survey: DataStats) -> Iter
         )
 
 
-def texts_are_composed(subject: CheckContext, survey: DataStats) -> Iterator[Finding]:
+def texts_are_composed(context: CheckContext, survey: DataStats) -> Iterator[Finding]:
     """Texts that are not in NFC cost no more tokens for it.
 
     Cause: file names and some editors on macOS write NFD, and the tokenizer has no normalizer for it.
@@ -65,7 +65,7 @@ def texts_are_composed(subject: CheckContext, survey: DataStats) -> Iterator[Fin
         )
 
 
-def korean_stays_whole(subject: CheckContext, survey: DataStats) -> Iterator[Finding]:
+def korean_stays_whole(context: CheckContext, survey: DataStats) -> Iterator[Finding]:
     """Hangul syllables of the texts reach the model whole.
 
     Cause: BertNormalizer with lowercase=True strips accents, for which it takes syllables apart first.
@@ -80,7 +80,7 @@ def korean_stays_whole(subject: CheckContext, survey: DataStats) -> Iterator[Fin
         )
 
 
-def vocabulary_is_used(subject: CheckContext, survey: DataStats) -> Iterator[Finding]:
+def vocabulary_is_used(context: CheckContext, survey: DataStats) -> Iterator[Finding]:
     """Most of the vocabulary occurs in the texts.
 
     Cause: the tokenizer was trained on other texts, or for other languages.
@@ -95,7 +95,7 @@ def vocabulary_is_used(subject: CheckContext, survey: DataStats) -> Iterator[Fin
         )
 
 
-def words_have_tokens(subject: CheckContext, survey: DataStats) -> Iterator[Finding]:
+def words_have_tokens(context: CheckContext, survey: DataStats) -> Iterator[Finding]:
     """Every word of the texts has a token.
 
     Cause: a normalizer deletes control and format characters, of which some words consist.
@@ -110,7 +110,7 @@ def words_have_tokens(subject: CheckContext, survey: DataStats) -> Iterator[Find
         )
 
 
-def texts_fit(subject: CheckContext, survey: DataStats) -> Iterator[Finding]:
+def texts_fit(context: CheckContext, survey: DataStats) -> Iterator[Finding]:
     """The texts are not longer than model_max_length.
 
     Cause: the texts are documents, or the tokenizer needs many tokens for their script.
@@ -120,7 +120,7 @@ def texts_fit(subject: CheckContext, survey: DataStats) -> Iterator[Finding]:
     if survey.too_long:
         yield Finding(
             f"{survey.too_long / survey.texts:.1%} of the texts are longer than model_max_length",
-            f"longest {survey.longest:,} tokens, model_max_length {subject.config.get('model_max_length')}",
+            f"longest {survey.longest:,} tokens, model_max_length {context.config.get('model_max_length')}",
             "cut long texts into several, or take a model with more positions",
         )
 

@@ -18,22 +18,22 @@ NEAR = 1e-3  # of the largest number: float32 in another order of adding gives 1
 LONGEST = 4_096  # tokens: longer texts are not tried
 
 
-def model_can_be_loaded(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def model_can_be_loaded(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """from_pretrained loads the model.
 
     Cause: values of config.json that no model can have, such as a width that its heads do not divide.
     Example: ValueError: the hidden size (17) is not a multiple of the number of attention heads (2).
     Source: measured with transformers 5.23
     """
-    if subject.running.problem:
+    if context.running.problem:
         yield Finding(
             "the model cannot be loaded",
-            subject.running.problem,
-            f"mend first what else is found, or take a whole copy of {model.name}",
+            context.running.problem,
+            f"fix first what else is found, or take a whole copy of {model.name}",
         )
 
 
-def inputs_are_taken(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def inputs_are_taken(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """The model takes what the tokenizer gives: every input by name, every segment, the longest text.
 
     Cause: token_type_ids before a model without segments; model_max_length beyond the positions.
@@ -41,28 +41,28 @@ def inputs_are_taken(subject: CheckContext, model: ModelFiles) -> Iterator[Findi
     self. A text of 33 tokens for 32 positions: the same, at the first long text.
     Source: transformers #1538, #1363
     """
-    if subject.running.problem:
+    if context.running.problem:
         return
     from tokbench.checks.running_model import said
 
-    for what, ids, types, fix in _trials(subject):
-        if problem := said(subject.running, [ids], types):
-            mend = fix if subject.size <= (model.rows or 0) else "give every id a row first: TB401"
+    for what, ids, types, fix in _trials(context):
+        if problem := said(context.running, [ids], types):
+            mend = fix if context.size <= (model.rows or 0) else "give every id a row first: TB401"
             yield Finding(f"the model fails on {what}", problem, mend)
             return
 
 
-def numbers_come_out(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def numbers_come_out(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """What comes out of the model is numbers.
 
     Cause: weights that are finite and too large for their own number type, or a damaged layer norm.
     Example: float16 overflows at 65,504: the logits are NaN, argmax gives class 0 for every text.
     Source: measured with transformers 5.23
     """
-    if subject.running.problem or said_alone(subject):
+    if context.running.problem or said_alone(context):
         return
     for text in (SHORT, LONG):
-        [found] = subject.running.numbers([subject.tokenizer.encode(text).ids])
+        [found] = context.running.numbers([context.tokenizer.encode(text).ids])
         if not bool(found.isfinite().all()):
             share = 1 - float(found.isfinite().float().mean())
             yield Finding(
@@ -73,7 +73,7 @@ def numbers_come_out(subject: CheckContext, model: ModelFiles) -> Iterator[Findi
             return
 
 
-def padding_changes_nothing(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def padding_changes_nothing(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """A text gives the same numbers alone and in a batch, where it is padded.
 
     Cause: the model finds the last word of a text by a padding id that is not the tokenizer's; or it takes
@@ -82,18 +82,18 @@ def padding_changes_nothing(subject: CheckContext, model: ModelFiles) -> Iterato
     accuracy depends on the batch size, and nothing is said. Without any id it raises at the second text.
     Source: transformers #9785, trl #422, babylm #5
     """
-    running = subject.running
+    running = context.running
     left = running.side == "left" and not running.classifies  # generate() sets the positions there
-    if running.problem or running.pad is None or left or said_alone(subject):
+    if running.problem or running.pad is None or left or said_alone(context):
         return
     from tokbench.checks.running_model import said
 
-    rows = [subject.tokenizer.encode(text).ids for text in (SHORT, LONG)]
+    rows = [context.tokenizer.encode(text).ids for text in (SHORT, LONG)]
     stated = model.number("pad_token_id")
     ids = f"padding id {running.pad}, {CONFIG}: {'none' if stated is None else stated}"
     if problem := said(running, rows):
         words, evidence = "the model fails on two texts of different length", f"{ids}; {problem}"
-    elif (difference := _difference(subject, rows)) > NEAR:
+    elif (difference := _difference(context, rows)) > NEAR:
         words = "a text gives other numbers when it is padded"
         evidence = f"{quoted(SHORT)} beside a longer text: off by {difference:.2g} of the largest; {ids}"
     else:
@@ -101,22 +101,22 @@ def padding_changes_nothing(subject: CheckContext, model: ModelFiles) -> Iterato
     yield Finding(words, evidence, _remedy(running, model))
 
 
-def said_alone(subject: CheckContext) -> str:
+def said_alone(context: CheckContext) -> str:
     """What the library says against one short text by itself; "" when it takes it."""
     from tokbench.checks.running_model import said
 
-    return said(subject.running, [subject.tokenizer.encode(SHORT).ids])
+    return said(context.running, [context.tokenizer.encode(SHORT).ids])
 
 
-def _trials(subject: CheckContext) -> Iterator[tuple[str, list[int], list[int], str]]:
+def _trials(context: CheckContext) -> Iterator[tuple[str, list[int], list[int], str]]:
     """What is tried: its name, ids, segments, and what to do when it fails."""
-    one, pair = subject.tokenizer.encode(LONG), subject.tokenizer.encode(SHORT, LONG)
-    names = f"the inputs {first_few(subject.running.names)}"
+    one, pair = context.tokenizer.encode(LONG), context.tokenizer.encode(SHORT, LONG)
+    names = f"the inputs {first_few(context.running.names)}"
     yield (
         names,
         one.ids,
         [],
-        "mend first what else is found; then load it in float32, and see whether it stays",
+        "fix first what else is found; then load it in float32, and see whether it stays",
     )
     highest = max(pair.type_ids, default=0)
     yield (
@@ -125,9 +125,9 @@ def _trials(subject: CheckContext) -> Iterator[tuple[str, list[int], list[int], 
         pair.type_ids,
         'take "token_type_ids" out of model_input_names in tokenizer_config.json',
     )
-    longest = whole_or_none(subject.config.get("model_max_length")) or 0
+    longest = whole_or_none(context.config.get("model_max_length")) or 0
     if len(one.ids) < longest <= LONGEST:
-        plain = subject.tokenizer.encode("a", add_special_tokens=False).ids or one.ids
+        plain = context.tokenizer.encode("a", add_special_tokens=False).ids or one.ids
         yield (
             f"a text of model_max_length, {longest:,} tokens",
             (one.ids + plain * longest)[:longest],
@@ -143,9 +143,9 @@ def _remedy(running: Running, model: ModelFiles) -> str:
     return f'write "padding_side": "{other}" into tokenizer_config.json'
 
 
-def _difference(subject: CheckContext, rows: list[list[int]]) -> float:
+def _difference(context: CheckContext, rows: list[list[int]]) -> float:
     """How far the first row is off in a batch, as a share of its largest number; 0 if chance is at work."""
-    running = subject.running
+    running = context.running
     running.model.float()  # half of the digits would hide the difference
     [alone], [again] = running.numbers(rows[:1]), running.numbers(rows[:1])
     beside = running.numbers(rows)[0]

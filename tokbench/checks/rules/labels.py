@@ -16,7 +16,7 @@ RENAME = "write id2label and label2id in the data's order, if the model was trai
 Complaint = tuple[str, str, str, str]  # how bad, what is wrong, the labels that show it, what to do
 
 
-def labels_agree(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def labels_agree(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """id2label and label2id say the same.
 
     Cause: one of them was edited, or set for another task.
@@ -37,7 +37,7 @@ def labels_agree(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
         )
 
 
-def labels_have_rows(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def labels_have_rows(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """A classifier's last layer has a row for each label.
 
     Cause: config.json was edited after training.
@@ -56,7 +56,7 @@ def labels_have_rows(subject: CheckContext, model: ModelFiles) -> Iterator[Findi
             )
 
 
-def labels_are_the_datas(subject: CheckContext, survey: DataStats) -> Iterator[Finding]:
+def labels_are_the_datas(context: CheckContext, survey: DataStats) -> Iterator[Finding]:
     """The labels of the texts are those the model answers with, in the same order.
 
     Cause: the model was trained on data that numbers its classes otherwise; test data without answers.
@@ -64,7 +64,7 @@ def labels_are_the_datas(subject: CheckContext, survey: DataStats) -> Iterator[F
     -1 for every label, which is an IndexError in the loss.
     Source: transformers PR #10401, #10386, datasets #5624
     """
-    model = subject.model
+    model = context.model
     if model is None or not model.architecture.endswith(CLASSIFIERS):
         return
     own, written = _names(model), [label for label, _ in survey.labels]

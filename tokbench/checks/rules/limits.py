@@ -10,16 +10,16 @@ from tokbench.checks.findings import Finding, Rule
 from tokbench.checks.model_files import NO_LIMIT, ModelFiles, whole_or_none
 
 
-def longest_is_a_length(subject: CheckContext) -> Iterator[Finding]:
+def longest_is_a_length(context: CheckContext) -> Iterator[Finding]:
     """model_max_length is a length: a whole number above 0.
 
     Cause: a slip in tokenizer_config.json.
     Example: -1 is taken without a word and cuts every text wrongly; a string is a TypeError on load.
     Source: transformers #1363
     """
-    if "model_max_length" not in subject.config:
+    if "model_max_length" not in context.config:
         return
-    value = subject.config["model_max_length"]
+    value = context.config["model_max_length"]
     number = int(value) if isinstance(value, float) and value > NO_LIMIT else whole_or_none(value)
     if value is not None and (number is None or number < 1):
         yield Finding(
@@ -29,7 +29,7 @@ def longest_is_a_length(subject: CheckContext) -> Iterator[Finding]:
         )
 
 
-def longest_fits_the_positions(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def longest_fits_the_positions(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """A text cut to model_max_length fits the positions of the model.
 
     Cause: no model_max_length (then truncation=True cuts nothing), or one that forgets what RoBERTa keeps:
@@ -38,7 +38,7 @@ def longest_fits_the_positions(subject: CheckContext, model: ModelFiles) -> Iter
     Source: transformers #1363, #11242, rinna #3
     """
     usable, family = model.usable_positions, model.family
-    longest = whole_or_none(subject.config.get("model_max_length")) or NO_LIMIT
+    longest = whole_or_none(context.config.get("model_max_length")) or NO_LIMIT
     breaks = family is not None and family.positions != ""
     unlimited = longest >= NO_LIMIT
     if usable is None or longest <= usable or (unlimited and not breaks):  # TB421 looks at what is below 1

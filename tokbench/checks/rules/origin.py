@@ -20,7 +20,7 @@ RUNNING = ("auto_map", "_attn_implementation_internal")
 PICKLES = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth", "scaler.pt")
 
 
-def model_needs_no_code(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def model_needs_no_code(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """config.json asks for no code of its own.
 
     Cause: the model was saved from a class that is not part of transformers, or somebody put it there.
@@ -37,7 +37,7 @@ def model_needs_no_code(subject: CheckContext, model: ModelFiles) -> Iterator[Fi
         )
 
 
-def tokenizer_is_the_models(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def tokenizer_is_the_models(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """The tokenizer is the one that the model was saved with.
 
     Cause: another tokenizer of the same size, a newer save, or two folders of much the same name.
@@ -46,7 +46,7 @@ def tokenizer_is_the_models(subject: CheckContext, model: ModelFiles) -> Iterato
     Source: NVIDIA AI Red Team on swapped token ids, tokenizers #1528
     """
     own = None if model.folder is None else model.folder / TOKENIZER
-    if own is None or not own.exists() or model.folder == subject.folder:
+    if own is None or not own.exists() or model.folder == context.folder:
         return
     try:
         theirs = load(own).tokenizer
@@ -54,9 +54,9 @@ def tokenizer_is_the_models(subject: CheckContext, model: ModelFiles) -> Iterato
         return
     theirs.no_truncation()
     theirs.no_padding()
-    found = compared((subject.tokenizer, theirs), (subject.name, model.name))
+    found = compared((context.tokenizer, theirs), (context.name, model.name))
     if not found.passed and found.reason:
-        grown = found.only[0] and not found.only[1] and not found.moved and subject.size > found.sizes[1]
+        grown = found.only[0] and not found.only[1] and not found.moved and context.size > found.sizes[1]
         yield Finding(
             f"this is not the tokenizer that the model was saved with: {found.reason}",
             _shown(found),
@@ -65,7 +65,7 @@ def tokenizer_is_the_models(subject: CheckContext, model: ModelFiles) -> Iterato
         )
 
 
-def nothing_private_lies_beside(subject: CheckContext) -> Iterator[Finding]:
+def nothing_private_lies_beside(context: CheckContext) -> Iterator[Finding]:
     """The folder holds no pickles of a training run.
 
     Cause: it is a checkpoint of Trainer.
@@ -73,7 +73,7 @@ def nothing_private_lies_beside(subject: CheckContext) -> Iterator[Finding]:
     if one was passed as an argument.
     Source: CVE-2026-1839, measured with transformers 5.23
     """
-    folder = subject.folder or Path()
+    folder = context.folder or Path()
     found = [name for name in PICKLES if (folder / name).is_file()]
     if found:
         yield Finding(
@@ -92,14 +92,14 @@ def _shown(found: Sameness) -> str:
     return f"{sizes}; {quoted(found.example.text)}: {ids[0]} here, {ids[1]} there"
 
 
-def adapter_is_whole(subject: CheckContext) -> Iterator[Finding]:
+def adapter_is_whole(context: CheckContext) -> Iterator[Finding]:
     """An adapter brings its weights, and every module that it says it saves whole.
 
     Cause: the head or the embedding was named in modules_to_save and lost on the way, or saved as a pickle.
     Example: the classifier is not in the file: PEFT leaves the base's own, which is random numbers.
     Source: peft #334, #2898
     """
-    adapter = _adapter(subject)
+    adapter = _adapter(context)
     lost = [
         module for module in adapter.whole if not any(f".{module}." in f".{name}" for name in adapter.tensors)
     ]
@@ -116,7 +116,7 @@ def adapter_is_whole(subject: CheckContext) -> Iterator[Finding]:
         )
 
 
-def adapter_has_the_new_rows(subject: CheckContext) -> Iterator[Finding]:
+def adapter_has_the_new_rows(context: CheckContext) -> Iterator[Finding]:
     """Tokens beyond the rows of the base model have their rows in the adapter.
 
     Cause: tokens were added and the base was resized before training, but only the adapter was saved: without
@@ -124,22 +124,22 @@ def adapter_has_the_new_rows(subject: CheckContext) -> Iterator[Finding]:
     Example: loaded on the base, the first new token is an IndexError; resized again, its row is random.
     Source: peft #334, #2898
     """
-    adapter, model = _adapter(subject), subject.model
+    adapter, model = _adapter(context), context.model
     rows = None if model is None else model.rows
-    short = {name: count for name, count in adapter.rows.items() if count < subject.size}
-    where = f"highest id {subject.size - 1:,}; base {adapter.base or 'unnamed'}: {rows} rows"
+    short = {name: count for name, count in adapter.rows.items() if count < context.size}
+    where = f"highest id {context.size - 1:,}; base {adapter.base or 'unnamed'}: {rows} rows"
     if short:
-        short_of = plural(subject.size - min(short.values()), "token has", "tokens have")
+        short_of = plural(context.size - min(short.values()), "token has", "tokens have")
         message = f"{short_of} no row in the adapter's own matrices"
         evidence = f"{first_few([f'{name} {count}' for name, count in short.items()])}; {where}"
         fix = f"name the tokenizer that {adapter.name} was trained with"
         yield Finding(message, evidence, fix)
-    elif rows is not None and rows < adapter.needed(subject.size):
-        fix = f"tokbench resize {shlex.quote(adapter.base)} --tokenizer {subject.word} -o resized"
+    elif rows is not None and rows < adapter.needed(context.size):
+        fix = f"tokbench resize {shlex.quote(adapter.base)} --tokenizer {context.word} -o resized"
         message = "the adapter was trained on a resized base, which must be resized before it is loaded"
-        yield Finding(message, f"{where}, the adapter for {subject.size} ids", fix, severity="note")
-    elif rows is not None and rows < subject.size:
-        beyond = sorted((number, token) for token, number in subject.vocabulary.items() if number >= rows)
+        yield Finding(message, f"{where}, the adapter for {context.size} ids", fix, severity="note")
+    elif rows is not None and rows < context.size:
+        beyond = sorted((number, token) for token, number in context.vocabulary.items() if number >= rows)
         shown = first_few([f"{quoted(token)} = {number}" for number, token in beyond])
         lost = plural(len(beyond), "token has", "tokens have")
         message = f"{lost} a row neither in the base model nor in the adapter"
@@ -147,17 +147,17 @@ def adapter_has_the_new_rows(subject: CheckContext) -> Iterator[Finding]:
         yield Finding(message, f"{shown}; {where}; {TENSORS} has no embedding", fix)
 
 
-def base_is_named(subject: CheckContext) -> Iterator[Finding]:
+def base_is_named(context: CheckContext) -> Iterator[Finding]:
     """An adapter names the model it belongs to, by a name that others have too.
 
     Cause: it was trained on a folder, whose path went into adapter_config.json.
     Example: AutoPeftModel looks for /home/someone/run-7 on another machine and says that it is no repository.
     Source: peft, base_model_name_or_path
     """
-    adapter = _adapter(subject)
+    adapter = _adapter(context)
     if not adapter.base:
         shown = "none"
-    elif adapter.base.startswith(("/", ".", "~")) and subject.model is None:
+    elif adapter.base.startswith(("/", ".", "~")) and context.model is None:
         shown = quoted(adapter.base, 80)
     else:
         return
@@ -168,9 +168,9 @@ def base_is_named(subject: CheckContext) -> Iterator[Finding]:
     )
 
 
-def _adapter(subject: CheckContext) -> Adapter:
-    assert subject.adapter is not None
-    return subject.adapter
+def _adapter(context: CheckContext) -> Adapter:
+    assert context.adapter is not None
+    return context.adapter
 
 
 RULES = (

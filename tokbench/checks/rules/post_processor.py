@@ -11,7 +11,7 @@ from tokbench.checks.findings import Finding, Rule, first_few, quoted
 from tokbench.checks.model_files import ModelFiles
 
 
-def template_ids_are_the_vocabularys(subject: CheckContext) -> Iterator[Finding]:
+def template_ids_are_the_vocabularys(context: CheckContext) -> Iterator[Finding]:
     """The post-processor's tokens have the ids of the vocabulary.
 
     Cause: the vocabulary was trained again or renumbered, and the template was not.
@@ -21,13 +21,13 @@ def template_ids_are_the_vocabularys(subject: CheckContext) -> Iterator[Finding]
     """
     wrong = [
         (token, number)
-        for block in subject.blocks("post_processor")
+        for block in context.blocks("post_processor")
         for token, number in _tokens(block)
-        if subject.vocabulary.get(token) != number
+        if context.vocabulary.get(token) != number
     ]
     if wrong:
         shown = [
-            f"{quoted(token)} is {subject.vocabulary.get(token)}, the template says {number}"
+            f"{quoted(token)} is {context.vocabulary.get(token)}, the template says {number}"
             for token, number in dict.fromkeys(wrong)
         ]
         yield Finding(
@@ -37,7 +37,7 @@ def template_ids_are_the_vocabularys(subject: CheckContext) -> Iterator[Finding]
         )
 
 
-def declared_ends_are_put_around(subject: CheckContext) -> Iterator[Finding]:
+def declared_ends_are_put_around(context: CheckContext) -> Iterator[Finding]:
     """Where a cls and a sep token are declared, they stand around every text and every pair.
 
     Cause: no post-processor was set (wrapping does not set one), or a role moved and the template did not.
@@ -45,11 +45,11 @@ def declared_ends_are_put_around(subject: CheckContext) -> Iterator[Finding]:
     word for [CLS]. Without a template for pairs both texts run into one.
     Source: transformers #13000, tokenizers #1208
     """
-    ends = {role: subject.id_of(role) for role in ("cls", "sep")}
+    ends = {role: context.id_of(role) for role in ("cls", "sep")}
     if None in ends.values():
         return
     for texts in (("a",), ("a", "b")):
-        encoding = subject.tokenizer.encode(*texts)
+        encoding = context.tokenizer.encode(*texts)
         absent = [role for role, number in ends.items() if number not in encoding.ids]
         if absent:
             what = "a pair" if len(texts) > 1 else "a text"
@@ -61,7 +61,7 @@ def declared_ends_are_put_around(subject: CheckContext) -> Iterator[Finding]:
             return
 
 
-def segments_reach_the_model(subject: CheckContext) -> Iterator[Finding]:
+def segments_reach_the_model(context: CheckContext) -> Iterator[Finding]:
     """Where the template tells two segments apart, token_type_ids are among the inputs.
 
     Cause: the generic class of transformers 5 returns input_ids and attention_mask only, unless
@@ -69,11 +69,11 @@ def segments_reach_the_model(subject: CheckContext) -> Iterator[Finding]:
     Example: a BERT fine-tuned on pairs sees both sentences as segment 0; accuracy drops, nothing is said.
     Source: transformers #48128
     """
-    names = subject.config.get("model_input_names")
+    names = context.config.get("model_input_names")
     given = names if isinstance(names, list) else []
-    if not (given or subject.is_generic) or "token_type_ids" in given or _takes_no_segments(subject.model):
+    if not (given or context.is_generic) or "token_type_ids" in given or _takes_no_segments(context.model):
         return
-    segments = _segments(subject)
+    segments = _segments(context)
     if any(segments):
         yield Finding(
             "the template tells segments apart, but token_type_ids are not given to the model",
@@ -82,7 +82,7 @@ def segments_reach_the_model(subject: CheckContext) -> Iterator[Finding]:
         )
 
 
-def segments_have_rows(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def segments_have_rows(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """No segment id of the template is beyond the model's type_vocab_size.
 
     Cause: a template of BERT before a model with one segment, such as RoBERTa.
@@ -90,10 +90,10 @@ def segments_have_rows(subject: CheckContext, model: ModelFiles) -> Iterator[Fin
     Source: transformers #1538
     """
     rows = model.number("type_vocab_size")
-    names = subject.config.get("model_input_names")
+    names = context.config.get("model_input_names")
     if not rows or not isinstance(names, list) or "token_type_ids" not in names:
         return
-    segments = _segments(subject)
+    segments = _segments(context)
     highest = max(segments, default=0)
     if highest >= rows:
         yield Finding(
@@ -103,12 +103,12 @@ def segments_have_rows(subject: CheckContext, model: ModelFiles) -> Iterator[Fin
         )
 
 
-def _segments(subject: CheckContext) -> list[int]:
+def _segments(context: CheckContext) -> list[int]:
     """The segments that the template gives a pair; [] without a template."""
     templates = ("TemplateProcessing", "BertProcessing")
-    if not any(block.get("type") in templates for block in subject.blocks("post_processor")):
+    if not any(block.get("type") in templates for block in context.blocks("post_processor")):
         return []
-    return subject.tokenizer.encode("a", "b").type_ids
+    return context.tokenizer.encode("a", "b").type_ids
 
 
 def _takes_no_segments(model: ModelFiles | None) -> bool:
@@ -130,7 +130,7 @@ EMPTY = {"zero width space": "\u200b", "byte order mark": "\ufeff", "soft hyphen
 MOST_TOKENS = 64  # for one character; byte-level emoji take 4 to 25
 
 
-def words_are_tokens_of_the_text(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def words_are_tokens_of_the_text(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """A text given as words has the tokens of the text, and no word goes without one.
 
     Cause: byte-level BPE without add_prefix_space marks a space that single words do not have; a normalizer
@@ -141,9 +141,9 @@ def words_are_tokens_of_the_text(subject: CheckContext, model: ModelFiles) -> It
     """
     if not model.architecture.endswith("ForTokenClassification"):
         return
-    text = subject.tokenizer.encode(" ".join(WORDS), add_special_tokens=False).tokens
-    words = subject.tokenizer.encode(WORDS, is_pretokenized=True, add_special_tokens=False).tokens
-    lost = [name for name, word in EMPTY.items() if not _tokens_of_word(subject, word)]
+    text = context.tokenizer.encode(" ".join(WORDS), add_special_tokens=False).tokens
+    words = context.tokenizer.encode(WORDS, is_pretokenized=True, add_special_tokens=False).tokens
+    lost = [name for name, word in EMPTY.items() if not _tokens_of_word(context, word)]
     if words != text:
         yield Finding(
             "words given one by one get other tokens than in a text",
@@ -159,7 +159,7 @@ def words_are_tokens_of_the_text(subject: CheckContext, model: ModelFiles) -> It
         )
 
 
-def texts_stay_short(subject: CheckContext) -> Iterator[Finding]:
+def texts_stay_short(context: CheckContext) -> Iterator[Finding]:
     """A text has no more tokens than its characters can need.
 
     Cause: a Replace or Prepend of the normalizer that puts in far more than it takes out.
@@ -167,7 +167,7 @@ def texts_stay_short(subject: CheckContext) -> Iterator[Finding]:
     Source: 66 damaged folders, loaded with tokenizers 0.23
     """
     sizes = {
-        name: len(subject.tokenizer.encode(text, add_special_tokens=False)) for name, text in SAMPLES.items()
+        name: len(context.tokenizer.encode(text, add_special_tokens=False)) for name, text in SAMPLES.items()
     }
     grown = [f"{name}: {len(SAMPLES[name])} characters, {size:,} tokens" for name, size in sizes.items()
              if size > MOST_TOKENS * len(SAMPLES[name])]  # fmt: skip
@@ -179,8 +179,8 @@ def texts_stay_short(subject: CheckContext) -> Iterator[Finding]:
         )
 
 
-def _tokens_of_word(subject: CheckContext, word: str) -> list[str]:
-    return subject.tokenizer.encode([word], is_pretokenized=True, add_special_tokens=False).tokens
+def _tokens_of_word(context: CheckContext, word: str) -> list[str]:
+    return context.tokenizer.encode([word], is_pretokenized=True, add_special_tokens=False).tokens
 
 
 RULES = (

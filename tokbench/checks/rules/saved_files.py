@@ -25,7 +25,7 @@ LARGEST_TABLE = 256 * MIB
 RECORD = "tokbench.json"
 
 
-def config_lies_beside(subject: CheckContext) -> Iterator[Finding]:
+def config_lies_beside(context: CheckContext) -> Iterator[Finding]:
     """tokenizer_config.json lies beside tokenizer.json.
 
     Cause: the tokenizer was saved with the raw library, or only one file was copied.
@@ -33,15 +33,15 @@ def config_lies_beside(subject: CheckContext) -> Iterator[Finding]:
     ValueError. Beside a config.json of BERT it takes BERT's own token names, and adds those it misses.
     Source: tokenizers #320
     """
-    if not subject.config and not subject.roles:
+    if not context.config and not context.roles:
         yield Finding(
             "there is no tokenizer_config.json, so no token has a role",
-            f"tokens without a role: {first_few([quoted(token) for token in subject.specials]) or 'none'}",
-            f"tokbench wrap {subject.word} -o wrapped",
+            f"tokens without a role: {first_few([quoted(token) for token in context.specials]) or 'none'}",
+            f"tokbench wrap {context.word} -o wrapped",
         )
 
 
-def both_versions_can_load_it(subject: CheckContext) -> Iterator[Finding]:
+def both_versions_can_load_it(context: CheckContext) -> Iterator[Finding]:
     """tokenizer_config.json can be read by transformers 4 as well as 5.
 
     Cause: transformers 5 writes tokenizer_class TokenizersBackend and a list extra_special_tokens.
@@ -50,20 +50,20 @@ def both_versions_can_load_it(subject: CheckContext) -> Iterator[Finding]:
     Source: transformers #47553, #44297, unsloth #8444, mlx-lm #683
     """
     wrong = []
-    if subject.config.get("tokenizer_class") == "TokenizersBackend":
+    if context.config.get("tokenizer_class") == "TokenizersBackend":
         wrong.append('"tokenizer_class": "TokenizersBackend"')
-    if isinstance(subject.config.get("extra_special_tokens"), list):
+    if isinstance(context.config.get("extra_special_tokens"), list):
         wrong.append('"extra_special_tokens": […]')
     if wrong:
         yield Finding(
             "transformers 4 cannot load this tokenizer",
             " and ".join(wrong),
             'write "PreTrainedTokenizerFast" and "additional_special_tokens", which both read: '
-            f"tokbench wrap {subject.word} -o wrapped",
+            f"tokbench wrap {context.word} -o wrapped",
         )
 
 
-def side_files_say_the_same(subject: CheckContext) -> Iterator[Finding]:
+def side_files_say_the_same(context: CheckContext) -> Iterator[Finding]:
     """added_tokens.json and special_tokens_map.json, which are still read, agree with the other files.
 
     Cause: transformers 5 no longer writes them, so a save into an old folder leaves them behind.
@@ -71,8 +71,8 @@ def side_files_say_the_same(subject: CheckContext) -> Iterator[Finding]:
     padding id 2,000 has no row.
     Source: measured with transformers 5.23
     """
-    for file, content in subject.side_files.items():
-        wrong = list(_added(subject, content) if file == "added_tokens.json" else _named(subject, content))
+    for file, content in context.side_files.items():
+        wrong = list(_added(context, content) if file == "added_tokens.json" else _named(context, content))
         if wrong:
             yield Finding(
                 f"{file} contradicts the other files, and transformers believes it",
@@ -81,7 +81,7 @@ def side_files_say_the_same(subject: CheckContext) -> Iterator[Finding]:
             )
 
 
-def old_vocabularies_say_the_same(subject: CheckContext) -> Iterator[Finding]:
+def old_vocabularies_say_the_same(context: CheckContext) -> Iterator[Finding]:
     """vocab.txt and vocab.json, where they lie beside tokenizer.json, give the same ids.
 
     Cause: they are of an older tokenizer, and the new one was saved into its folder.
@@ -89,7 +89,7 @@ def old_vocabularies_say_the_same(subject: CheckContext) -> Iterator[Finding]:
     Source: transformers #26773
     """
     for file in ("vocab.txt", "vocab.json"):
-        path = (subject.folder or Path()) / file
+        path = (context.folder or Path()) / file
         if not path.exists():
             continue
         try:
@@ -98,16 +98,16 @@ def old_vocabularies_say_the_same(subject: CheckContext) -> Iterator[Finding]:
             yield _unlike(file, "it cannot be read", error.message)
             continue
         wrong = [
-            f"{quoted(token)} is {subject.vocabulary.get(token)}, {file} says {number}"
+            f"{quoted(token)} is {context.vocabulary.get(token)}, {file} says {number}"
             for token, number in written.items()
-            if subject.vocabulary.get(token) != number
+            if context.vocabulary.get(token) != number
         ]
         if wrong:
             count = plural(len(wrong), "token has", "tokens have")
             yield _unlike(file, f"{count} another id there", first_few(wrong))
 
 
-def nothing_is_cut_or_padded(subject: CheckContext) -> Iterator[Finding]:
+def nothing_is_cut_or_padded(context: CheckContext) -> Iterator[Finding]:
     """tokenizer.json itself neither truncates nor pads.
 
     Cause: transformers leaves the last call's padding and truncation in the tokenizer, and saves it so.
@@ -115,7 +115,7 @@ def nothing_is_cut_or_padded(subject: CheckContext) -> Iterator[Finding]:
     text to 4; only transformers resets it.
     Source: llm-compressor #2917, transformers #24441, datasets #5985
     """
-    baked = {key: subject.raw[key] for key in ("truncation", "padding") if subject.raw.get(key)}
+    baked = {key: context.raw[key] for key in ("truncation", "padding") if context.raw.get(key)}
     if baked:
         yield Finding(
             f"{' and '.join(baked)} of some earlier call is part of tokenizer.json",
@@ -124,34 +124,34 @@ def nothing_is_cut_or_padded(subject: CheckContext) -> Iterator[Finding]:
         )
 
 
-def no_code_is_needed(subject: CheckContext) -> Iterator[Finding]:
+def no_code_is_needed(context: CheckContext) -> Iterator[Finding]:
     """The tokenizer needs no code of its own.
 
     Cause: auto_map in tokenizer_config.json names a Python class in the folder.
     Example: AutoTokenizer runs it with trust_remote_code=True, and otherwise gives another tokenizer.
     Source: transformers, trust_remote_code
     """
-    if subject.config.get("auto_map"):
+    if context.config.get("auto_map"):
         yield Finding(
             "the folder asks for code of its own to be run",
-            f"auto_map: {quoted(subject.config['auto_map'], 80)}",
+            f"auto_map: {quoted(context.config['auto_map'], 80)}",
             "take auto_map out of tokenizer_config.json: tokenizer.json needs no code",
         )
 
 
-def tokenizer_is_as_trained(subject: CheckContext) -> Iterator[Finding]:
+def tokenizer_is_as_trained(context: CheckContext) -> Iterator[Finding]:
     """tokenizer.json is the one that tokbench.json beside it was written for.
 
     Cause: the file was edited or replaced after training.
     Example: the recipe no longer tells how this tokenizer came to be; two swapped ids flip what a model says.
     Source: NVIDIA AI Red Team on swapped token ids
     """
-    path = (subject.folder or Path()) / RECORD
+    path = (context.folder or Path()) / RECORD
     if not path.exists():
         return
     try:
         trained = read_object(path).get("tokenizer_json_sha256")
-        now = hashlib.sha256(((subject.folder or Path()) / "tokenizer.json").read_bytes()).hexdigest()
+        now = hashlib.sha256(((context.folder or Path()) / "tokenizer.json").read_bytes()).hexdigest()
     except (FileError, OSError):
         return
     if isinstance(trained, str) and trained != now:
@@ -162,16 +162,16 @@ def tokenizer_is_as_trained(subject: CheckContext) -> Iterator[Finding]:
         )
 
 
-def _added(subject: CheckContext, content: Mapping[str, Any]) -> Iterator[str]:
+def _added(context: CheckContext, content: Mapping[str, Any]) -> Iterator[str]:
     for token, number in content.items():
-        if subject.vocabulary.get(token) != number:
-            yield f"{quoted(token)} = {number}, in tokenizer.json {subject.vocabulary.get(token)}"
+        if context.vocabulary.get(token) != number:
+            yield f"{quoted(token)} = {number}, in tokenizer.json {context.vocabulary.get(token)}"
 
 
-def _named(subject: CheckContext, content: Mapping[str, Any]) -> Iterator[str]:
-    own = roles_of(subject.config)
+def _named(context: CheckContext, content: Mapping[str, Any]) -> Iterator[str]:
+    own = roles_of(context.config)
     for role, token in roles_of(content).items():
-        if token not in subject.vocabulary or own.get(role, token) != token:
+        if token not in context.vocabulary or own.get(role, token) != token:
             yield f"{role}: {quoted(token)}, in tokenizer_config.json {quoted(own.get(role))}"
 
 
@@ -211,7 +211,7 @@ LONG = 32  # characters that a Replace or Prepend of an honest tokenizer does no
 MOST_TEXTS = 4  # times that a template has the text in it
 
 
-def library_survives_the_file(subject: CheckContext) -> Iterator[Finding]:
+def library_survives_the_file(context: CheckContext) -> Iterator[Finding]:
     """The library loads the file and encodes texts in reasonable time and memory.
 
     Cause: a Replace that puts in megabytes, several that feed each other, a damaged character map.
@@ -339,22 +339,22 @@ def _ending(file: Path) -> str:
 REBUILT = 'write "tokenizer_class": "PreTrainedTokenizerFast" into tokenizer_config.json'
 
 
-def transformers_can_load_it(subject: CheckContext) -> Iterator[Finding]:
+def transformers_can_load_it(context: CheckContext) -> Iterator[Finding]:
     """AutoTokenizer loads the folder.
 
     Cause: a tokenizer_config.json with values of the wrong kind, or a class whose files are missing.
     Example: "'NoneType' object has no attribute 'pop'", with no file named.
     Source: 34 of 66 damaged folders end in such an error
     """
-    if subject.reloaded.problem:
+    if context.reloaded.problem:
         yield Finding(
             "AutoTokenizer cannot load the folder",
-            subject.reloaded.problem,
-            f"tokbench wrap {subject.word}/tokenizer.json -o wrapped",
+            context.reloaded.problem,
+            f"tokbench wrap {context.word}/tokenizer.json -o wrapped",
         )
 
 
-def loading_keeps_the_ids(subject: CheckContext) -> Iterator[Finding]:
+def loading_keeps_the_ids(context: CheckContext) -> Iterator[Finding]:
     """AutoTokenizer gives a text the same ids as tokenizer.json does.
 
     Cause: classes such as BertTokenizer, GPT2Tokenizer and LlamaTokenizer build normalizer and pre-tokenizer
@@ -364,81 +364,81 @@ def loading_keeps_the_ids(subject: CheckContext) -> Iterator[Finding]:
     lowercases, without a warning.
     Source: transformers #45812, #45920, #48206, #26773, mellea #947
     """
-    if subject.reloaded.tokenizer is None:
+    if context.reloaded.tokenizer is None:
         return
-    for text, pair in _probes(subject):
-        own = subject.tokenizer.encode(text, pair).ids
-        theirs = _theirs(subject, text, pair)
+    for text, pair in _probes(context):
+        own = context.tokenizer.encode(text, pair).ids
+        theirs = _theirs(context, text, pair)
         if theirs != own:
             given = quoted(text) + (" and a pair" if pair else "")
             yield Finding(
-                f"AutoTokenizer makes a {_made(subject)} of it, which gives other ids",
-                f"{given}: {_tokens(subject, own)} → {_tokens(subject, theirs)}",
-                _remedy(subject),
+                f"AutoTokenizer makes a {_made(context)} of it, which gives other ids",
+                f"{given}: {_tokens(context, own)} → {_tokens(context, theirs)}",
+                _remedy(context),
             )
             return
 
 
-def loading_adds_no_tokens(subject: CheckContext) -> Iterator[Finding]:
+def loading_adds_no_tokens(context: CheckContext) -> Iterator[Finding]:
     """AutoTokenizer knows the tokens of tokenizer.json, with the same ids, and no others.
 
     Cause: names of special tokens that are not in the vocabulary, stale side files, defaults of a class.
     Example: GPT2Tokenizer adds <|endoftext|> to a vocabulary without it: the new id has no embedding row.
     Source: transformers #2155
     """
-    loaded = subject.reloaded.tokenizer
+    loaded = context.reloaded.tokenizer
     if loaded is None:
         return
     theirs: dict[str, int] = dict(loaded.get_vocab())
     new = sorted(
-        (number, token) for token, number in theirs.items() if subject.vocabulary.get(token) != number
+        (number, token) for token, number in theirs.items() if context.vocabulary.get(token) != number
     )
     if new:
         yield Finding(
             f"AutoTokenizer knows {plural(len(new), 'token')} "
             "that tokenizer.json does not, or under other ids",
             tokens_with_ids([(token, number) for number, token in new])
-            + f"; highest id of tokenizer.json {subject.size - 1:,}",
-            _remedy(subject),
+            + f"; highest id of tokenizer.json {context.size - 1:,}",
+            _remedy(context),
         )
 
 
-def _probes(subject: CheckContext) -> Iterator[tuple[str, str | None]]:
+def _probes(context: CheckContext) -> Iterator[tuple[str, str | None]]:
     """Texts, a text with its pair, and texts with special tokens."""
     yield from ((text, None) for text in SAMPLES.values())
     yield SAMPLES["English"], SAMPLES["numbers"]
-    yield from ((f"one {token} two{token}", None) for token in list(subject.specials)[:16])
+    yield from ((f"one {token} two{token}", None) for token in list(context.specials)[:16])
 
 
-def _theirs(subject: CheckContext, text: str, pair: str | None) -> list[int] | str:
+def _theirs(context: CheckContext, text: str, pair: str | None) -> list[int] | str:
     """The ids that transformers gives, or what it raises instead."""
     try:
-        with wrap_library_errors(subject.name):
-            return subject.reloaded.ids(text, pair)
+        with wrap_library_errors(context.name):
+            return context.reloaded.ids(text, pair)
     except FileError as error:
         return error_line(error.__cause__ or error)
     except Exception as error:  # whatever the class of the folder's tokenizer raises
         return error_line(error)
 
 
-def _remedy(subject: CheckContext) -> str:
-    if not subject.is_generic:
+def _remedy(context: CheckContext) -> str:
+    if not context.is_generic:
         return REBUILT
-    if subject.model is not None and _made(subject) not in GENERIC:
-        kind = subject.model.model_type
+    if context.model is not None and _made(context) not in GENERIC:
+        kind = context.model.model_type
         return f"keep the tokenizer in a folder without config.json: {kind} overrules tokenizer_class"
-    return "mend first what else is found in the folder's files"
+    return "fix first what else is found in the folder's files"
 
 
-def _made(subject: CheckContext) -> str:
+def _made(context: CheckContext) -> str:
     """The class that transformers chose."""
-    return type(subject.reloaded.tokenizer).__name__
+    return type(context.reloaded.tokenizer).__name__
 
 
-def _tokens(subject: CheckContext, ids: list[int] | str) -> str:
+def _tokens(context: CheckContext, ids: list[int] | str) -> str:
     if isinstance(ids, str):
         return ids
-    names = [subject.tokenizer.id_to_token(number) or str(number) for number in ids]
+    names = [context.tokenizer.id_to_token(number) or str(number) for number in ids]
     return first_few(names, 8)
 
 

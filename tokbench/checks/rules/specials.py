@@ -12,7 +12,7 @@ from tokbench.errors import plural
 from tokbench.pretrained.special_tokens import extra_of, roles_of
 
 
-def specials_stay_whole(subject: CheckContext) -> Iterator[Finding]:
+def specials_stay_whole(context: CheckContext) -> Iterator[Finding]:
     """A special token written in a text comes out as its one id, also with no space around it.
 
     Cause: it has a role in tokenizer_config.json but is not an added token of tokenizer.json, or it is
@@ -21,20 +21,20 @@ def specials_stay_whole(subject: CheckContext) -> Iterator[Finding]:
     so the raw library and transformers give different ids.
     Source: tokenizers #1408, #635, #376
     """
-    known = {token: subject.vocabulary[token] for token in subject.specials if token in subject.vocabulary}
-    alone = {token.content for token in subject.added.values() if token.single_word}
+    known = {token: context.vocabulary[token] for token in context.specials if token in context.vocabulary}
+    alone = {token.content for token in context.added.values() if token.single_word}
     for token, number in known.items():
         text = token if token in alone else f"a{token}b"
-        encoding = subject.tokenizer.encode(text, add_special_tokens=False)
+        encoding = context.tokenizer.encode(text, add_special_tokens=False)
         if number not in encoding.ids:
             yield Finding(
-                f"the {subject.specials[token]} token {token} comes out in pieces",
+                f"the {context.specials[token]} token {token} comes out in pieces",
                 f"{quoted(text)} → {first_few(encoding.tokens, 8)}; its id is {number}",
-                f"tokbench wrap {subject.word} -o whole",
+                f"tokbench wrap {context.word} -o whole",
             )
 
 
-def named_specials_exist(subject: CheckContext) -> Iterator[Finding]:
+def named_specials_exist(context: CheckContext) -> Iterator[Finding]:
     """Every special token that tokenizer_config.json names is in the vocabulary.
 
     Cause: a role was set by name only, or tokenizer_config.json belongs to another tokenizer.
@@ -42,20 +42,20 @@ def named_specials_exist(subject: CheckContext) -> Iterator[Finding]:
     no embedding row; tokenizer.cls_token = "[X]" in Python gives the id of [UNK] instead, without a word.
     Source: transformers #2155
     """
-    named_here = dict.fromkeys(extra_of(subject.config), "special")
-    named_here |= {token: role for role, token in roles_of(subject.config).items()}
-    missing = [(what, token) for token, what in named_here.items() if token not in subject.vocabulary]
+    named_here = dict.fromkeys(extra_of(context.config), "special")
+    named_here |= {token: role for role, token in roles_of(context.config).items()}
+    missing = [(what, token) for token, what in named_here.items() if token not in context.vocabulary]
     if missing:
         options = " ".join(f"--special {shlex.quote(token)}" for _, token in missing[:4])
         yield Finding(
             f"{plural(len(missing), 'special token is', 'special tokens are')} named, "
             "but not in the vocabulary",
             first_few([f"{what}: {quoted(token)}" for what, token in missing]),
-            f"tokbench add-tokens {subject.word} {options} -o whole",
+            f"tokbench add-tokens {context.word} {options} -o whole",
         )
 
 
-def unknown_tokens_agree(subject: CheckContext) -> Iterator[Finding]:
+def unknown_tokens_agree(context: CheckContext) -> Iterator[Finding]:
     """The unknown token of tokenizer_config.json is the one the model block gives.
 
     Cause: the wrapper was given another unk_token than the tokenizer was trained with.
@@ -63,19 +63,19 @@ def unknown_tokens_agree(subject: CheckContext) -> Iterator[Finding]:
     unknown tokens finds none.
     Source: transformers #24179, tokenizers #320
     """
-    inside, outside = subject.unknown, subject.roles.get("unk")
-    if inside is None or inside not in subject.vocabulary or inside == outside:
+    inside, outside = context.unknown, context.roles.get("unk")
+    if inside is None or inside not in context.vocabulary or inside == outside:
         return
-    if outside is not None or subject.is_generic:
+    if outside is not None or context.is_generic:
         yield Finding(
             "the unknown token has two names" if outside else "the config names no unknown token",
             f"tokenizer.json: {quoted(inside)}, tokenizer_config.json: {quoted(outside)}",
-            f"tokbench wrap {subject.word} -o whole --role {shlex.quote(f'unk={inside}')}",
+            f"tokbench wrap {context.word} -o whole --role {shlex.quote(f'unk={inside}')}",
             severity="error" if outside else "warning",
         )
 
 
-def unknown_token_is_inside(subject: CheckContext) -> Iterator[Finding]:
+def unknown_token_is_inside(context: CheckContext) -> Iterator[Finding]:
     """A model that can meet unknown text has its unknown token in the vocabulary.
 
     Cause: it was not among the trainer's special tokens; the library says so only when it meets such a text.
@@ -83,22 +83,22 @@ def unknown_token_is_inside(subject: CheckContext) -> Iterator[Finding]:
     characters it does not know: "thΩe" comes out as "the".
     Source: tokenizers #517, HF course #775
     """
-    needs = subject.kind in ("WordPiece", "WordLevel", "Unigram") or subject.unknown is not None
-    if needs and subject.unknown not in subject.vocabulary:
+    needs = context.kind in ("WordPiece", "WordLevel", "Unigram") or context.unknown is not None
+    if needs and context.unknown not in context.vocabulary:
         yield Finding(
-            f"{subject.kind} has no unknown token in its vocabulary, and fails on unknown text",
-            f"unknown token {quoted(subject.unknown)}, {plural(len(subject.vocabulary), 'token')}",
+            f"{context.kind} has no unknown token in its vocabulary, and fails on unknown text",
+            f"unknown token {quoted(context.unknown)}, {plural(len(context.vocabulary), 'token')}",
             "train again with the token among special_tokens",
         )
-    elif not needs and not _knows_all_bytes(subject):
+    elif not needs and not _knows_all_bytes(context):
         yield Finding(
             "characters outside the vocabulary are dropped without a trace",
-            f"{subject.kind or 'BPE'} with neither unknown token, bytes, nor byte fallback",
+            f"{context.kind or 'BPE'} with neither unknown token, bytes, nor byte fallback",
             "train again byte-level (tokbench train-bpe corpus.txt) or with an unknown token",
         )
 
 
-def padding_stands_apart(subject: CheckContext) -> Iterator[Finding]:
+def padding_stands_apart(context: CheckContext) -> Iterator[Finding]:
     """The padding token has no other role.
 
     Cause: pad_token = eos_token, the usual way out where a model has no padding token.
@@ -106,19 +106,19 @@ def padding_stands_apart(subject: CheckContext) -> Iterator[Finding]:
     stop. With pad = unk every unknown word is masked.
     Source: transformers #23530, #22794, trl #976
     """
-    padding = subject.roles.get("pad")
-    others = set(subject.roles) - {"pad"} - ({"unk"} if subject.unknown is None else set())
-    shared = [role for role in subject.roles if role in others and subject.roles[role] == padding]
+    padding = context.roles.get("pad")
+    others = set(context.roles) - {"pad"} - ({"unk"} if context.unknown is None else set())
+    shared = [role for role in context.roles if role in others and context.roles[role] == padding]
     if padding is not None and shared:
         yield Finding(
             f"the padding token is also {' and '.join(shared)}",
-            tokens_with_ids([(padding, subject.vocabulary.get(padding))]),
-            _padded(subject),
+            tokens_with_ids([(padding, context.vocabulary.get(padding))]),
+            _padded(context),
             severity="note" if set(shared) <= {"bos", "eos"} else "warning",
         )
 
 
-def there_is_a_padding_token(subject: CheckContext) -> Iterator[Finding]:
+def there_is_a_padding_token(context: CheckContext) -> Iterator[Finding]:
     """A padding token is declared.
 
     Cause: GPT-2 and Llama have none.
@@ -126,15 +126,15 @@ def there_is_a_padding_token(subject: CheckContext) -> Iterator[Finding]:
     one text.
     Source: transformers #9785
     """
-    if subject.is_generic and "pad" not in subject.roles:
+    if context.is_generic and "pad" not in context.roles:
         yield Finding(
             "no padding token is declared, so texts of different length make no batch",
-            f"roles: {first_few(list(subject.roles)) or 'none'}",
-            _padded(subject),
+            f"roles: {first_few(list(context.roles)) or 'none'}",
+            _padded(context),
         )
 
 
-def added_tokens_are_reached(subject: CheckContext) -> Iterator[Finding]:
+def added_tokens_are_reached(context: CheckContext) -> Iterator[Finding]:
     """Every added token is found when a text consists of it.
 
     Cause: the normalizer makes two added tokens the same, or changes the text so that none matches.
@@ -142,8 +142,8 @@ def added_tokens_are_reached(subject: CheckContext) -> Iterator[Finding]:
     other is never trained.
     Source: tokenizers #1408
     """
-    plain = [(number, token.content) for number, token in subject.added.items() if not token.special]
-    found = subject.tokenizer.encode_batch([text for _, text in plain], add_special_tokens=False)
+    plain = [(number, token.content) for number, token in context.added.items() if not token.special]
+    found = context.tokenizer.encode_batch([text for _, text in plain], add_special_tokens=False)
     lost = [
         (text, number, encoding.ids)
         for (number, text), encoding in zip(plain, found, strict=True)
@@ -157,22 +157,22 @@ def added_tokens_are_reached(subject: CheckContext) -> Iterator[Finding]:
         )
 
 
-def _padded(subject: CheckContext) -> str:
+def _padded(context: CheckContext) -> str:
     """The commands that give a tokenizer a padding token of its own."""
-    add = f"tokbench add-tokens {subject.word} --special '[PAD]' -o padded"
+    add = f"tokbench add-tokens {context.word} --special '[PAD]' -o padded"
     return f"{add} && tokbench wrap padded -o ready --role 'pad=[PAD]'"
 
 
-def _knows_all_bytes(subject: CheckContext) -> bool:
+def _knows_all_bytes(context: CheckContext) -> bool:
     """Whether the tokenizer works on bytes; TB502 and TB503 check that it has them."""
-    levels = subject.has("pre_tokenizer", "ByteLevel") or subject.has("normalizer", "ByteLevel")
-    return levels or bool(subject.raw.get("model", {}).get("byte_fallback"))
+    levels = context.has("pre_tokenizer", "ByteLevel") or context.has("normalizer", "ByteLevel")
+    return levels or bool(context.raw.get("model", {}).get("byte_fallback"))
 
 
 SHORTEST = 3  # characters of a fragment that hardly comes about by chance
 
 
-def specials_are_taken_literally(subject: CheckContext) -> Iterator[Finding]:
+def specials_are_taken_literally(context: CheckContext) -> Iterator[Finding]:
     """A special token is matched as it is written, never in another case or form.
 
     Cause: it was added with normalized=True, so the normalizer changes both the text and the token.
@@ -180,12 +180,12 @@ def specials_are_taken_literally(subject: CheckContext) -> Iterator[Finding]:
     decode leaves it out.
     Source: tokenizers #1408, #376
     """
-    normalizer = subject.tokenizer.normalizer
+    normalizer = context.tokenizer.normalizer
     if normalizer is None:
         return
     loose = {
         token.content: after
-        for token in subject.added.values()
+        for token in context.added.values()
         if token.special and token.normalized and (after := normalizer.normalize_str(token.content))
     }
     wrong = [(token, after) for token, after in loose.items() if after != token]
@@ -197,7 +197,7 @@ def specials_are_taken_literally(subject: CheckContext) -> Iterator[Finding]:
         )
 
 
-def specials_are_not_learned(subject: CheckContext) -> Iterator[Finding]:
+def specials_are_not_learned(context: CheckContext) -> Iterator[Finding]:
     """No piece of a special token was learned from the texts.
 
     Cause: the training texts had the special tokens written in them.
@@ -205,14 +205,14 @@ def specials_are_not_learned(subject: CheckContext) -> Iterator[Finding]:
     as "[MAS", "K]".
     Source: tokenizers #985, #1616
     """
-    added = {token.content for token in subject.added.values()}
-    learned = subject.vocabulary.keys() - added
+    added = {token.content for token in context.added.values()}
+    learned = context.vocabulary.keys() - added
     found = {
-        piece: subject.vocabulary[piece]
-        for token in subject.specials
+        piece: context.vocabulary[piece]
+        for token in context.specials
         for piece in _fragments(token)
         if piece in learned or f"##{piece}" in learned
-        if piece in subject.vocabulary
+        if piece in context.vocabulary
     }
     bracketed = {piece: number for piece, number in found.items() if not piece.isalnum()}
     names = {piece: number for piece, number in found.items() if piece.isalnum() and piece.isupper()}

@@ -24,7 +24,7 @@ from tokbench.io.library_errors import wrap_library_errors
 WORD = re.compile("[A-Za-z]+")
 
 
-def texts_can_be_encoded(subject: CheckContext) -> Iterator[Finding]:
+def texts_can_be_encoded(context: CheckContext) -> Iterator[Finding]:
     """Any text can be encoded, alone and as a pair.
 
     Cause: a template names a token it has no id for; a regular expression runs away; a model without its
@@ -33,7 +33,7 @@ def texts_can_be_encoded(subject: CheckContext) -> Iterator[Finding]:
     in the middle of a data set.
     Source: tokenizers, PanicException is a BaseException
     """
-    failed = {name: _problem(subject, text) for name, text in SAMPLES.items()}
+    failed = {name: _problem(context, text) for name, text in SAMPLES.items()}
     wrong = {name: problem for name, problem in failed.items() if problem}
     if wrong:
         name, problem = next(iter(wrong.items()))
@@ -44,7 +44,7 @@ def texts_can_be_encoded(subject: CheckContext) -> Iterator[Finding]:
         )
 
 
-def decoding_undoes_encoding(subject: CheckContext) -> Iterator[Finding]:
+def decoding_undoes_encoding(context: CheckContext) -> Iterator[Finding]:
     """Decoding gives the letters of the text again, apart from what the normalizer changes on purpose.
 
     Cause: no decoder, or one that does not belong to the pre-tokenizer and the model.
@@ -52,9 +52,9 @@ def decoding_undoes_encoding(subject: CheckContext) -> Iterator[Finding]:
     Source: tokenizers #830, #1392, transformers #28384
     """
     for name, text in SAMPLES.items():
-        known = known_part(subject, text)
-        back = there_and_back(subject, known)
-        harm = _harm(normalized(subject, known).replace("▁", " "), back)  # ▁ in `back` is what remained of it
+        known = known_part(context, text)
+        back = there_and_back(context, known)
+        harm = _harm(normalized(context, known).replace("▁", " "), back)  # ▁ in `back` is what remained of it
         if harm:
             yield Finding(
                 f"{name} comes back {harm[1]}",
@@ -65,7 +65,7 @@ def decoding_undoes_encoding(subject: CheckContext) -> Iterator[Finding]:
             return
 
 
-def added_tokens_come_back(subject: CheckContext) -> Iterator[Finding]:
+def added_tokens_come_back(context: CheckContext) -> Iterator[Finding]:
     """An added token decodes to its own text.
 
     Cause: the ByteLevel decoder reads an added token as if it were written in byte letters.
@@ -74,8 +74,8 @@ def added_tokens_come_back(subject: CheckContext) -> Iterator[Finding]:
     """
     wrong = [
         (token.content, text)
-        for number, token in subject.added.items()
-        if (text := subject.tokenizer.decode([number], skip_special_tokens=False)).strip()
+        for number, token in context.added.items()
+        if (text := context.tokenizer.decode([number], skip_special_tokens=False)).strip()
         != token.content.strip()
     ]
     if wrong:
@@ -86,7 +86,7 @@ def added_tokens_come_back(subject: CheckContext) -> Iterator[Finding]:
         )
 
 
-def texts_come_back(subject: CheckContext) -> Iterator[Finding]:
+def texts_come_back(context: CheckContext) -> Iterator[Finding]:
     """Every text comes back exactly as it was.
 
     Cause: by design: a normalizer lowers case or strips accents, a pre-tokenizer forgets the width of spaces.
@@ -97,7 +97,7 @@ def texts_come_back(subject: CheckContext) -> Iterator[Finding]:
     changed = [
         (name, text, back)
         for name, text in SAMPLES.items()
-        if known_part(subject, text) == text and (back := there_and_back(subject, text)) != text
+        if known_part(context, text) == text and (back := there_and_back(context, text)) != text
     ]
     if changed:
         _, text, back = changed[0]
@@ -108,11 +108,11 @@ def texts_come_back(subject: CheckContext) -> Iterator[Finding]:
         )
 
 
-def _problem(subject: CheckContext, text: str) -> str:
+def _problem(context: CheckContext, text: str) -> str:
     try:
-        with wrap_library_errors(subject.name):
-            subject.tokenizer.encode(text)
-            subject.tokenizer.encode(text, text)
+        with wrap_library_errors(context.name):
+            context.tokenizer.encode(text)
+            context.tokenizer.encode(text, text)
     except FileError as error:
         return error_line(error.__cause__ or error)
     return ""
@@ -142,7 +142,7 @@ def _letters(text: str) -> str:
 NEVER_IN_UTF8 = {0xC0, 0xC1, *range(0xF5, 0x100)}
 
 
-def byte_alphabet_is_whole(subject: CheckContext) -> Iterator[Finding]:
+def byte_alphabet_is_whole(context: CheckContext) -> Iterator[Finding]:
     """A byte-level tokenizer has a token for each byte that UTF-8 can contain.
 
     Cause: trained without initial_alphabet=ByteLevel.alphabet(), so it has the bytes of its corpus only.
@@ -150,12 +150,12 @@ def byte_alphabet_is_whole(subject: CheckContext) -> Iterator[Finding]:
     has no unknown token.
     Source: HF course #775 (its own page does it), tokenizers #517, gigatoken #20
     """
-    levels = subject.has("pre_tokenizer", "ByteLevel") or subject.has("normalizer", "ByteLevel")
-    if not levels or subject.kind not in ("BPE", "Unigram"):
+    levels = context.has("pre_tokenizer", "ByteLevel") or context.has("normalizer", "ByteLevel")
+    if not levels or context.kind not in ("BPE", "Unigram"):
         return
     letters = byte_letters()
     missing = [
-        byte for byte in range(256) if byte not in NEVER_IN_UTF8 and letters[byte] not in subject.vocabulary
+        byte for byte in range(256) if byte not in NEVER_IN_UTF8 and letters[byte] not in context.vocabulary
     ]
     if missing:
         yield Finding(
@@ -165,7 +165,7 @@ def byte_alphabet_is_whole(subject: CheckContext) -> Iterator[Finding]:
         )
 
 
-def byte_fallback_has_its_pieces(subject: CheckContext) -> Iterator[Finding]:
+def byte_fallback_has_its_pieces(context: CheckContext) -> Iterator[Finding]:
     """byte_fallback is on exactly where the vocabulary has the pieces <0x00> to <0xFF>.
 
     Cause: the trainers do not make the pieces; Unigram's sets byte_fallback to false again.
@@ -174,18 +174,18 @@ def byte_fallback_has_its_pieces(subject: CheckContext) -> Iterator[Finding]:
     Source: tokenizers #1515, #1218, PR #1183
     """
     pieces = [f"<0x{byte:02X}>" for byte in range(256)]
-    missing = [piece for piece in pieces if piece not in subject.vocabulary]
-    falls_back = bool(subject.raw.get("model", {}).get("byte_fallback"))
+    missing = [piece for piece in pieces if piece not in context.vocabulary]
+    falls_back = bool(context.raw.get("model", {}).get("byte_fallback"))
     if falls_back and missing:
         yield Finding(
             f"byte_fallback is on, but {len(missing)} of its 256 pieces are missing",
             first_few(missing),
             "train again with the pieces in the vocabulary, or byte-level: tokbench train-bpe corpus.txt",
         )
-    elif not falls_back and not missing and subject.kind in ("BPE", "Unigram"):
+    elif not falls_back and not missing and context.kind in ("BPE", "Unigram"):
         yield Finding(
             "the 256 byte pieces are in the vocabulary, but byte_fallback is off",
-            f"<0x00> = {subject.vocabulary['<0x00>']}",
+            f"<0x00> = {context.vocabulary['<0x00>']}",
             'write "byte_fallback": true into model in tokenizer.json',
             severity="warning",
         )
@@ -206,14 +206,14 @@ TWO_FORMS = "한국어 café"
 ALONE = "ㅋㅠ"
 
 
-def scripts_are_known(subject: CheckContext) -> Iterator[Finding]:
+def scripts_are_known(context: CheckContext) -> Iterator[Finding]:
     """The tokenizer knows the characters of common scripts.
 
     Cause: the corpus had none of them, or one emoji or long word makes a whole word unknown (WordPiece).
     Example: a model fed with Korean it does not know sees [UNK] [UNK] [UNK].
     Source: tokenizers #408, #1863, transformers #17551
     """
-    counts = {name: unknowns(subject, text) for name, text in SAMPLES.items()}
+    counts = {name: unknowns(context, text) for name, text in SAMPLES.items()}
     strange = [f"{name} {unknown} of {tokens}" for name, (unknown, tokens) in counts.items() if unknown]
     hopeless = all(unknown == tokens for unknown, tokens in counts.values())
     if strange:
@@ -227,7 +227,7 @@ def scripts_are_known(subject: CheckContext) -> Iterator[Finding]:
         )
 
 
-def both_forms_are_one_text(subject: CheckContext) -> Iterator[Finding]:
+def both_forms_are_one_text(context: CheckContext) -> Iterator[Finding]:
     """A text gives the same ids whether its accents and syllables are composed (NFC) or not (NFD).
 
     Cause: no normalizer; file names and some editors on macOS write NFD.
@@ -235,7 +235,7 @@ def both_forms_are_one_text(subject: CheckContext) -> Iterator[Finding]:
     Source: tokenizers #1975, bert #228
     """
     composed, apart = (
-        subject.tokenizer.encode(unicodedata.normalize(form, TWO_FORMS), add_special_tokens=False).ids
+        context.tokenizer.encode(unicodedata.normalize(form, TWO_FORMS), add_special_tokens=False).ids
         for form in ("NFC", "NFD")
     )
     if composed != apart:
@@ -246,7 +246,7 @@ def both_forms_are_one_text(subject: CheckContext) -> Iterator[Finding]:
         )
 
 
-def syllables_stay_whole(subject: CheckContext) -> Iterator[Finding]:
+def syllables_stay_whole(context: CheckContext) -> Iterator[Finding]:
     """The normalizer leaves Hangul syllables whole.
 
     Cause: stripping accents decomposes first: BertNormalizer with lowercase=True does it to Korean too.
@@ -255,7 +255,7 @@ def syllables_stay_whole(subject: CheckContext) -> Iterator[Finding]:
     Source: bert #135, #228
     """
     text = SAMPLES["Korean"]
-    after = normalized(subject, text)
+    after = normalized(context, text)
     if any("\u1100" <= letter <= "\u11ff" for letter in after):
         yield Finding(
             "the normalizer takes Korean syllables apart",
@@ -264,7 +264,7 @@ def syllables_stay_whole(subject: CheckContext) -> Iterator[Finding]:
         )
 
 
-def letters_keep_their_kind(subject: CheckContext) -> Iterator[Finding]:
+def letters_keep_their_kind(context: CheckContext) -> Iterator[Finding]:
     """The normalizer leaves single Korean letters, as in ㅋㅋㅋ and ㅠㅠ, what they are.
 
     Cause: NFKC, which SentencePiece's nmt_nfkc contains, turns a letter that stands alone into one that
@@ -272,7 +272,7 @@ def letters_keep_their_kind(subject: CheckContext) -> Iterator[Finding]:
     Example: ㅋ, U+314B, becomes U+110F: it looks much the same, is another character, and decode gives that.
     Source: Unicode, compatibility decomposition of U+3131 to U+318E
     """
-    after = [normalized(subject, letter) for letter in ALONE]  # together they would make a syllable
+    after = [normalized(context, letter) for letter in ALONE]  # together they would make a syllable
     changed = [
         (before, now) for before, now in zip(ALONE, after, strict=True) if len(now) == 1 and now != before
     ]

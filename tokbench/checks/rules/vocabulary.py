@@ -11,7 +11,7 @@ from tokbench.checks.findings import Finding, Rule, first_few, quoted, tokens_wi
 from tokbench.errors import plural
 
 
-def ids_have_no_gaps(subject: CheckContext) -> Iterator[Finding]:
+def ids_have_no_gaps(context: CheckContext) -> Iterator[Finding]:
     """The ids run from 0 to the number of tokens, with none left out.
 
     Cause: tokens were deleted from a vocabulary, or an added token was given an id far behind the last.
@@ -19,17 +19,17 @@ def ids_have_no_gaps(subject: CheckContext) -> Iterator[Finding]:
     and id 700 is an IndexError; the next added token lands in the gap.
     Source: transformers PR #48446
     """
-    missing = subject.size - len(set(subject.vocabulary.values()))
+    missing = context.size - len(set(context.vocabulary.values()))
     if missing > 0:
-        tokens = len(subject.vocabulary)
+        tokens = len(context.vocabulary)
         yield Finding(
             f"{plural(missing, 'id has', 'ids have')} no token",
-            f"{plural(tokens, 'token')}, highest id {subject.size - 1:,}, first gap at {_gap(subject)}",
-            f"give an embedding {subject.size:,} rows (highest id + 1), never len(tokenizer)",
+            f"{plural(tokens, 'token')}, highest id {context.size - 1:,}, first gap at {_gap(context)}",
+            f"give an embedding {context.size:,} rows (highest id + 1), never len(tokenizer)",
         )
 
 
-def one_id_is_one_token(subject: CheckContext) -> Iterator[Finding]:
+def one_id_is_one_token(context: CheckContext) -> Iterator[Finding]:
     """No two tokens share an id.
 
     Cause: a vocabulary was merged or edited by hand.
@@ -37,7 +37,7 @@ def one_id_is_one_token(subject: CheckContext) -> Iterator[Finding]:
     Source: tokenizers #1366, #1281
     """
     tokens = defaultdict(list)
-    for token, number in subject.vocabulary.items():
+    for token, number in context.vocabulary.items():
         tokens[number].append(token)
     shared = {number: names for number, names in tokens.items() if len(names) > 1}
     if shared:
@@ -49,7 +49,7 @@ def one_id_is_one_token(subject: CheckContext) -> Iterator[Finding]:
         )
 
 
-def added_tokens_keep_their_ids(subject: CheckContext) -> Iterator[Finding]:
+def added_tokens_keep_their_ids(context: CheckContext) -> Iterator[Finding]:
     """An added token has the id that tokenizer.json gives it.
 
     Cause: the library numbers added tokens anew when their ids leave a gap or are taken already.
@@ -58,9 +58,9 @@ def added_tokens_keep_their_ids(subject: CheckContext) -> Iterator[Finding]:
     Source: tokenizers #1528, #1366, #1281
     """
     moved = [
-        (entry, subject.vocabulary.get(entry["content"]))
-        for entry in subject.raw.get("added_tokens") or ()
-        if isinstance(entry, Mapping) and subject.vocabulary.get(entry.get("content", "")) != entry.get("id")
+        (entry, context.vocabulary.get(entry["content"]))
+        for entry in context.raw.get("added_tokens") or ()
+        if isinstance(entry, Mapping) and context.vocabulary.get(entry.get("content", "")) != entry.get("id")
     ]
     if moved:
         shown = [f"{quoted(entry['content'])} {entry['id']} → {number}" for entry, number in moved]
@@ -71,27 +71,27 @@ def added_tokens_keep_their_ids(subject: CheckContext) -> Iterator[Finding]:
         )
 
 
-def vocabulary_is_learned(subject: CheckContext) -> Iterator[Finding]:
+def vocabulary_is_learned(context: CheckContext) -> Iterator[Finding]:
     """The vocabulary holds more than special tokens.
 
     Cause: training on an empty source, or on a column that is not there, succeeds in the library.
     Example: an empty corpus gives a tokenizer with one token and exit status 0; every text is unknown to it.
     Source: Nemotron refuses it: it "would otherwise save a tokenizer that looks like a correct tokenizer"
     """
-    added = {token.content for token in subject.added.values()}
-    learned = subject.vocabulary.keys() - added
+    added = {token.content for token in context.added.values()}
+    learned = context.vocabulary.keys() - added
     if len(learned) < 2:
         yield Finding(
             "the vocabulary holds nothing but added tokens"
             if not learned
             else "the vocabulary has one token",
-            tokens_with_ids(list(subject.vocabulary.items())) or "no token at all",
+            tokens_with_ids(list(context.vocabulary.items())) or "no token at all",
             "train again: tokbench train-bpe corpus.txt",
         )
 
 
-def _gap(subject: CheckContext) -> int:
-    used = set(subject.vocabulary.values())
+def _gap(context: CheckContext) -> int:
+    used = set(context.vocabulary.values())
     return next(number for number in range(len(used) + 1) if number not in used)
 
 
@@ -99,7 +99,7 @@ LETTERS = ("{}", "a{}", "{}a", "a{}a", "a {}", "1{}")
 MANY = 0.1  # of the learned tokens: then it is no leftover, but a vocabulary of other blocks
 
 
-def every_token_can_occur(subject: CheckContext) -> Iterator[Finding]:
+def every_token_can_occur(context: CheckContext) -> Iterator[Finding]:
     """Every learned token comes out of some text.
 
     Cause: no merge leads to it; the normalizer never leaves such letters; the pre-tokenizer always cuts
@@ -108,8 +108,8 @@ def every_token_can_occur(subject: CheckContext) -> Iterator[Finding]:
     their ids makes the model ramble.
     Source: rten #453, magikarp #13, wordchipper #386
     """
-    dead = sorted(_dead(subject))
-    learned = len(subject.vocabulary) - len(subject.added)
+    dead = sorted(_dead(context))
+    learned = len(context.vocabulary) - len(context.added)
     if dead:
         yield Finding(
             f"{len(dead):,} of {learned:,} learned tokens can never occur",
@@ -119,65 +119,65 @@ def every_token_can_occur(subject: CheckContext) -> Iterator[Finding]:
         )
 
 
-def _dead(subject: CheckContext) -> Iterator[tuple[int, str]]:
+def _dead(context: CheckContext) -> Iterator[tuple[int, str]]:
     """Id and token of what neither a text gives nor the model block can."""
-    if subject.raw.get("model", {}).get("dropout"):
+    if context.raw.get("model", {}).get("dropout"):
         return  # then a text gives something else each time
-    added = {token.content for token in subject.added.values()} | {subject.unknown}
-    left = {number: token for token, number in subject.vocabulary.items() if token not in added}
+    added = {token.content for token in context.added.values()} | {context.unknown}
+    left = {number: token for token, number in context.vocabulary.items() if token not in added}
     for place in LETTERS[:2]:
-        left = _unreached(subject, left, place)
+        left = _unreached(context, left, place)
     for number, token in left.items():
-        surface = _surface(subject, token)
-        if len(surface) > 1 and not _is_partial(subject, number) and not _may_occur(subject, token, surface):
+        surface = _surface(context, token)
+        if len(surface) > 1 and not _is_partial(context, number) and not _may_occur(context, token, surface):
             yield number, token
 
 
-def _unreached(subject: CheckContext, tokens: dict[int, str], place: str) -> dict[int, str]:
+def _unreached(context: CheckContext, tokens: dict[int, str], place: str) -> dict[int, str]:
     """The tokens that do not come out of a text of themselves, put into `place`."""
     numbers = list(tokens)
-    texts = subject.tokenizer.decode_batch([[number] for number in numbers], skip_special_tokens=False)
-    prefix = subject.raw.get("model", {}).get("continuing_subword_prefix") or "\0"
+    texts = context.tokenizer.decode_batch([[number] for number in numbers], skip_special_tokens=False)
+    prefix = context.raw.get("model", {}).get("continuing_subword_prefix") or "\0"
     texts = [text.removeprefix(prefix) if tokens[number].startswith(prefix) else text
              for number, text in zip(numbers, texts, strict=True)]  # fmt: skip
-    found = subject.tokenizer.encode_batch_fast(
+    found = context.tokenizer.encode_batch_fast(
         [place.replace("{}", text) for text in texts], add_special_tokens=False
     )
     pairs = zip(numbers, found, strict=True)
     return {number: tokens[number] for number, encoding in pairs if number not in encoding.ids}
 
 
-def _may_occur(subject: CheckContext, token: str, surface: str) -> bool:
+def _may_occur(context: CheckContext, token: str, surface: str) -> bool:
     """Whether the model block gives the token, and some text has its letters inside one word."""
-    if subject.kind in ("BPE", "Unigram") and surface == token:
+    if context.kind in ("BPE", "Unigram") and surface == token:
         # What a token's own letters make is what they make in every text: merges inside it do not see
         # its neighbours, and the best way through a whole is the best way through its parts.
-        own = [each.value for each in subject.tokenizer.model.tokenize(token)]
+        own = [each.value for each in context.tokenizer.model.tokenize(token)]
         if own != [token]:
             return False
-    text = subject.tokenizer.decode([subject.vocabulary[token]], skip_special_tokens=False)
-    words = (word for place in LETTERS for word in _words(subject, place.replace("{}", text.strip("#"))))
+    text = context.tokenizer.decode([context.vocabulary[token]], skip_special_tokens=False)
+    words = (word for place in LETTERS for word in _words(context, place.replace("{}", text.strip("#"))))
     return any(surface in word for word in words)
 
 
-def _words(subject: CheckContext, text: str) -> list[str]:
+def _words(context: CheckContext, text: str) -> list[str]:
     """What normalizer and pre-tokenizer make of a text."""
-    normalizer, cutter = subject.tokenizer.normalizer, subject.tokenizer.pre_tokenizer
+    normalizer, cutter = context.tokenizer.normalizer, context.tokenizer.pre_tokenizer
     after = normalizer.normalize_str(text) if normalizer else text
     return [word for word, _ in cutter.pre_tokenize_str(after)] if cutter else [after]
 
 
-def _surface(subject: CheckContext, token: str) -> str:
+def _surface(context: CheckContext, token: str) -> str:
     """The token without the marks for the middle and the end of a word."""
-    model = subject.raw.get("model", {})
+    model = context.raw.get("model", {})
     prefix, suffix = model.get("continuing_subword_prefix") or "", model.get("end_of_word_suffix") or ""
     return token.removeprefix(prefix).removesuffix(suffix)
 
 
-def _is_partial(subject: CheckContext, number: int) -> bool:
+def _is_partial(context: CheckContext, number: int) -> bool:
     """Whether a token is no whole text: a part of a character's bytes, or a piece for one byte."""
-    text = subject.tokenizer.decode([number], skip_special_tokens=False)
-    token = subject.tokenizer.id_to_token(number) or ""
+    text = context.tokenizer.decode([number], skip_special_tokens=False)
+    token = context.tokenizer.id_to_token(number) or ""
     return "\ufffd" in text or not text.strip() or (token.startswith("<0x") and len(token) == 6)
 
 

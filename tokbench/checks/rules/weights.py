@@ -18,7 +18,7 @@ from tokbench.checks.safetensors_files import parts_of, tensors_of
 from tokbench.errors import FileError, plural
 
 
-def ids_have_rows(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def ids_have_rows(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """Every id has a row in the model's embedding.
 
     Cause: tokens were added and the model was not grown, or only to len(tokenizer) where ids have gaps.
@@ -27,18 +27,18 @@ def ids_have_rows(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]
     Source: transformers #27053, tokenizers #1609
     """
     rows = model.rows
-    if rows is None or subject.size <= rows or subject.adapter is not None:  # TB454 looks at adapters
+    if rows is None or context.size <= rows or context.adapter is not None:  # TB454 looks at adapters
         return
-    beyond = sorted((number, token) for token, number in subject.vocabulary.items() if number >= rows)
+    beyond = sorted((number, token) for token, number in context.vocabulary.items() if number >= rows)
     yield Finding(
         f"{plural(len(beyond), 'id is', 'ids are')} beyond "
         f"the {plural(rows, 'row')} of the model's embedding",
         first_few([f"{quoted(token)} = {number}" for number, token in beyond]),
-        f"tokbench resize {shlex.quote(model.name)} --tokenizer {subject.word} -o resized",
+        f"tokbench resize {shlex.quote(model.name)} --tokenizer {context.word} -o resized",
     )
 
 
-def vocab_size_is_the_rows(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def vocab_size_is_the_rows(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """config.json's vocab_size is the number of embedding rows in the weights.
 
     Cause: vocab_size was edited by hand, or one of the two files is from another save.
@@ -50,12 +50,12 @@ def vocab_size_is_the_rows(subject: CheckContext, model: ModelFiles) -> Iterator
     if model.embeddings and stated is not None and stated != rows:
         yield Finding(
             f"config.json says {plural(stated, 'row')}, the weights have {rows:,}",
-            f"{next(iter(model.embeddings))}: {rows:,} rows; tokenizer: highest id {subject.size - 1:,}",
-            f"tokbench check {subject.word} {shlex.quote(model.name)} --fix --in-place",
+            f"{next(iter(model.embeddings))}: {rows:,} rows; tokenizer: highest id {context.size - 1:,}",
+            f"tokbench check {context.word} {shlex.quote(model.name)} --fix --in-place",
         )
 
 
-def spare_rows_are_few(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def spare_rows_are_few(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """The model has hardly more embedding rows than the tokenizer has ids.
 
     Cause: matrices are padded to a round size; or this is not the tokenizer the model was trained with.
@@ -64,14 +64,14 @@ def spare_rows_are_few(subject: CheckContext, model: ModelFiles) -> Iterator[Fin
     Source: unsloth-zoo #923, unsloth #2607, mergekit #425
     """
     rows = model.rows
-    if rows is None or rows <= subject.size:
+    if rows is None or rows <= context.size:
         return
-    foreign = rows > 2 * subject.size
+    foreign = rows > 2 * context.size
     yield Finding(
         "most rows have no token: is this the model's tokenizer?"
         if foreign
-        else f"{plural(rows - subject.size, 'spare row')}: new tokens can take them without a resize",
-        f"{rows:,} rows, highest id {subject.size - 1:,}",
+        else f"{plural(rows - context.size, 'spare row')}: new tokens can take them without a resize",
+        f"{rows:,} rows, highest id {context.size - 1:,}",
         f"name the tokenizer that {model.name} was trained with"
         if foreign
         else "nothing; never resize below",
@@ -79,7 +79,7 @@ def spare_rows_are_few(subject: CheckContext, model: ModelFiles) -> Iterator[Fin
     )
 
 
-def matrices_have_the_same_rows(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def matrices_have_the_same_rows(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """Input embedding, output head and its bias have the same number of rows.
 
     Cause: only one of them was resized, by hand or by a tool that does not know the family.
@@ -96,7 +96,7 @@ def matrices_have_the_same_rows(subject: CheckContext, model: ModelFiles) -> Ite
         )
 
 
-def weights_can_be_read(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def weights_can_be_read(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """The weights are whole: header and files agree, and every shard lies in the model's folder.
 
     Cause: a download or a copy was cut, a Git LFS pointer was checked out, an index was tampered with.
@@ -112,7 +112,7 @@ def weights_can_be_read(subject: CheckContext, model: ModelFiles) -> Iterator[Fi
         )
 
 
-def weights_are_safetensors(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def weights_are_safetensors(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """The weights are stored as safetensors.
 
     Cause: the model was saved years ago, or with safe_serialization=False.
@@ -140,7 +140,7 @@ UNTIED = frozenset(
 WRITING = ("ForCausalLM", "ForMaskedLM", "LMHeadModel", "ForConditionalGeneration")
 
 
-def layers_are_all_there(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def layers_are_all_there(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """The weights hold as many layers as config.json says, each of them whole.
 
     Cause: config.json was edited or is another model's; tensors were renamed or lost in a conversion.
@@ -166,7 +166,7 @@ def layers_are_all_there(subject: CheckContext, model: ModelFiles) -> Iterator[F
         )
 
 
-def embedding_is_found(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def embedding_is_found(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """Among the weights is the embedding of the tokens.
 
     Cause: all tensors were renamed (a prefix of a training script), or these are the weights of an adapter.
@@ -182,7 +182,7 @@ def embedding_is_found(subject: CheckContext, model: ModelFiles) -> Iterator[Fin
         )
 
 
-def head_is_there(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def head_is_there(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """A model that writes text has an output head among its weights, or shares its embedding.
 
     Cause: tie_word_embeddings is false (for Llama by default) and the weights were saved while it was true.
@@ -239,7 +239,7 @@ class LoadOutcome:
         return self.missing + self.other
 
 
-def weights_are_the_classes(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def weights_are_the_classes(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """Every weight of the class that config.json names is in the file, by its name and in its size.
 
     Cause: a prefix of a training script in front of all names, a head that was not saved, a config of another
@@ -292,7 +292,7 @@ def fitted(model: ModelFiles) -> LoadOutcome:
             )
     except BROKEN as error:
         raise FileError(
-            f"transformers makes no model of {CONFIG}: {first_line(error)}", fix=f"mend {CONFIG}"
+            f"transformers makes no model of {CONFIG}: {first_line(error)}", fix=f"correct {CONFIG}"
         ) from error
     return LoadOutcome(
         missing=_sorted(info["missing_keys"]),
@@ -326,7 +326,7 @@ class _Rows:
     distances: list[float] = field(default_factory=list)
 
 
-def weights_are_numbers(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def weights_are_numbers(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """The weights are numbers: none is infinite or not a number, and no matrix is all zero.
 
     Cause: training diverged, float16 overflowed, or a copy lost its content and kept its length.
@@ -360,7 +360,7 @@ def weights_are_numbers(subject: CheckContext, model: ModelFiles) -> Iterator[Fi
         )
 
 
-def rows_are_trained(subject: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+def rows_are_trained(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """Every token has a row of its own that was trained, or at least started apart from the others.
 
     Cause: tokens were added, and the model was resized but not trained: mean_resizing starts all new rows at
@@ -372,8 +372,8 @@ def rows_are_trained(subject: CheckContext, model: ModelFiles) -> Iterator[Findi
     if next(iter(model.embeddings), None) not in {name for name, _, _ in tensors_of(_folder(model))}:
         return  # no embedding that is known, or its numbers are of a kind that is not read
     rows = _rows(model)
-    padding = {subject.id_of("pad"), model.number("pad_token_id")}
-    named = {number for number in subject.vocabulary.values() if number not in padding}
+    padding = {context.id_of("pad"), model.number("pad_token_id")}
+    named = {number for number in context.vocabulary.values() if number not in padding}
     blank = [number for number in rows.blank if number in named]
     twins = [number for number in rows.twins if number in named]
     usual = sorted(rows.distances)[len(rows.distances) // 2] if rows.distances else 0.0
@@ -389,7 +389,7 @@ def rows_are_trained(subject: CheckContext, model: ModelFiles) -> Iterator[Findi
         )
         yield Finding(
             f"{plural(len(lost), 'token has', 'tokens have')} a row {kind}",
-            first_few([f"{quoted(subject.tokenizer.id_to_token(number))} = {number}" for number in lost]),
+            first_few([f"{quoted(context.tokenizer.id_to_token(number))} = {number}" for number in lost]),
             "train the model on texts with these tokens; tokbench add-tokens starts them at their pieces",
             severity="warning" if blank or twins else "note",
         )

@@ -1,4 +1,4 @@
-"""Windows on what check found and on what its rules mean."""
+"""Views of what check found and fixed, of its rules, and of whether two tokenizers are the same."""
 
 from __future__ import annotations
 
@@ -173,11 +173,11 @@ def explanations(result: Sequence[Explanation]) -> Iterator[Part]:
     yield Grid(("code", "severity", "what should be true"), rows)
 
 
-def mending(result: FixReport) -> Iterator[Part]:
+def fix_report(result: FixReport) -> Iterator[Part]:
     """Every change, where it went, and what the rules say afterwards."""
     number = plural(len(result.changes), "change")
     did = f"{number} made" if result.output else f"{number} to make; nothing was written"
-    yield Headline(f"{result.tokenizer}: {did}" if result.changes else f"{result.tokenizer}: nothing to mend")
+    yield Headline(f"{result.tokenizer}: {did}" if result.changes else f"{result.tokenizer}: nothing to fix")
     if result.changes:
         yield Grid(("code", "change"), [(each.code, each.what) for each in result.changes])
     places = [("written", result.output), ("the old files", result.backup)]
