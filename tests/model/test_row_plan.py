@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokbench.errors import UsageError
-from tokbench.model.row_plan import Unmoved, plan_added, plan_fitted
+from tokbench.model.row_plan import Unmoved, plan_added
 
 ROWS = st.integers(0, 300)
 MULTIPLE = st.none() | st.integers(1, 128)
@@ -55,7 +55,7 @@ def test_what_shrinks_drops_spare_rows_only_and_never_grows(tokens_before, count
 
 @given(ROWS, st.integers(1, 300), MULTIPLE, st.booleans())
 def test_a_fitted_plan_has_a_row_for_every_id(rows, tokens, multiple, shrink):
-    plan = plan_fitted(rows, tokens, multiple, shrink=shrink)
+    plan = plan_added(rows, min(rows, tokens), range(rows, tokens), multiple, shrink=shrink)
     assert plan.size >= tokens
     assert set(range(rows, tokens)) <= set(plan.started)
     assert plan.resize_needed == (plan.size != rows)

@@ -11,11 +11,8 @@ from itertools import chain, groupby
 from typing import cast
 
 from tokbench.corpus.compression import CHUNK, Done
-from tokbench.corpus.json_lines import read_json, read_jsonl
 from tokbench.corpus.lines import LIMIT, Sieve, Sieved, TextPart, read_txt, split_long_text
-from tokbench.corpus.parquet import read_parquet
 from tokbench.corpus.sources import Source, find_sources
-from tokbench.corpus.tables import batches_of_size, read_csv, read_tsv
 from tokbench.errors import DataError, FileError
 from tokbench.io.extras import require
 from tokbench.progress import Progress, silent
@@ -142,14 +139,6 @@ def _pieces(text: str) -> list[str]:
     return [*pieces, rest]
 
 
-Reader = Callable[[Source, str | None, Done], Iterator[str]]
-RECORDS: dict[str, Reader] = {
-    "csv": read_csv,
-    "tsv": read_tsv,
-    "json": read_json,
-    "jsonl": read_jsonl,
-    "parquet": read_parquet,
-}
 PAUSE = 0.05  # seconds between two words on progress: 20 a second look smooth and cost nothing
 
 
@@ -254,8 +243,21 @@ def _parts(source: Source, column: str | None, done: Done, sieve: Sieve | None) 
     """The texts of one source, some at a time."""
     if source.format == "txt":
         return read_txt(source, done, sieve)
-    texts = RECORDS[source.format](source, column, done)
-    return map(TextPart, batches_of_size(texts, size=CHUNK))
+    return record_texts(source, column, done)
+
+
+def record_texts(source: Source, column: str | None, done: Done) -> Iterator[TextPart]:
+    """The texts in one column of a table or of JSON."""
+    from tokbench.corpus import json_lines, parquet, tables  # plain text needs none of them
+
+    readers: dict[str, Callable[[Source, str | None, Done], Iterator[str]]] = {
+        "csv": tables.read_csv,
+        "tsv": tables.read_tsv,
+        "json": json_lines.read_json,
+        "jsonl": json_lines.read_jsonl,
+        "parquet": parquet.read_parquet,
+    }
+    return map(TextPart, tables.batches_of_size(readers[source.format](source, column, done), size=CHUNK))
 
 
 def _no_texts(names: tuple[str, ...], blank: int) -> DataError:

@@ -109,17 +109,6 @@ def plan_added(
     )
 
 
-def plan_fitted(
-    rows: int, tokens: int, pad_to_multiple_of: int | None = None, *, shrink: bool = False
-) -> RowPlan:
-    """The plan for a model whose tokenizer has `tokens` ids (the highest + 1): every id gets a row.
-
-    >>> plan_fitted(100, 90).size, plan_fitted(100, 102, 8).size, plan_fitted(100, 90, shrink=True).size
-    (100, 104, 90)
-    """
-    return plan_added(rows, min(rows, tokens), range(rows, tokens), pad_to_multiple_of, shrink=shrink)
-
-
 def _rounded_up(number: int, multiple: int) -> int:
     return -(-number // multiple) * multiple
 

@@ -38,9 +38,8 @@ from tokbench import __version__
 from tokbench.corpus.compression import CHUNK, open_bytes
 from tokbench.corpus.decoding import Decoding
 from tokbench.corpus.lines import TextPart, line_blocks, read_txt
-from tokbench.corpus.reading import RECORDS, Intake
+from tokbench.corpus.reading import Intake, record_texts
 from tokbench.corpus.sources import COMPRESSIONS, FORMATS, Source, find_sources
-from tokbench.corpus.tables import batches_of_size
 from tokbench.errors import DataError, FileError, ResourceError, UsageError
 from tokbench.io.atomic import atomic_file
 from tokbench.io.extras import require
@@ -281,8 +280,7 @@ def _texts(shard: Shard, column: str | None) -> Iterator[TextPart]:
         if source.format == "txt":
             yield from read_txt(local, _ignore)
         else:
-            texts = RECORDS[source.format](local, column, _ignore)
-            yield from map(TextPart, batches_of_size(texts, size=CHUNK))
+            yield from record_texts(local, column, _ignore)
 
 
 def _ignore(done: int) -> None:
