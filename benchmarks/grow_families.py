@@ -25,7 +25,7 @@ import transformers
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedModel
 
-from tokbench.adapt.grow import add_and_save
+from tokbench.adapt.grow import add_tokens
 from tokbench.io.quiet import quiet
 from tokbench.model.loading import load_model
 from tokbench.model.resize import embedding_rows, head_kind, hidden_states, vocabulary_weights
@@ -151,11 +151,11 @@ def measure(folder: Path, family: str, head: str, config: str, small: dict[str, 
         for weight in made.parameters():  # biases too, so that none is equal by being 0
             torch.nn.init.normal_(weight, std=0.05)
         made.save_pretrained(old)
-    added = add_and_save(
+    added = add_tokens(
         folder / "tokenizer",
-        new,
+        output=new,
         special=[f"[E{number}]" for number in range(10)],
-        regular=[f"word{number}" for number in range(10)],
+        tokens=[f"word{number}" for number in range(10)],
         model=old,
         pad_to_multiple_of=64,
     )

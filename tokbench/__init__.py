@@ -1,3 +1,90 @@
-"""Build tokenizers, look inside them, grow them with their models, check what breaks, prove that it works."""
+"""Build tokenizers, look inside them, grow them with their models, check what breaks, prove that it works.
+
+The names below are the public API; a name's module is imported when the name is first asked for. Everything
+else in the package is private and may change.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
 
 __version__ = "0.1.0"
+
+# name → the module below tokbench that has it; "" for a module that is itself the name
+_PLACES = {
+    "recipe": "recipes.presets",
+    "Recipe": "recipes.recipe",
+    "train": "pretrained.train",
+    "Trained": "pretrained.train",
+    "count_words": "pretrained.train",
+    "WordCounts": "training.word_counts",
+    "load": "pretrained.folder",
+    "info": "pretrained.info",
+    "encode": "pretrained.encode",
+    "decode": "pretrained.encode",
+    "wrap": "pretrained.wrap",
+    "config": "model.model_config",
+    "set_config": "model.model_config",
+    "encode_corpus": "pretrained.encode_corpus",
+    "trace": "pretrained.encode",
+    "compare": "analysis.compare",
+    "sweep": "analysis.sweep",
+    "same": "checks.same",
+    "add_tokens": "adapt.grow",
+    "resize": "adapt.grow",
+    "check": "checks.run",
+    "fix": "checks.fix",
+    "finetune": "finetuning.runner",
+    "FinetuneConfig": "finetuning.config",
+    "prove": "finetuning.prove",
+    "report": "reporting.pages",
+    "TokbenchError": "errors",
+    "errors": "",
+}
+
+__all__ = [
+    "FinetuneConfig",
+    "Recipe",
+    "TokbenchError",
+    "Trained",
+    "WordCounts",
+    "__version__",
+    "add_tokens",
+    "check",
+    "compare",
+    "config",
+    "count_words",
+    "decode",
+    "encode",
+    "encode_corpus",
+    "errors",
+    "finetune",
+    "fix",
+    "info",
+    "load",
+    "prove",
+    "recipe",
+    "report",
+    "resize",
+    "same",
+    "set_config",
+    "sweep",
+    "trace",
+    "train",
+    "wrap",
+]
+
+
+def __getattr__(name: str) -> object:
+    """The public name, imported now and kept."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'tokbench' has no attribute {name!r}")
+    place = _PLACES[name]
+    found = getattr(import_module(f"tokbench.{place}"), name) if place else import_module(f"tokbench.{name}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """The public names, and what a module has besides."""
+    return sorted({*globals(), *_PLACES})

@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from tokbench.adapt.grow import add_and_save
+from tokbench.adapt.grow import add_tokens
 from tokbench.errors import UsageError
 from tokbench.model.loading import load_model
 
@@ -13,9 +13,9 @@ def move(build, save_model, tokenizer_folder, tmp_path):
     """A function: grow a model of a kind and move roles."""
 
     def moved(kind, roles, **changes):
-        return add_and_save(
+        return add_tokens(
             tokenizer_folder.path,
-            tmp_path / "grown",
+            output=tmp_path / "grown",
             roles=roles,
             model=save_model(build(kind, **changes)),
         )
@@ -59,8 +59,8 @@ def test_a_decoder_starts_with_the_token_it_started_with(build, tokenizer_folder
     )  # fmt: skip
     with quiet():
         transformers.T5ForConditionalGeneration(config).save_pretrained(tmp_path / "t5")
-    growth = add_and_save(
-        tokenizer_folder.path, tmp_path / "grown", roles={"pad": "<pad2>"}, model=tmp_path / "t5"
+    growth = add_tokens(
+        tokenizer_folder.path, output=tmp_path / "grown", roles={"pad": "<pad2>"}, model=tmp_path / "t5"
     )
     new = growth.added.special["<pad2>"]
     assert growth.followed["config.decoder_start_token_id"] == (0, new)

@@ -8,11 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tokbench.adapt.grow import add_and_save, grow_model
+from tokbench.adapt.grow import add_tokens, grow_model
 from tokbench.errors import FileError, ResourceError, UsageError
 from tokbench.model.loading import load_model
 from tokbench.model.resize import hidden_states, old_inputs
-from tokbench.pretrained.added_tokens import add_tokens
+from tokbench.pretrained.added_tokens import with_tokens
 from tokbench.pretrained.folder import load
 
 SPECIAL, REGULAR = ["[E1]", "[/E1]"], ["hospital", "foxes-19"]
@@ -23,8 +23,8 @@ def add(tokenizer_folder, tmp_path):
     """A function: add the same four tokens and save."""
 
     def added(model=None, out="grown", **choices):
-        wanted = {"special": SPECIAL, "regular": REGULAR, **choices}
-        return add_and_save(tokenizer_folder.path, tmp_path / out, model=model, **wanted)
+        wanted = {"special": SPECIAL, "tokens": REGULAR, **choices}
+        return add_tokens(tokenizer_folder.path, output=tmp_path / out, model=model, **wanted)
 
     return added
 
@@ -85,7 +85,7 @@ def test_spare_rows_make_a_resize_needless(build, save_model, add, tokenizer_fol
 
 
 def test_only_old_tokens_need_no_row(build, save_model, add):
-    growth = add(save_model(build()), special=["[MASK]"], regular=["fox"])
+    growth = add(save_model(build()), special=["[MASK]"], tokens=["fox"])
     assert growth.plan.started == ()
     assert not growth.plan.resize_needed
     assert growth.added.existing.keys() == {"[MASK]", "fox"}
@@ -147,7 +147,7 @@ def test_the_model_s_own_folder_can_be_replaced(build, save_model, tokenizer_fol
     path = save_model(build())
     for file in tokenizer_folder.path.iterdir():
         (path / file.name).write_bytes(file.read_bytes())
-    growth = add_and_save(path, path, special=SPECIAL, model=path, force=True)
+    growth = add_tokens(path, output=path, special=SPECIAL, model=path, force=True)
     assert load_model(path).model.config.vocab_size == growth.plan.size
 
 
@@ -240,7 +240,7 @@ def test_an_unknown_start_names_the_known_ones(add, build, save_model):
 
 def test_growing_writes_nothing(build, save_model, tokenizer_folder, tmp_path):
     path = save_model(build())
-    growth = grow_model(tokenizer_folder, path, add_tokens(tokenizer_folder, regular=REGULAR))
+    growth = grow_model(tokenizer_folder, path, with_tokens(tokenizer_folder, regular=REGULAR))
     assert growth.path is None
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
 

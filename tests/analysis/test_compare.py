@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tokbench.analysis import corpus_metrics
-from tokbench.analysis.compare import CompareOptions, compare
+from tokbench.analysis.compare import compare
 from tokbench.analysis.words import number_of_words
 from tokbench.errors import UsageError
 
@@ -18,9 +18,7 @@ TEXTS = {"en": ENGLISH, "ko": KOREAN}
 @pytest.fixture
 def compared(saved, corpora):
     names = list(saved)
-    result = compare(
-        list(saved.values()), [str(path) for path in corpora.values()], ways=CompareOptions(max_length=20)
-    )
+    result = compare(list(saved.values()), [str(path) for path in corpora.values()], max_length=20)
     return {(name, each.corpus): each for name, each in zip(names * 2, result.results, strict=True)}
 
 
@@ -75,8 +73,7 @@ def test_whole_words_are_never_split_and_bytes_of_korean_always(compared):
 
 def test_a_sample_is_of_so_many_texts_and_the_same_for_the_same_seed(saved, corpora):
     def sampled(seed):
-        ways = CompareOptions(sample=7, seed=seed)
-        return compare([saved["bpe"]], [str(corpora["en"])], ways=ways)
+        return compare([saved["bpe"]], [str(corpora["en"])], sample=7, seed=seed)
 
     one, again, other = sampled(1), sampled(1), sampled(2)
     assert (one.corpora[0].texts, one.corpora[0].texts_in_all) == (7, 20)
@@ -91,7 +88,7 @@ def test_tokenizers_of_the_same_name_are_told_apart(saved, corpora):
 
 
 def test_parallel_lines_say_what_a_language_costs(saved, corpora, trained):
-    result = compare([saved["bpe"]], [], parallels=[str(corpora["en"]), str(corpora["ko"])])
+    result = compare([saved["bpe"]], [], parallel=[str(corpora["en"]), str(corpora["ko"])])
     expected = [
         sum(len(trained["bpe"].encode(text, add_special_tokens=False).ids) for text in texts)
         for texts in (ENGLISH, KOREAN)
@@ -106,7 +103,7 @@ def test_parallel_lines_say_what_a_language_costs(saved, corpora, trained):
 def test_a_line_that_is_blank_in_one_language_is_left_out_of_all(saved, tmp_path):
     (tmp_path / "a.txt").write_text("one\n\nthree\nfour", encoding="utf-8")
     (tmp_path / "b.txt").write_text("one\ntwo\n \nfour\n", encoding="utf-8")
-    result = compare([saved["bpe"]], [], parallels=[str(tmp_path / "a.txt"), str(tmp_path / "b.txt")])
+    result = compare([saved["bpe"]], [], parallel=[str(tmp_path / "a.txt"), str(tmp_path / "b.txt")])
     assert (result.parity.lines, result.parity.left_out) == (2, 2)
     assert result.parity.rows[0].parity == (1.0, 1.0)
 
@@ -118,12 +115,12 @@ def test_files_that_are_not_parallel_are_refused(lines, message, saved, tmp_path
     (tmp_path / "a.txt").write_text("one\n", encoding="utf-8")
     (tmp_path / "b.txt").write_text(lines, encoding="utf-8")
     with pytest.raises(UsageError, match=message):
-        compare([saved["bpe"]], [], parallels=[str(tmp_path / "a.txt"), str(tmp_path / "b.txt")])
+        compare([saved["bpe"]], [], parallel=[str(tmp_path / "a.txt"), str(tmp_path / "b.txt")])
 
 
 def test_long_lines_of_parallel_files_stay_whole(saved, tmp_path):
     line = "The slow clock. " * 100_000
     for name in "ab":
         (tmp_path / f"{name}.txt").write_text(f"{line}\nend\n", encoding="utf-8")
-    result = compare([saved["bpe"]], [], parallels=[str(tmp_path / "a.txt"), str(tmp_path / "b.txt")])
+    result = compare([saved["bpe"]], [], parallel=[str(tmp_path / "a.txt"), str(tmp_path / "b.txt")])
     assert result.parity.lines == 2

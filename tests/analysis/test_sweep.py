@@ -11,7 +11,7 @@ from tokbench.analysis.sweep import SaveSizes, read_sizes, sweep, train_sizes, w
 from tokbench.analysis.vocab_curve import knee
 from tokbench.corpus.reading import open_corpus
 from tokbench.errors import FileError, RecipeError, UsageError
-from tokbench.pretrained.train import train_folder
+from tokbench.pretrained.train import train
 from tokbench.recipes.build import build
 from tokbench.recipes.presets import resolve_recipe
 
@@ -80,7 +80,7 @@ def test_a_token_made_by_two_merges_is_trained_size_by_size(tmp_path):
 
 
 def test_sizes_that_are_too_small_or_out_of_reach_are_told(corpora):
-    swept = sweep(resolve_recipe("wordpiece"), [str(corpora["en"])], (10, 100, 150, 10_000, 20_000))
+    swept = sweep([str(corpora["en"])], resolve_recipe("wordpiece"), (10, 100, 150, 10_000, 20_000))
     assert swept.too_small == (10,)
     assert swept.beyond == (20_000,)
     assert [point.asked for point in swept.points] == [100, 150, 10_000]
@@ -89,8 +89,8 @@ def test_sizes_that_are_too_small_or_out_of_reach_are_told(corpora):
 
 def test_the_curve_is_measured_on_the_corpus_or_on_what_is_held_out(corpora):
     recipe, sizes = resolve_recipe("bpe"), (300, 400)
-    own = sweep(recipe, [str(corpora["en"])], sizes, hidden=10)
-    other = sweep(recipe, [str(corpora["en"])], sizes, held_out=[str(corpora["ko"])])
+    own = sweep([str(corpora["en"])], recipe, sizes, hidden=10)
+    other = sweep([str(corpora["en"])], recipe, sizes, held_out=[str(corpora["ko"])])
     for point in own.points:
         alone = build(replace(recipe, vocab_size=point.asked), [ENGLISH])
         assert point.tokens == sum(len(alone.encode(text).ids) for text in ENGLISH)
@@ -101,7 +101,7 @@ def test_the_curve_is_measured_on_the_corpus_or_on_what_is_held_out(corpora):
 
 
 def test_unknown_tokens_show_in_the_curve(corpora):
-    swept = sweep(resolve_recipe("wordpiece"), [str(corpora["en"])], (150,), held_out=[str(corpora["ko"])])
+    swept = sweep([str(corpora["en"])], resolve_recipe("wordpiece"), (150,), held_out=[str(corpora["ko"])])
     assert swept.points[0].unknown_rate > 0.5
     assert swept.recommendation is None
 
@@ -109,24 +109,24 @@ def test_unknown_tokens_show_in_the_curve(corpora):
 def test_a_kept_size_is_the_folder_that_training_it_makes(corpora, tmp_path):
     recipe = resolve_recipe("bpe")
     keeping = SaveSizes(("300",), tmp_path / "sizes")
-    swept = sweep(recipe, [str(corpora["en"])], (300, 400), keeping=keeping)
+    swept = sweep([str(corpora["en"])], recipe, (300, 400), keeping=keeping)
     assert swept.kept == (tmp_path / "sizes" / "300",)
-    train_folder(replace(recipe, vocab_size=300), [str(corpora["en"])], tmp_path / "alone")
+    train([str(corpora["en"])], replace(recipe, vocab_size=300), output=tmp_path / "alone")
     for file in (tmp_path / "alone").iterdir():
         assert (tmp_path / "sizes" / "300" / file.name).read_bytes() == file.read_bytes(), file.name
     with pytest.raises(FileError, match="exists already"):
-        sweep(recipe, [str(corpora["en"])], (300,), keeping=keeping)
+        sweep([str(corpora["en"])], recipe, (300,), keeping=keeping)
     forced = SaveSizes(("all",), tmp_path / "sizes", force=True)
-    assert len(sweep(recipe, [str(corpora["en"])], (300, 400), keeping=forced).kept) == 2
+    assert len(sweep([str(corpora["en"])], recipe, (300, 400), keeping=forced).kept) == 2
     Tokenizer.from_file(str(tmp_path / "sizes" / "400" / "tokenizer.json"))
 
 
 def test_a_size_that_cannot_be_kept_is_refused_and_nothing_is_written(corpora, tmp_path):
     with pytest.raises(UsageError, match="none of the sizes"):
-        sweep(resolve_recipe("bpe"), ["missing.txt"], (300,), keeping=SaveSizes(("500",), tmp_path / "sizes"))
+        sweep(["missing.txt"], resolve_recipe("bpe"), (300,), keeping=SaveSizes(("500",), tmp_path / "sizes"))
     keeping = SaveSizes(("10",), tmp_path / "sizes")
     with pytest.raises(RecipeError, match="too small"):
-        sweep(resolve_recipe("wordpiece"), [str(corpora["en"])], (10, 150), keeping=keeping)
+        sweep([str(corpora["en"])], resolve_recipe("wordpiece"), (10, 150), keeping=keeping)
     assert not (tmp_path / "sizes").exists()
 
 
@@ -140,7 +140,7 @@ def test_keeping_needs_sizes_and_a_folder(tmp_path):
 
 def test_stdin_cannot_be_swept():
     with pytest.raises(FileError, match="only once"):
-        sweep(resolve_recipe("bpe"), ["-"], (300,))
+        sweep(["-"], resolve_recipe("bpe"), (300,))
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_a_reader_that_leaves_early_ends_the_command_quietly():
 
 def test_our_own_bugs_have_an_exit_code_of_their_own_and_no_traceback(monkeypatch, capfd):
     monkeypatch.delenv("TOKBENCH_DEBUG", raising=False)
-    monkeypatch.setattr("tokbench.pretrained.folder.load", lambda name: 1 / 0)
+    monkeypatch.setattr("tokbench.pretrained.info.load", lambda name: 1 / 0)
     assert main(["info", "anything"]) == 3
     said = capfd.readouterr().err
     assert "ZeroDivisionError" in said

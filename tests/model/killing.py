@@ -17,7 +17,7 @@ from pathlib import Path
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"  # its threads do not survive a fork
 
-from tokbench.adapt.grow import add_and_save
+from tokbench.adapt.grow import add_tokens
 from tokbench.io.atomic import sweep_stale
 
 
@@ -46,7 +46,7 @@ def rows_of(folder: Path) -> set[int]:
 
 
 def grow(folder: Path, number: int) -> None:
-    add_and_save(folder, folder, special=[f"[E{number}]"], model=folder, force=True)
+    add_tokens(folder, output=folder, special=[f"[E{number}]"], model=folder, force=True)
 
 
 def grow_for_ever(folder: Path, number: int) -> None:

@@ -69,14 +69,18 @@ def nested_model(kind):
 
 @pytest.mark.parametrize("kind", ["Gemma3", "Llava"])
 def test_a_config_inside_the_config_follows(kind, place):
-    from tokbench.adapt.grow import add_and_save
+    from tokbench.adapt.grow import add_tokens
     from tokbench.io.quiet import quiet
     from tokbench.model.loading import load_model
 
     with quiet():
         nested_model(kind).save_pretrained(place / kind)
-    growth = add_and_save(
-        place / "tokenizer", place / f"{kind}-new", special=["[X]"], model=place / kind, pad_to_multiple_of=64
+    growth = add_tokens(
+        place / "tokenizer",
+        output=place / f"{kind}-new",
+        special=["[X]"],
+        model=place / kind,
+        pad_to_multiple_of=64,
     )
     again = load_model(growth.path)
     assert (again.fresh, again.dropped) == ((), ())
@@ -88,7 +92,7 @@ def test_a_config_inside_the_config_follows(kind, place):
 def test_the_extra_bias_of_bart_follows(place):
     import transformers
 
-    from tokbench.adapt.grow import add_and_save
+    from tokbench.adapt.grow import add_tokens
     from tokbench.io.quiet import quiet
     from tokbench.model.loading import load_model
 
@@ -99,5 +103,5 @@ def test_the_extra_bias_of_bart_follows(place):
     )  # fmt: skip
     with quiet():
         transformers.BartForConditionalGeneration(config).save_pretrained(place / "bart")
-    growth = add_and_save(place / "tokenizer", place / "bart-new", special=["[X]"], model=place / "bart")
+    growth = add_tokens(place / "tokenizer", output=place / "bart-new", special=["[X]"], model=place / "bart")
     assert load_model(growth.path).model.final_logits_bias.shape == (1, families.V + 1)

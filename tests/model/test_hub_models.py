@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from tokbench.adapt.grow import add_and_save, resize_and_save
+from tokbench.adapt.grow import add_tokens, resize
 from tokbench.model.loading import meta_model
-from tokbench.model.model_config import set_config, show_config
+from tokbench.model.model_config import config, set_config
 
 NAME = "an-owner/a-model"
 
@@ -33,10 +33,10 @@ def cached(build, save_model, tokenizer_folder, tmp_path, monkeypatch):
 
 def test_a_name_is_as_good_as_a_folder(cached, tmp_path):
     cached()
-    growth = add_and_save(NAME, tmp_path / "grown", regular=["hospital"], model=NAME)
+    growth = add_tokens(NAME, output=tmp_path / "grown", tokens=["hospital"], model=NAME)
     assert growth.proof.holds
-    assert resize_and_save(NAME, NAME, tmp_path / "same").plan.resize_needed is False
-    set_config(NAME, {"hidden_dropout_prob": "0.2"}, out=tmp_path / "copy")
+    assert resize(NAME, NAME, output=tmp_path / "same").plan.resize_needed is False
+    set_config(NAME, output=tmp_path / "copy", **{"hidden_dropout_prob": "0.2"})
     assert (tmp_path / "copy" / "model.safetensors").exists()
     assert not (tmp_path / "copy" / "model.safetensors").is_symlink()
 
@@ -44,6 +44,6 @@ def test_a_name_is_as_good_as_a_folder(cached, tmp_path):
 def test_a_plan_and_a_look_need_the_config_only(cached, build):
     cached("config.json", "tokenizer.json", "tokenizer_config.json")
     assert meta_model(NAME).weight_bytes == sum(4 * weight.numel() for weight in build().parameters())
-    dry = add_and_save(NAME, None, regular=["hospital"], model=NAME)
+    dry = add_tokens(NAME, dry_run=True, tokens=["hospital"], model=NAME)
     assert dry.plan.size == dry.plan.rows_before + 1
-    assert any(each.key == "vocab_size" for each in show_config(NAME).keys)
+    assert any(each.key == "vocab_size" for each in config(NAME).keys)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tokbench.adapt.grow import add_and_save
+from tokbench.adapt.grow import add_tokens
 from tokbench.errors import UsageError
 from tokbench.model.initializers import normal
 from tokbench.model.loading import load_model
@@ -13,8 +13,8 @@ def started(build, save_model, tokenizer_folder, tmp_path):
 
     def grown(kind="BertForMaskedLM", out="grown", **choices):
         old = save_model(build(kind), name=f"old-{out}")
-        growth = add_and_save(
-            tokenizer_folder.path, tmp_path / out, regular=["covid", "hospital"], model=old, **choices
+        growth = add_tokens(
+            tokenizer_folder.path, output=tmp_path / out, tokens=["covid", "hospital"], model=old, **choices
         )
         return growth, *(weights(load_model(path).model) for path in (old, growth.path))
 

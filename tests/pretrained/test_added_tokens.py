@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from tokbench.errors import FileError, UsageError
-from tokbench.pretrained.added_tokens import add_tokens, highest_id, is_whole_word
+from tokbench.pretrained.added_tokens import highest_id, is_whole_word, with_tokens
 from tokbench.pretrained.folder import load, tokenizer_text
 from tokbench.pretrained.special_tokens import special_tokens_of
 from tokbench.pretrained.token_lists import MatchFlags, read_token_list
@@ -38,7 +38,7 @@ def assert_is_sound(folder, added):
 
 def test_both_sorts_get_the_next_ids_and_old_texts_keep_theirs(kind, make_folder):
     folder = make_folder(kind[0])
-    added = add_tokens(folder, special=["[E1]", "[/E1]"], regular=["hospital", "fox-trot"])
+    added = with_tokens(folder, special=["[E1]", "[/E1]"], regular=["hospital", "fox-trot"])
     assert_is_sound(folder, added)
     assert list(added.special.values()) == [added.before, added.before + 1]
     for text in ("see the fox here", "한국어 (12)", ""):
@@ -46,46 +46,46 @@ def test_both_sorts_get_the_next_ids_and_old_texts_keep_theirs(kind, make_folder
 
 
 def test_a_special_token_is_met_anywhere_and_a_word_only_as_a_word(kind, make_folder):
-    added = add_tokens(make_folder(kind[0]), special=["[E1]"], regular=["cat"])
+    added = with_tokens(make_folder(kind[0]), special=["[E1]"], regular=["cat"])
     assert "[E1]" in tokens_of(added, "x[E1]y")
     assert "cat" in tokens_of(added, "the cat, (cat)")
     assert "cat" not in tokens_of(added, "concatenate cats")
 
 
 def test_words_of_scripts_without_spaces_are_met_before_their_particles(folder):
-    added = add_tokens(folder, regular=["코로나"])
+    added = with_tokens(folder, regular=["코로나"])
     assert tokens_of(added, "코로나는")[0] == "코로나"
 
 
 def test_whole_words_can_be_asked_for_or_not_at_all(folder):
     assert "cat" in tokens_of(
-        add_tokens(folder, regular=["cat"], otherwise=MatchFlags(single_word=False)), "concatenate"
+        with_tokens(folder, regular=["cat"], otherwise=MatchFlags(single_word=False)), "concatenate"
     )
     assert "코로나" not in tokens_of(
-        add_tokens(folder, regular=["코로나"], otherwise=MatchFlags(single_word=True)), "코로나는"
+        with_tokens(folder, regular=["코로나"], otherwise=MatchFlags(single_word=True)), "코로나는"
     )
 
 
 def test_a_lowercasing_tokenizer_meets_a_word_in_any_case(folder):
-    added = add_tokens(folder, regular=["HIV"])
+    added = with_tokens(folder, regular=["HIV"])
     for text in ("HIV", "hiv", "Hiv"):
         assert added.tokenizer.encode(text, add_special_tokens=False).ids == [added.regular["HIV"]]
 
 
 def test_a_tokenizer_that_keeps_case_meets_it_as_written(kinds, make_folder):
-    added = add_tokens(make_folder(kinds["bytes"][0]), regular=["HIV"])
+    added = with_tokens(make_folder(kinds["bytes"][0]), regular=["HIV"])
     assert "HIV" in tokens_of(added, "a HIV test")
     assert "HIV" not in tokens_of(added, "a hiv test")
 
 
 def test_tokens_equal_under_the_normalizer_are_refused_by_name(folder):
     with pytest.raises(UsageError, match="HIV and hiv are one token here") as caught:
-        add_tokens(folder, regular=["HIV", "hiv"])
+        with_tokens(folder, regular=["HIV", "hiv"])
     assert "leave one of them out" in caught.value.fix
 
 
 def test_what_exists_is_told_and_not_added_again(folder):
-    added = add_tokens(folder, special=["[MASK]"], regular=["covid", "COVID", "new"])
+    added = with_tokens(folder, special=["[MASK]"], regular=["covid", "COVID", "new"])
     assert added.existing == {
         "[MASK]": 4,
         "covid": folder.tokenizer.token_to_id("covid"),
@@ -97,7 +97,7 @@ def test_what_exists_is_told_and_not_added_again(folder):
 
 
 def test_nothing_new_is_a_result_too(folder):
-    added = add_tokens(folder, regular=["fox"])
+    added = with_tokens(folder, regular=["fox"])
     assert added.before == added.after
     assert tokenizer_text(added.tokenizer) == tokenizer_text(folder.tokenizer)
 
@@ -110,7 +110,7 @@ def test_an_existing_token_that_no_text_reaches_is_declared(make_folder, kinds):
         "[unused2]": len(raw["model"]["vocab"]) + 1,
     }
     folder = make_folder(Tokenizer.from_str(json.dumps(raw)))
-    added = add_tokens(folder, special=["[unused1]"], regular=["[unused2]"])
+    added = with_tokens(folder, special=["[unused1]"], regular=["[unused2]"])
     assert added.before == added.after
     assert added.declared == ("[unused1]", "[unused2]")
     assert tokens_of(added, "x[unused1]y [unused2]") == ["x", "[unused1]", "y", "[unused2]"]
@@ -120,14 +120,14 @@ def test_an_existing_token_that_no_text_reaches_is_declared(make_folder, kinds):
 
 def test_special_tokens_extend_the_config_s_list(make_folder, kinds):
     folder = make_folder(kinds["wordpiece"][0], {"extra_special_tokens": ["[E0]"], "pad_token": "[PAD]"})
-    added = add_tokens(folder, special=["[E1]"], regular=["new"])
+    added = with_tokens(folder, special=["[E1]"], regular=["new"])
     assert added.config["additional_special_tokens"] == ["[E0]", "[E1]"]
     assert "extra_special_tokens" not in added.config
     assert folder.config["extra_special_tokens"] == ["[E0]"]
 
 
 def test_pieces_are_those_of_the_old_tokenizer_without_the_unknown(folder):
-    added = add_tokens(folder, special=["[한1]"], regular=["foxy"])
+    added = with_tokens(folder, special=["[한1]"], regular=["foxy"])
     old = folder.tokenizer
     assert added.pieces["foxy"] == tuple(old.encode("foxy", add_special_tokens=False).ids)
     assert old.token_to_id("[UNK]") in old.encode("[한1]", add_special_tokens=False).ids
@@ -137,15 +137,15 @@ def test_pieces_are_those_of_the_old_tokenizer_without_the_unknown(folder):
 def test_baked_in_truncation_does_not_cut_the_pieces(folder):
     folder.tokenizer.enable_truncation(1)
     folder.tokenizer.enable_padding(length=1)
-    added = add_tokens(folder, regular=["hospital"])
+    added = with_tokens(folder, regular=["hospital"])
     assert len(added.pieces["hospital"]) == len("hospital")
 
 
 def test_baked_in_padding_adds_no_pieces(folder):
     padded = Tokenizer.from_str(folder.tokenizer.to_str())
     padded.enable_padding(length=50)
-    pieces = add_tokens(folder, regular=["remdesivir"]).pieces
-    assert add_tokens(replace(folder, tokenizer=padded), regular=["remdesivir"]).pieces == pieces
+    pieces = with_tokens(folder, regular=["remdesivir"]).pieces
+    assert with_tokens(replace(folder, tokenizer=padded), regular=["remdesivir"]).pieces == pieces
     assert padded.padding is not None
 
 
@@ -159,18 +159,18 @@ def test_a_space_in_a_normalizer_does_not_hide_a_word(make_folder):
     ):
         tokenizer.normalizer = normalizer
         folder = make_folder(tokenizer, name=type(normalizer).__name__)
-        assert "cut" in tokens_of(add_tokens(folder, regular=["cut"]), "a cut (cut)")
+        assert "cut" in tokens_of(with_tokens(folder, regular=["cut"]), "a cut (cut)")
 
 
 def test_of_two_tokens_one_inside_the_other_both_are_met(folder):
-    added = add_tokens(folder, regular=["HIV", "(HIV)"])
+    added = with_tokens(folder, regular=["HIV", "(HIV)"])
     assert tokens_of(added, "see (HIV) , HIV") == ["see", "(HIV)", ",", "HIV"]
 
 
 def test_too_many_holes_are_a_damage(make_folder):
     folder = make_folder(Tokenizer(models.WordLevel({"<unk>": 0, "a": 900_000}, unk_token="<unk>")))
     with pytest.raises(FileError, match="899,999 holes"):
-        add_tokens(folder, regular=["new"])
+        with_tokens(folder, regular=["new"])
 
 
 NONSENSE = {
@@ -187,14 +187,14 @@ NONSENSE = {
 def test_nonsense_is_refused(folder, case):
     arguments, sentence = NONSENSE[case]
     with pytest.raises(UsageError, match=sentence):
-        add_tokens(folder, **arguments)
+        with_tokens(folder, **arguments)
 
 
 def test_ids_continue_behind_a_hole_and_never_land_in_it(make_folder):
     tokenizer = Tokenizer(models.WordLevel({"<unk>": 0, "a": 1, "b": 5, "c": 7}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     folder = make_folder(tokenizer)
-    added = add_tokens(folder, special=["<x>"], regular=["y", "z"])
+    added = with_tokens(folder, special=["<x>"], regular=["y", "z"])
     assert {**added.special, **added.regular} == {"<x>": 8, "y": 9, "z": 10}
     assert added.holes_filled == 4
     assert tokens_of(added, "a b c y d") == ["a", "b", "c", "y", "<unk>"]
@@ -207,19 +207,19 @@ def test_a_file_whose_ids_the_library_moves_is_refused(make_folder, kinds):
     raw["added_tokens"].append({**raw["added_tokens"][-1], "id": 5000, "content": "<far>"})
     (folder.path / "tokenizer.json").write_text(json.dumps(raw))
     with pytest.raises(FileError, match="<far> has id 5000, but the library"):
-        add_tokens(load(folder.path), regular=["new"])
+        with_tokens(load(folder.path), regular=["new"])
 
 
 def test_a_tokenizer_that_cannot_encode_is_a_file_problem(make_folder):
     tokenizer = Tokenizer(models.WordPiece({"a": 0}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     with pytest.raises(FileError, match=r"Missing \[UNK\]"):
-        add_tokens(make_folder(tokenizer), regular=["new"])
+        with_tokens(make_folder(tokenizer), regular=["new"])
 
 
 def test_many_tokens_are_one_call(folder):
     start = time.perf_counter()
-    added = add_tokens(folder, regular=[f"new{number}" for number in range(2_000)])
+    added = with_tokens(folder, regular=[f"new{number}" for number in range(2_000)])
     assert added.after - added.before == 2_000
     assert time.perf_counter() - start < 10  # one call a token would take minutes
 
@@ -240,7 +240,7 @@ WORD = st.text(alphabet="abxyzABÄé가한漢.-+<>[]▁Ġ# 1_😀\u0301", min_si
 @example(special=["<a>"], regular=["a", "<a>a"])
 def test_what_is_added_is_met_and_what_cannot_be_met_is_refused(folder, special, regular):
     try:
-        added = add_tokens(folder, special=special, regular=regular)
+        added = with_tokens(folder, special=special, regular=regular)
     except UsageError:
         return
     assert_is_sound(folder, added)

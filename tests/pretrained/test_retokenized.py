@@ -2,13 +2,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tokbench.pretrained import retokenized
-from tokbench.pretrained.added_tokens import add_tokens
+from tokbench.pretrained.added_tokens import with_tokens
 from tokbench.pretrained.retokenized import changed_words
 from tokbench.pretrained.token_lists import MatchFlags
 
 
 def compared(folder, texts, **wanted):
-    return changed_words(folder.tokenizer, add_tokens(folder, **wanted).tokenizer, [texts])
+    return changed_words(folder.tokenizer, with_tokens(folder, **wanted).tokenizer, [texts])
 
 
 def test_the_words_that_change_are_counted_the_most_frequent_first(folder):
@@ -49,7 +49,7 @@ def test_it_stops_and_says_so(folder, monkeypatch):
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text("abcothpidg s,.\u00a0\t", max_size=30), min_size=1, max_size=4))
 def test_a_text_is_listed_exactly_when_its_ids_change(folder, texts):
-    new = add_tokens(folder, regular=["hot dog", "gs", "hospital"], special=["ab"]).tokenizer
+    new = with_tokens(folder, regular=["hot dog", "gs", "hospital"], special=["ab"]).tokenizer
     found = changed_words(folder.tokenizer, new, [texts])
     differ = [
         text

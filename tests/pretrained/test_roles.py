@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, processors
 
 from tokbench.errors import UsageError
-from tokbench.pretrained.added_tokens import add_tokens
+from tokbench.pretrained.added_tokens import with_tokens
 from tokbench.pretrained.special_tokens import moved_roles
 
 
@@ -47,7 +47,7 @@ def test_a_moved_role_stands_where_the_old_token_stood(wordpiece, kind):
     ids = [folder.tokenizer.token_to_id(token) for token in ("[CLS]", "[SEP]")]
     assert ids == [2, 3]
     before = [folder.tokenizer.encode(*texts).tokens for texts in (("a cat",), ("a cat", "fox"))]
-    added = add_tokens(folder, roles={"cls": "[CLS2]", "sep": "[SEP2]"})
+    added = with_tokens(folder, roles={"cls": "[CLS2]", "sep": "[SEP2]"})
     names = {"[CLS]": "[CLS2]", "[SEP]": "[SEP2]"}
     after = [tokens(added, "a cat"), tokens(added, "a cat", "fox")]
     assert after == [[names.get(token, token) for token in row] for row in before]
@@ -56,7 +56,7 @@ def test_a_moved_role_stands_where_the_old_token_stood(wordpiece, kind):
 
 
 def test_the_config_follows_and_the_old_token_stays_special(wordpiece):
-    added = add_tokens(wordpiece(), special=["[E1]"], roles={"cls": "[CLS2]"})
+    added = with_tokens(wordpiece(), special=["[E1]"], roles={"cls": "[CLS2]"})
     assert added.config["cls_token"] == "[CLS2]"
     assert added.config["sep_token"] == "[SEP]"
     assert set(added.config["additional_special_tokens"]) == {"[CLS]", "[E1]"}
@@ -68,7 +68,7 @@ def test_transformers_sees_the_moved_role(wordpiece, tmp_path):
 
     from tokbench.pretrained.folder import save_folder
 
-    added = add_tokens(wordpiece(TEMPLATE), roles={"cls": "[CLS2]", "pad": "[PAD2]"})
+    added = with_tokens(wordpiece(TEMPLATE), roles={"cls": "[CLS2]", "pad": "[PAD2]"})
     (tmp_path / "out").mkdir()
     save_folder(added.tokenizer, added.config, tmp_path / "out")
     loaded = AutoTokenizer.from_pretrained(tmp_path / "out")
@@ -79,14 +79,14 @@ def test_transformers_sees_the_moved_role(wordpiece, tmp_path):
 
 
 def test_a_role_may_move_to_a_token_that_exists(wordpiece):
-    added = add_tokens(wordpiece(TEMPLATE), roles={"cls": "[MASK]"})
+    added = with_tokens(wordpiece(TEMPLATE), roles={"cls": "[MASK]"})
     assert added.before == added.after
     assert tokens(added, "a")[0] == "[MASK]"
 
 
 def test_a_new_role_changes_no_template(wordpiece):
     folder = wordpiece(TEMPLATE)
-    added = add_tokens(folder, roles={"eos": "</s>"})
+    added = with_tokens(folder, roles={"eos": "</s>"})
     [move] = added.roles
     assert (move.before, move.template) == ("", False)
     assert tokens(added, "a") == folder.tokenizer.encode("a").tokens
@@ -95,20 +95,20 @@ def test_a_new_role_changes_no_template(wordpiece):
 
 def test_a_place_that_two_roles_share_is_the_template_s(wordpiece):
     folder = wordpiece(TEMPLATE, eos="[SEP]")
-    added = add_tokens(folder, roles={"eos": "</s>"})
+    added = with_tokens(folder, roles={"eos": "</s>"})
     assert tokens(added, "a")[-1] == "[SEP]"
 
 
 def test_a_role_that_is_there_already_moves_nowhere(wordpiece):
-    added = add_tokens(wordpiece(), special=["[E1]"], roles={"cls": "[CLS]"})
+    added = with_tokens(wordpiece(), special=["[E1]"], roles={"cls": "[CLS]"})
     assert added.roles == ()
 
 
 def test_the_unknown_token_moves_only_inside_the_vocabulary(wordpiece):
     folder = wordpiece()
     with pytest.raises(UsageError, match="unk cannot move to <unk>"):
-        add_tokens(folder, roles={"unk": "<unk>"})
-    added = add_tokens(folder, roles={"unk": "[MASK]"})
+        with_tokens(folder, roles={"unk": "<unk>"})
+    added = with_tokens(folder, roles={"unk": "[MASK]"})
     assert json.loads(added.tokenizer.to_str())["model"]["unk_token"] == "[MASK]"
     assert "[MASK]" in tokens(added, "한")
 
@@ -118,7 +118,7 @@ def test_the_unknown_token_moves_only_inside_the_vocabulary(wordpiece):
 )
 def test_what_is_no_role_is_refused(wordpiece, roles, sentence):
     with pytest.raises(UsageError, match=sentence):
-        add_tokens(wordpiece(), roles=roles)
+        with_tokens(wordpiece(), roles=roles)
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from tokbench.errors import DataError, FileError, UsageError
-from tokbench.pretrained.added_tokens import add_tokens
+from tokbench.pretrained.added_tokens import with_tokens
 from tokbench.pretrained.token_lists import MatchFlags, read_token_list, token_list
 
 
@@ -33,7 +33,7 @@ def test_a_json_list_says_of_each_token_what_it_is(tmp_path):
 
 
 def test_the_added_tokens_of_a_tokenizer_json_are_such_a_list(folder, tmp_path):
-    added = add_tokens(folder, special=["[E1]"], regular=["hospital"])
+    added = with_tokens(folder, special=["[E1]"], regular=["hospital"])
     (tmp_path / "tokenizer.json").write_text(added.tokenizer.to_str())
     found = read_token_list(tmp_path / "tokenizer.json", special=False)
     assert found.special[-1] == "[E1]"
@@ -78,7 +78,7 @@ def test_broken_json_is_a_file_problem(tmp_path):
 
 def test_the_four_switches_do_what_they_say(folder):
     def added(**how):
-        return add_tokens(folder, regular=["covids"], otherwise=MatchFlags(**how))
+        return with_tokens(folder, regular=["covids"], otherwise=MatchFlags(**how))
 
     assert "covids" in tokens_of(added(single_word=False), "xcovidsx")
     assert "covids" not in tokens_of(added(single_word=True), "xcovidsx")
@@ -89,7 +89,7 @@ def test_the_four_switches_do_what_they_say(folder):
 
 
 def test_a_token_of_its_own_goes_before_what_holds_for_all(folder):
-    added = add_tokens(
+    added = with_tokens(
         folder,
         regular=["hosp", "telem"],
         matching={"hosp": MatchFlags(single_word=False)},
@@ -100,13 +100,13 @@ def test_a_token_of_its_own_goes_before_what_holds_for_all(folder):
 
 
 def test_a_raw_spelling_is_a_token_beside_the_one_the_normalizer_makes(folder):
-    added = add_tokens(folder, regular=["HIV", "hiv"], matching={"HIV": MatchFlags(normalized=False)})
+    added = with_tokens(folder, regular=["HIV", "hiv"], matching={"HIV": MatchFlags(normalized=False)})
     ids = [added.tokenizer.encode(text, add_special_tokens=False).ids for text in ("HIV", "hiv")]
     assert ids == [[added.regular["HIV"]], [added.regular["hiv"]]]
 
 
 def test_markup_that_shall_be_a_word_of_its_own_is_not_looked_for_inside_words(folder):
-    added = add_tokens(folder, special=["[E1]"], otherwise=MatchFlags(single_word=True))
+    added = with_tokens(folder, special=["[E1]"], otherwise=MatchFlags(single_word=True))
     assert "[E1]" in tokens_of(added, "see [E1] here")
     assert "[E1]" not in tokens_of(added, "x[E1]x")
 
@@ -116,4 +116,4 @@ def test_a_word_asked_for_where_it_cannot_be_met_is_refused(folder):
 
     folder.tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("x"), normalizers.Lowercase()])
     with pytest.raises(UsageError, match="would never be met"):
-        add_tokens(folder, regular=["hospital"], otherwise=MatchFlags(normalized=True, single_word=True))
+        with_tokens(folder, regular=["hospital"], otherwise=MatchFlags(normalized=True, single_word=True))

@@ -7,7 +7,7 @@ import pytest
 from tokenizers import Tokenizer, processors
 
 from tokbench.errors import UsageError
-from tokbench.pretrained.added_tokens import add_tokens
+from tokbench.pretrained.added_tokens import with_tokens
 from tokbench.pretrained.folder import load
 from tokbench.pretrained.special_tokens import declared
 from tokbench.pretrained.wrap import CLASS, input_names, wrapper_config
@@ -109,7 +109,7 @@ def test_transformers_4_and_5_see_the_same(older, make_folder, kinds):
 
 def added_to(path, make_folder):
     """The same folder with more tokens of both sorts."""
-    added = add_tokens(load(path), special=["<user>"], regular=["text", "코로나"])
+    added = with_tokens(load(path), special=["<user>"], regular=["text", "코로나"])
     return make_folder(added.tokenizer, added.config, "added").path
 
 

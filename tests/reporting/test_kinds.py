@@ -38,7 +38,7 @@ def place(tmp_path_factory):
     import torch
     import transformers
 
-    from tokbench.pretrained.train import train_folder
+    from tokbench.pretrained.train import train
     from tokbench.recipes.presets import resolve_recipe
 
     folder = tmp_path_factory.mktemp("kinds")
@@ -47,7 +47,7 @@ def place(tmp_path_factory):
         (folder / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for name in ("bpe", "wordpiece"):
         recipe = resolve_recipe(name, {"vocab_size": str(SIZE)})
-        train_folder(recipe, [str(folder / "english.txt")], folder / name)
+        train([str(folder / "english.txt")], recipe, output=folder / name)
     torch.manual_seed(0)
     small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
     bert = transformers.BertConfig(vocab_size=SIZE, max_position_embeddings=512, **small)
@@ -68,23 +68,23 @@ def checked(place, into):
 
 
 def compared(place, into):
-    from tokbench.analysis.compare import CompareOptions, compare
+    from tokbench.analysis.compare import compare
 
     tokenizers = [str(place / name) for name in ("bpe", "wordpiece")]
     corpora = [str(place / f"{name}.txt") for name in ("english", "korean")]
-    return compare(tokenizers, corpora, parallels=corpora, ways=CompareOptions(max_length=20))
+    return compare(tokenizers, corpora, parallel=corpora, max_length=20)
 
 
 def shown_config(place, into):
-    from tokbench.model.model_config import show_config
+    from tokbench.model.model_config import config
 
-    return show_config(str(place / "bert"))
+    return config(str(place / "bert"))
 
 
 def changed_config(place, into):
     from tokbench.model.model_config import set_config
 
-    return set_config(str(place / "bert"), {"hidden_dropout_prob": "0.2"}, out=into / "set")
+    return set_config(str(place / "bert"), output=into / "set", **{"hidden_dropout_prob": "0.2"})
 
 
 def counted(place, into):
@@ -129,22 +129,22 @@ def explained(place, into):
 
 
 def grown(place, into):
-    from tokbench.adapt.grow import add_and_save
+    from tokbench.adapt.grow import add_tokens
 
-    return add_and_save(
+    return add_tokens(
         str(place / "wordpiece"),
-        into / "grown",
+        output=into / "grown",
         special=["[E1]"],
-        regular=["COVID"],
+        tokens=["COVID"],
         model=str(place / "bert"),
     )
 
 
 def described(place, into):
     from tokbench.pretrained.folder import load
-    from tokbench.pretrained.info import describe
+    from tokbench.pretrained.info import info
 
-    return describe(load(place / "wordpiece"))
+    return info(load(place / "wordpiece"))
 
 
 def mended(place, into):
@@ -221,15 +221,15 @@ def swept(place, into):
     from tokbench.analysis.sweep import read_sizes, sweep
     from tokbench.recipes.presets import resolve_recipe
 
-    return sweep(resolve_recipe("bpe", {}), [str(place / "english.txt")], read_sizes("280,320,400,500"))
+    return sweep([str(place / "english.txt")], resolve_recipe("bpe", {}), read_sizes("280,320,400,500"))
 
 
 def trained(place, into):
-    from tokbench.pretrained.train import train_folder
+    from tokbench.pretrained.train import train
     from tokbench.recipes.presets import resolve_recipe
 
-    return train_folder(
-        resolve_recipe("bpe", {"vocab_size": "300"}), [str(place / "korean.txt")], into / "tok"
+    return train(
+        [str(place / "korean.txt")], resolve_recipe("bpe", {"vocab_size": "300"}), output=into / "tok"
     )
 
 

@@ -19,7 +19,7 @@ from tokbench.native.scanner import byte_characters
 from tokbench.training import bpe_compiled
 from tokbench.training.bpe import learn as learn_in_python
 from tokbench.training.bpe_compiled import arrays_of_bytes
-from tokbench.training.word_counts import WordCounts, count_words
+from tokbench.training.word_counts import WordCounts, library_counts
 
 if not are_compiled(["learn"]):
     pytest.importorskip("numba", reason="nothing to compile with")
@@ -176,7 +176,7 @@ def corpus(request):
         texts = list(islice(file, 12_000))
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    return tokenizer, texts, count_words(tokenizer, [texts])
+    return tokenizer, texts, library_counts(tokenizer, [texts])
 
 
 @pytest.mark.slow

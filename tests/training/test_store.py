@@ -23,7 +23,7 @@ from tokbench.training.counting.store import (
     packed_of_counts,
     save_counts,
 )
-from tokbench.training.word_counts import WordCounts, count_words
+from tokbench.training.word_counts import WordCounts, library_counts
 
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -135,7 +135,7 @@ def test_both_engines_write_the_same_bytes_which_hold_the_librarys_words(
         assert told.engine == engine
         assert told.corpus == CountedCorpus(("texts.txt",), 4, 1, sum(len(text.encode()) for text in TEXTS))
     assert files["compiled"] == files["library"]
-    expected = count_words(made, [TEXTS])
+    expected = library_counts(made, [TEXTS])
     assert list(load_counts(tmp_path / "library").word_counts().counts.items()) == list(
         expected.counts.items()
     )
@@ -145,7 +145,7 @@ def test_both_learners_learn_from_what_was_stored_what_they_learn_from_texts(tmp
     pytest.importorskip("numba")
     count_corpus([str(texts)], byte_level(), tmp_path / "c.parquet")
     found = load_counts(tmp_path / "c.parquet")
-    expected = learn(count_words(byte_level(), [TEXTS]), vocab_size=60)
+    expected = learn(library_counts(byte_level(), [TEXTS]), vocab_size=60)
     assert learn(found.word_counts(), vocab_size=60) == expected
     assert learn_compiled(found.arrays(), vocab_size=60).merges() == expected
 
@@ -153,7 +153,7 @@ def test_both_learners_learn_from_what_was_stored_what_they_learn_from_texts(tmp
 def test_rare_words_can_be_dropped(tmp_path, texts):
     told = count_corpus([str(texts)], byte_level(), tmp_path / "c.parquet", min_count=2)
     back = load_counts(tmp_path / "c.parquet")
-    expected = count_words(byte_level(), [TEXTS]).counts
+    expected = library_counts(byte_level(), [TEXTS]).counts
     assert back.word_counts().counts == {word: count for word, count in expected.items() if count > 1}
     assert back.min_count == told.min_count == 2
     with pytest.raises(UsageError, match=r"rarer than 2 .* texts.txt"):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from tokbench.errors import DataError
-from tokbench.training.word_counts import WordCounts, count_words
+from tokbench.training.word_counts import WordCounts, library_counts
 
 NORMALIZERS = {
     "none": None,
@@ -59,12 +59,12 @@ writing = st.text(
 )
 def test_words_are_counted_as_the_blocks_make_them(batches, normalizer, pre_tokenizer):
     made = blocks(normalizer, pre_tokenizer)
-    words = count_words(made, batches)
+    words = library_counts(made, batches)
     assert words.counts == counted_here(made, [text for batch in batches for text in batch])
 
 
 def test_words_come_most_frequent_first_then_by_code_point():
-    words = count_words(blocks("none", "bert"), [["b a c b", "é a"]])
+    words = library_counts(blocks("none", "bert"), [["b a c b", "é a"]])
     assert list(words.counts.items()) == [("a", 2), ("b", 2), ("c", 1), ("é", 1)]
     assert (len(words), words.total) == (4, 6)
 
@@ -72,14 +72,14 @@ def test_words_come_most_frequent_first_then_by_code_point():
 def test_the_tokenizer_given_is_left_as_it_was():
     made = blocks("bert", "bert")
     before = made.to_str()
-    count_words(made, [["some words"]])
+    library_counts(made, [["some words"]])
     assert made.to_str() == before
 
 
 def test_no_texts_have_no_words():
-    assert count_words(blocks("none", "none"), []) == WordCounts({})
+    assert library_counts(blocks("none", "none"), []) == WordCounts({})
 
 
 def test_half_a_character_is_refused():
     with pytest.raises(DataError):
-        count_words(blocks("none", "none"), [["\udc00"]])
+        library_counts(blocks("none", "none"), [["\udc00"]])

@@ -26,12 +26,19 @@ from tokbench.model.row_plan import RowPlan, plan_added
 from tokbench.pretrained.added_tokens import (
     DEFAULT_MATCH,
     Added,
-    add_tokens,
     highest_id,
     unknown_id,
+    with_tokens,
     without_truncation,
 )
-from tokbench.pretrained.folder import TokenizerFolder, carried, load, save_folder, tokenizer_text
+from tokbench.pretrained.folder import (
+    TokenizerFolder,
+    TokenizerSource,
+    carried,
+    load,
+    save_folder,
+    tokenizer_text,
+)
 from tokbench.pretrained.retokenized import Changed, changed_words
 from tokbench.pretrained.special_tokens import special_tokens_of
 from tokbench.pretrained.token_lists import MatchFlags
@@ -223,16 +230,16 @@ def _verify_config(model: PreTrainedModel, folder: Path) -> None:
 __all__ = [
     "Growth",
     "RowChoices",
-    "add_and_save",
+    "add_tokens",
     "grow_model",
     "planned",
-    "resize_and_save",
+    "resize",
     "save_grown",
 ]
 
 
 class RowChoices(TypedDict, total=False):
-    """How the new rows are made, as keyword arguments of grow, planned and add_and_save.
+    """How the new rows are made, as keyword arguments of grow, planned and add_tokens.
 
     `start` is the name of an initializer or copy=TOKEN; `descriptions` are token → words it is the mean
     of; `shrink` lets spare rows go; `trust_remote_code` runs code in the model's folder.
@@ -313,60 +320,75 @@ def planned(
     )
 
 
-def add_and_save(
-    tokenizer: str | Path,
-    out: Path | None,
-    *,
+def add_tokens(
+    tokenizer: TokenizerSource,
+    tokens: Sequence[str] = (),
     special: Sequence[str] = (),
-    regular: Sequence[str] = (),
+    *,
     matching: Mapping[str, MatchFlags] | None = None,
     otherwise: MatchFlags = DEFAULT_MATCH,
     roles: Mapping[str, str] | None = None,
     model: str | Path | None = None,
     sample: str | Path | None = None,
+    output: str | Path | None = None,
+    dry_run: bool = False,
     force: bool = False,
     **choices: Unpack[RowChoices],
 ) -> Growth:
-    """Add tokens, grow the model if one is named, and save both to `out`, whole or not at all.
+    """Add tokens, grow the model if one is named, and save both to `output`, whole or not at all.
 
-    Without `out` it is a dry run: the plan, and nothing loaded or written. `sample` is a file of texts whose
-    words that now split differently are listed.
+    Without `output` nothing is written, and the result holds what was made. A dry run gives the plan alone,
+    and loads no weights. `sample` is a file of texts whose words that now split differently are listed.
     """
-    if out is not None:
-        ensure_writable(out, force=force)
+    _refuse_unknown(choices)
+    out = _place(output, dry_run=dry_run, force=force)
     if model is not None:
         require("torch", extra="train", what="growing a model")
     folder = load(tokenizer)
-    added = add_tokens(
-        folder, special=special, regular=regular, matching=matching, otherwise=otherwise, roles=roles
+    added = with_tokens(
+        folder, special=special, regular=tokens, matching=matching, otherwise=otherwise, roles=roles
     )
-    growth = (planned if out is None else grow_model)(folder, model, added, **choices)
+    growth = (planned if dry_run else grow_model)(folder, model, added, **choices)
     if sample is not None:
         texts = open_corpus([sample])
         growth = replace(growth, changed=changed_words(without_truncation(folder), added.tokenizer, texts))
     return growth if out is None else saved(growth, out, force=force)
 
 
-def resize_and_save(
+def resize(
     model: str | Path,
-    tokenizer: str | Path,
-    out: Path | None,
+    tokenizer: TokenizerSource,
     *,
+    output: str | Path | None = None,
+    dry_run: bool = False,
     force: bool = False,
     **choices: Unpack[RowChoices],
 ) -> Growth:
-    """Give a model the rows for a tokenizer that is already right, and save both; a dry run without `out`."""
-    if out is not None:
-        ensure_writable(out, force=force)
+    """Give a model the rows for a tokenizer that is already right, and save both; see add_tokens."""
+    _refuse_unknown(choices)
+    out = _place(output, dry_run=dry_run, force=force)
     require("torch", extra="train", what="growing a model")
     from tokbench.model.loading import meta_model
 
     folder = load(tokenizer)
     rows = meta_model(model, trust_remote_code=choices.get("trust_remote_code", False)).rows
     older, added = beyond(folder, rows)
-    growth = (planned if out is None else grow_model)(older, model, added, **choices)
+    growth = (planned if dry_run else grow_model)(older, model, added, **choices)
     growth = replace(growth, tokenizer=folder)
     return growth if out is None else saved(growth, out, force=force)
+
+
+def _refuse_unknown(choices: Mapping[str, object]) -> None:
+    if unknown := sorted(choices.keys() - RowChoices.__annotations__.keys()):
+        raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
+
+
+def _place(output: str | Path | None, *, dry_run: bool, force: bool) -> Path | None:
+    """The folder to write, which may be written; none for a dry run."""
+    if output is None or dry_run:
+        return None
+    ensure_writable(Path(output), force=force)
+    return Path(output)
 
 
 def saved(growth: Growth, out: Path, *, force: bool) -> Growth:

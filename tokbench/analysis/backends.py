@@ -24,7 +24,7 @@ from tokbench.native.ragged import ragged
 from tokbench.native.word_counter import TextBatch, texts_of
 from tokbench.pretrained import encode_texts
 from tokbench.pretrained.encode_texts import EncodedTexts
-from tokbench.pretrained.folder import load, untruncated
+from tokbench.pretrained.folder import TokenizerSource, load, untruncated
 from tokbench.progress import Progress, silent
 from tokbench.training.engine import EngineChoice
 
@@ -315,8 +315,11 @@ TIKTOKEN = "tiktoken:"
 TEXTS = {*FORMATS, *COMPRESSIONS} - {".json"}  # what a corpus ends with and a tokenizer does not
 
 
-def backend_for(name: str) -> Backend:
+def backend_for(name: TokenizerSource) -> Backend:
     """The tokenizer of a folder, a tokenizer.json, a SentencePiece .model, `tiktoken:NAME`, or of the hub."""
+    if not isinstance(name, str):
+        folder = load(name)
+        return HfBackend(folder.name, folder.untruncated)
     if name.startswith(TIKTOKEN):
         return load_tiktoken(name.removeprefix(TIKTOKEN))
     path = Path(name).expanduser()

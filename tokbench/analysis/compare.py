@@ -10,9 +10,10 @@ from pathlib import PurePath
 from tokbench.analysis.backends import Backend, backend_for
 from tokbench.analysis.corpus_stats import CorpusStats, StatsCollector, sample_batches
 from tokbench.analysis.measure import Measured, Scorer, Tally, ensure_pairs, probe, surprise
-from tokbench.analysis.parity import Parity, parallel
+from tokbench.analysis.parity import Parity, measure_parity
 from tokbench.corpus.reading import Corpus, open_corpus
 from tokbench.errors import UsageError
+from tokbench.pretrained.folder import TokenizerSource, load
 from tokbench.progress import Progress, silent
 
 
@@ -63,12 +64,15 @@ class Work:
 
 
 def compare(
-    tokenizers: Sequence[str],
-    corpora: Sequence[str],
+    tokenizers: Sequence[TokenizerSource],
+    corpora: Sequence[str] = (),
     *,
-    parallels: Sequence[str] = (),
+    parallel: Sequence[str] = (),
     scorers: Sequence[Scorer | None] = (),
-    ways: CompareOptions | None = None,
+    column: str | None = None,
+    sample: int | None = None,
+    seed: int = CompareOptions.seed,
+    max_length: int | None = None,
     progress: Progress = silent,
 ) -> Comparison:
     """Measure these tokenizers on these corpora, and on parallel files, the base language first.
@@ -76,11 +80,12 @@ def compare(
     Everything is looked up before anything is read. A corpus is a path, a folder, a glob or "-".
     `scorers` are the language models of the tokenizers, in their order, None for one without.
     """
-    ways = ways or CompareOptions()
-    if not corpora and not parallels:
+    ways = CompareOptions(column=column, sample=sample, seed=seed, max_length=max_length)
+    if not corpora and not parallel:
         raise UsageError("there is nothing to compare on", fix="name a corpus: --corpus corpus.txt")
-    contenders = [backend_for(name) for name in tokenizers]
-    for each, name in zip(contenders, short(tokenizers), strict=True):
+    contenders = [backend_for(each) for each in tokenizers]
+    names = [each if isinstance(each, str) else load(each).name for each in tokenizers]
+    for each, name in zip(contenders, short(names), strict=True):
         each.name = name
     scorers = [*scorers, *[None] * (len(contenders) - len(scorers))]
     ensure_pairs(contenders, scorers)
@@ -100,12 +105,12 @@ def compare(
                 size=each.size,
                 model=None if scorer is None else scorer.name,
             )
-            for each, asked, scorer in zip(contenders, tokenizers, scorers, strict=True)
+            for each, asked, scorer in zip(contenders, names, scorers, strict=True)
         ),
         corpora=tuple(ground for ground, _ in found),
         results=tuple(measured for _, several in found for measured in several),
-        parity=parallel(contenders, parallels, short(parallels, stems=True), progress=progress)
-        if parallels
+        parity=measure_parity(contenders, parallel, short(parallel, stems=True), progress=progress)
+        if parallel
         else None,
         sample=ways.sample,
         seed=ways.seed,

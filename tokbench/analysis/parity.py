@@ -41,7 +41,7 @@ class Parity:
     rows: tuple[ParityRow, ...]
 
 
-def parallel(
+def measure_parity(
     contenders: Sequence[Backend],
     paths: Sequence[str],
     names: Sequence[str],

@@ -15,19 +15,22 @@ from tokenizers import Tokenizer
 from tokenizers.models import BPE, Model, WordPiece
 
 from tokbench.analysis.backends import HfBackend
-from tokbench.analysis.compare import CompareOptions, Work, measure, short
+from tokbench.analysis.compare import CompareOptions, Work, measure
 from tokbench.analysis.vocab_curve import Point, Recommendation, points, recommended
-from tokbench.corpus.reading import Corpus, CorpusFacts, open_corpus
+from tokbench.corpus.reading import Corpus, CorpusFacts, CorpusSource, as_corpus
 from tokbench.errors import FileError, RecipeError, UsageError, did_you_mean
 from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.pretrained.train import save_trained
 from tokbench.progress import Progress, silent
 from tokbench.recipes.build import assemble, build
+from tokbench.recipes.presets import RecipeSource
+from tokbench.recipes.presets import recipe as resolve
 from tokbench.recipes.recipe import Recipe
 from tokbench.recipes.validate import check_result
 from tokbench.training.bpe import Merges, truncate_merges
 from tokbench.training.engine import EngineChoice
 
+DEFAULT_SIZES = (2000, 4000, 8000, 16_000, 32_000, 64_000)
 MOST = 64  # sizes: more points show no more of a curve
 RANGE = re.compile(r"(\d+):(\d+):([x+])(\d+(?:\.\d+)?)")
 FIX = "write 2000:64000:x2 (each twice the last), 8000:32000:+8000, or 1000,2000,4000"
@@ -215,11 +218,11 @@ class TrainedSizes:
 
 
 def sweep(
-    recipe: Recipe,
-    corpus: Sequence[str],
-    sizes: Sequence[int],
+    corpus: CorpusSource,
+    recipe: RecipeSource = "bpe",
+    sizes: Sequence[int] = DEFAULT_SIZES,
     *,
-    held_out: Sequence[str] = (),
+    held_out: CorpusSource = (),
     column: str | None = None,
     hidden: int = 768,
     keeping: SaveSizes | None = None,
@@ -229,11 +232,13 @@ def sweep(
 
     What can be known before reading is checked before: sizes, files, and where the kept ones go.
     """
+    recipe, sizes = resolve(recipe), sorted(sizes)
     _check(recipe, sizes)
     if keeping:
         keeping.check(sizes)
     texts = _opened(corpus, column, progress)
-    ground = _opened(held_out, column, progress) if held_out else texts
+    given = isinstance(held_out, Sequence) and not held_out
+    ground = texts if given else _opened(held_out, column, progress)
     begun = time.perf_counter()
     family = train_sizes(recipe, texts, sizes, progress=progress)
     seconds = time.perf_counter() - begun
@@ -241,9 +246,7 @@ def sweep(
     contenders = [HfBackend(f"{size:,}", each) for size, each in kept.items()]
     size = None if ground.size is None else ground.size * len(contenders)
     work = Work(contenders, [None] * len(contenders), size, progress)
-    _, measured = measure(
-        short(held_out or corpus, stems=True)[0], ground, work, CompareOptions(column=column)
-    )
+    _, measured = measure("texts", ground, work, CompareOptions(column=column))
     curve = points(list(kept), measured, hidden=hidden)
     return Swept(
         algorithm=recipe.algorithm,
@@ -309,8 +312,8 @@ def _check(recipe: Recipe, sizes: Sequence[int]) -> None:
             raise RecipeError(error.message, fix=f"leave {size} out of --sizes") from error
 
 
-def _opened(paths: Sequence[str], column: str | None, progress: Progress) -> Corpus:
-    opened = open_corpus(paths, column=column, progress=progress)
+def _opened(source: CorpusSource, column: str | None, progress: Progress) -> Corpus:
+    opened = as_corpus(source, column=column, progress=progress)
     if opened.size is None:
         raise FileError(
             "a sweep reads its corpus more than once, and stdin can be read only once",

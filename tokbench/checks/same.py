@@ -7,16 +7,15 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 
 from tokbench.checks.context import SAMPLES
-from tokbench.corpus.reading import open_corpus
+from tokbench.corpus.reading import CorpusSource, as_corpus
 from tokbench.errors import FileError
 from tokbench.io.library_errors import wrap_library_errors
-from tokbench.pretrained.folder import load
+from tokbench.pretrained.folder import TokenizerSource, load
 from tokbench.pretrained.special_tokens import roles_of
 from tokbench.progress import Progress, silent
 from tokbench.tracing.spelling import blocks_of
@@ -174,16 +173,20 @@ class Sameness:
 
 
 def same(
-    one: str | Path, other: str | Path, data: str | None = None, *, progress: Progress = silent
+    one: TokenizerSource,
+    other: TokenizerSource,
+    data: CorpusSource | None = None,
+    *,
+    progress: Progress = silent,
 ) -> Sameness:
     """Compare two tokenizers on the probes, on tokens that only one has, and on the texts of `data`."""
     sides = load(one), load(other)
-    pair = [_at_rest(side.tokenizer) for side in sides]
+    pair = [side.untruncated for side in sides]
     roles = [roles_of(side.config) for side in sides]
     named = [f"{role}: {roles[0].get(role)} | {roles[1].get(role)}" for role in roles[0] | roles[1]]
     both = all(side.config for side in sides)  # a bare tokenizer.json gives no roles
     unlike = [line for line in named if both and len(set(line.partition(": ")[2].split(" | "))) > 1]
-    return compared((pair[0], pair[1]), (str(one), str(other)), _texts(data, progress), tuple(unlike))
+    return compared((pair[0], pair[1]), (sides[0].name, sides[1].name), _texts(data, progress), tuple(unlike))
 
 
 def compared(
@@ -329,11 +332,5 @@ def _reason(
     return "the same in everything that matters"
 
 
-def _at_rest(tokenizer: Tokenizer) -> Tokenizer:
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
-
-
-def _texts(data: str | None, progress: Progress) -> Iterable[list[str]]:
-    return () if data is None else open_corpus([data], progress=progress)
+def _texts(data: CorpusSource | None, progress: Progress) -> Iterable[list[str]]:
+    return () if data is None else as_corpus(data, progress=progress)

@@ -138,20 +138,21 @@ def compare(
 
     Example: `tokbench compare my-bpe my-unigram --corpus en.txt --corpus ko.txt --max-length 512`
     """
-    from tokbench.analysis.compare import CompareOptions
     from tokbench.analysis.compare import compare as compared
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import compare as compare_view
 
-    ways = CompareOptions(column=column, sample=sample, seed=seed, max_length=max_length)
     scorers = scorers_of(tokenizers, model or ())
     with draw_progress(quiet=quiet) as progress:
         result = compared(
             tokenizers,
             corpus or (),
-            parallels=parallel or (),
+            parallel=parallel or (),
             scorers=scorers,
-            ways=ways,
+            column=column,
+            sample=sample,
+            seed=seed,
+            max_length=max_length,
             progress=progress,
         )
     window = compare_view.page if html or plot else compare_view.comparison
@@ -199,8 +200,8 @@ def sweep(
 
     with draw_progress(quiet=quiet) as progress:
         result = swept(
-            resolve_recipe(recipe, options.pairs(setting, "--set trainer.min_frequency=2")),
             corpus,
+            resolve_recipe(recipe, options.pairs(setting, "--set trainer.min_frequency=2")),
             read_sizes(sizes),
             held_out=held_out or (),
             column=column,

@@ -98,16 +98,18 @@ def add_tokens(
 
     Example: `tokbench add-tokens my-tok --special "[E1]" --token COVID --model my-model -o grown`
     """
-    from tokbench.adapt.grow import add_and_save
+    from tokbench.adapt.grow import add_tokens as add
     from tokbench.pretrained.token_lists import MatchFlags, token_list
     from tokbench.reporting.views import grow as grow_view
 
     wanted = token_list(special or (), token or (), special_file, token_file)
-    growth = add_and_save(
+    _refuse_no_output(output, dry_run=dry_run)
+    growth = add(
         tokenizer,
-        _place(output, dry_run=dry_run),
-        special=wanted.special,
-        regular=wanted.regular,
+        wanted.regular,
+        wanted.special,
+        output=output,
+        dry_run=dry_run,
         matching=wanted.matching,
         otherwise=MatchFlags(single_word=single_word, lstrip=lstrip, rstrip=rstrip, normalized=normalized),
         roles=options.pairs(role, "cls=[CLS2]"),
@@ -147,13 +149,15 @@ def resize(
 
     Example: `tokbench resize my-model --tokenizer my-tok -o fitted`
     """
-    from tokbench.adapt.grow import resize_and_save
+    from tokbench.adapt.grow import resize as grow_to_fit
     from tokbench.reporting.views import grow as grow_view
 
-    growth = resize_and_save(
+    _refuse_no_output(output, dry_run=dry_run)
+    growth = grow_to_fit(
         model,
         tokenizer,
-        _place(output, dry_run=dry_run),
+        output=output,
+        dry_run=dry_run,
         force=force,
         start=start,
         seed=seed,
@@ -165,10 +169,9 @@ def resize(
     hint("write it: the same with -o FOLDER" if dry_run else f"check: tokbench check {output}")
 
 
-def _place(output: Path | None, *, dry_run: bool) -> Path | None:
+def _refuse_no_output(output: Path | None, *, dry_run: bool) -> None:
     if output is None and not dry_run:
         raise UsageError("no folder to write was named", fix="-o FOLDER, or --dry-run to see the plan")
-    return None if dry_run else output
 
 
 ACTIONS = ("show", "set")
@@ -201,7 +204,8 @@ def config(
     Example: `tokbench config show my-model` ·
     `tokbench config set my-model hidden_dropout_prob=0.2 --in-place`
     """
-    from tokbench.model.model_config import set_config, show_config
+    from tokbench.model.model_config import config as show_config
+    from tokbench.model.model_config import set_config
     from tokbench.reporting.views import grow as grow_view
 
     if action not in ACTIONS:
@@ -209,9 +213,7 @@ def config(
     if action == "show":
         put(show_config(model, only=settings or ()), grow_view.view, "config", json=json)
         return
-    if (output is None) is not in_place:
-        raise UsageError("say once where to write", fix="-o FOLDER for a copy, or --in-place")
     wanted = options.pairs(settings, "hidden_dropout_prob=0.2")
-    change = set_config(model, wanted, out=output, allow_new=allow_new, force=force)
+    change = set_config(model, output, in_place=in_place, allow_new=allow_new, force=force, **wanted)
     put(change, grow_view.change, "config-change", json=json)
     hint(f"check: tokbench check {change.path}")

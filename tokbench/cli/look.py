@@ -38,11 +38,10 @@ def info(tokenizer: options.Tokenizer, json: options.AsJson = False) -> None:
 
     Example: `tokbench info my-tok`
     """
-    from tokbench.pretrained.folder import load
-    from tokbench.pretrained.info import describe
+    from tokbench.pretrained.info import info as described
     from tokbench.reporting.views import look as look_view
 
-    put(describe(load(tokenizer)), look_view.info, "info", json=json)
+    put(described(tokenizer), look_view.info, "info", json=json)
 
 
 def encode(
@@ -150,12 +149,11 @@ def decode(
     Example: `tokbench decode my-tok 101 2023 102`
     """
     from tokbench.pretrained.encode import decode as decoded
-    from tokbench.pretrained.folder import load
     from tokbench.reporting.terminal import for_eyes
     from tokbench.reporting.views import look as look_view
 
     window = look_view.decoded_chips if for_eyes() else look_view.decoded
-    put(decoded(load(tokenizer), ids, skip_special_tokens=skip), window, "decoded", json=json)
+    put(decoded(tokenizer, ids, skip_special_tokens=skip), window, "decoded", json=json)
 
 
 def trace(
@@ -185,41 +183,19 @@ def trace(
     Example: `tokbench trace my-tok "Tokenizers break in silence." --why silence` ·
     `tokbench trace my-tok "Who broke?" --pair "The tokenizer did."`
     """
-    from tokbench.pretrained.folder import load
+    from tokbench.pretrained.encode import trace as traced_steps
     from tokbench.reporting.views import trace as trace_view
-    from tokbench.tracing.side_by_side import side_by_side
-    from tokbench.tracing.trace import follow
+    from tokbench.tracing.post_model import PairTrace
+    from tokbench.tracing.side_by_side import SideBySide
 
     words = text_of(text)
-    span = _span(words, why)
-    first = load(tokenizer)
-    if pair is not None:
-        _refuse_beside_a_pair(against, why)
-        return _of_a_pair(first, words, pair, html=html, json=json)
-    traced = follow(first.tokenizer, words, name=first.name, span=span)
-    if against is None:
-        put(traced, trace_view.trace, "trace", json=json, html=html, box=boxed(html, [tokenizer], words))
-    else:
-        second = load(against)
-        both = side_by_side(traced, follow(second.tokenizer, words, name=second.name, span=span))
-        box = boxed(html, [tokenizer, against], words)
-        put(both, trace_view.side_by_side, "side_by_side", json=json, html=html, box=box)
-    return None
-
-
-def _of_a_pair(folder: TokenizerFolder, text: str, second: str, *, html: Path | None, json: bool) -> None:
-    from tokbench.reporting.views import trace as trace_view
-    from tokbench.tracing.trace import follow_pair
-
-    traced = follow_pair(folder.tokenizer, text, second, name=folder.name)
-    put(traced, trace_view.pair, "pair_trace", json=json, html=html)
-
-
-def _refuse_beside_a_pair(against: str | None, why: str | None) -> None:
-    """Say what is asked of one text alone."""
-    for option, value in (("--against", against), ("--why", why)):
-        if value is not None:
-            raise UsageError(f"{option} is asked of one text, and --pair of two", fix="ask one at a time")
+    traced = traced_steps(tokenizer, words, pair=pair, against=against, span=_span(words, why))
+    if isinstance(traced, PairTrace):
+        return put(traced, trace_view.pair, "pair_trace", json=json, html=html)
+    box = boxed(html, [tokenizer, *([against] if against else [])], words)
+    if isinstance(traced, SideBySide):
+        return put(traced, trace_view.side_by_side, "side_by_side", json=json, html=html, box=box)
+    return put(traced, trace_view.trace, "trace", json=json, html=html, box=box)
 
 
 def _span(text: str, why: str | None) -> tuple[int, int] | None:

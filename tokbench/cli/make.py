@@ -76,24 +76,25 @@ def count(
 
     Example: `tokbench count corpus.txt -o counts.parquet`, then `tokbench train-bpe --counts counts.parquet`
     """
-    from tokbench.recipes.build import assemble
+    from tokbench.pretrained.train import count_words
     from tokbench.recipes.presets import resolve_recipe, train_command
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import make as make_view
-    from tokbench.training.counting.count_corpus import CountOptions, count_corpus
 
     recipe = resolve_recipe(like, options.pairs(setting, "--set normalizers=[]"), cased=cased)
-    ways = CountOptions(engine=engine, memory=size(memory), workers=workers, scheduler=scheduler)
     with draw_progress(quiet=quiet) as progress:
-        counted = count_corpus(
+        counted = count_words(
             corpus,
-            assemble(recipe),
-            output,
+            recipe,
+            output=output,
             column=column,
-            ways=ways,
             min_count=min_count,
             force=force,
             progress=progress,
+            engine=engine,
+            memory=size(memory),
+            workers=workers,
+            scheduler=scheduler,
         )
     put(counted, make_view.counted, "counted", json=json)
     hint(f"train: {train_command(like, cased=cased)} --counts {output}", quiet=quiet)
@@ -128,16 +129,17 @@ def train(
     """Train, save, show what came of it, and say what to do next."""
     # Read when numpy is imported: training has no matrices, and starting threads for them takes 50 CPU ms.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from tokbench.pretrained.train import train_folder
+    from tokbench.pretrained.train import default_output
+    from tokbench.pretrained.train import train as train_and_save
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import make as make_view
     from tokbench.training.engine import NO_NUMBA, TRAINING
 
     with draw_progress(quiet=quiet) as progress:
-        trained = train_folder(
-            recipe,
+        trained = train_and_save(
             source.corpus or (),
-            output,
+            recipe,
+            output=output or default_output(str(source.counts or (source.corpus or ["-"])[0]), recipe),
             column=source.column,
             counts=source.counts,
             engine=source.engine,
@@ -366,10 +368,10 @@ def wrap(
 
     Example: `tokbench wrap tokenizer.json -o my-tok --role pad=[PAD] --model-max-length 512`
     """
-    from tokbench.pretrained.wrap import wrap_folder
+    from tokbench.pretrained.wrap import wrap as wrap_up
     from tokbench.reporting.views import look
 
-    wrapped = wrap_folder(
+    wrapped = wrap_up(
         tokenizer,
         output,
         roles=options.pairs(role, "--role pad=[PAD]"),

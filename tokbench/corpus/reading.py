@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain, groupby
-from typing import cast
+from pathlib import Path, PurePath
+from typing import Any, Union, cast
 
 from tokbench.corpus.compression import CHUNK, Done
 from tokbench.corpus.lines import LIMIT, Sieve, Sieved, TextPart, read_txt, split_long_text
-from tokbench.corpus.sources import Source, find_sources
-from tokbench.errors import DataError, FileError
+from tokbench.corpus.sources import COMPRESSIONS, FORMATS, Source, find_sources
+from tokbench.errors import DataError, FileError, UsageError
 from tokbench.io.extras import require
 from tokbench.progress import Progress, silent
 
@@ -57,6 +59,12 @@ class Intake:
                 yield b"".join(cast(Iterator[bytes], parts))
             else:
                 yield list(chain.from_iterable(cast(Iterator[list[str]], parts)))
+
+    def facts(self, names: tuple[str, ...]) -> CorpusFacts:
+        """What has passed, by the names of its sources; DataError if no text has."""
+        if not self.texts:
+            raise _no_texts(names, self.blank)
+        return CorpusFacts(names, self.texts, self.blank, self.utf8_bytes, self.sha256.hexdigest())
 
     def _sieved(self, sieved: Sieved) -> None:
         self.texts += sieved.texts
@@ -189,16 +197,7 @@ class Corpus:
                 yield from intake.take(part)
             meter.passed(source)
         yield from intake.last()
-        names = tuple(source.name for source in self.sources)
-        if not intake.texts:
-            raise _no_texts(names, intake.blank)
-        self._facts = CorpusFacts(
-            sources=names,
-            texts=intake.texts,
-            blank=intake.blank,
-            utf8_bytes=intake.utf8_bytes,
-            sha256=intake.sha256.hexdigest(),
-        )
+        self._facts = intake.facts(tuple(source.name for source in self.sources))
 
     @property
     def size(self) -> int | None:
@@ -217,6 +216,108 @@ class Corpus:
         if self._stdin_is_read:
             raise FileError("stdin can be read only once", fix="save it to a file and name the file")
         self._stdin_is_read = any(source.path is None for source in self.sources)
+
+
+class TextsCorpus(Corpus):
+    """A corpus of texts that are in memory, or come from an iterator; they are read as often as they can be.
+
+    A text stays one text whatever is in it; its facts are those of a file with the same texts.
+    """
+
+    def __init__(self, texts: Iterable[str], *, progress: Progress, name: str = "texts") -> None:
+        super().__init__((), column=None, progress=progress)
+        self._texts, self._name = texts, name
+        self._begun = False
+
+    @property
+    def size(self) -> int | None:
+        """Characters of all texts; None for those that can be read only once."""
+        if iter(self._texts) is self._texts:
+            return None
+        return sum(len(text) for text in self._texts if text is not None)
+
+    def _read(self, *, raw: bool, sieve: Sieve | None = None) -> Iterator[list[str] | bytes]:
+        if self._begun and iter(self._texts) is self._texts:
+            raise UsageError("an iterator of texts can be read only once", fix="give a list of them")
+        from tokbench.corpus.tables import batches_of_size
+
+        self._begun = True
+        intake = Intake()
+        for texts in batches_of_size(map(_a_text, self._texts), size=CHUNK):
+            yield from intake.take(TextPart(texts))
+            self._progress("read", intake.utf8_bytes)
+        yield from intake.last()
+        self._facts = intake.facts((self._name,))
+
+
+LONGEST_PATH = 4096  # characters; what is longer is a text
+TABLE = Source(name="the table", path=None, format="table", compression="", size=0)
+CorpusSource = Union[str, "os.PathLike[str]", Corpus, Iterable[Any]]
+
+
+def as_corpus(corpus: CorpusSource, *, column: str | None = None, progress: Progress = silent) -> Corpus:
+    """The corpus in whatever holds texts: a path or several, texts, or a table's column of them.
+
+    A list of strings is a list of paths when one of them exists or all end as corpus files do; to give such
+    strings as texts, give `iter(list)`. Series and arrays of pandas, polars and Arrow are texts; of a Dataset
+    `column` names them.
+
+    >>> [batch for batch in as_corpus(["a text", "another one"])]
+    [['a text', 'another one']]
+    """
+    if isinstance(corpus, Corpus):
+        return corpus
+    if isinstance(corpus, str | os.PathLike):
+        return open_corpus([corpus], column=column, progress=progress)
+    if isinstance(corpus, list | tuple) and are_paths(corpus):
+        return open_corpus(corpus, column=column, progress=progress)
+    texts: Any = corpus
+    names = getattr(texts, "column_names", getattr(texts, "columns", None))
+    if names is not None:
+        from tokbench.corpus.tables import choose_column
+
+        texts = texts[choose_column(list(names), column, TABLE)]
+    elif column is not None:
+        raise DataError(f"these texts have no column {column!r}", fix="leave out the column")
+    if hasattr(texts, "to_pylist"):
+        texts = texts.to_pylist()
+    return TextsCorpus(texts, progress=progress)
+
+
+def are_paths(names: Sequence[object]) -> bool:
+    """Whether these are paths rather than texts.
+
+    >>> are_paths(["corpus.txt", "more.jsonl.gz"]), are_paths(["I read corpus.txt", "a text"])
+    (True, False)
+    """
+    if any(isinstance(name, os.PathLike) for name in names):
+        return True
+    words = [
+        name for name in names if isinstance(name, str) and len(name) < LONGEST_PATH and "\n" not in name
+    ]
+    if not names or len(words) < len(names):
+        return False
+    return any(map(_exists, words)) or all(map(_ends_as_a_file, words))
+
+
+def _exists(name: str) -> bool:
+    with suppress(OSError, ValueError):  # what is too long for a name, or holds a zero
+        return name == "-" or Path(name).exists()
+    return False
+
+
+def _ends_as_a_file(name: str) -> bool:
+    suffixes = PurePath(name).suffixes
+    return bool(suffixes) and suffixes[-1].lower() in (*FORMATS, *COMPRESSIONS)
+
+
+def _a_text(value: object) -> str:
+    """The value if it is a text; what a table lacks is a blank one."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    raise DataError(f"{value!r:.60} is not a text", fix="give texts: str")
 
 
 def open_corpus(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
-from tokbench.adapt.grow import Growth, add_and_save
+from tokbench.adapt.grow import Growth, add_tokens
 from tokbench.checks.findings import Checkup
 from tokbench.checks.run import check
 from tokbench.corpus.samples import shipped
@@ -16,7 +16,7 @@ from tokbench.finetuning.result import Run
 from tokbench.finetuning.runner import finetune, have_packages
 from tokbench.finetuning.tasks import task_named
 from tokbench.io.atomic import atomic_folder, ensure_writable
-from tokbench.pretrained.train import Trained, train_folder
+from tokbench.pretrained.train import Trained, train
 from tokbench.progress import Progress, silent
 from tokbench.recipes.presets import start_recipe
 
@@ -70,10 +70,10 @@ def demo(out: Path, *, force: bool = False, progress: Progress = silent) -> Demo
 def _steps(place: Path, config: FinetuneConfig, progress: Progress) -> tuple[Trained, Growth, Checkup, Run]:
     texts = [*(str(shipped(name)) for name in TEXTS)]
     recipe = start_recipe("wordpiece", settings={"vocab_size": str(VOCAB_SIZE)})
-    trained = train_folder(recipe, texts, place / "tokenizer", progress=progress)
+    trained = train(texts, recipe, output=place / "tokenizer", progress=progress)
     _save_model(place / "tokenizer", place / "model")
-    growth = add_and_save(
-        place / "tokenizer", place / "grown", special=SPECIAL, regular=REGULAR, model=place / "model"
+    growth = add_tokens(
+        place / "tokenizer", output=place / "grown", special=SPECIAL, tokens=REGULAR, model=place / "model"
     )
     checkup = check(place / "grown")
     run = finetune(replace(config, model=str(place / "grown"), output=str(place / "run")), progress=progress)

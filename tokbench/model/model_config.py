@@ -270,9 +270,9 @@ class ConfigChange:
     new: tuple[str, ...] = field(default=())
 
 
-def show_config(name: str | Path, *, only: Sequence[str] = ()) -> ConfigView:
+def config(model: str | Path, *, only: Sequence[str] = ()) -> ConfigView:
     """Every key, or only these, with its value and whether it may change."""
-    folder = find_config(name)
+    folder = find_config(model)
     raw = read_object(folder / CONFIG)
     values = _over(_defaults(folder, raw), raw)
     keys = {each.key: each for each in judged(values)}
@@ -280,29 +280,34 @@ def show_config(name: str | Path, *, only: Sequence[str] = ()) -> ConfigView:
         if key not in keys:
             raise UsageError(f"the config has no key {key}", fix=did_you_mean(key, keys))
     shown = tuple(keys[key] for key in only or keys)
-    return ConfigView(str(name), str(raw.get("model_type", "")), shown)
+    return ConfigView(str(model), str(raw.get("model_type", "")), shown)
 
 
 def set_config(
-    name: str | Path,
-    settings: Mapping[str, str],
+    model: str | Path,
+    output: str | Path | None = None,
     *,
-    out: Path | None = None,
+    in_place: bool = False,
     allow_new: bool = False,
     force: bool = False,
+    **values: Any,  # noqa: ANN401  any JSON value
 ) -> ConfigChange:
-    """Set keys of a model's config and write its folder to `out`, or in place without one.
+    """Set keys of a model's config, and write its folder to `output` or in place.
 
-    AskedWrongly for a key that must not change, that does not exist (unless `allow_new`), or whose value
-    its class refuses. Weights and all other files stay as they are; nothing is half written.
+    A value that is text is read as JSON where it is JSON. UsageError for a key that must not change, that
+    does not exist (unless `allow_new`), or whose value its class refuses. Weights and all other files stay as
+    they are; nothing is half written.
     """
-    if not settings:
+    if (output is None) is not in_place:
+        raise UsageError("say once where to write", fix="-o FOLDER for a copy, or --in-place")
+    if not values:
         raise UsageError("nothing to set was named", fix="write for example hidden_dropout_prob=0.2")
+    name, out = model, None if output is None else Path(output)
     folder = find_model(name) if out is not None else _own_folder(name)
     raw = read_object(folder / CONFIG)
-    values = _over(_defaults(folder, raw), raw)
-    known = {each.key: each.value for each in judged(values)}
-    wanted = {key: parsed(text) for key, text in _named(settings, known, folder, allow_new=allow_new).items()}
+    known = {each.key: each.value for each in judged(_over(_defaults(folder, raw), raw))}
+    named = _named(values, known, folder, allow_new=allow_new)
+    wanted = {key: parsed(value) if isinstance(value, str) else value for key, value in named.items()}
     wanted = labels(wanted, known, raw)
     for key, value in wanted.items():
         if key not in known or value != known[key]:
@@ -318,7 +323,7 @@ def set_config(
         model=str(name),
         path=out or folder,
         changed={**{key: (known.get(key), value) for key, value in wanted.items()}, **followed},
-        unchanged=tuple(key for key in settings if key in known and key not in wanted),
+        unchanged=tuple(key for key in values if key in known and key not in wanted),
         new=tuple(key for key in wanted if key not in known),
     )
 
@@ -366,8 +371,8 @@ def _over(defaults: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _named(
-    settings: Mapping[str, str], known: Mapping[str, Any], folder: Path, *, allow_new: bool
-) -> dict[str, str]:
+    settings: Mapping[str, Any], known: Mapping[str, Any], folder: Path, *, allow_new: bool
+) -> dict[str, Any]:
     """The settings under the names that the file uses; AskedWrongly for a key that does not exist."""
     from transformers import AutoConfig
 

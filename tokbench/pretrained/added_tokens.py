@@ -193,7 +193,7 @@ class Added:
     roles: tuple[Move, ...] = ()
 
 
-def add_tokens(
+def with_tokens(
     folder: TokenizerFolder,
     *,
     special: Sequence[str] = (),

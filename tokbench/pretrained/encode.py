@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from tokbench.errors import UsageError
-from tokbench.pretrained.folder import TokenizerFolder
+from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load
+from tokbench.tracing.post_model import PairTrace
+from tokbench.tracing.side_by_side import SideBySide, side_by_side
 from tokbench.tracing.spelling import Speller, shown_tokens
+from tokbench.tracing.steps import Trace
+from tokbench.tracing.trace import follow, follow_pair
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +48,38 @@ class Decoded:
     special: tuple[bool, ...]
 
 
-def encode(folder: TokenizerFolder, text: str, pair: str | None = None, *, special: bool = True) -> Encoded:
-    """Encode one text, or a text and its pair, without padding or truncation.
+@overload
+def encode(  # type: ignore[overload-overlap]  # a str is a sequence of str, and is one text
+    tokenizer: TokenizerSource, text: str, pair: str | None = None, *, special: bool = True
+) -> Encoded: ...
+
+
+@overload
+def encode(
+    tokenizer: TokenizerSource, text: Sequence[str], pair: None = None, *, special: bool = True
+) -> list[Encoded]: ...
+
+
+def encode(
+    tokenizer: TokenizerSource,
+    text: str | Sequence[str],
+    pair: str | None = None,
+    *,
+    special: bool = True,
+) -> Encoded | list[Encoded]:
+    """Encode one text, a text and its pair, or each of several texts, without padding or truncation.
 
     Raises UsageError where the library cannot encode, for example a model whose unknown token is missing.
     """
+    folder = load(tokenizer)
+    if isinstance(text, str):
+        return _encoded(folder, text, pair, special=special)
+    if pair is not None:
+        raise UsageError("a pair belongs to one text", fix="encode the pairs one by one")
+    return [_encoded(folder, each, None, special=special) for each in text]
+
+
+def _encoded(folder: TokenizerFolder, text: str, pair: str | None, *, special: bool) -> Encoded:
     try:
         encoding = folder.untruncated.encode(text, pair, add_special_tokens=special)
     except Exception as error:  # the library's errors have no class of their own
@@ -82,8 +114,9 @@ def _unknown_id(folder: TokenizerFolder) -> int | None:
     return folder.tokenizer.token_to_id(token) if isinstance(token, str) else None
 
 
-def decode(folder: TokenizerFolder, ids: Sequence[int], *, skip_special_tokens: bool = False) -> Decoded:
+def decode(tokenizer: TokenizerSource, ids: Sequence[int], *, skip_special_tokens: bool = False) -> Decoded:
     """Decode ids; raises UsageError naming the first id that no token has."""
+    folder = load(tokenizer)
     tokens = [folder.tokenizer.id_to_token(each) if 0 <= each < 2**32 else None for each in ids]
     if None in tokens:
         wrong = ids[tokens.index(None)]
@@ -101,3 +134,29 @@ def decode(folder: TokenizerFolder, ids: Sequence[int], *, skip_special_tokens: 
         partial=tuple(partial for _, partial in spelled),
         special=tuple(token in added for token in named),
     )
+
+
+def trace(
+    tokenizer: TokenizerSource,
+    text: str,
+    *,
+    pair: str | None = None,
+    against: TokenizerSource | None = None,
+    span: tuple[int, int] | None = None,
+) -> Trace | PairTrace | SideBySide:
+    """Every step of a text through a tokenizer: of it and its pair, or beside the steps of a second one.
+
+    `span` asks why those characters are not one token. UsageError for what is asked of one text, and a pair
+    was given.
+    """
+    folder = load(tokenizer)
+    if pair is not None:
+        for option, value in (("--against", against), ("--why", span)):
+            if value is not None:
+                raise UsageError(f"{option} is asked of one text, and --pair of two", fix="ask one at a time")
+        return follow_pair(folder.tokenizer, text, pair, name=folder.name)
+    traced = follow(folder.tokenizer, text, name=folder.name, span=span)
+    if against is None:
+        return traced
+    second = load(against)
+    return side_by_side(traced, follow(second.tokenizer, text, name=second.name, span=span))

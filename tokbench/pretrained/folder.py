@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Protocol, Union
 
 from tokenizers import Tokenizer
 
-from tokbench.errors import FileError, did_you_mean
+from tokbench.errors import FileError, UsageError, did_you_mean
 from tokbench.io import hub
 from tokbench.io.json_files import MIB, parse_object, read_object, read_text
 from tokbench.io.library_errors import parse_tokenizer
 from tokbench.pretrained.special_tokens import extra_of, guessed_roles, roles_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 TOKENIZER, CONFIG, ROLES_FILE = "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"
 CHAT = "chat_template.jinja"
@@ -58,8 +64,75 @@ class TokenizerFolder:
         return untruncated(self.tokenizer)
 
 
-def load(name: str | Path) -> TokenizerFolder:
-    """The tokenizer of a folder, of a bare tokenizer.json, or of a name on the hub; the disk comes first."""
+class HasFolder(Protocol):
+    """A result that holds a tokenizer and its files, as train gives one."""
+
+    @property
+    def folder(self) -> TokenizerFolder:
+        """The tokenizer with its files."""
+
+
+TokenizerSource = Union[str, Path, TokenizerFolder, HasFolder, Tokenizer, "PreTrainedTokenizerBase"]
+
+
+def load(tokenizer: TokenizerSource) -> TokenizerFolder:
+    """The tokenizer of a folder, of a bare tokenizer.json, or of a name on the hub; the disk comes first.
+
+    A tokenizer of a library is taken as it is, without a copy, and what is loaded already is given back.
+
+    >>> from tokenizers import models
+    >>> load(Tokenizer(models.WordLevel({"a": 0}, "a"))).tokenizer.encode("a").ids
+    [0]
+    """
+    if isinstance(tokenizer, TokenizerFolder):
+        return tokenizer
+    if isinstance(tokenizer, str | Path):
+        return _load_files(tokenizer)
+    if isinstance(tokenizer, Tokenizer):
+        return in_memory(tokenizer, {})
+    if isinstance(folder := getattr(tokenizer, "folder", None), TokenizerFolder):
+        return folder
+    library = getattr(tokenizer, "backend_tokenizer", None)
+    if not isinstance(library, Tokenizer):
+        raise UsageError(
+            f"{type(tokenizer).__name__} is no tokenizer with a tokenizer.json",
+            fix="give a name, a path, a tokenizers.Tokenizer or a fast tokenizer of transformers",
+        )
+    return in_memory(library, _config_of(tokenizer))
+
+
+def in_memory(tokenizer: Tokenizer, config: Mapping[str, Any], name: str = "tokenizer") -> TokenizerFolder:
+    """A tokenizer that no folder holds, as if one did."""
+    raw = json.loads(tokenizer.to_str())
+    roles = roles_of(config) or guessed_roles(raw)
+    return TokenizerFolder(name, Path(f"<{name}>"), tokenizer, raw, config, roles, extra_of(config))
+
+
+@contextmanager
+def on_disk(tokenizer: TokenizerSource) -> Iterator[str | Path]:
+    """The tokenizer's name or path; one that is only in memory lies in a folder until the block ends."""
+    if isinstance(tokenizer, str | Path):
+        yield tokenizer
+        return
+    folder = load(tokenizer)
+    if folder.path.exists():
+        yield folder.path
+        return
+    with TemporaryDirectory(prefix="tokbench-") as place:
+        path = Path(place) / folder.name
+        path.mkdir()
+        save_folder(folder.tokenizer, folder.config, path)
+        yield path
+
+
+def _config_of(tokenizer: Any) -> dict[str, Any]:  # noqa: ANN401  PreTrainedTokenizerBase
+    """What tokenizer_config.json would say of a tokenizer of transformers."""
+    names = ("model_max_length", "padding_side", "truncation_side", "model_input_names")
+    said = {name: getattr(tokenizer, name) for name in names}
+    return {"tokenizer_class": type(tokenizer).__name__, **said, **tokenizer.special_tokens_map}
+
+
+def _load_files(name: str | Path) -> TokenizerFolder:
     path = _find(name)
     file = path if path.is_file() else path / TOKENIZER
     text = read_text(file, limit=LARGEST)
@@ -79,8 +152,6 @@ def save_folder(
     tokenizer: Tokenizer, config: Mapping[str, Any], into: Path, *, more: Mapping[str, str] | None = None
 ) -> None:
     """Write tokenizer.json, tokenizer_config.json and `more` text files into an existing folder."""
-    import json
-
     files = {TOKENIZER: tokenizer_text(tokenizer)}
     if config:
         files[CONFIG] = json.dumps(config, indent=2, ensure_ascii=False, sort_keys=True) + "\n"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tokbench.pretrained.folder import TokenizerFolder
+from tokbench.pretrained.folder import TokenizerSource, load
 from tokbench.tracing.spelling import blocks_of
 
 
@@ -35,15 +35,16 @@ class TokenizerInfo:
     model_input_names: tuple[str, ...]
 
 
-def describe(folder: TokenizerFolder) -> TokenizerInfo:
-    """The facts of a loaded tokenizer."""
-    tokenizer, raw, config = folder.tokenizer, folder.raw, folder.config
-    vocabulary = tokenizer.get_vocab(with_added_tokens=True)
+def info(tokenizer: TokenizerSource) -> TokenizerInfo:
+    """What a tokenizer is: its blocks in order, its sizes, its special tokens."""
+    folder = load(tokenizer)
+    library, raw, config = folder.tokenizer, folder.raw, folder.config
+    vocabulary = library.get_vocab(with_added_tokens=True)
     longest = config.get("model_max_length")
     return TokenizerInfo(
         name=folder.name,
         model=_shown(raw.get("model") or {}, skip=("vocab", "merges")),
-        vocab_size=tokenizer.get_vocab_size(with_added_tokens=False),
+        vocab_size=library.get_vocab_size(with_added_tokens=False),
         tokens=len(vocabulary),
         rows_needed=max(vocabulary.values(), default=-1) + 1,
         normalizers=_blocks(raw, "normalizer"),

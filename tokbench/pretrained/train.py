@@ -5,24 +5,34 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tokenizers import Tokenizer
 
 from tokbench import __version__
-from tokbench.corpus.reading import CorpusFacts, open_corpus
+from tokbench.corpus.reading import CorpusFacts, CorpusSource, as_corpus
 from tokbench.errors import UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable
-from tokbench.pretrained.folder import save_folder, tokenizer_text
+from tokbench.pretrained.folder import TokenizerFolder, in_memory, load, save_folder, tokenizer_text
 from tokbench.pretrained.special_tokens import special_tokens_of
 from tokbench.pretrained.wrap import wrapper_config
 from tokbench.progress import Progress, silent
-from tokbench.recipes.build import prepare, prepare_counted, train_counted, train_prepared
+from tokbench.recipes.build import assemble, prepare, prepare_counted, train_counted, train_prepared
+from tokbench.recipes.presets import RecipeSource
+from tokbench.recipes.presets import recipe as resolve
 from tokbench.recipes.recipe import Recipe, to_toml
 from tokbench.training.engine import EngineChoice
+from tokbench.training.word_counts import WordCounts
+
+if TYPE_CHECKING:
+    from tokbench.training.counting.count_corpus import Counted
+    from tokbench.training.counting.store import StoredCounts
+
+NO_JSON = {"json": False}  # a library's object, which no JSON shows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +85,7 @@ def _corpus(corpus: CorpusFacts) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A tokenizer that was trained and saved.
+    """A tokenizer that was trained, and saved to `path` unless that is None.
 
     `asked` and `reached` are vocabulary sizes, special tokens included; a corpus can be too small to
     reach what was asked. `sha256` is that of tokenizer.json: the same corpus and recipe give the same.
@@ -83,7 +93,7 @@ class Trained:
     `counts`: the counted words it was trained from instead of texts; then `corpus.sha256` is not known, "".
     """
 
-    path: Path
+    path: Path | None
     algorithm: str
     asked: int
     reached: int
@@ -93,55 +103,93 @@ class Trained:
     engine: str
     why: str
     counts: CountsFacts | None = None
+    tokenizer: Tokenizer = field(repr=False, metadata=NO_JSON)
+    recipe: Recipe = field(repr=False, metadata=NO_JSON)
+    config: Mapping[str, Any] = field(default_factory=dict, repr=False, metadata=NO_JSON)
+
+    @cached_property
+    def folder(self) -> TokenizerFolder:
+        """The tokenizer with its files, as `load` gives it."""
+        return (
+            in_memory(self.tokenizer, self.config, self.algorithm) if self.path is None else load(self.path)
+        )
 
 
-def train_folder(
-    recipe: Recipe,
-    corpus: Sequence[str],
-    output: Path | None = None,
+def train(
+    corpus: CorpusSource | WordCounts | StoredCounts | Counted = (),
+    recipe: RecipeSource = "bpe",
     *,
+    output: str | Path | None = None,
     column: str | None = None,
-    counts: Path | None = None,
+    counts: str | Path | None = None,
+    vocab_size: int | None = None,
+    special: Sequence[str] = (),
     engine: str = "auto",
     force: bool = False,
     progress: Progress = silent,
+    **choices: Any,  # noqa: ANN401  a choice is any value that TOML has
 ) -> Trained:
-    """Train on the corpus and save what AutoTokenizer loads, with the recipe and a record beside it.
+    """Train on the corpus, and save to `output` what AutoTokenizer loads, a recipe and a record beside it.
 
-    `counts`, a file of counted words, stands in for the corpus: the same tokenizer.json, unless rare words
-    were left out when they were counted. Without `output` the folder is named after the first file and the
-    algorithm. Raises FileError before any work when the folder is taken, DataError for a corpus without
-    texts, RecipeError for choices that do not fit, with each other or with the counts.
+    Without `output` nothing is written. `counts`, a file of counted words, stands in for the corpus, and so
+    does what count_words gave: the same tokenizer.json, unless rare words were left out when they were
+    counted. `vocab_size`, `special` and `choices` change the recipe, as in `recipe`. Raises FileError before
+    any work when the folder is taken, DataError for a corpus without texts, RecipeError for choices that do
+    not fit, with each other or with the counts.
+
+    >>> trained = train(["the cat sat on the mat", "the cats sat"] * 9, "wordpiece", vocab_size=40)
+    >>> trained.tokenizer.encode("the cats").tokens
+    ['[CLS]', 'the', 'cats', '[SEP]']
     """
-    _refuse_both(corpus, column, counts)
-    out = output or Path(f"{_stem(str(counts or corpus[0]))}-{recipe.algorithm}")
-    ensure_writable(out, force=force)
-    if counts is not None:
-        return _from_counts(recipe, counts, out, engine=engine, force=force, progress=progress)
-    texts = open_corpus(corpus, column=column, progress=progress)
-    prepared = prepare(recipe, engine, size=texts.size, progress=progress)
+    chosen = resolve(recipe, vocab_size=vocab_size, special=special, **choices)
+    counted = corpus if isinstance(corpus, WordCounts) or hasattr(corpus, "min_count") else counts
+    _refuse_both(corpus, column, counts, counted)
+    out = None if output is None else Path(output)
+    if out is not None:
+        ensure_writable(out, force=force)
+    if counted is not None:
+        return _from_counts(chosen, counted, out, engine=engine, force=force, progress=progress)
+    texts = as_corpus(cast(CorpusSource, corpus), column=column, progress=progress)
+    prepared = prepare(chosen, engine, size=texts.size, progress=progress)
     tokenizer = train_prepared(prepared, texts, progress=progress)
-    return save_trained(tokenizer, recipe, texts.facts, out, choice=prepared.choice, force=force)
+    return save_trained(tokenizer, chosen, texts.facts, out, choice=prepared.choice, force=force)
 
 
-def _refuse_both(corpus: Sequence[str], column: str | None, counts: Path | None) -> None:
+def default_output(source: str, recipe: Recipe) -> Path:
+    """The folder of a training that names none: the first file and the algorithm.
+
+    >>> default_output("texts/english.txt.gz", Recipe())
+    PosixPath('english-bpe')
+    """
+    stem = "stdin" if source == "-" else Path(source).name.strip("*.").split(".")[0].replace("*", "")
+    return Path(f"{stem or 'corpus'}-{recipe.algorithm}")
+
+
+def _refuse_both(corpus: object, column: str | None, counts: object, counted: object) -> None:
     """UsageError unless there is one thing to train on."""
-    if not corpus and counts is None:
+    texts = not (isinstance(corpus, Sequence) and not len(corpus))
+    if not texts and counts is None:
         raise UsageError("there is nothing to train on", fix="name a corpus, or counted words with --counts")
-    if corpus and counts is not None:
+    if texts and counts is not None:
+        first = corpus[0] if isinstance(corpus, list | tuple) else "the corpus"
         raise UsageError(
-            "give either a corpus or --counts, not both", fix=f"leave out {corpus[0]} or --counts {counts}"
+            "give either a corpus or --counts, not both", fix=f"leave out {first} or --counts {counts}"
         )
-    if column is not None and counts is not None:
+    if column is not None and counted is not None:
         raise UsageError("counts have no columns of texts", fix="leave out --column")
 
 
 def _from_counts(
-    recipe: Recipe, file: Path, out: Path, *, engine: str, force: bool, progress: Progress
+    recipe: Recipe, source: object, out: Path | None, *, engine: str, force: bool, progress: Progress
 ) -> Trained:
     from tokbench.training.counting import store  # a training from texts need not wait for it
 
-    counts = store.load_counts(file)
+    if isinstance(source, WordCounts):
+        counts = store.stored(source, assemble(recipe))
+    elif isinstance(source, store.StoredCounts):
+        counts = source
+    else:
+        counts = store.load_counts(Path(str(getattr(source, "path", source))))
     prepared = prepare_counted(recipe, counts, engine, progress=progress)
     tokenizer = train_counted(prepared, counts, progress=progress)
     told = counts.corpus
@@ -150,25 +198,56 @@ def _from_counts(
     return save_trained(tokenizer, recipe, corpus, out, choice=prepared.choice, counts=facts, force=force)
 
 
+def count_words(
+    corpus: CorpusSource,
+    recipe: RecipeSource = "bpe",
+    *,
+    output: str | Path,
+    column: str | None = None,
+    cased: bool = False,
+    min_count: int = 1,
+    force: bool = False,
+    progress: Progress = silent,
+    **options: Any,  # noqa: ANN401  those of CountOptions
+) -> Counted:
+    """Count the words that a recipe's normalizers and pre_tokenizers make of a corpus, and save them.
+
+    `train` takes the result, or its file, in the place of a corpus. `options` are engine, memory (bytes),
+    workers and scheduler.
+    """
+    from tokbench.training.counting.count_corpus import CountOptions, count_corpus
+
+    return count_corpus(
+        corpus,
+        assemble(resolve(recipe, cased=cased)),
+        Path(output),
+        column=column,
+        ways=CountOptions(**options),
+        min_count=min_count,
+        force=force,
+        progress=progress,
+    )
+
+
 def save_trained(
     tokenizer: Tokenizer,
     recipe: Recipe,
     corpus: CorpusFacts,
-    out: Path,
+    out: Path | None,
     *,
     choice: EngineChoice,
     counts: CountsFacts | None = None,
     force: bool = False,
 ) -> Trained:
-    """Save a trained tokenizer with its wrapper, recipe and record."""
+    """A trained tokenizer, saved with its wrapper, recipe and record unless `out` is None."""
     config = wrapper_config(
         tokenizer, recipe.special_tokens, extra=recipe.extra_special_tokens, **dict(recipe.wrapper)
     )
     facts = record(tokenizer, recipe, corpus, counts)
-    with atomic_folder(out, force=force) as folder:
-        save_folder(
-            tokenizer, config, folder, more={"tokbench.toml": to_toml(recipe), "tokbench.json": facts.text}
-        )
+    more = {"tokbench.toml": to_toml(recipe), "tokbench.json": facts.text}
+    if out is not None:
+        with atomic_folder(out, force=force) as folder:
+            save_folder(tokenizer, config, folder, more=more)
     return Trained(
         path=out,
         algorithm=recipe.algorithm,
@@ -180,11 +259,7 @@ def save_trained(
         engine=choice.engine,
         why=choice.why,
         counts=counts,
+        tokenizer=tokenizer,
+        recipe=recipe,
+        config=config,
     )
-
-
-def _stem(source: str) -> str:
-    if source == "-":
-        return "stdin"
-    stem = Path(source).name.strip("*.").split(".")[0].replace("*", "")
-    return stem or "corpus"

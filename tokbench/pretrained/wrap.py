@@ -11,8 +11,8 @@ from tokenizers import Tokenizer
 
 from tokbench.errors import UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable
-from tokbench.pretrained.folder import TokenizerFolder, carried, load, save_folder
-from tokbench.pretrained.info import TokenizerInfo, describe
+from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, carried, load, save_folder
+from tokbench.pretrained.info import TokenizerInfo, info
 from tokbench.pretrained.special_tokens import (
     declared,
     refuse_unknown_roles,
@@ -124,9 +124,9 @@ def _with_class(config: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:
     return {"model_input_names": names, **config, "tokenizer_class": CLASS}
 
 
-def wrap_folder(
-    name: str | Path,
-    out: Path,
+def wrap(
+    tokenizer: TokenizerSource,
+    output: str | Path,
     *,
     roles: Mapping[str, str] | None = None,
     model_max_length: int | None = None,
@@ -137,18 +137,19 @@ def wrap_folder(
 
     Raises UsageError for a role that does not exist or a token without an id.
     """
+    out = Path(output)
     ensure_writable(out, force=force)
-    folder = load(name)
+    folder = load(tokenizer)
     named = {**folder.roles, **(roles or {})}
     known = [token for token in named.values() if folder.tokenizer.token_to_id(token) is not None]
-    tokenizer = declared(folder.tokenizer, known)
+    marked = declared(folder.tokenizer, known)
     config = wrapper_config(
-        tokenizer,
+        marked,
         named,
         extra=folder.extra,
         model_max_length=model_max_length,
         padding_side=padding_side,
     )
     with atomic_folder(out, force=force) as place:
-        save_folder(tokenizer, config, place, more=carried(folder))
-    return describe(load(out))
+        save_folder(marked, config, place, more=carried(folder))
+    return info(out)

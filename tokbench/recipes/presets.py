@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
+from typing import Any, Protocol, Union
 
 from tokbench.errors import RecipeError, did_you_mean
-from tokbench.recipes.recipe import Block, Recipe, block, change, read_recipe
+from tokbench.recipes.recipe import Block, Recipe, block, change, from_data, read_recipe, to_data
 
 # pad first: models such as BERT take id 0 for padding unless told otherwise.
 BERT_TOKENS = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
@@ -257,6 +259,56 @@ def start_recipe(
         )
     recipe = replace(recipe, extra_special_tokens=(*recipe.extra_special_tokens, *special))
     return change(keep_case(recipe) if cased else recipe, settings or {})
+
+
+RecipeSource = Union[str, "PathLike[str]", Recipe, "HasRecipe"]
+
+
+class HasRecipe(Protocol):
+    """A result that a recipe made, as train gives one."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The choices behind it."""
+
+
+def recipe(
+    source: RecipeSource = "bpe",
+    *,
+    vocab_size: int | None = None,
+    special: Sequence[str] = (),
+    cased: bool = False,
+    **choices: Any,  # noqa: ANN401  any value that TOML has
+) -> Recipe:
+    """The recipe of an algorithm, of a preset, in a TOML file or beside a tokenizer, with these choices.
+
+    `special` are more special tokens. `choices` are fields of a Recipe, as in TOML; tables are merged into
+    those of the recipe. RecipeError for a name or a choice that no recipe has.
+
+    >>> chosen = recipe("bert", vocab_size=8000, trainer={"min_frequency": 3}, special=["[E1]"])
+    >>> chosen.vocab_size, dict(chosen.trainer), chosen.tokens[-1]
+    (8000, {'min_frequency': 3}, '[E1]')
+    """
+    found = _found(source)
+    data = to_data(keep_case(found) if cased else found)
+    if vocab_size is not None:
+        choices["vocab_size"] = vocab_size
+    for key, value in choices.items():
+        both = isinstance(value, Mapping) and isinstance(data.get(key), Mapping)
+        data[key] = {**data[key], **value} if both else value
+    data["extra_special_tokens"] = [*data.get("extra_special_tokens", ()), *special]
+    return from_data(data, name="the recipe's choices")
+
+
+def _found(source: RecipeSource) -> Recipe:
+    if isinstance(source, Recipe):
+        return source
+    if isinstance(source, str | PathLike):
+        beside = Path(source) / "tokbench.toml"
+        return read_recipe(beside) if beside.is_file() else resolve_recipe(str(source))
+    if isinstance(inner := getattr(source, "recipe", None), Recipe):
+        return inner
+    raise RecipeError(f"{source!r:.60} is no recipe", fix="give a name, a TOML file or a tokenizer's folder")
 
 
 def resolve_recipe(name: str, settings: Mapping[str, str] | None = None, *, cased: bool = False) -> Recipe:

@@ -35,17 +35,19 @@ def write_page(
     return Page(path, len(content), tuple(each.title for each in sections))
 
 
-def gather(files: Iterable[Path], path: Path, *, title: str = "tokbench report", force: bool = False) -> Page:
+def report(
+    files: Iterable[str | Path], path: str | Path, *, title: str = "tokbench report", force: bool = False
+) -> Page:
     """One page of results that `--json` wrote, a section for each file, in the order given.
 
     Raises FileError or DataError for a file that is no result.
     """
     sections = []
-    for file in files:
+    for file in map(Path, files):
         kind, result = read_result(file)
         parts: Iterable[Part] = window_of(kind)(result)
         sections.append(Section(f"{heading_of(kind)}: {file.stem}", list(parts)))
-    return write_page(path, title, sections, force=force)
+    return write_page(Path(path), title, sections, force=force)
 
 
 def heading_of(kind: str) -> str:

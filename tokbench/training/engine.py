@@ -164,9 +164,9 @@ def learning_from(
     """
     if engine == "compiled":
         return partial(_learn_compiled, lambda: _counted_compiled(tokenizer, batches, progress), progress)
-    from tokbench.training.word_counts import count_words
+    from tokbench.training.word_counts import library_counts
 
-    return partial(_learn_in_python, lambda: count_words(tokenizer, batches, progress=progress), progress)
+    return partial(_learn_in_python, lambda: library_counts(tokenizer, batches, progress=progress), progress)
 
 
 class CountedWords(Protocol):

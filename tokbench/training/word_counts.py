@@ -60,7 +60,7 @@ def alphabet(words: WordCounts) -> list[tuple[str, int]]:
     return by_count(characters)
 
 
-def count_words(
+def library_counts(
     tokenizer: Tokenizer, batches: Iterable[list[str]], *, progress: Progress = silent
 ) -> WordCounts:
     """The words that this normalizer and this pre_tokenizer make of these texts; the model plays no part.

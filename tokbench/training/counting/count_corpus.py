@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, partial
+from os import PathLike
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from tokbench.corpus.reading import CorpusFacts, open_corpus
+from tokbench.corpus.reading import CorpusFacts, CorpusSource, are_paths, as_corpus
 from tokbench.errors import UsageError
 from tokbench.io.atomic import ensure_writable
 from tokbench.io.extras import require
@@ -76,9 +77,9 @@ class CountOptions:
 
 @dataclass(frozen=True)
 class Texts:
-    """What to count: paths, the column of tables, the tokenizer whose blocks make words of texts."""
+    """What to count: the corpus, the column of tables, the tokenizer whose blocks make words of texts."""
 
-    paths: tuple[str, ...]
+    source: CorpusSource
     column: str | None
     tokenizer: Tokenizer
 
@@ -87,7 +88,7 @@ Tallied = tuple[Iterator[PackedWords], CountedCorpus, EngineChoice]
 
 
 def count_corpus(
-    paths: Sequence[str],
+    source: CorpusSource,
     tokenizer: Tokenizer,
     output: Path,
     *,
@@ -105,7 +106,7 @@ def count_corpus(
     require("pyarrow", extra="data", what="a file of counts")
     ensure_writable(output, magic=store.MAGIC, force=force)
     pipeline = PipelineRecord.of(tokenizer)
-    texts = Texts(tuple(paths), column, tokenizer)
+    texts = Texts(source, column, tokenizer)
     counting = _by_dask if ways.engine == "dask" else _here
     with counting(texts, ways, output, min_count, progress) as (blocks, corpus, choice):
         saved = store.save_counts(blocks, output, pipeline, corpus, min_count=min_count)
@@ -126,7 +127,7 @@ def _here(
     texts: Texts, ways: CountOptions, output: Path, min_count: int, progress: Progress
 ) -> Iterator[Tallied]:
     """Counted on this machine."""
-    corpus = open_corpus(texts.paths, column=texts.column, progress=progress)
+    corpus = as_corpus(texts.source, column=texts.column, progress=progress)
     served = cache(partial(scanner_for, texts.tokenizer))
     choice = choose_engine(COUNTING, ways.engine, size=corpus.size, served=served, progress=progress)
     scanner = served() if choice.compiled else None
@@ -146,7 +147,7 @@ def _by_dask(
     with (
         _gone_if_empty(work),
         count_distributed(
-            texts.paths,
+            _paths(texts.source),
             texts.tokenizer,
             work,
             cluster=Cluster(scheduler=ways.scheduler, workers=ways.workers or WORKERS),
@@ -158,6 +159,14 @@ def _by_dask(
     ):
         yield *tallied, EngineChoice("dask", "it was asked for")
     shutil.rmtree(work, ignore_errors=True)
+
+
+def _paths(source: CorpusSource) -> Sequence[str]:
+    """The files that workers of a cluster open themselves."""
+    given = [source] if isinstance(source, str | PathLike) else source
+    if not isinstance(given, list | tuple) or not are_paths(given):
+        raise UsageError("the engine dask counts files", fix="give paths, or another engine")
+    return [str(path) for path in given]
 
 
 @contextmanager

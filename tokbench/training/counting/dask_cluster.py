@@ -56,7 +56,7 @@ from tokbench.training.counting.store import (
     packed_of_counts,
 )
 from tokbench.training.engine import COUNTING, choose_engine
-from tokbench.training.word_counts import count_words
+from tokbench.training.word_counts import library_counts
 
 ANSWER = 10  # seconds that a scheduler may take
 LEFT: list[ExitStack] = []  # clusters that Ctrl-C ended, never closed
@@ -462,7 +462,7 @@ def _scan(tokenizer: str, *, compiled: bool) -> Scan:
     made = Tokenizer.from_str(tokenizer)
     scanner = scanner_for(made) if compiled and choose_engine(COUNTING).compiled else ""
     if isinstance(scanner, str):
-        return Scan(lambda texts: packed_of_counts(count_words(made, texts)), raw=False)
+        return Scan(lambda texts: packed_of_counts(library_counts(made, texts)), raw=False)
     return Scan(
         lambda texts: packed_of_compiled(count_words_compiled(texts, scanner, threads=1, in_order=False)),
         raw=True,

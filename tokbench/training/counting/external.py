@@ -48,7 +48,7 @@ from tokbench.training.counting.store import (
     packed_of_counts,
     summed,
 )
-from tokbench.training.word_counts import count_words
+from tokbench.training.word_counts import library_counts
 
 ROW = 160  # bytes of memory that merging takes for a word of usual length: measured, and rounded up
 BYTES = 40  # a word's bytes that are counted in that
@@ -330,7 +330,7 @@ def _by_library(
     """Count portions of which the library can hold the words; those of the last are returned."""
     parts: list[PackedWords] = []
     for texts in portions(batches, how.memory // TEXT_SHARE):
-        words = packed_of_counts(count_words(how.tokenizer, texts, progress=progress))
+        words = packed_of_counts(library_counts(how.tokenizer, texts, progress=progress))
         while parts:
             sort.write(parts.pop())
         parts = [words]

@@ -296,6 +296,15 @@ class StoredCounts:
         return self.words.arrays()
 
 
+def stored(counts: WordCounts, tokenizer: Tokenizer) -> StoredCounts:
+    """Words that somebody counted, as if this tokenizer's blocks had made them of texts."""
+    packed, pipeline = packed_of_counts(counts), PipelineRecord.of(tokenizer)
+    digest = _digest(pipeline)
+    _absorb(digest, packed)
+    corpus = CountedCorpus(("words",), 0, 0, 0)
+    return StoredCounts(packed, pipeline, corpus, fingerprint=digest.hexdigest())
+
+
 @dataclass(frozen=True)
 class Saved:
     """A file of counts that was written: its different words, all words counted, its fingerprint."""

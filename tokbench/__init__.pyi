@@ -1,0 +1,30 @@
+from tokbench import errors as errors
+from tokbench.adapt.grow import add_tokens as add_tokens
+from tokbench.adapt.grow import resize as resize
+from tokbench.analysis.compare import compare as compare
+from tokbench.analysis.sweep import sweep as sweep
+from tokbench.checks.fix import fix as fix
+from tokbench.checks.run import check as check
+from tokbench.checks.same import same as same
+from tokbench.errors import TokbenchError as TokbenchError
+from tokbench.finetuning.config import FinetuneConfig as FinetuneConfig
+from tokbench.finetuning.prove import prove as prove
+from tokbench.finetuning.runner import finetune as finetune
+from tokbench.model.model_config import config as config
+from tokbench.model.model_config import set_config as set_config
+from tokbench.pretrained.encode import decode as decode
+from tokbench.pretrained.encode import encode as encode
+from tokbench.pretrained.encode import trace as trace
+from tokbench.pretrained.encode_corpus import encode_corpus as encode_corpus
+from tokbench.pretrained.folder import load as load
+from tokbench.pretrained.info import info as info
+from tokbench.pretrained.train import Trained as Trained
+from tokbench.pretrained.train import count_words as count_words
+from tokbench.pretrained.train import train as train
+from tokbench.pretrained.wrap import wrap as wrap
+from tokbench.recipes.presets import recipe as recipe
+from tokbench.recipes.recipe import Recipe as Recipe
+from tokbench.reporting.pages import report as report
+from tokbench.training.word_counts import WordCounts as WordCounts
+
+__version__: str
