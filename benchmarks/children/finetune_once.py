@@ -43,6 +43,7 @@ try:
     from tokbench.finetuning.data.batches import Batches
     from tokbench.finetuning.device import Machine, machine_of
     from tokbench.finetuning.engines.loop import fit, predict
+    from tokbench.finetuning.engines.state import TrainingJob
 except ModuleNotFoundError as problem:
     raise SystemExit(f"this measurement needs the package {problem.name}, which is not installed") from None
 
@@ -127,7 +128,7 @@ def by_loop(
             ends.append(time.perf_counter() - begun)
 
     wall, cpu, found = timed(
-        lambda: fit(model, batches, plan, rate=asked.rate, machine=machine, progress=progress)
+        lambda: fit(TrainingJob(model, batches, plan, asked.rate, machine=machine, progress=progress))
     )
     return Took(found.steps, wall, cpu, list(found.notes), np.diff([0.0, *ends]).tolist())
 
@@ -160,7 +161,7 @@ def profiled(model: Any, batches: Batches, plan: FinetuneConfig, rate: float) ->
             watch.start()
             begun = time.perf_counter()
 
-    fit(model, few, replace(plan, epochs=4), rate=rate, machine=machine, progress=progress)
+    fit(TrainingJob(model, few, replace(plan, epochs=4), rate, machine=machine, progress=progress))
     finish()
     wall = time.perf_counter() - begun
     watch.stop()

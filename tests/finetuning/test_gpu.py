@@ -12,6 +12,7 @@ from tokbench.finetuning.device import machine_of
 from tokbench.finetuning.engines.distributed import ALONE
 from tokbench.finetuning.engines.loop import fit, predict
 from tokbench.finetuning.engines.optimizer import optimizer_of, set_rate
+from tokbench.finetuning.engines.state import TrainingJob
 from tokbench.finetuning.engines.step import GraphStepper
 from tokbench.finetuning.models import FAMILIES, fresh, load_classifier, pooled_as
 from tokbench.finetuning.prepare import align, model_inputs_of
@@ -67,7 +68,7 @@ def test_replayed_steps_learn_what_plain_steps_learn(parts, precision):
     found, logits = [], []
     for graphs in ("off", "on"):
         model, batches, plan, machine = parts(precision=precision, epochs=3, graphs=graphs)
-        found.append(fit(model, batches, plan, rate=1e-3, machine=machine))
+        found.append(fit(TrainingJob(model, batches, plan, 1e-3, machine=machine)))
         logits.append(predict(model, batches, machine=machine))
     assert not found[1].notes
     assert (found[0].replayed, found[1].replayed) == (0, found[1].steps - widths(batches, 3))
@@ -96,7 +97,7 @@ def test_every_family_is_replayed_whatever_its_pooling(family, way, tokenizer, p
         for weight in model.parameters():
             if weight.ndim > 1:
                 torch.nn.init.normal_(weight, std=0.02)
-        found = fit(model, feeding(model, tokenizer, chosen), chosen, rate=1e-4, machine=machine)
+        found = fit(TrainingJob(model, feeding(model, tokenizer, chosen), chosen, 1e-4, machine=machine))
         losses.append(found.losses)
     assert not found.notes
     assert found.replayed > 0
@@ -184,7 +185,7 @@ def test_a_model_that_cannot_be_recorded_is_trained_all_the_same(parts):
     losses = []
     for graphs in ("off", "auto"):
         model, batches, plan, machine = parts(epochs=2, graphs=graphs)
-        found = fit(Reading(model), batches, plan, rate=1e-3, machine=machine)
+        found = fit(TrainingJob(Reading(model), batches, plan, 1e-3, machine=machine))
         losses.append(found.losses)
         assert np.isfinite(predict(model, batches, machine=machine)).all()
     assert found.replayed == 0
@@ -231,7 +232,9 @@ def test_little_memory_halves_the_parts_and_learns_the_same(size, tokenizer, pla
         torch.cuda.set_per_process_memory_fraction(limit)
         try:
             found = fit(
-                model, feeding(model, tokenizer, chosen, size=size), chosen, rate=1e-4, machine=machine
+                TrainingJob(
+                    model, feeding(model, tokenizer, chosen, size=size), chosen, 1e-4, machine=machine
+                )
             )
         finally:
             torch.cuda.set_per_process_memory_fraction(1.0)

@@ -15,6 +15,7 @@ from tests.stopping import StopsAt
 from tokbench.errors import FileError, ResourceError, RunInterruptedError, UsageError
 from tokbench.finetuning.device import machine_of
 from tokbench.finetuning.engines.loop import fit
+from tokbench.finetuning.engines.state import TrainingJob
 from tokbench.finetuning.engines.step import Stepper
 from tokbench.finetuning.run_files import found_in, unfinished
 from tokbench.finetuning.runner import finetune
@@ -257,7 +258,7 @@ def test_the_loop_without_a_watch_only_trains(data, plan):
 
     chosen = plan(data=data)
     setting = prepare_run(chosen, read_data(chosen))
-    fitted = fit(setting.parts.model, setting.train, chosen, rate=1e-3, machine=setting.machine)
+    fitted = fit(TrainingJob(setting.parts.model, setting.train, chosen, 1e-3, machine=setting.machine))
     assert fitted.evaluations == ()
     assert fitted.steps == len(fitted.losses) == 8
 

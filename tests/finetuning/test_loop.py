@@ -9,8 +9,9 @@ from tokbench.finetuning.data.batches import Batches
 from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tokenize import EncodedRows, tokenize_rows
 from tokbench.finetuning.device import machine_of
-from tokbench.finetuning.engines.loop import Losses, fit, predict
+from tokbench.finetuning.engines.loop import fit, predict
 from tokbench.finetuning.engines.optimizer import grouped_weights, share_of_rate
+from tokbench.finetuning.engines.state import Losses, TrainingJob
 from tokbench.finetuning.models import load_classifier
 from tokbench.finetuning.prepare import model_inputs_of
 from tokbench.finetuning.tasks import TASKS
@@ -34,7 +35,7 @@ def trained(model_folder, tokenizer, plan):
             model,
             batches,
             machine,
-            fit(model, batches, chosen, rate=chosen.learning_rate, machine=machine),
+            fit(TrainingJob(model, batches, chosen, chosen.learning_rate, machine=machine)),
         )
 
     return train
@@ -112,7 +113,7 @@ def test_a_row_that_padding_holds_back_gets_no_gradient(model_folder, tokenizer,
     batches = Batches(
         encoded=tokenize_rows(tokenizer, ROWS, max_length=64, task=TASKS["sst2"]), feed=feed, size=4, seed=0
     )
-    gradient = fit(model, batches, plan(), rate=1e-3, machine=machine_of(plan())).gradient
+    gradient = fit(TrainingJob(model, batches, plan(), 1e-3, machine=machine_of(plan()))).gradient
     assert not gradient[good]
     assert gradient[tokenizer.convert_tokens_to_ids("bad")]
 

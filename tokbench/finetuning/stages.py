@@ -6,11 +6,9 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 from transformers import PreTrainedModel
 
 from tokbench.errors import NegativeResultError, RunInterruptedError, UsageError
@@ -23,9 +21,11 @@ from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tagging import Tagged
 from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, seen_ids, tokenize_rows
 from tokbench.finetuning.device import Machine, machine_of
+from tokbench.finetuning.engines import loop
 from tokbench.finetuning.engines.evaluate import Evaluator
-from tokbench.finetuning.engines.loop import FitResult, fit, predict
+from tokbench.finetuning.engines.loop import predict
 from tokbench.finetuning.engines.monitor import EvalMonitor, board_of, keep_board
+from tokbench.finetuning.engines.state import FitResult, TrainerEngine, TrainingJob
 from tokbench.finetuning.environment import environment
 from tokbench.finetuning.models import (
     copy_tokenizer,
@@ -54,27 +54,8 @@ from tokbench.io.atomic import atomic_folder
 from tokbench.progress import Progress, leading, silent
 
 
-class TrainerEngine(Protocol):
-    """Trains a model in place: the config's seed, batches, rates and clipping, so that results agree."""
-
-    def __call__(
-        self,
-        model: nn.Module,
-        batches: Batches,
-        config: FinetuneConfig,
-        /,
-        *,
-        rate: float,
-        machine: Machine,
-        watch: EvalMonitor,
-        keeper: Keeper | None,
-        progress: Progress,
-    ) -> FitResult:
-        """Train, and say what came of it."""
-
-
 def engine_of(config: FinetuneConfig) -> TrainerEngine:
-    """The engine that the config names; UsageError for a setting it does not take, or several processes."""
+    """The engine that the config names; UsageError where several processes were started and it takes one."""
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if config.trainer != "loop" and started > 1:
         raise UsageError(
@@ -84,14 +65,12 @@ def engine_of(config: FinetuneConfig) -> TrainerEngine:
     if config.trainer == "hf":
         from tokbench.finetuning.engines import hf_trainer
 
-        hf_trainer.check(config)
-        return hf_trainer.fit
+        return hf_trainer
     if config.trainer == "lightning":
         from tokbench.finetuning.engines import lightning_engine
 
-        lightning_engine.check(config)
-        return lightning_engine.fit
-    return fit
+        return lightning_engine
+    return loop
 
 
 @dataclass(frozen=True)
@@ -161,7 +140,7 @@ def _write(prepared: PreparedRun, outcome: Outcome, folder: Path, *, made: str) 
 
 def prepare_run(config: FinetuneConfig, data: Dataset, *, progress: Progress = silent) -> PreparedRun:
     """Load, check and encode; the last moment at which nothing has been trained."""
-    engine_of(config)  # what is wrong with it is said before anything is loaded
+    engine_of(config).check(config)  # what is wrong with it is said before anything is loaded
     machine, task = machine_of(config), data.task
     must_be_metric(config.metric, task)
     parts = load_parts(config, task)
@@ -200,16 +179,9 @@ def train_and_score(
         len(prepared.train),
         board=board_of(config, keeper.place if keeper else None),
     )
-    trained = engine_of(config)(
-        model,
-        prepared.train,
-        config,
-        rate=prepared.parts.rate,
-        machine=machine,
-        watch=monitor,
-        keeper=keeper,
-        progress=progress,
-    )
+    rate = prepared.parts.rate
+    job = TrainingJob(model, prepared.train, config, rate, machine, monitor, keeper, progress)
+    trained = engine_of(config).fit(job)
     if monitor.kept is not monitor.done[-1] or not evaluator.answers:
         evaluator()
     return Outcome(

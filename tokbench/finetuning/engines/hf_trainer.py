@@ -19,15 +19,17 @@ from transformers import (
 )
 
 from tokbench.errors import UsageError
-from tokbench.finetuning.checkpoints import Keeper
 from tokbench.finetuning.config import FinetuneConfig
-from tokbench.finetuning.data.batches import Batch, Batches
-from tokbench.finetuning.device import Machine
-from tokbench.finetuning.engines.loop import FitResult, interruptible
-from tokbench.finetuning.engines.monitor import EvalMonitor
+from tokbench.finetuning.data.batches import Batch
 from tokbench.finetuning.engines.passthrough import Fields
-from tokbench.finetuning.engines.state import Epochs, TrainingState, in_parts
-from tokbench.progress import Progress
+from tokbench.finetuning.engines.state import (
+    Epochs,
+    FitResult,
+    TrainingJob,
+    TrainingState,
+    in_parts,
+    interruptible,
+)
 
 PLANNED = {
     "learning_rate": "--learning-rate",
@@ -78,36 +80,27 @@ def check(plan: FinetuneConfig) -> None:
         _arguments(plan, chosen, place, cpu=plan.device == "cpu" or not torch.cuda.is_available())
 
 
-def fit(
-    model: nn.Module,
-    batches: Batches,
-    plan: FinetuneConfig,
-    *,
-    rate: float,
-    machine: Machine,
-    watch: EvalMonitor,
-    keeper: Keeper | None,
-    progress: Progress,
-) -> FitResult:
+def fit(job: TrainingJob) -> FitResult:
     """Train as the loop does, by transformers' Trainer."""
+    plan, model, machine = job.config, job.model, job.machine
     chosen = FIELDS.values(plan)
     if chosen.get("label_smoothing_factor") and model.config.problem_type == "regression":  # type: ignore[union-attr]
         raise UsageError("label_smoothing_factor is for labels, and the rows have scores", fix="leave it out")
-    guest = TrainingState(model, batches, plan, rate, machine, watch, keeper, progress)
-    with tempfile.TemporaryDirectory(prefix="tokbench-") as place, interruptible() as guest.asked:
-        arguments = _arguments(plan, chosen, place, cpu=not machine.gpu, resumed=guest.done > 0)
-        for group in guest.optimizer.param_groups:
+    state = TrainingState(job)
+    with tempfile.TemporaryDirectory(prefix="tokbench-") as place, interruptible() as state.asked:
+        arguments = _arguments(plan, chosen, place, cpu=not machine.gpu, resumed=state.done > 0)
+        for group in state.optimizer.param_groups:
             group.update(betas=(arguments.adam_beta1, arguments.adam_beta2), eps=arguments.adam_epsilon)
         trainer = _Trainer(
             model=model,
             args=arguments,
-            optimizers=(guest.optimizer, guest.schedule),
-            callbacks=[_Following(guest)],
+            optimizers=(state.optimizer, state.schedule),
+            callbacks=[_Following(state)],
         )
         trainer.remove_callback(PrinterCallback)
-        trainer.guest = guest
+        trainer.run = state
         trainer.train()
-    return guest.finished()
+    return state.finished()
 
 
 def _arguments(
@@ -148,20 +141,20 @@ def _renamed(chosen: dict[str, Any]) -> dict[str, Any]:
 class _Trainer(Trainer):
     """The Trainer, fed with our batches; its losses are kept, not logged."""
 
-    guest: TrainingState
+    run: TrainingState
     share = 1.0  # of the part that is computed in the mean loss of its batch
 
     def get_train_dataloader(self) -> Any:  # noqa: ANN401  anything with a length that gives batches
         """Our batches, epoch after epoch."""
-        return Epochs(self.guest.batches, epochs=self.guest.plan.epochs, done=self.guest.done)
+        return Epochs(self.run.job.batches, epochs=self.run.job.config.epochs, done=self.run.done)
 
     def training_step(self, model: nn.Module, inputs: Batch, *_: Any, **__: Any) -> torch.Tensor:  # noqa: ANN401
         """The Trainer's step, on each part of the batch; without its count of items, which is the whole's."""
-        loss = torch.zeros((), device=self.guest.machine.device)
-        for share, part in in_parts(inputs, self.guest.rows_in_a_part):
+        loss = torch.zeros((), device=self.run.machine.device)
+        for share, part in in_parts(inputs, self.run.rows_in_a_part):
             self.share = share
             loss += super().training_step(model, part).detach()
-        self.guest.losses.add(loss)
+        self.run.losses.add(loss)
         return loss
 
     def compute_loss(self, *given: Any, **named: Any) -> Any:  # noqa: ANN401
@@ -171,30 +164,26 @@ class _Trainer(Trainer):
 
     def autocast_smart_context_manager(self, *_: Any, **__: Any) -> contextlib.AbstractContextManager[Any]:  # noqa: ANN401
         """The precision that every engine computes in."""
-        return self.guest.machine.autocast()
+        return self.run.machine.autocast()
 
 
 class _Following(TrainerCallback):
     """Evaluates, tells, keeps and stops where the loop does."""
 
-    def __init__(self, guest: TrainingState) -> None:
-        self.guest = guest
+    def __init__(self, run: TrainingState) -> None:
+        self.run = run
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
         """Draw from where the loop draws."""
-        self.guest.begin()
+        self.run.begin()
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
         """Look at the dev rows when it is time."""
-        guest = self.guest
-        guest.stepped()
-        if guest.watch.due(guest.step):
-            loss = guest.since_last_look()
-            with guest.clock.stopped():
-                guest.watch.look(guest.model, guest.step, loss)
-            control.should_training_stop |= guest.watch.enough
-        guest.keep()
+        self.run.stepped()
+        self.run.evaluate_if_due()
+        control.should_training_stop |= self.run.enough
+        self.run.keep()

@@ -20,41 +20,45 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
 from tokbench.errors import UsageError
-from tokbench.finetuning.checkpoints import Keeper
 from tokbench.finetuning.config import FinetuneConfig, to_data
 from tokbench.finetuning.data.batches import Batch, Batches, by_length, pad_batch
 from tokbench.finetuning.data.tokenize import in_row_order
-from tokbench.finetuning.device import Machine
 from tokbench.finetuning.engines.evaluate import Evaluator
-from tokbench.finetuning.engines.loop import FitResult, interruptible, of_pieces
+from tokbench.finetuning.engines.loop import of_pieces
 from tokbench.finetuning.engines.monitor import NAME as TENSORBOARD
-from tokbench.finetuning.engines.monitor import EvalMonitor, Weights
+from tokbench.finetuning.engines.monitor import Weights
 from tokbench.finetuning.engines.passthrough import Fields
-from tokbench.finetuning.engines.state import Epochs, TrainingState, in_parts
+from tokbench.finetuning.engines.state import (
+    Epochs,
+    FitResult,
+    TrainingJob,
+    TrainingState,
+    in_parts,
+    interruptible,
+)
 from tokbench.io.extras import require
 from tokbench.native.ragged import Ids
-from tokbench.progress import Progress
 
 
 class Classifier(lightning.LightningModule):
     """A model, its optimizer and its metrics, as Lightning calls them."""
 
-    def __init__(self, guest: TrainingState) -> None:
+    def __init__(self, state: TrainingState) -> None:
         super().__init__()
-        self.save_hyperparameters({"rate": guest.rate, "steps": guest.steps, **to_data(guest.plan)})
-        self.model, self.guest = guest.model, guest
+        self.save_hyperparameters({"rate": state.job.rate, "steps": state.steps, **to_data(state.job.config)})
+        self.model, self.state = state.model, state
         self.logits: dict[int, list[torch.Tensor]] = {}
 
     def on_train_start(self) -> None:
         """Train mode: a model that was loaded is in evaluation mode, and Lightning would leave it there."""
         self.model.train()
-        self.guest.begin()
+        self.state.begin()
 
     def training_step(self, batch: Batch, _: int) -> torch.Tensor:
         """The loss of one batch; of one in parts the last part's, the others have left their gradients."""
-        self.guest.optimizer.zero_grad()
-        *earlier, last = in_parts(batch, self.guest.rows_in_a_part)
-        whole = torch.zeros((), device=self.guest.machine.device)
+        self.state.optimizer.zero_grad()
+        *earlier, last = in_parts(batch, self.state.rows_in_a_part)
+        whole = torch.zeros((), device=self.state.machine.device)
         for share, part in earlier:
             loss = self.model(**part).loss * share
             with torch.autocast(loss.device.type, enabled=False):
@@ -63,7 +67,7 @@ class Classifier(lightning.LightningModule):
         share, part = last
         loss = self.model(**part).loss
         loss = loss if share == 1.0 else loss * share
-        self.guest.losses.add(whole + loss.detach())
+        self.state.losses.add(whole + loss.detach())
         return loss  # type: ignore[no-any-return]
 
     def optimizer_zero_grad(self, *_: object) -> None:
@@ -80,15 +84,15 @@ class Classifier(lightning.LightningModule):
         self.logits.setdefault(dataloader_idx, []).append(found)
 
     def on_validation_epoch_end(self) -> None:
-        """Metrics over all dev rows, under the names that checkpoints and early stopping watch."""
-        guest, data = self.guest, self.trainer.datamodule  # type: ignore[attr-defined]
+        """Metrics over all dev rows, under the names that checkpoints and early stopping monitor."""
+        state, data = self.state, self.trainer.datamodule  # type: ignore[attr-defined]
         if self.trainer.sanity_checking:
             return
         logits = {name: data.in_order(name, self.logits.pop(at)) for at, name in enumerate(data.evaluation)}
-        assert isinstance(guest.watch.evaluate, Evaluator)
-        found = guest.watch.evaluate.weigh(logits)
-        guest.watch.record(guest.step, guest.since_last_look(), found)
-        # as doubles, so that two metrics that differ for our watch differ for Lightning's callbacks too
+        assert isinstance(state.required_monitor.evaluate, Evaluator)
+        found = state.required_monitor.evaluate.weigh(logits)
+        state.required_monitor.record(state.step, state.since_last_look(), found)
+        # as doubles, so that two metrics that differ for our monitor differ for Lightning's callbacks too
         self.log_dict(
             {f"dev_{name}": torch.tensor(each, dtype=torch.float64) for name, each in found.items()}
         )
@@ -104,24 +108,24 @@ class Classifier(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401  Lightning's own shape
         """AdamW and the course of its rate, a step at a time."""
-        schedule = {"scheduler": self.guest.schedule, "interval": "step"}
-        return {"optimizer": self.guest.optimizer, "lr_scheduler": schedule}
+        schedule = {"scheduler": self.state.schedule, "interval": "step"}
+        return {"optimizer": self.state.optimizer, "lr_scheduler": schedule}
 
 
 class RowsDataModule(lightning.LightningDataModule):
     """The train batches of each epoch, and every dev split in batches."""
 
-    def __init__(self, guest: TrainingState) -> None:
+    def __init__(self, state: TrainingState) -> None:
         super().__init__()
-        assert isinstance(guest.watch.evaluate, Evaluator)
-        self.guest, self.evaluation = guest, dict(guest.watch.evaluate.evaluation)
+        assert isinstance(state.required_monitor.evaluate, Evaluator)
+        self.state, self.evaluation = state, dict(state.required_monitor.evaluate.evaluation)
         self.orders = {
             name: by_length(each.encoded.lengths, each.size) for name, each in self.evaluation.items()
         }
 
     def train_dataloader(self) -> Epochs:
         """The batches of the epoch that begins."""
-        return Epochs(self.guest.batches, epochs=self.guest.plan.epochs, done=self.guest.done)
+        return Epochs(self.state.job.batches, epochs=self.state.job.config.epochs, done=self.state.done)
 
     def val_dataloader(self) -> list[_Split]:
         """The dev splits, longest rows first."""
@@ -182,60 +186,51 @@ def check(plan: FinetuneConfig) -> None:
         _trainer({"accelerator": "cpu", "logger": False, "enable_checkpointing": False}, FIELDS.values(plan))
 
 
-def fit(
-    model: nn.Module,
-    batches: Batches,
-    plan: FinetuneConfig,
-    *,
-    rate: float,
-    machine: Machine,
-    watch: EvalMonitor,
-    keeper: Keeper | None,
-    progress: Progress,
-) -> FitResult:
+def fit(job: TrainingJob) -> FitResult:
     """Train as the loop does, by Lightning's Trainer."""
-    guest = TrainingState(model, batches, plan, rate, machine, watch, keeper, progress)
-    with tempfile.TemporaryDirectory(prefix="tokbench-") as place, _quiet(), interruptible() as guest.asked:
+    plan = job.config
+    state = TrainingState(job)
+    with tempfile.TemporaryDirectory(prefix="tokbench-") as place, _quiet(), interruptible() as state.asked:
         lightning.seed_everything(plan.seed, workers=True, verbose=False)
         best = ModelCheckpoint(
             dirpath=place,
-            monitor=f"dev_{watch.metric}",
+            monitor=f"dev_{state.required_monitor.metric}",
             mode=plan.direction,
             save_weights_only=True,
             save_on_train_epoch_end=False,  # but as soon as it is known, before our own checkpoint
         )
-        guest.best = lambda: _best(guest, best)
-        callbacks = [*_patience(guest), best, _Following(guest)]
-        trainer = _trainer(_arguments(guest), {**FIELDS.values(plan), "callbacks": callbacks})
-        _count_on(trainer, guest.done)
+        state.best = lambda: _best(state, best)
+        callbacks = [*_patience(state), best, _Following(state)]
+        trainer = _trainer(_arguments(state), {**FIELDS.values(plan), "callbacks": callbacks})
+        _count_on(trainer, state.done)
         try:
-            trainer.fit(Classifier(guest), datamodule=RowsDataModule(guest))
+            trainer.fit(Classifier(state), datamodule=RowsDataModule(state))
         except SystemExit as stopped:  # what Lightning makes of a second Ctrl-C
             raise KeyboardInterrupt from stopped
-        return guest.finished()
+        return state.finished()
 
 
 class _Following(Checkpoint):
     """Counts, tells and keeps where the loop does; a Checkpoint, since Lightning calls those last."""
 
-    def __init__(self, guest: TrainingState) -> None:
-        self.guest = guest
+    def __init__(self, state: TrainingState) -> None:
+        self.state = state
         self.looking = ExitStack()
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: object) -> None:
         """One step more."""
-        self.guest.stepped()
-        if not self.guest.watch.due(self.guest.step):
-            self.guest.keep()
+        self.state.stepped()
+        if not self.state.required_monitor.due(self.state.step):
+            self.state.keep()
 
     def on_validation_start(self, *_: object) -> None:
         """The time from here is not training."""
-        self.looking.enter_context(self.guest.clock.stopped())
+        self.looking.enter_context(self.state.clock.stopped())
 
     def on_validation_end(self, *_: object) -> None:
         """The evaluation belongs to the step before it, and so into its checkpoint."""
         self.looking.close()
-        self.guest.keep()
+        self.state.keep()
 
 
 def _trainer(settled: dict[str, Any], chosen: dict[str, Any]) -> lightning.Trainer:
@@ -258,14 +253,14 @@ def _count_on(trainer: lightning.Trainer, done: int) -> None:
     total.ready = total.completed = done
 
 
-def _arguments(guest: TrainingState) -> dict[str, Any]:
+def _arguments(state: TrainingState) -> dict[str, Any]:
     """What the plan says, in Lightning's words; what is left of a resumed run is one epoch to it."""
-    plan, machine, keeper = guest.plan, guest.machine, guest.keeper
+    plan, machine, keeper = state.job.config, state.machine, state.job.keeper
     settings = plan
-    every = settings.evaluate_every or (len(guest.batches) if guest.done else 0)
+    every = settings.evaluate_every or (len(state.job.batches) if state.done else 0)
     logged = settings.report_to == TENSORBOARD and keeper is not None
     return {
-        "max_epochs": 1 if guest.done else plan.epochs,
+        "max_epochs": 1 if state.done else plan.epochs,
         "accelerator": "gpu" if machine.gpu else "cpu",
         "devices": 1,
         "precision": "bf16-mixed" if machine.bf16 else "32-true",
@@ -280,30 +275,30 @@ def _arguments(guest: TrainingState) -> dict[str, Any]:
     }
 
 
-def _patience(guest: TrainingState) -> list[Callback]:
+def _patience(state: TrainingState) -> list[Callback]:
     """Lightning's early stopping, as patient as it was when a resumed run was stopped."""
-    watch, settings = guest.watch, guest.plan
+    monitor, settings = state.required_monitor, state.job.config
     if not settings.patience:
         return []
     stopping = EarlyStopping(
-        f"dev_{watch.metric}",
+        f"dev_{monitor.metric}",
         patience=settings.patience,
         mode=settings.direction,
         check_on_train_epoch_end=False,
     )
-    if watch.done:
-        best = torch.tensor(watch.done[watch.best].metrics[watch.metric], dtype=torch.float64)
-        waited = len(watch.done) - 1 - watch.best
+    if monitor.done:
+        best = torch.tensor(monitor.done[monitor.best].metrics[monitor.metric], dtype=torch.float64)
+        waited = len(monitor.done) - 1 - monitor.best
         stopping.load_state_dict({**stopping.state_dict(), "wait_count": waited, "best_score": best})
     return [stopping]
 
 
-def _best(guest: TrainingState, best: ModelCheckpoint) -> Weights:
+def _best(state: TrainingState, best: ModelCheckpoint) -> Weights:
     """The weights of the best evaluation, if it was since this process began; no code is read with them."""
-    watch = guest.watch
-    if guest.plan.keep != "best" or not best.best_model_path:
+    monitor = state.required_monitor
+    if state.job.config.keep != "best" or not best.best_model_path:
         return {}
-    if not watch.done or watch.done[watch.best].step <= guest.done:
+    if not monitor.done or monitor.done[monitor.best].step <= state.done:
         return {}
     found = torch.load(Path(best.best_model_path), map_location="cpu", weights_only=True)["state_dict"]
     return {name.removeprefix("model."): each for name, each in found.items()}

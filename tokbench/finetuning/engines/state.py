@@ -1,99 +1,250 @@
-"""A run that is a guest in another trainer: its step and losses, what a checkpoint holds, how it goes on."""
+"""The state of a training run, the same for every engine: steps, losses, checkpoints and the result."""
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
+from tokbench.errors import NegativeResultError
 from tokbench.finetuning.checkpoints import Checkpoint, Keeper
 from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.alignment import UNLABELLED
 from tokbench.finetuning.data.batches import Batch, Batches
 from tokbench.finetuning.device import Machine
-from tokbench.finetuning.engines.loop import STEPS_BETWEEN_LOOKS, Clock, FitResult, Losses
+from tokbench.finetuning.engines.distributed import ALONE, Team, of_other_size
 from tokbench.finetuning.engines.monitor import EvalMonitor, Weights, restore, weights_of
 from tokbench.finetuning.engines.optimizer import (
     optimizer_of,
     optimizer_state,
     restore_optimizer_state,
     rows_with_gradient,
+    set_rate,
     share_of_rate,
 )
-from tokbench.progress import Progress, note
+from tokbench.finetuning.result import Evaluation
+from tokbench.progress import Progress, note, silent
+
+SECONDS_BETWEEN_NOTES = 0.2
+STEPS_BETWEEN_LOOKS = 50  # on a GPU: reading a loss makes it wait
 
 
-@dataclass
-class TrainingState:
-    """A training under way that another trainer steps through; what our loop keeps of its own, for that one.
+class Losses:
+    """The losses so far, one a step; `seen` holds those that were read."""
 
-    `best` gives the weights of the best evaluation, where they are not with the watch.
-    """
+    def __init__(self, *, every: int, steps: int, seen: list[float] | None = None) -> None:
+        self.every = every
+        self.steps = steps
+        self.waiting: list[torch.Tensor] = []
+        self.seen: list[float] = seen or []
+
+    def add(self, loss: torch.Tensor) -> bool:
+        """Take one step's loss; whether all losses were read just now."""
+        self.waiting.append(loss)
+        full = len(self.waiting) >= self.every
+        if full:
+            self.look()
+        return full
+
+    def mean(self, last: int) -> float:
+        """The mean of the last losses."""
+        self.look()
+        return float(np.mean(self.seen[-last:])) if self.seen else 0.0
+
+    def look(self) -> None:
+        """Read what waits; AnswerIsNo with the step of the first that is no number."""
+        if not self.waiting:
+            return
+        new = torch.stack(self.waiting).float().tolist()
+        self.waiting.clear()
+        bad = next((index for index, loss in enumerate(new, 1) if not np.isfinite(loss)), None)
+        if bad is not None:
+            step = len(self.seen) + bad
+            first = "a model whose weights are finite: at step 1 nothing has been learned yet"
+            raise NegativeResultError(
+                f"the loss is {new[bad - 1]} at step {step} of {self.steps}",
+                fix=first if step == 1 else "a lower --learning-rate",
+            )
+        self.seen += new
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What came of training: the model itself is changed in place."""
+
+    steps: int
+    loss: float  # mean over the last epoch
+    seconds: float  # without evaluations and checkpoints
+    gradient: NDArray[np.bool_]  # for each row of the input embedding, whether it ever got a gradient
+    losses: tuple[float, ...] = ()  # one a step
+    evaluations: tuple[Evaluation, ...] = ()
+    notes: tuple[str, ...] = ()
+    replayed: int = 0  # steps that were replayed as CUDA graphs
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What an engine trains, and how; without a monitor it does not evaluate, without a keeper not save."""
 
     model: nn.Module
     batches: Batches
-    plan: FinetuneConfig
+    config: FinetuneConfig
     rate: float
     machine: Machine
-    watch: EvalMonitor
-    keeper: Keeper | None
-    progress: Progress
-    best: Callable[[], Weights] = dict
-    step: int = 0
-    last_look: int = 0
-    notes: list[str] = field(default_factory=list)
-    clock: Clock = field(default_factory=Clock)
-    asked: list[int] = field(default_factory=list)  # not empty once Ctrl-C was pressed
+    monitor: EvalMonitor | None = None
+    keeper: Keeper | None = None
+    progress: Progress = silent
 
-    def __post_init__(self) -> None:
-        every = STEPS_BETWEEN_LOOKS if self.machine.gpu else 1
-        self.losses = Losses(every=every, steps=self.steps)
-        self.optimizer = optimizer_of(self.model, self.rate, self.plan)
-        self.found = self.keeper.newest() if self.keeper else None
-        if self.found:
-            self._take_up(self.found)
-        self.done = self.step  # before this process began
+
+class TrainerEngine(Protocol):
+    """Trains a model in place: the config's seed, batches, rates and clipping, so that results agree."""
+
+    def check(self, config: FinetuneConfig, /) -> None:
+        """Nothing, or UsageError for a choice that the engine does not take."""
+
+    def fit(self, job: TrainingJob, /) -> FitResult:
+        """Train, and return what came of it; stopped on Ctrl-C after a checkpoint."""
+
+
+@dataclass
+class Clock:
+    """Counts seconds, and can be stopped for a while."""
+
+    before: float = 0.0
+    began: float = field(default_factory=time.perf_counter)
+    told: float = 0.0
 
     @property
-    def steps(self) -> int:
-        """Steps of the whole run."""
-        return self.plan.epochs * len(self.batches)
+    def seconds(self) -> float:
+        """Seconds counted so far."""
+        return self.before + time.perf_counter() - self.began
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Do not count what happens inside."""
+        start = time.perf_counter()
+        yield
+        self.began += time.perf_counter() - start
+
+    def noted(self) -> bool:
+        """Whether it is time to say something again."""
+        now = time.perf_counter()
+        if now - self.told < SECONDS_BETWEEN_NOTES:
+            return False
+        self.told = now
+        return True
+
+
+@contextmanager
+def interruptible() -> Iterator[list[int]]:
+    """A list that Ctrl-C puts something into, so that a step can be finished; a second one ends at once.
+
+    SIGTERM does the same: it is how a cluster takes a machine back.
+    """
+    asked: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def ask(number: int, _: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+class TrainingState:
+    """A run between its first and its last step: everything that a checkpoint holds.
+
+    `best` gives the weights of the best evaluation, where an engine keeps them outside the monitor.
+    """
+
+    def __init__(self, job: TrainingJob, *, team: Team = ALONE, capturable: bool = False) -> None:
+        self.job, self.team = job, team
+        self.model, self.machine, self.monitor = job.model, job.machine, job.monitor
+        self.steps = job.config.epochs * len(job.batches)
+        self.losses = Losses(every=STEPS_BETWEEN_LOOKS if job.machine.gpu else 1, steps=self.steps)
+        self.optimizer = optimizer_of(job.model, job.rate, job.config, capturable=capturable)
+        self.best: Callable[[], Weights] = dict
+        self.step = self.last_look = 0
+        self.parts = job.config.accumulate  # in which a batch is computed
+        self.notes: list[str] = []
+        self.clock = Clock()
+        self.asked: list[int] = []  # not empty once Ctrl-C was pressed
+        self.found = job.keeper.newest() if job.keeper else None
+        if self.found:
+            self._resume(self.found)
+        self.done = self.step  # before this process began
 
     @property
     def rows_in_a_part(self) -> int:
         """Rows that are computed at once."""
-        return -(-self.batches.size // self.plan.accumulate)
+        return -(-self.job.batches.size // self.job.config.accumulate)
 
     @property
     def schedule(self) -> torch.optim.lr_scheduler.LambdaLR:
         """The course of the rate, from the step at which this process begins."""
-        warmup = self.plan.warmup
         return torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer,
-            lambda step: share_of_rate(min(self.done + step, self.steps - 1), self.steps, warmup),
+            self.optimizer, lambda step: self._share(min(self.done + step, self.steps - 1))
         )
 
+    def set_rate(self) -> None:
+        """Give the optimizer the rate of the next step."""
+        set_rate(self.optimizer, self.job.rate * self._share(self.step))
+
     def begin(self) -> None:
-        """Draw from where the loop would draw, and count the time from now."""
-        torch.manual_seed(self.plan.seed)
+        """Seed the random numbers, or go on with those of the checkpoint; count the time from now."""
+        torch.manual_seed(self.job.config.seed + self.team.rank)
         self.clock = Clock()
         if self.found:
             restore_optimizer_state(self.optimizer, dict(self.found.tensors["optimizer"]))
-            self.machine.set_random_state(self.found.tensors["random"])
+            if drawn := self.team.own(self.found.tensors["random"]):
+                self.machine.set_random_state(drawn)
             self.clock.before = self.found.facts["seconds"]
             self.found = None  # the tensors need not be held any longer
 
     def stepped(self) -> None:
-        """One step more, and what is told of it."""
+        """Count a step, and show progress."""
         self.step += 1
+        progress = self.job.progress
         if self.losses.seen and not self.losses.waiting and self.clock.noted():
-            speed = f"{(self.step * self.batches.size) / self.clock.seconds:,.0f} rows/s"
-            words = [f"loss {self.losses.mean(20):.3f}", *self._metric(), speed]
-            note(self.progress, "train", " ".join(words))
-        self.progress("train", self.step, self.steps)
+            speed = f"{(self.step * self.job.batches.size) / self.clock.seconds:,.0f} rows/s"
+            note(progress, "train", " ".join([f"loss {self.losses.mean(20):.3f}", *self._metric(), speed]))
+        progress("train", self.step, self.steps)
+
+    def evaluate_if_due(self) -> None:
+        """Evaluate when the monitor says so, with the clock stopped."""
+        if self.monitor and self.monitor.due(self.step):
+            loss = self.since_last_look()
+            with self.clock.stopped():
+                self.monitor.look(self.model, self.step, loss)
+
+    @property
+    def required_monitor(self) -> EvalMonitor:
+        """The monitor, for an engine that always evaluates."""
+        assert self.monitor is not None
+        return self.monitor
+
+    @property
+    def enough(self) -> bool:
+        """Whether early stopping ends the run."""
+        return self.monitor is not None and self.monitor.enough
 
     def since_last_look(self) -> float:
         """The mean loss of the steps since the last evaluation, which is now."""
@@ -102,20 +253,25 @@ class TrainingState:
         return mean
 
     def keep(self) -> None:
-        """Write a checkpoint when one is due; after Ctrl-C do so and end the run."""
-        stopping = bool(self.asked) and self.step < self.steps
-        if self.keeper and (stopping or self.keeper.due(self.step)):
+        """Write a checkpoint when one is due; after Ctrl-C do so and end the run. Every process calls it."""
+        keeper = self.job.keeper
+        due = keeper is not None and self.team.leads and keeper.due(self.step)
+        stopping, due = self.team.agree(bool(self.asked) and self.step < self.steps, due)
+        if keeper and (due or stopping):
             with self.clock.stopped():
-                self.keeper.save(self._checkpoint())
+                random = self.team.gathered(self.machine.random_state())
+                if self.team.leads:
+                    keeper.save(self._checkpoint(random))
         if stopping:
-            raise self.keeper.interrupted(self.step, self.steps) if self.keeper else KeyboardInterrupt
+            raise keeper.interrupted(self.step, self.steps) if keeper else KeyboardInterrupt
 
     def finished(self) -> FitResult:
-        """What came of it, after the last look; the model has the weights that are to be kept."""
-        mean, seconds = self.losses.mean(len(self.batches)), self.clock.seconds
-        gradient = rows_with_gradient(self.model, self.optimizer)
-        self.watch.weights = dict(self.best()) or self.watch.weights
-        self.watch.finish(self.model, self.step, self.losses.mean(max(1, self.step - self.last_look)))
+        """The result, after the last evaluation; the model has the weights that are to be kept."""
+        mean = self.losses.mean(len(self.job.batches))  # waits for a GPU, so the time after it is true
+        seconds, gradient = self.clock.seconds, rows_with_gradient(self.model, self.optimizer)
+        if self.monitor:
+            self.monitor.weights = dict(self.best()) or self.monitor.weights
+            self.monitor.finish(self.model, self.step, self.losses.mean(max(1, self.step - self.last_look)))
         if self.step < self.steps:
             self.notes.append(f"stopped early, after step {self.step:,} of {self.steps:,}")
         return FitResult(
@@ -124,37 +280,48 @@ class TrainingState:
             seconds=seconds,
             gradient=gradient,
             losses=tuple(self.losses.seen),
-            evaluations=tuple(self.watch.done),
+            evaluations=tuple(self.monitor.done) if self.monitor else (),
             notes=tuple(self.notes),
         )
 
-    def _checkpoint(self) -> Checkpoint:
+    def _checkpoint(self, random: dict[str, torch.Tensor]) -> Checkpoint:
+        """All of it, as tensors and facts; `random` is where every process draws."""
         self.losses.look()
-        best = self.best() or self.watch.weights
+        best = self.best() or (self.monitor.weights if self.monitor else {})
         tensors = {
             "model": weights_of(self.model),
             "optimizer": optimizer_state(self.optimizer),
-            "random": self.machine.random_state(),
+            "random": random,
             **({"best": best} if best else {}),
         }
         facts = {
             "losses": self.losses.seen,
             "last_look": self.last_look,
+            "parts": self.parts,
+            "notes": self.notes,
             "seconds": self.clock.seconds,
-            "watch": self.watch.facts(),
+            "processes": self.team.size,
+            "watch": self.monitor.facts() if self.monitor else None,
         }
         return Checkpoint(self.step, tensors, facts)
 
-    def _take_up(self, found: Checkpoint) -> None:
+    def _resume(self, found: Checkpoint) -> None:
         facts = found.facts
         restore(self.model, dict(found.tensors["model"]))
         self.step, self.last_look, self.losses.seen = found.step, facts["last_look"], list(facts["losses"])
-        self.notes.append(f"resumed after step {found.step:,} of {self.steps:,}")
-        self.watch.remember(facts["watch"], dict(found.tensors.get("best", {})))
+        self.parts = facts.get("parts", self.parts)
+        self.notes = [*facts.get("notes", ()), f"resumed after step {found.step:,} of {self.steps:,}"]
+        self.notes += of_other_size(facts.get("processes", 1), self.team)
+        if self.monitor and facts["watch"]:
+            self.monitor.remember(facts["watch"], dict(found.tensors.get("best", {})))
+
+    def _share(self, step: int) -> float:
+        return share_of_rate(step, self.steps, self.job.config.warmup)
 
     def _metric(self) -> list[str]:
-        watch = self.watch
-        return [f"{watch.metric} {watch.done[-1].metrics[watch.metric]:.4f}"] if watch.done else []
+        monitor = self.monitor
+        done = monitor.done if monitor else []
+        return [f"{monitor.metric} {done[-1].metrics[monitor.metric]:.4f}"] if monitor and done else []
 
 
 class Epochs:
