@@ -10,7 +10,6 @@ from tokbench.errors import FileError, ResourceError, UsageError
 from tokbench.finetuning.config import PRESETS, FinetuneConfig
 from tokbench.finetuning.device import machine_of
 from tokbench.finetuning.models import (
-    LoadedClassifier,
     copy_tokenizer,
     fresh,
     load_classifier,
@@ -19,9 +18,10 @@ from tokbench.finetuning.models import (
 )
 from tokbench.finetuning.predictions import answering
 from tokbench.finetuning.prepare import align, limits_of, model_inputs_of, padding_id
-from tokbench.finetuning.run_files import model_folder as model_folder_of
 from tokbench.finetuning.tasks import TASKS
 from tokbench.io.quiet import quiet
+from tokbench.model.files import find_model
+from tokbench.model.loading import LoadedModel
 
 
 def of_config(config):
@@ -118,10 +118,10 @@ def damage_by_pickle(folder):
     ("damage", "sentence"),
     [
         (damage_size, "bert.embeddings.word_embeddings.weight in .* has not the shape"),
-        (damage_layers, "lacks 16 weights, first: bert.encoder.layer.1"),
-        (damage_weights, "the weights in .* cannot be read"),
-        (damage_config, "no model can be loaded"),
-        (damage_by_pickle, "no model can be loaded"),
+        (damage_layers, "lacks 16 weights of its body, bert.encoder.layer.1"),
+        (damage_weights, "damaged cannot be loaded: Error while"),
+        (damage_config, "damaged cannot be loaded"),
+        (damage_by_pickle, "a format that can run code"),
     ],
 )
 def test_a_damaged_model_folder_is_one_sentence(damage, sentence, model_folder, tmp_path):
@@ -137,7 +137,7 @@ def test_a_damaged_model_folder_is_one_sentence(damage, sentence, model_folder, 
 @pytest.mark.parametrize("name", ["./nowhere", "a/b/c", "an-owner/a-name-nobody-has"])
 def test_a_model_that_is_nowhere_is_one_sentence(name):
     with pytest.raises(FileError) as caught:
-        model_folder_of(name)
+        find_model(name)
     assert name in caught.value.message
     assert caught.value.fix
 
@@ -148,12 +148,12 @@ def test_a_model_of_the_hub_is_found_in_the_cache(model_folder, tmp_path, monkey
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text("abc")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    assert model_folder_of("an-owner/a-name") == repository / "snapshots" / "abc"
+    assert find_model("an-owner/a-name") == repository / "snapshots" / "abc"
 
 
 def test_a_decoder_finds_the_last_token_by_the_tokenizers_padding_id(tokenizer):
     model = decoder()
-    align(LoadedClassifier(model), tokenizer)
+    align(LoadedModel(model=model), tokenizer)
     assert model.config.pad_token_id == tokenizer.pad_token_id
     feed = model_inputs_of(model, tokenizer, 128)
     assert feed.max_length == 32
@@ -176,7 +176,7 @@ def test_another_padding_id_moves_config_and_embedding_and_is_said(make_model, t
 
 def test_positions_counted_from_the_padding_id_leave_it_alone(tokenizer):
     model = roberta()
-    align(LoadedClassifier(model), tokenizer)
+    align(LoadedModel(model=model), tokenizer)
     assert model.config.pad_token_id == 1
     assert limits_of(model).positions == 32  # of 34 rows the first two are not for tokens
     assert limits_of(model).types == 1

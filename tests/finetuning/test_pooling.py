@@ -15,11 +15,12 @@ from transformers import (
 
 from tokbench.errors import UsageError
 from tokbench.finetuning.config import POOLINGS, PRESETS
-from tokbench.finetuning.models import LoadedClassifier, config_of, fresh, pooled_as
+from tokbench.finetuning.models import config_of, fresh, pooled_as
 from tokbench.finetuning.pooling import PooledClassifier, PooledConfig, pooled
 from tokbench.finetuning.runner import finetune
 from tokbench.finetuning.tasks import TASKS
 from tokbench.io.quiet import quiet
+from tokbench.model.loading import LoadedModel
 
 WAYS = ("cls", "mean", "max", "last")
 SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
@@ -69,12 +70,12 @@ def test_without_tokbench_the_folder_is_refused_rather_than_pooled_otherwise(tmp
 
 def test_modernbert_and_decoders_pool_in_their_own_way_where_they_can():
     modern = AutoModelForSequenceClassification.from_config(BODIES["modernbert"]())
-    assert pooled_as(LoadedClassifier(modern), "mean").model is modern
+    assert pooled_as(LoadedModel(model=modern), "mean").model is modern
     assert modern.config.classifier_pooling == "mean"
     decoder = AutoModelForSequenceClassification.from_config(BODIES["gpt2"]())
-    assert pooled_as(LoadedClassifier(decoder), "last").model is decoder
-    assert pooled_as(LoadedClassifier(decoder), "own").model is decoder
-    assert isinstance(pooled_as(LoadedClassifier(decoder), "mean").model, PooledClassifier)
+    assert pooled_as(LoadedModel(model=decoder), "last").model is decoder
+    assert pooled_as(LoadedModel(model=decoder), "own").model is decoder
+    assert isinstance(pooled_as(LoadedModel(model=decoder), "mean").model, PooledClassifier)
 
 
 @pytest.mark.parametrize("way", ["mean", "last"])

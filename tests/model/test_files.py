@@ -4,7 +4,7 @@ import pickle
 import pytest
 
 from tokbench.errors import FileError
-from tokbench.model.files import architecture, ensure_whole, find_model
+from tokbench.model.files import architecture, ensure_weights, find_model
 
 CONFIG = {"model_type": "bert", "architectures": ["BertModel"]}
 
@@ -29,7 +29,7 @@ def test_the_config_says_which_class_it_was(model):
 def test_whole_folders_are_whole(model):
     (model / "model-1.safetensors").write_text("")
     index(model, a="model-1.safetensors")
-    ensure_whole(model)
+    ensure_weights(model)
     (model / "model.safetensors").write_text("")
     assert find_model(model) == model
 
@@ -64,16 +64,16 @@ OUTSIDE = [
 def test_an_index_cannot_reach_outside_its_folder(model, name):
     index(model, a="model-1.safetensors", b=name)
     with pytest.raises(FileError, match="no file of its own"):
-        ensure_whole(model)
+        ensure_weights(model)
 
 
 def test_an_index_without_its_files_names_the_first(model):
     index(model, a="model-1.safetensors")
     with pytest.raises(FileError, match=r"lacks model-1\.safetensors"):
-        ensure_whole(model)
+        ensure_weights(model)
     (model / "model.safetensors.index.json").write_text("{}")
     with pytest.raises(FileError, match="no weight_map"):
-        ensure_whole(model)
+        ensure_weights(model)
 
 
 @pytest.mark.parametrize("name", ["./nothing", "/no/model", "a/b/c", "x.safetensors"])

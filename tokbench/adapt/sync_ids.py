@@ -17,7 +17,7 @@ START = "decoder_start_token_id"  # T5 starts with pad, BART with eos: it follow
 def follow_roles(model: PreTrainedModel, moves: Sequence[Move]) -> dict[str, tuple[int, int]]:
     """Give the model's configs the ids of moved roles; `place.key` → old id and new id of what changed.
 
-    AskedWrongly for a pad that cannot move: where positions are counted from the padding, old texts would
+    UsageError for a pad that cannot move: where positions are counted from the padding, old texts would
     get other positions.
     """
     followed: dict[str, tuple[int, int]] = {}

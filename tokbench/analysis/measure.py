@@ -214,7 +214,7 @@ class Scorer(Protocol):
 
 
 def ensure_pairs(contenders: Sequence[Backend], scorers: Sequence[Scorer | None]) -> None:
-    """Raise AskedWrongly where a model has no row for an id of its tokenizer."""
+    """Raise UsageError where a model has no row for an id of its tokenizer."""
     for contender, scorer in zip(contenders, scorers, strict=True):
         if scorer is not None and scorer.rows < contender.ids:
             raise UsageError(

@@ -48,7 +48,7 @@ def measure_parity(
     *,
     progress: Progress = silent,
 ) -> Parity:
-    """The tokens of each language; DataProblem where the files do not have the same number of lines."""
+    """The tokens of each language; DataError where the files do not have the same number of lines."""
     sources = _sources(paths)
     aligned = _Aligned(sources, progress)
     feeds = tee(aligned, len(contenders) * len(paths))

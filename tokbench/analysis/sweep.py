@@ -37,7 +37,7 @@ FIX = "write 2000:64000:x2 (each twice the last), 8000:32000:+8000, or 1000,2000
 
 
 def read_sizes(words: str) -> tuple[int, ...]:
-    """The sizes, in rising order, each once; AskedWrongly for words that say none.
+    """The sizes, in rising order, each once; UsageError for words that say none.
 
     >>> read_sizes("2000:16000:x2")
     (2000, 4000, 8000, 16000)
@@ -83,7 +83,7 @@ class SaveSizes:
     force: bool = False
 
     def check(self, sizes: Sequence[int]) -> None:
-        """AskedWrongly for a size that is not swept; FileProblem when the folder may not be written."""
+        """UsageError for a size that is not swept; FileError when the folder may not be written."""
         for word in self.sizes:
             if word != ALL and word not in map(str, sizes):
                 raise UsageError(
@@ -101,7 +101,7 @@ def save_sizes(
 ) -> tuple[Path, ...]:
     """Save the chosen ones as training each would have; returns their folders.
 
-    RecipeProblem when one was too small to be trained.
+    RecipeError when one was too small to be trained.
     """
     for word in keeping.sizes:
         if word != ALL and int(word) not in tokenizers:
@@ -120,7 +120,7 @@ def save_sizes(
 
 
 def wanted(sizes: Sequence[str] | None, folder: Path | None, *, force: bool = False) -> SaveSizes | None:
-    """What these words ask to keep, or None; AskedWrongly for one without the other.
+    """What these words ask to keep, or None; UsageError for one without the other.
 
     >>> wanted(["16_000"], Path("sizes")).sizes
     ('16000',)
@@ -144,7 +144,7 @@ class TruncatableVocab:
     """A trained tokenizer of which smaller ones are the beginning; read once, cut often."""
 
     def __init__(self, tokenizer: Tokenizer, recipe: Recipe) -> None:
-        """RecipeProblem when a token was made by two merges: a tokenizer does not tell in which order."""
+        """RecipeError when a token was made by two merges: a tokenizer does not tell in which order."""
         self._whole, self._recipe = tokenizer, recipe
         data = json.loads(tokenizer.to_str())
         model = data["model"]
@@ -158,7 +158,7 @@ class TruncatableVocab:
         self._blank = json.dumps(data)  # all but what was learned
 
     def at(self, size: int) -> Tokenizer:
-        """The tokenizer that the recipe makes of the same texts at this size; RecipeProblem if too small."""
+        """The tokenizer that the recipe makes of the same texts at this size; RecipeError if too small."""
         if size >= len(self._tokens):
             return self._whole
         tokens = self._tokens[: max(self._begun, size)]
@@ -303,7 +303,7 @@ def _apart(
 
 
 def _check(recipe: Recipe, sizes: Sequence[int]) -> None:
-    """RecipeProblem for a recipe that is not sound, or a size that it can never have."""
+    """RecipeError for a recipe that is not sound, or a size that it can never have."""
     assemble(replace(recipe, vocab_size=max(sizes)))
     for size in sizes:
         try:

@@ -231,8 +231,8 @@ def vocab_size_is_counted(context: CheckContext, copy: StagedCopy) -> Iterator[s
 
 def padding_id_is_the_tokenizers(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """pad_token_id becomes the tokenizer's; not where positions are counted from it, for they would move."""
-    family, number = _model(context).family, context.id_of("pad")
-    if number is not None and not (family is not None and family.positions == "after pad"):
+    number = context.id_of("pad")
+    if number is not None and not _model(context).counted_positions:
         yield from _put(copy, "pad_token_id", number)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from tokbench.checks.safetensors_files import INDEX, ONE, Tensor, Weights, read_weights, shards_of
 from tokbench.errors import FileError
-from tokbench.io import hub
 from tokbench.io.json_files import read_object
+from tokbench.model.files import counts_positions_from_padding, find_model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,9 +19,9 @@ class FamilyFacts:
     """The facts of one `model_type` that rules need.
 
     `pad`, `bos`, `eos` are the ids of its config class. `positions`: "learned" has a row for each position
-    and breaks beyond; "after pad" too, but numbers them from the padding id + 1; "" is bounded elsewhere or
-    not at all. `padding_row`: the row of the padding id stays zero and untrained. `decoder`: classifies by
-    the last token before the padding, which it finds by the padding id.
+    and breaks beyond; "" is bounded elsewhere or not at all. `padding_row`: the row of the padding id stays
+    zero and untrained. `decoder`: classifies by the last token before the padding, which it finds by the
+    padding id.
     """
 
     pad: int | None = None
@@ -37,7 +37,7 @@ class FamilyFacts:
 
 
 _BERT = FamilyFacts(pad=0, positions="learned")
-_ROBERTA = FamilyFacts(pad=1, bos=0, eos=2, positions="after pad")
+_ROBERTA = FamilyFacts(pad=1, bos=0, eos=2, positions="learned")
 _GPT2 = FamilyFacts(bos=50256, eos=50256, positions="learned", padding_row=False, decoder=True)
 _LLAMA = FamilyFacts(bos=1, eos=2, decoder=True)
 
@@ -187,6 +187,11 @@ class ModelFiles:
         return FAMILIES.get(self.model_type)
 
     @property
+    def counted_positions(self) -> bool:
+        """Whether positions are counted from the padding id; False of a family that is not known."""
+        return self.family is not None and counts_positions_from_padding(self.model_type)
+
+    @property
     def architecture(self) -> str:
         """The class the model was saved from, such as BertForMaskedLM; "" when the config does not say."""
         named = self.config.get("architectures")
@@ -210,7 +215,7 @@ class ModelFiles:
         rows = self.number("max_position_embeddings") or self.number("n_positions")
         if rows is None or self.model_type in ("t5", "mt5"):  # theirs are relative: the number is not a limit
             return None
-        if self.family is not None and self.family.positions == "after pad":
+        if self.counted_positions:
             padding = self.number("pad_token_id")
             return rows - 1 - (1 if padding is None else padding)
         return rows
@@ -261,15 +266,9 @@ def whole_or_none(value: object) -> int | None:
 
 def read_model(name: str | Path) -> ModelFiles:
     """The model in a folder, or of a name on the hub, of which only small files and a header are read."""
-    path = Path(name).expanduser()
-    if path.is_dir():
-        if not (path / CONFIG).exists():
-            raise FileError(f"{name} has no config.json, so it is no model", fix="name the model's folder")
-        return _in_folder(str(name), path, read_weights(path))
-    if path.exists() or not hub.may_be_on_hub(str(name)):
-        raise FileError(f"there is no model's folder at {name}", fix="name a folder, or a model on the hub")
-    folder = hub.fetch(str(name), [CONFIG], [GENERATION, INDEX])
-    return _in_folder(str(name), folder, weights_on_hub(str(name), folder))
+    folder = find_model(name, weights=False, besides=(GENERATION, INDEX))
+    there = Path(name).expanduser().is_dir()
+    return _in_folder(str(name), folder, read_weights(folder) if there else weights_on_hub(str(name), folder))
 
 
 def _in_folder(name: str, folder: Path, weights: Weights) -> ModelFiles:

@@ -70,7 +70,7 @@ Special = Annotated[
 
 
 def pairs(settings: Sequence[str] | None, example: str) -> dict[str, str]:
-    """`key=value` words as a mapping; raises AskedWrongly for a word without a key or `=`."""
+    """`key=value` words as a mapping; raises UsageError for a word without a key or `=`."""
     chosen: dict[str, str] = {}
     for word in settings or ():
         key, sign, value = word.partition("=")

@@ -16,7 +16,7 @@ from tokbench.reporting.elements import Part
 
 
 def text_of(word: str) -> str:
-    """The text that was given, or that of stdin for -; raises DataProblem for bytes that are not UTF-8."""
+    """The text that was given, or that of stdin for -; raises DataError for bytes that are not UTF-8."""
     raw = sys.stdin.buffer.read() if word == "-" else os.fsencode(word)
     try:
         return raw.decode("utf-8")

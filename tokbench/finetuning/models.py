@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,12 @@ from transformers import (
     RobertaConfig,
 )
 
-from tokbench.errors import FileError, ResourceError, UsageError, plural
+from tokbench.errors import FileError, ResourceError, UsageError
 from tokbench.finetuning.config import Preset
 from tokbench.finetuning.pooling import MODEL_TYPE, NATIVE, PooledClassifier, PooledConfig
 from tokbench.finetuning.tasks import Task
 from tokbench.io.quiet import quiet
-from tokbench.model.loading import first_line
+from tokbench.model.loading import LoadedModel, load_model
 
 POSITIONS = 512
 Shape = dict[str, Any]
@@ -133,26 +133,14 @@ FAMILIES: dict[str, Callable[[Preset, Shape], PreTrainedConfig]] = {
 }
 
 
-WHOLE = "give a folder that save_pretrained wrote whole, with safetensors"
-
-
-@dataclass
-class LoadedClassifier:
-    """A classifier and what a reader should know of how it came to be."""
-
-    model: PreTrainedModel
-    notes: list[str] = field(default_factory=list)
-    new: tuple[str, ...] = ()  # weights of head or pooler that the folder has not, or in another shape
-
-
-def fresh(preset: Preset, tokenizer: PreTrainedTokenizerBase, task: Task, *, seed: int) -> LoadedClassifier:
+def fresh(preset: Preset, tokenizer: PreTrainedTokenizerBase, task: Task, *, seed: int) -> LoadedModel:
     """A model with random weights and a row for every id of the tokenizer."""
     config = config_of(preset, tokenizer, **_head(task))
     torch.manual_seed(seed)
-    return LoadedClassifier(_kind(task).from_config(config))
+    return LoadedModel(model=_kind(task).from_config(config))
 
 
-def pooled_as(loaded: LoadedClassifier, way: str) -> LoadedClassifier:
+def pooled_as(loaded: LoadedModel, way: str) -> LoadedModel:
     """The same model under a head that pools this way; where its own config can say so, it does.
 
     "own" changes nothing: BERT takes its first token through a pooler, a decoder takes its last token.
@@ -169,9 +157,8 @@ def pooled_as(loaded: LoadedClassifier, way: str) -> LoadedClassifier:
         body: PreTrainedModel = model.base_model  # type: ignore[assignment]
         wrapped = PooledClassifier(PooledConfig(body.config, way, pad_token_id=config.pad_token_id, **kept))
         wrapped.backbone = body
-        return LoadedClassifier(
-            wrapped, [*loaded.notes, f"{way} pooling: import {PooledConfig.__module__} to load it"]
-        )
+        note = f"{way} pooling: import {PooledConfig.__module__} to load it"
+        return replace(loaded, model=wrapped, notes=[*loaded.notes, note])
     return loaded
 
 
@@ -179,31 +166,22 @@ def _kind(task: Task) -> Any:  # noqa: ANN401  (an Auto class)
     return AutoModelForTokenClassification if task.tagging else AutoModelForSequenceClassification
 
 
-def load_classifier(folder: Path, task: Task, *, seed: int) -> LoadedClassifier:
+def load_classifier(folder: Path, task: Task, *, seed: int) -> LoadedModel:
     """The weights of a folder under a head for the task; the head is new unless the folder has its like."""
-    torch.manual_seed(seed)
-    try:
-        with quiet():
-            model, info = _kind(task).from_pretrained(
-                folder,
-                **_head(task),
-                dtype=torch.float32,
-                use_safetensors=True,
-                trust_remote_code=False,
-                local_files_only=True,
-                ignore_mismatched_sizes=True,  # of the head; of anything else it is an error below
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, KeyError, RuntimeError, AssertionError) as problem:
-        raise FileError(
-            f"no model can be loaded from {folder}: {first_line(problem)}", fix=WHOLE
-        ) from problem
-    except Exception as problem:
-        if type(problem).__name__ != "SafetensorError":
-            raise
-        raise FileError(f"the weights in {folder} cannot be read: {problem}", fix=WHOLE) from problem
-    notes = _notes(folder, model, info)
-    return LoadedClassifier(model, notes, tuple(sorted({*info["missing_keys"], *_mismatched(info)})))
+    torch.manual_seed(seed)  # of all that is drawn from here on, not of the head alone
+    loaded = load_model(
+        folder,
+        kind=_kind(task),
+        seed=None,
+        dtype=torch.float32,
+        ignore_mismatched_sizes=True,
+        **_head(task),
+    )
+    if any(key.startswith(f"{loaded.model.base_model_prefix}.") for key in loaded.fresh):
+        loaded.notes.append(f"{folder} has no pooler: it starts fresh, like the head")
+    if loaded.mismatched:
+        loaded.notes.append(f"the head in {folder} is for other labels: it starts fresh")
+    return loaded
 
 
 def _head(task: Task) -> dict[str, Any]:
@@ -214,25 +192,6 @@ def _head(task: Task) -> dict[str, Any]:
         "label2id": {label: number for number, label in enumerate(task.labels)},
     }
     return ids if task.tagging else {**ids, "problem_type": "single_label_classification"}
-
-
-def _notes(folder: Path, model: PreTrainedModel, info: dict[str, Any]) -> list[str]:
-    """What was new or of another shape in the head; in the body either is an error."""
-    body = f"{model.base_model_prefix}."
-    other = _mismatched(info)
-    wrong = [key for key in other if key.startswith(body)]
-    if wrong:
-        raise FileError(f"{wrong[0]} in {folder} has not the shape config.json gives", fix=WHOLE)
-    missing = sorted(key for key in info["missing_keys"] if key.startswith(body))
-    lacking = [key for key in missing if ".pooler." not in key]
-    if lacking:
-        raise FileError(f"{folder} lacks {plural(len(lacking), 'weight')}, first: {lacking[0]}", fix=WHOLE)
-    notes = [f"{folder} has no pooler: it starts fresh, like the head"] if missing else []
-    return notes + ([f"the head in {folder} is for other labels: it starts fresh"] if other else [])
-
-
-def _mismatched(info: dict[str, Any]) -> list[str]:
-    return sorted(key if isinstance(key, str) else key[0] for key in info["mismatched_keys"])
 
 
 GENERIC = "PreTrainedTokenizerFast"  # transformers 4 and 5 both load tokenizer.json as it is under this name

@@ -28,22 +28,24 @@ from tokbench.finetuning.data.load import Dataset
 from tokbench.finetuning.data.tokenize import Limits
 from tokbench.finetuning.device import Machine
 from tokbench.finetuning.metrics import costs
-from tokbench.finetuning.models import LoadedClassifier, fresh, load_classifier, load_tokenizer, pooled_as
+from tokbench.finetuning.models import fresh, load_classifier, load_tokenizer, pooled_as
 from tokbench.finetuning.run_files import resolve_names
 from tokbench.finetuning.tasks import Task
+from tokbench.model.files import counts_positions_from_padding
+from tokbench.model.loading import LoadedModel
 from tokbench.pretrained.folder import TokenizerFolder
 
 SHORTEST = 4  # a pair has three special tokens
 PADDED = ("input_ids", "token_type_ids", "attention_mask")
 
 
-def align(loaded: LoadedClassifier, tokenizer: PreTrainedTokenizerBase) -> None:
+def align(loaded: LoadedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     """Give the model the tokenizer's padding id, unless its positions are counted from its own."""
     pad = padding_id(tokenizer)
     config = loaded.model.config.get_text_config()
     if config.pad_token_id == pad or (tokenizer.pad_token_id is None and not decoder_only(loaded.model)):
         return
-    if any(each.padding_idx is not None for each in _embeddings(loaded.model, "position_embeddings")):
+    if counts_positions_from_padding(loaded.model):
         return
     if config.pad_token_id is not None:
         loaded.notes.append(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tokbench.errors import FileError, UsageError
 from tokbench.finetuning.config import PRESETS, FinetuneConfig
-from tokbench.io import hub
+from tokbench.model.files import find_model
 from tokbench.pretrained.folder import TokenizerFolder, load
 from tokbench.progress import leading
 
@@ -55,8 +55,7 @@ def launched_alone() -> str:
     return "accelerate started one process; on a CPU, torchrun --nproc-per-node 2 -m tokbench … starts two"
 
 
-WEIGHTS = ("config.json", "model.safetensors")
-BESIDES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,10 @@ def resolve_names(config: FinetuneConfig) -> ResolvedNames:
             f"{config.model} is made to fit a tokenizer, and none was given",
             fix="--tokenizer FOLDER; train one: tokbench train-wordpiece corpus.txt",
         )
-    folder = None if config.model in PRESETS else model_folder(config.model)
+    folder = None
+    if config.model not in PRESETS:
+        known = f"give a folder, or one of {', '.join(PRESETS)}"
+        folder = find_model(config.model, whole=False, besides=TOKENIZER_FILES, fix=known)  # check says more
     files = load(config.tokenizer or str(folder))
     if files.path.is_file():
         raise FileError(
@@ -82,14 +84,3 @@ def resolve_names(config: FinetuneConfig) -> ResolvedNames:
             fix=f"tokbench wrap {files.name} -o my-tok",
         )
     return ResolvedNames(files, folder)
-
-
-def model_folder(name: str) -> Path:
-    """The folder of a model: a path, or the local copy of a repository on the hub."""
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return path
-    if path.exists() or not hub.may_be_on_hub(name):
-        known = ", ".join(PRESETS)
-        raise FileError(f"there is no model folder at {name}", fix=f"give a folder, or one of {known}")
-    return hub.fetch(name, WEIGHTS, BESIDES)

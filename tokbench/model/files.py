@@ -1,8 +1,8 @@
-"""A model's files before they are loaded: which there are, and whether they may be opened. No torch."""
+"""A model's folder before anything is loaded: where it is, and whether its files may be opened. No torch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +15,35 @@ WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack")
 
 
-def find_model(name: str | Path) -> Path:
-    """The folder of a model with safetensors weights: on this disk, or from the hub's cache or the hub."""
+def find_model(
+    name: str | Path,
+    *,
+    weights: bool = True,
+    whole: bool = True,
+    besides: Sequence[str] = (),
+    fix: str = "name a folder with a config.json, or a hub name",
+) -> Path:
+    """The folder of a model: on this disk, or from the hub's cache or the hub, which nothing executes.
+
+    Without `weights` only the config is fetched, and needs to be there; without `whole` weights are fetched
+    but not checked. `besides` are files that are fetched too where the repository has them.
+    """
     path = Path(name).expanduser()
-    if path.is_dir():
-        ensure_whole(path)
-        return path
-    if path.exists() or not isinstance(name, str) or not hub.may_be_on_hub(name):
-        raise FileError(
-            f"there is no model folder at {name}", fix="name a folder with a config.json, or a hub name"
-        )
-    path = hub.fetch(name, [CONFIG], [GENERATION, WEIGHTS, INDEX])
-    if (path / INDEX).exists():
-        hub.fetch(name, [CONFIG, *_shards(path)])
-    ensure_whole(path)
+    if not path.is_dir():
+        if path.exists() or not isinstance(name, str) or not hub.may_be_on_hub(name):
+            raise FileError(f"there is no model folder at {name}", fix=fix)
+        path = hub.fetch(name, [CONFIG], [*besides, *((GENERATION, WEIGHTS, INDEX) if weights else ())])
+        if weights and (path / INDEX).exists():
+            hub.fetch(name, [CONFIG, *_shards(path)])
+    if not (path / CONFIG).exists():
+        raise FileError(f"{path} has no config.json, so it is no model", fix="name the model's folder")
+    if weights and whole:
+        ensure_weights(path)
     return path
 
 
-def find_config(name: str | Path) -> Path:
-    """A folder with the config.json of a model, its weights there or not; nothing else is fetched."""
-    path = Path(name).expanduser()
-    if path.is_dir():
-        if (path / CONFIG).exists():
-            return path
-        raise FileError(f"{name} has no {CONFIG}", fix="name a model's folder")
-    if path.exists() or not isinstance(name, str) or not hub.may_be_on_hub(name):
-        raise FileError(
-            f"there is no model folder at {name}", fix="name a folder with a config.json, or a hub name"
-        )
-    return hub.fetch(name, [CONFIG])
-
-
-def ensure_whole(folder: Path) -> None:
-    """Refuse a folder without config or weights, with pickled weights only, or with weights outside it."""
-    if not (folder / CONFIG).exists():
-        raise FileError(f"{folder} has no config.json, so it is no model", fix="name the model's folder")
+def ensure_weights(folder: Path) -> None:
+    """Refuse a folder without weights, with pickled weights only, or with weights outside it."""
     if (folder / WEIGHTS).exists():
         return
     if (folder / INDEX).exists():
@@ -72,6 +66,29 @@ def architecture(folder: Path) -> str:
     """The class that wrote the model, head included; '' when the config does not say."""
     named = read_object(folder / CONFIG).get("architectures")
     return str(named[0]) if isinstance(named, list) and named else ""
+
+
+# The model types whose position ids start behind the padding id; all others start at 0.
+COUNTED_POSITIONS = frozenset(
+    {"camembert", "data2vec-text", "esm", "ibert", "longformer", "mpnet", "roberta",
+     "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"}
+)  # fmt: skip
+
+
+def counts_positions_from_padding(model: Any) -> bool:  # noqa: ANN401  a model_type, or a torch module
+    """Whether position ids start behind the padding id, so that another padding id moves every position.
+
+    Known by its `model_type`, and of a loaded model by the padding row of its position embeddings.
+
+    >>> counts_positions_from_padding("roberta"), counts_positions_from_padding("bert")
+    (True, False)
+    """
+    if isinstance(model, str):
+        return model in COUNTED_POSITIONS
+    return any(
+        name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None
+        for name, module in model.named_modules()
+    )
 
 
 def _shards(folder: Path) -> list[str]:

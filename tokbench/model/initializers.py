@@ -60,7 +60,7 @@ INITIALIZERS: dict[str, Callable[[Tensor, Pieces], Tensor]] = {
 
 
 def initializer(name: str) -> Callable[[Tensor, Pieces], Tensor]:
-    """The way of that name; AskedWrongly names the known ones."""
+    """The way of that name; UsageError names the known ones."""
     if name not in INITIALIZERS:
         raise UsageError(f"rows cannot start with {name}", fix=did_you_mean(name, INITIALIZERS))
     return INITIALIZERS[name]

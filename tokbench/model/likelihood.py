@@ -101,7 +101,7 @@ class Likelihood:
 
 
 def load_language_model(name: str) -> Likelihood:
-    """The model of a folder or of a name on the hub; FileProblem when it does not predict the next token."""
+    """The model of a folder or of a name on the hub; FileError when it does not predict the next token."""
     kind = class_of(find_model(name)).__name__
     if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values():
         raise FileError(

@@ -1,8 +1,10 @@
-"""A model with its head, loaded from safetensors, in its own dtype, and without a word."""
+"""Models loaded from safetensors, quietly, and the size of models that are not loaded."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +18,7 @@ from transformers.models.auto import modeling_auto
 from tokbench.errors import FileError, plural
 from tokbench.io.json_files import read_object
 from tokbench.io.quiet import quiet
-from tokbench.model.files import CONFIG, architecture, ensure_whole, find_config, find_model
+from tokbench.model.files import CONFIG, architecture, find_model
 from tokbench.model.resize import embedding_rows, head_kind, vocabulary_weights
 from tokbench.model.row_plan import RowPlan
 
@@ -29,39 +31,64 @@ BROKEN = (
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:
-    """A model in eval mode; `fresh` are weights its file lacks, `dropped` those no class takes."""
+    """A model in eval mode, and its folder; None for one that was made anew.
+
+    `fresh` are the weights its file lacks, `dropped` those no class takes, `mismatched` those of another
+    shape, which start anew as well. `notes` are what a reader should know of how the model came to be.
+    """
 
     model: PreTrainedModel
-    path: Path
-    fresh: tuple[str, ...]
-    dropped: tuple[str, ...]
+    path: Path | None = None
+    fresh: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    mismatched: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def new(self) -> tuple[str, ...]:
+        """The weights that did not come from the file."""
+        return tuple(sorted({*self.fresh, *self.mismatched}))
 
 
-def load_model(name: str | Path, *, seed: int = 0, trust_remote_code: bool = False) -> LoadedModel:
-    """The model of a folder or hub name, of the class its config names.
+def load_model(
+    name: str | Path,
+    *,
+    kind: Any = None,  # noqa: ANN401  the classes of transformers are made on demand
+    seed: int | None = 0,
+    trust_remote_code: bool = False,
+    **options: Any,  # noqa: ANN401
+) -> LoadedModel:
+    """The model of a folder or hub name, as `kind`, by default the class its config names.
 
-    Code in the model's folder runs only with `trust_remote_code`, which nobody sets but a person.
+    Weights that the file lacks are drawn by `seed`, or with None by torch's generator as it stands;
+    `options` go to `from_pretrained`. Code in the model's folder runs only with `trust_remote_code`, which
+    nobody sets but a person.
     """
     path = find_model(name)
-    kind = remote_class(path) if trust_remote_code else class_of(path)
+    kind = kind or (remote_class(path) if trust_remote_code else class_of(path))
     try:
-        with quiet(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)  # for weights the file lacks
+        with quiet(), nullcontext() if seed is None else torch.random.fork_rng(devices=[]):
+            if seed is not None:
+                torch.manual_seed(seed)
             model, info = kind.from_pretrained(
                 path,
-                dtype="auto",
                 trust_remote_code=trust_remote_code,
                 use_safetensors=True,
                 local_files_only=True,
                 output_loading_info=True,
+                **{"dtype": "auto", **options},
             )
     except BROKEN as error:
         raise FileError(
             f"{name} cannot be loaded: {first_line(error)}", fix=f"tokbench check {name}"
         ) from error
     missing = tuple(sorted(info["missing_keys"]))
-    _refuse_hollow(name, model, missing)
-    return LoadedModel(model=model, path=path, fresh=missing, dropped=tuple(sorted(info["unexpected_keys"])))
+    mismatched = tuple(
+        sorted(key if isinstance(key, str) else key[0] for key in info.get("mismatched_keys", ()))
+    )
+    _refuse_hollow(name, model, missing, mismatched)
+    dropped = tuple(sorted(info["unexpected_keys"]))
+    return LoadedModel(model=model, path=path, fresh=missing, dropped=dropped, mismatched=mismatched)
 
 
 def class_of(folder: Path) -> Any:  # noqa: ANN401  the classes of transformers are made on demand
@@ -84,9 +111,16 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(value) if isinstance(value, tuple | list) else (str(value),)
 
 
-def _refuse_hollow(name: str | Path, model: PreTrainedModel, missing: tuple[str, ...]) -> None:
+def _refuse_hollow(
+    name: str | Path, model: PreTrainedModel, missing: Sequence[str], mismatched: Sequence[str]
+) -> None:
     """A head may be new, the body may not: it would be random numbers."""
-    body = [key for key in missing if _is_body(model, key)]
+    wrong = [key for key in mismatched if _is_body(model, key)]
+    if wrong:
+        raise FileError(
+            f"{wrong[0]} in {name} has not the shape config.json gives", fix=f"tokbench check {name}"
+        )
+    body = [key for key in missing if _is_body(model, key) and "pooler" not in key]
     if body:
         raise FileError(
             f"{name} lacks {plural(len(body), 'weight')} of its body, {body[0]} first: "
@@ -96,9 +130,7 @@ def _refuse_hollow(name: str | Path, model: PreTrainedModel, missing: tuple[str,
 
 
 def _is_body(model: PreTrainedModel, key: str) -> bool:
-    prefix = f"{model.base_model_prefix}."
-    whole = model.base_model is model
-    return (whole or key.startswith(prefix)) and "pooler" not in key
+    return model.base_model is model or key.startswith(f"{model.base_model_prefix}.")
 
 
 def first_line(error: BaseException) -> str:
@@ -150,9 +182,7 @@ def meta_model(name: str | Path, *, trust_remote_code: bool = False) -> ModelSiz
 
     Of a model on the hub only the config is fetched.
     """
-    path = find_config(name)
-    if Path(name).expanduser().is_dir():
-        ensure_whole(path)
+    path = find_model(name, weights=Path(name).expanduser().is_dir())
     try:
         with quiet():
             model = hollow(path, trust_remote_code=trust_remote_code)

@@ -14,7 +14,7 @@ from typing import Any
 from tokbench.errors import FileError, UsageError, did_you_mean, plural
 from tokbench.io.atomic import atomic_folder
 from tokbench.io.json_files import read_object
-from tokbench.model.files import CONFIG, GENERATION, find_config, find_model
+from tokbench.model.files import CONFIG, GENERATION, counts_positions_from_padding, find_model
 
 MAY, MUST_NOT, RESIZE = "may", "must not", "only with a resize"
 
@@ -170,7 +170,7 @@ def parsed(text: str) -> Any:  # noqa: ANN401  any JSON value
 def labels(wanted: Mapping[str, Any], known: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
     """The wanted keys with both label tables, whichever was given; a list names the labels in order.
 
-    AskedWrongly when a classifier has another number of rows than there are names.
+    UsageError when a classifier has another number of rows than there are names.
     """
     given = [key for key in LABELS if key in wanted]
     if not given:
@@ -191,7 +191,7 @@ def labels(wanted: Mapping[str, Any], known: Mapping[str, Any], raw: Mapping[str
 
 
 def checked(config: Mapping[str, Any], keys: Sequence[str]) -> None:
-    """AskedWrongly when the config's class refuses a value, or one of the changed keys is out of range."""
+    """UsageError when the config's class refuses a value, or one of the changed keys is out of range."""
     from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
 
@@ -243,13 +243,6 @@ def _reason(error: Exception) -> str:
     return (lines[-1].partition(" Errors:")[0] if lines else type(error).__name__)[:200]
 
 
-# Their positions start behind the padding's id, so another one moves every position.
-COUNTED_POSITIONS = frozenset(
-    {"camembert", "data2vec-text", "esm", "ibert", "longformer", "mpnet", "roberta",
-     "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"}
-)  # fmt: skip
-
-
 @dataclass(frozen=True)
 class ConfigView:
     """All keys of a model's config, those at their class's default included."""
@@ -272,7 +265,7 @@ class ConfigChange:
 
 def config(model: str | Path, *, only: Sequence[str] = ()) -> ConfigView:
     """Every key, or only these, with its value and whether it may change."""
-    folder = find_config(model)
+    folder = find_model(model, weights=False)
     raw = read_object(folder / CONFIG)
     values = _over(_defaults(folder, raw), raw)
     keys = {each.key: each for each in judged(values)}
@@ -334,7 +327,7 @@ def _own_folder(name: str | Path) -> Path:
         raise FileError(
             f"{name} is no folder of yours to change in place", fix="write a changed copy with -o FOLDER"
         )
-    return find_config(path)
+    return find_model(path, weights=False)
 
 
 def _defaults(folder: Path, raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -408,7 +401,7 @@ def _refuse(name: str, key: str, value: Any, known: Mapping[str, Any], raw: Mapp
     ids = value if isinstance(value, list) else [value]
     if any(isinstance(each, int) and not 0 <= each < rows for each in ids):
         raise UsageError(f"{key} is {value}, and the model has {rows:,} rows", fix=f"0 to {rows - 1}")
-    if key == "pad_token_id" and raw.get("model_type") in COUNTED_POSITIONS:
+    if key == "pad_token_id" and counts_positions_from_padding(str(raw.get("model_type"))):
         raise UsageError(
             f"{key} must not change: {raw['model_type']} counts positions from the padding's id, "
             "so every text would get other ones",

@@ -47,7 +47,7 @@ def apply(
 
     Rows in `described` are the mean of these old rows, whatever the others start with.
 
-    AnswerIsNo when an old row, a tie or the config is not what it should be afterwards.
+    NegativeResultError when an old row, a tie or the config is not what it should be afterwards.
     """
     make = initializer(start)
     _refuse_another_model(model, plan)

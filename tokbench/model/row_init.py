@@ -29,7 +29,7 @@ class RowInit:
 def row_init(
     start: str, added: Added, old: Tokenizer, *, unknown: int | None, descriptions: Mapping[str, str]
 ) -> RowInit:
-    """The start of every added token; AskedWrongly for a token that does not exist or is not new.
+    """The start of every added token; UsageError for a token that does not exist or is not new.
 
     `copy=TOKEN` gives every new token that token's row; a description is split by the OLD tokenizer.
     """

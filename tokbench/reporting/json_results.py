@@ -94,12 +94,12 @@ PAGELESS = {
 
 
 def type_of(kind: str) -> Any:  # noqa: ANN401  (a class, or a union of classes)
-    """The type of a kind of result; a DataProblem for a kind that no page shows."""
+    """The type of a kind of result; a DataError for a kind that no page shows."""
     return _named(_entry(kind)[0])
 
 
 def window_of(kind: str) -> Callable[[Any], Iterable[Part]]:
-    """The window of a kind of result; a DataProblem for a kind that no page shows."""
+    """The window of a kind of result; a DataError for a kind that no page shows."""
     return _named(_entry(kind)[1])  # type: ignore[no-any-return]
 
 
@@ -123,8 +123,8 @@ VERSION = "1"
 def read_result(path: Path) -> tuple[str, object]:
     """The kind and the result in a file that `--json` wrote.
 
-    Fields that JSON leaves out (library objects) are None. Raises FileProblem for a file that cannot be
-    read and DataProblem for one that holds something else.
+    Fields that JSON leaves out (library objects) are None. Raises FileError for a file that cannot be
+    read and DataError for one that holds something else.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))

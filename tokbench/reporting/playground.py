@@ -32,7 +32,7 @@ SAFE = {
 
 
 def listening(port: int) -> socket.socket:
-    """A socket on this machine only; an AskedWrongly when the port is taken. Port 0 takes a free one."""
+    """A socket on this machine only; a UsageError when the port is taken. Port 0 takes a free one."""
     place = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -60,7 +60,7 @@ def app(tokenizers: Mapping[str, TokenizerFolder], *, text: str = "") -> Starlet
     """The web application: the page at /, and POST /encode of {"tokenizer", "text"}.
 
     A request larger than LARGEST_REQUEST bytes, a text longer than LONGEST_TEXT characters and a host that
-    is not this machine are refused. Raises MissingExtra without the extra `web`.
+    is not this machine are refused. Raises MissingExtraError without the extra `web`.
     """
     for package in ("starlette", "uvicorn"):
         require(package, extra="web", what="the playground")
@@ -102,7 +102,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _asked(body: bytes) -> tuple[str, str]:
-    """The tokenizer's name and the text; an AskedWrongly for anything else."""
+    """The tokenizer's name and the text; a UsageError for anything else."""
     try:
         data = json.loads(body)
     except ValueError as error:

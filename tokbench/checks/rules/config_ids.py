@@ -122,7 +122,7 @@ def _harm(model: ModelFiles, stated: int | None) -> tuple[str, str]:
         return "error" if classifies else "warning", "a decoder finds the last word by the padding id"
     if stated is None:
         return "", ""
-    if family is not None and family.positions == "after pad":
+    if model.counted_positions:
         return "error", "positions are counted from the padding id"
     if family is not None and not family.padding_row:
         return "warning", "labels and generation are padded with it"
