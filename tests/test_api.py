@@ -156,3 +156,15 @@ def test_errors_carry_a_fix_and_an_exit_code():
     assert "wordpiece" in raised.value.fix
     assert raised.value.exit_code == 2
     assert tb.errors.UsageError is import_module("tokbench.errors").UsageError
+
+
+@pytest.mark.parametrize(
+    "words", [["train-bpe", "nowhere", "-o", "t"], ["sweep", "nowhere", "--sizes", "300"]]
+)
+def test_a_commands_corpus_is_a_path_and_never_a_text(words, tmp_path, monkeypatch, capsys):
+    from tokbench.__main__ import main
+
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    assert "nowhere" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

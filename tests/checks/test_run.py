@@ -120,7 +120,7 @@ def test_what_the_library_throws_on_the_way_skips_a_rule_and_is_a_finding_itself
     ("tokenizer", "model", "words"),
     [
         ("nothing-here/at-all/", None, "there is no tokenizer at nothing-here/at-all/"),
-        (None, "./no-model", "there is no model's folder at ./no-model"),
+        (None, "./no-model", "there is no model folder at ./no-model"),
         (None, "an-org/a-model-nobody-has", "cannot be reached"),
     ],
 )

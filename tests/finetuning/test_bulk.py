@@ -175,7 +175,7 @@ def test_a_model_without_loops_is_encoded_once_and_by_the_library(pairs, tokeniz
     pieces = [("[UNK]", 0.0), ("good", -1.0), *((letter, -2.0) for letter in "abcdefghijklmnopqrstuvwxyz")]
     backend.model = models.Unigram(pieces, 0, False)
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    monkeypatch.setattr(tokenize, "encode", None)  # whoever called it would fail
+    monkeypatch.setattr(tokenize, "encode_batches", None)  # whoever called it would fail
     known = _reader(tokenizer, 20)(TEXTS if pairs is None else list(zip(TEXTS, pairs, strict=True)))
     encoded = tokenize_rows(tokenizer, rows_of(TEXTS, pairs), max_length=20, task=TASKS["sst2"])
     assert encoded.ids.tolist() == [number for each in known for number in each.ids]

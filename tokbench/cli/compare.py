@@ -194,16 +194,17 @@ def sweep(
     """
     from tokbench.analysis.sweep import read_sizes, wanted
     from tokbench.analysis.sweep import sweep as swept
+    from tokbench.corpus.reading import CorpusPaths
     from tokbench.recipes.presets import resolve_recipe
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import compare as compare_view
 
     with draw_progress(quiet=quiet) as progress:
         result = swept(
-            corpus,
+            CorpusPaths(corpus),
             resolve_recipe(recipe, options.pairs(setting, "--set trainer.min_frequency=2")),
             read_sizes(sizes),
-            held_out=held_out or (),
+            held_out=CorpusPaths(held_out or ()),
             column=column,
             hidden=hidden,
             keeping=wanted(keep, output, force=force),

@@ -76,6 +76,7 @@ def count(
 
     Example: `tokbench count corpus.txt -o counts.parquet`, then `tokbench train-bpe --counts counts.parquet`
     """
+    from tokbench.corpus.reading import CorpusPaths
     from tokbench.pretrained.train import count_words
     from tokbench.recipes.presets import resolve_recipe, train_command
     from tokbench.reporting.bars import draw_progress
@@ -84,7 +85,7 @@ def count(
     recipe = resolve_recipe(like, options.pairs(setting, "--set normalizers=[]"), cased=cased)
     with draw_progress(quiet=quiet) as progress:
         counted = count_words(
-            corpus,
+            CorpusPaths(corpus),
             recipe,
             output=output,
             column=column,
@@ -129,6 +130,7 @@ def train(
     """Train, save, show what came of it, and say what to do next."""
     # Read when numpy is imported: training has no matrices, and starting threads for them takes 50 CPU ms.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from tokbench.corpus.reading import CorpusPaths
     from tokbench.pretrained.train import default_output
     from tokbench.pretrained.train import train as train_and_save
     from tokbench.reporting.bars import draw_progress
@@ -137,7 +139,7 @@ def train(
 
     with draw_progress(quiet=quiet) as progress:
         trained = train_and_save(
-            source.corpus or (),
+            CorpusPaths(source.corpus or ()),
             recipe,
             output=output or default_output(str(source.counts or (source.corpus or ["-"])[0]), recipe),
             column=source.column,

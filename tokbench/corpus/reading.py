@@ -255,6 +255,10 @@ TABLE = Source(name="the table", path=None, format="table", compression="", size
 CorpusSource = Union[str, "os.PathLike[str]", Corpus, Iterable[Any]]
 
 
+class CorpusPaths(tuple[str, ...]):
+    """Paths for sure, where a list of strings may be texts: one that leads nowhere is an error."""
+
+
 def as_corpus(corpus: CorpusSource, *, column: str | None = None, progress: Progress = silent) -> Corpus:
     """The corpus in whatever holds texts: a path or several, texts, or a table's column of them.
 
@@ -290,7 +294,7 @@ def are_paths(names: Sequence[object]) -> bool:
     >>> are_paths(["corpus.txt", "more.jsonl.gz"]), are_paths(["I read corpus.txt", "a text"])
     (True, False)
     """
-    if any(isinstance(name, os.PathLike) for name in names):
+    if isinstance(names, CorpusPaths) or any(isinstance(name, os.PathLike) for name in names):
         return True
     words = [
         name for name in names if isinstance(name, str) and len(name) < LONGEST_PATH and "\n" not in name

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from tokbench.corpus.reading import CorpusFacts, CorpusSource, are_paths, as_corpus
+from tokbench.corpus.reading import CorpusFacts, CorpusSource, as_corpus
 from tokbench.errors import UsageError
 from tokbench.io.atomic import ensure_writable
 from tokbench.io.extras import require
@@ -164,7 +164,7 @@ def _by_dask(
 def _paths(source: CorpusSource) -> Sequence[str]:
     """The files that workers of a cluster open themselves."""
     given = [source] if isinstance(source, str | PathLike) else source
-    if not isinstance(given, list | tuple) or not are_paths(given):
+    if not isinstance(given, list | tuple):
         raise UsageError("the engine dask counts files", fix="give paths, or another engine")
     return [str(path) for path in given]
 
