@@ -6,7 +6,7 @@
     python benchmarks/finetune_speed.py --quality FOLDER --data SST-2  # besides: the metric, by three seeds
 
 The same model, rows, batch, epochs, rates and decay; each in a process of its own, in turn, told as it ends.
-It needs no network, no `datasets`, and tokbench need not be installed. Each contender computes in the
+It needs no network, no `datasets`, and tokbench need not be installed. Each backend computes in the
 precision its user gets: the loop in bf16 where the machine multiplies in it, the Trainer in fp32 on a CPU and
 in bf16 on a GPU. The record of a GPU is an epoch of BERT-base on 67,349 rows at 32 rows a batch by all ways,
 then three epochs by the loop at 256 and at 32. It ends within --minutes; a way that fails is named, and ends
@@ -124,7 +124,7 @@ def words() -> argparse.Namespace:
     parser.add_argument("--model", default="", help="tiny, minilm, base (random weights), or a folder")
     parser.add_argument("--data", help="a folder with SST-2's train.tsv and dev.tsv, for a model's folder")
     parser.add_argument("--rows", type=int, help="train rows")
-    parser.add_argument("--ways", default="", help=f"contenders, with commas between: {', '.join(WAYS)}")
+    parser.add_argument("--ways", default="", help=f"backends, with commas between: {', '.join(WAYS)}")
     parser.add_argument("--rounds", type=int, default=1, help="seeds")
     for name, value in (("--batch", 32), ("--epochs", 1), ("--threads", 2)):
         parser.add_argument(name, type=int, default=value)

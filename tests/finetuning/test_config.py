@@ -11,13 +11,13 @@ from tokbench.errors import FileError, UsageError
 from tokbench.finetuning.config import (
     CHOICES,
     FinetuneConfig,
-    from_data,
-    from_toml,
+    config_from_data,
+    config_from_toml,
+    config_to_toml,
     help_of,
     kind_of,
     parse,
     read_values,
-    to_toml,
 )
 from tokbench.finetuning.runner import finetune
 
@@ -58,7 +58,7 @@ def configs(draw):
 
 @given(configs())
 def test_a_config_comes_back_from_its_toml(config):
-    assert from_toml(to_toml(config)) == config
+    assert config_from_toml(config_to_toml(config)) == config
 
 
 @given(configs())
@@ -71,7 +71,7 @@ def test_a_config_comes_back_from_words(config):
 
 @given(configs())
 def test_a_config_comes_back_from_the_file_of_a_run(config):
-    assert from_data(json.loads(json.dumps(asdict(config)))) == config
+    assert config_from_data(json.loads(json.dumps(asdict(config)))) == config
 
 
 def test_every_field_has_a_help_line_and_a_default():
@@ -129,7 +129,7 @@ def test_what_an_earlier_version_wrote_is_read():
         max_train_rows=9,
         dev_share=0.2,
     )
-    assert from_data(former, told=told.append) == wanted
+    assert config_from_data(former, told=told.append) == wanted
     assert told == ["engine is called trainer now: trainer = 'hf'"]
 
 
@@ -141,7 +141,7 @@ def test_a_config_file_says_where_it_is_wrong(tmp_path):
     with pytest.raises(UsageError, match=r"run\.toml is not TOML"):
         read_values(path)
     with pytest.raises(UsageError, match="config: there is no setting 'epohcs'") as caught:
-        from_toml("epohcs = 3")
+        config_from_toml("epohcs = 3")
     assert caught.value.fix == "did you mean epochs?"
 
 

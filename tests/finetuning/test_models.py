@@ -9,13 +9,7 @@ from transformers import AutoModelForSequenceClassification, GPT2Config, Roberta
 from tokbench.errors import FileError, ResourceError, UsageError
 from tokbench.finetuning.config import PRESETS, FinetuneConfig
 from tokbench.finetuning.device import machine_of
-from tokbench.finetuning.models import (
-    copy_tokenizer,
-    fresh,
-    load_classifier,
-    load_tokenizer,
-    must_have_room,
-)
+from tokbench.finetuning.models import copy_tokenizer, fresh, load_classifier, load_tokenizer, must_have_room
 from tokbench.finetuning.predictions import answering
 from tokbench.finetuning.prepare import align, limits_of, model_inputs_of, padding_id
 from tokbench.finetuning.tasks import TASKS

@@ -1,12 +1,6 @@
 import json
 
-from tokbench.pretrained.special_tokens import (
-    declared,
-    extra_of,
-    guessed_roles,
-    roles_of,
-    special_tokens_of,
-)
+from tokbench.pretrained.special_tokens import declared, extra_of, guessed_roles, roles_of, special_tokens_of
 
 
 def raw(tokenizer):

@@ -9,11 +9,7 @@ from tokenizers.processors import TemplateProcessing
 
 from tokbench.errors import RecipeError
 from tokbench.pretrained.wrap import input_names
-from tokbench.recipes.post_processors import (
-    TemplatePiece,
-    pieces,
-    post_processor,
-)
+from tokbench.recipes.post_processors import TemplatePiece, pieces, post_processor
 from tokbench.recipes.presets import PRESETS
 from tokbench.recipes.recipe import block
 

@@ -87,7 +87,7 @@ def encoded_one_by_one(ids: Sequence[Sequence[int]], library: str) -> EncodedTex
 
 
 class SentencePieceBackend:
-    """A SentencePieceProcessor as a contender; it puts nothing around texts unless asked."""
+    """A SentencePieceProcessor as a backend; it puts nothing around texts unless asked."""
 
     library = "sentencepiece"
     around = 0
@@ -140,7 +140,7 @@ def load_sentencepiece(path: Path) -> SentencePieceBackend:
 
 
 class TiktokenBackend:
-    """An Encoding as a contender: bytes, so nothing is unknown and nothing normalized."""
+    """An Encoding as a backend: bytes, so nothing is unknown and nothing normalized."""
 
     library = "tiktoken"
     unknown: int | None = None
@@ -202,7 +202,7 @@ PARALLELISM = "TOKENIZERS_PARALLELISM"  # the library looks at it before every b
 
 
 class HfBackend:
-    """A Tokenizer as a contender."""
+    """A Tokenizer as a backend."""
 
     library = "tokenizers"
 

@@ -57,7 +57,7 @@ class CompareOptions:
 class Work:
     """Who is compared, each with its model or None, and the bytes that all of them will encode together."""
 
-    contenders: Sequence[Backend]
+    backends: Sequence[Backend]
     scorers: Sequence[Scorer | None]
     size: int | None
     progress: Progress
@@ -83,18 +83,18 @@ def compare(
     ways = CompareOptions(column=column, sample=sample, seed=seed, max_length=max_length)
     if not corpora and not parallel:
         raise UsageError("there is nothing to compare on", fix="name a corpus: --corpus corpus.txt")
-    contenders = [backend_for(each) for each in tokenizers]
+    backends = [backend_for(each) for each in tokenizers]
     names = [each if isinstance(each, str) else load(each).name for each in tokenizers]
-    for each, name in zip(contenders, short(names), strict=True):
+    for each, name in zip(backends, short(names), strict=True):
         each.name = name
-    scorers = [*scorers, *[None] * (len(contenders) - len(scorers))]
-    ensure_pairs(contenders, scorers)
+    scorers = [*scorers, *[None] * (len(backends) - len(scorers))]
+    ensure_pairs(backends, scorers)
     opened = [
         open_corpus([path], column=ways.column, progress=_named(progress, name))
         for path, name in zip(corpora, short(corpora, stems=True), strict=True)
     ]
     named = zip(short(corpora, stems=True), opened, strict=True)
-    work = Work(contenders, scorers, _size(opened * len(contenders)), progress)
+    work = Work(backends, scorers, _size(opened * len(backends)), progress)
     found = [measure(name, corpus, work, ways) for name, corpus in named]
     return Comparison(
         tokenizers=tuple(
@@ -105,11 +105,11 @@ def compare(
                 size=each.size,
                 model=None if scorer is None else scorer.name,
             )
-            for each, asked, scorer in zip(contenders, names, scorers, strict=True)
+            for each, asked, scorer in zip(backends, names, scorers, strict=True)
         ),
         corpora=tuple(ground for ground, _ in found),
         results=tuple(measured for _, several in found for measured in several),
-        parity=measure_parity(contenders, parallel, short(parallel, stems=True), progress=progress)
+        parity=measure_parity(backends, parallel, short(parallel, stems=True), progress=progress)
         if parallel
         else None,
         sample=ways.sample,
@@ -146,12 +146,12 @@ def measure(
     name: str, corpus: Corpus, work: Work, ways: CompareOptions
 ) -> tuple[CorpusStats, list[Measured]]:
     """All tokenizers on one corpus, which is read once."""
-    contenders = work.contenders
-    survey, tallies = StatsCollector(ways.seed), [Tally(each) for each in contenders]
-    own, *feeds = tee(sample_batches(corpus, sample=ways.sample, seed=ways.seed), len(contenders) + 1)
+    backends = work.backends
+    survey, tallies = StatsCollector(ways.seed), [Tally(each) for each in backends]
+    own, *feeds = tee(sample_batches(corpus, sample=ways.sample, seed=ways.seed), len(backends) + 1)
     streams = [
         each.stream(feed, size=work.size, progress=work.progress)
-        for each, feed in zip(contenders, feeds, strict=True)
+        for each, feed in zip(backends, feeds, strict=True)
     ]
     for batch, *encoded in zip(own, *streams, strict=True):  # a batch is held until all have had it
         survey.add(batch)
@@ -161,13 +161,13 @@ def measure(
     return ground, [
         tally.measured(
             ground,
-            probe(tally.contender, closer),
+            probe(tally.backend, closer),
             max_length=ways.max_length,
             bits_per_byte=None
             if scorer is None
             else surprise(
                 scorer,
-                tally.contender,
+                tally.backend,
                 closer,
                 stage=f"{scorer.name} on {name}",
                 progress=work.progress,

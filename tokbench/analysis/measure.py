@@ -81,19 +81,19 @@ class Probed:
     ids_verified: bool
 
 
-def probe(contender: Backend, texts: Sequence[str]) -> Probed:
+def probe(backend: Backend, texts: Sequence[str]) -> Probed:
     """These texts through one tokenizer."""
-    look = contender.look(texts)
+    look = backend.look(texts)
     counted = [continued(text, spans) for text, spans in zip(texts, look.spans, strict=True)]
     split, words = (sum(each) for each in zip(*counted, strict=True)) if counted else (0, 0)
-    [bulk] = contender.stream([list(texts)])
+    [bulk] = backend.stream([list(texts)])
     same = bulk.ids.tolist() == [number for ids in look.ids for number in ids]
     utf8_bytes = sum(len(text.encode()) for text in texts)
     return Probed(
         texts=len(texts),
         words=words,
         continued_rate=continued_rate(continued=split, words=words),
-        round_trip=round_trip(texts, contender.decode(look.ids), contender.normalized),
+        round_trip=round_trip(texts, backend.decode(look.ids), backend.normalized),
         bytes_per_second=share(utf8_bytes, look.seconds),
         ids_verified=same and len(bulk) == len(texts),
     )
@@ -134,9 +134,9 @@ class Measured:
 class Tally:
     """Counts of one tokenizer's ids over one corpus; as large as the vocabulary and the longest text."""
 
-    def __init__(self, contender: Backend) -> None:
-        self.contender = contender
-        self.counts: NDArray[np.int64] = np.zeros(contender.ids, np.int64)
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.counts: NDArray[np.int64] = np.zeros(backend.ids, np.int64)
         self.lengths: NDArray[np.int64] = np.zeros(1, np.int64)
         self.engine = ""
 
@@ -155,11 +155,11 @@ class Tally:
         bits_per_byte: float | None = None,
     ) -> Measured:
         """All measures of what was counted."""
-        tokens, size = int(self.counts.sum()), self.contender.size
-        unknown = 0 if self.contender.unknown is None else int(self.counts[self.contender.unknown])
+        tokens, size = int(self.counts.sum()), self.backend.size
+        unknown = 0 if self.backend.unknown is None else int(self.counts[self.backend.unknown])
         occurring = corpus_metrics.used(self.counts)
         return Measured(
-            tokenizer=self.contender.name,
+            tokenizer=self.backend.name,
             corpus=ground.name,
             tokens=tokens,
             unknown=unknown,
@@ -176,7 +176,7 @@ class Tally:
             renyi_efficiency=corpus_metrics.renyi_efficiency(self.counts, vocabulary=size),
             renyi_efficiency_seen=corpus_metrics.renyi_efficiency(self.counts),
             gini=corpus_metrics.gini(self._of_vocabulary()),
-            lengths=lengths(self.lengths, around=self.contender.around, max_length=max_length),
+            lengths=lengths(self.lengths, around=self.backend.around, max_length=max_length),
             probe=probe,
             ranks=corpus_metrics.ranks(self.counts),
             engine=self.engine,
@@ -186,7 +186,7 @@ class Tally:
     def _of_vocabulary(self) -> NDArray[np.int64]:
         """The counts, a number for each token of the vocabulary: ids between tokens are none."""
         occurring = self.counts[self.counts > 0]
-        return np.concatenate((occurring, np.zeros(self.contender.size - len(occurring), np.int64)))
+        return np.concatenate((occurring, np.zeros(self.backend.size - len(occurring), np.int64)))
 
 
 def _sum(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -213,25 +213,25 @@ class Scorer(Protocol):
         """The sum of -log2 p(token | tokens before it) over all tokens of these texts, each by itself."""
 
 
-def ensure_pairs(contenders: Sequence[Backend], scorers: Sequence[Scorer | None]) -> None:
+def ensure_pairs(backends: Sequence[Backend], scorers: Sequence[Scorer | None]) -> None:
     """Raise UsageError where a model has no row for an id of its tokenizer."""
-    for contender, scorer in zip(contenders, scorers, strict=True):
-        if scorer is not None and scorer.rows < contender.ids:
+    for backend, scorer in zip(backends, scorers, strict=True):
+        if scorer is not None and scorer.rows < backend.ids:
             raise UsageError(
-                f"{scorer.name} has {scorer.rows:,} rows and {contender.name} has ids up to "
-                f"{contender.ids - 1:,}: it is not the model of this tokenizer",
+                f"{scorer.name} has {scorer.rows:,} rows and {backend.name} has ids up to "
+                f"{backend.ids - 1:,}: it is not the model of this tokenizer",
                 fix="--model TOKENIZER=MODEL says which model reads which tokenizer",
             )
 
 
 def surprise(
-    scorer: Scorer, contender: Backend, texts: Sequence[str], *, stage: str, progress: Progress = silent
+    scorer: Scorer, backend: Backend, texts: Sequence[str], *, stage: str, progress: Progress = silent
 ) -> float:
     """Bits per byte of these texts: the tokenizer writes their ids, the model says how likely they are.
 
     A model takes long, so progress is told in tokens, under the name of this stage.
     """
-    [encoded] = contender.stream([list(texts)])
+    [encoded] = backend.stream([list(texts)])
     ids = [encoded.ids[start:end].tolist() for start, end in pairwise(encoded.starts.tolist())]
     bits, done, whole = 0.0, 0, len(encoded.ids)
     for begin in range(0, len(ids), AT_ONCE):

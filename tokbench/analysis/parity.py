@@ -42,7 +42,7 @@ class Parity:
 
 
 def measure_parity(
-    contenders: Sequence[Backend],
+    backends: Sequence[Backend],
     paths: Sequence[str],
     names: Sequence[str],
     *,
@@ -51,16 +51,16 @@ def measure_parity(
     """The tokens of each language; DataError where the files do not have the same number of lines."""
     sources = _sources(paths)
     aligned = _Aligned(sources, progress)
-    feeds = tee(aligned, len(contenders) * len(paths))
-    places = [(each, language) for each in contenders for language in range(len(paths))]
+    feeds = tee(aligned, len(backends) * len(paths))
+    places = [(each, language) for each in backends for language in range(len(paths))]
     streams = [
         each.stream(map(itemgetter(language), feed), size=sum(source.size for source in sources))
         for (each, language), feed in zip(places, feeds, strict=True)
     ]
-    tokens = np.zeros((len(contenders), len(paths)), np.int64)
+    tokens = np.zeros((len(backends), len(paths)), np.int64)
     for row in zip(*streams, strict=True):
         tokens += np.array([len(each.ids) for each in row]).reshape(tokens.shape)
-    rows = [_row(each.name, counts) for each, counts in zip(contenders, tokens.tolist(), strict=True)]
+    rows = [_row(each.name, counts) for each, counts in zip(backends, tokens.tolist(), strict=True)]
     return Parity(languages=tuple(names), lines=aligned.lines, left_out=aligned.left_out, rows=tuple(rows))
 
 

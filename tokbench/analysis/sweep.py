@@ -243,9 +243,9 @@ def sweep(
     family = train_sizes(recipe, texts, sizes, progress=progress)
     seconds = time.perf_counter() - begun
     facts, kept = texts.facts, _distinct(family.tokenizers)
-    contenders = [HfBackend(f"{size:,}", each) for size, each in kept.items()]
-    size = None if ground.size is None else ground.size * len(contenders)
-    work = Work(contenders, [None] * len(contenders), size, progress)
+    backends = [HfBackend(f"{size:,}", each) for size, each in kept.items()]
+    size = None if ground.size is None else ground.size * len(backends)
+    work = Work(backends, [None] * len(backends), size, progress)
     _, measured = measure("texts", ground, work, CompareOptions(column=column))
     curve = points(list(kept), measured, hidden=hidden)
     return Swept(

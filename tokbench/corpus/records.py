@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from tokbench.corpus.json_lines import array_items, line_items
 from tokbench.corpus.parquet import parquet_rows
 from tokbench.corpus.sources import Source
-from tokbench.corpus.tables import Row, csv_rows, ragged, tsv_rows
+from tokbench.corpus.tables import Row, csv_rows, tsv_rows, uneven_rows
 from tokbench.errors import DataError
 
 TABLES = ("csv", "tsv", "json", "jsonl", "parquet")
@@ -52,7 +52,7 @@ def _rows(rows: Iterator[Row], source: Source, wanted: Sequence[str]) -> Iterato
         if not fields:
             continue
         if len(fields) != len(header):
-            raise ragged(source, line, len(fields), len(header))
+            raise uneven_rows(source, line, len(fields), len(header))
         yield f"line {line}", dict(zip(header, fields, strict=True))
 
 

@@ -136,7 +136,7 @@ def _column(rows: Iterator[Row], source: Source, column: str | None) -> Iterator
         elif not fields:
             yield ""
         else:
-            raise ragged(source, line, len(fields), width)
+            raise uneven_rows(source, line, len(fields), width)
 
 
 def csv_rows(source: Source, done: Done) -> Iterator[Row]:
@@ -177,7 +177,7 @@ def tsv_rows(source: Source, done: Done) -> Iterator[Row]:
             yield line, text.split("\t") if text else []
 
 
-def ragged(source: Source, line: int, fields: int, width: int) -> DataError:
+def uneven_rows(source: Source, line: int, fields: int, width: int) -> DataError:
     """A row whose fields do not stand under the header's."""
     remedy = {
         "csv": 'put a text with commas in "quotes"',

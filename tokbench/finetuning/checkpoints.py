@@ -35,7 +35,7 @@ class Checkpoint:
 
 
 @dataclass
-class Keeper:
+class CheckpointStore:
     """Writes checkpoints of one run beside its output, and finds them again."""
 
     output: str

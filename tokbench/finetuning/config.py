@@ -201,12 +201,12 @@ def parse(words: Mapping[str, str]) -> dict[str, Any]:
     return {**found, "trainer_options": others} if others else found
 
 
-def to_data(config: FinetuneConfig) -> dict[str, Any]:
+def config_to_data(config: FinetuneConfig) -> dict[str, Any]:
     """The config as a TOML document would hold it; what is not set is left out."""
     return {name: value for name, value in asdict(config).items() if value is not None and value != {}}
 
 
-def from_data(
+def config_from_data(
     data: Mapping[str, Any], *, name: str = "config", told: Callable[[str], object] = str
 ) -> FinetuneConfig:
     """The config that a document holds; keys of earlier versions are read, which `told` hears of."""
@@ -233,20 +233,22 @@ def renewed(data: Mapping[str, Any], *, told: Callable[[str], object] = str) -> 
     return {key: value for key, value in values.items() if value is not None}
 
 
-def to_toml(config: FinetuneConfig) -> str:
+def config_to_toml(config: FinetuneConfig) -> str:
     """The config as TOML text."""
     import tomli_w
 
-    return tomli_w.dumps(to_data(config))
+    return tomli_w.dumps(config_to_data(config))
 
 
-def from_toml(text: str, *, name: str = "config", told: Callable[[str], object] = str) -> FinetuneConfig:
+def config_from_toml(
+    text: str, *, name: str = "config", told: Callable[[str], object] = str
+) -> FinetuneConfig:
     """The config in a TOML text; `name` says in errors where the text is from.
 
-    >>> from_toml('task = "rte"').task
+    >>> config_from_toml('task = "rte"').task
     'rte'
     """
-    return from_data(_document(text, name), name=name, told=told)
+    return config_from_data(_document(text, name), name=name, told=told)
 
 
 def read_values(path: str | os.PathLike[str], *, told: Callable[[str], object] = str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tokbench.errors import DataError, FileError, UsageError, plural
-from tokbench.finetuning.config import POOLINGS, PRESETS, FinetuneConfig, renewed, to_data
+from tokbench.finetuning.config import POOLINGS, PRESETS, FinetuneConfig, config_to_data, renewed
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.predict import predict_with, questions_of, task_of
 from tokbench.finetuning.result import Evaluation, Run
@@ -154,7 +154,7 @@ def _otherwise(place: Path, config: FinetuneConfig, progress: Progress) -> str:
 
 def _flat(saved: Mapping[str, Any]) -> dict[str, Any]:
     """Choices by name, the trainer's own beside the others; what the file leaves out is the default."""
-    values = {**to_data(FinetuneConfig()), **renewed(saved)}
+    values = {**config_to_data(FinetuneConfig()), **renewed(saved)}
     return {**values, **values.pop("trainer_options", {})}
 
 

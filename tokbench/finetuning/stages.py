@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from tokbench.errors import NegativeResultError, RunInterruptedError, UsageError
 from tokbench.finetuning.card import card
-from tokbench.finetuning.checkpoints import Keeper
+from tokbench.finetuning.checkpoints import CheckpointStore
 from tokbench.finetuning.config import FinetuneConfig, must_be_metric
 from tokbench.finetuning.data.batches import Batches
 from tokbench.finetuning.data.load import Dataset
@@ -100,22 +100,22 @@ def run_stages(
     `drawings` are file names, and what makes their content of the finished run.
     """
     prepared = prepare_run(config, data, progress=progress)
-    keeper = Keeper(config.output, run_fingerprint(prepared), config, resume)
+    checkpoint_store = CheckpointStore(config.output, run_fingerprint(prepared), config, resume)
     try:
-        outcome = train_and_score(prepared, keeper=keeper, progress=progress)
+        outcome = train_and_score(prepared, checkpoint_store=checkpoint_store, progress=progress)
     except RunInterruptedError:
         raise
     except NegativeResultError:  # a loss that is no number, a full memory: going on would end in the same
-        keeper.forget()
+        checkpoint_store.forget()
         raise
     if not leading():  # another process writes
         return _run(prepared, outcome, Reload(0.0, True))
     with atomic_folder(Path(config.output), force=force) as folder:
-        run = _write(prepared, outcome, folder, made=keeper.fingerprint)
+        run = _write(prepared, outcome, folder, made=checkpoint_store.fingerprint)
         for name, draw in (drawings or {}).items():
             (folder / name).write_text(draw(run), encoding="utf-8")
-        keep_board(keeper.place, folder)
-    keeper.forget()
+        keep_board(checkpoint_store.place, folder)
+    checkpoint_store.forget()
     return run
 
 
@@ -165,7 +165,7 @@ def prepare_run(config: FinetuneConfig, data: Dataset, *, progress: Progress = s
 
 
 def train_and_score(
-    prepared: PreparedRun, *, keeper: Keeper | None = None, progress: Progress = silent
+    prepared: PreparedRun, *, checkpoint_store: CheckpointStore | None = None, progress: Progress = silent
 ) -> Outcome:
     """Train the model in place and evaluate it on the dev rows."""
     model, machine, config = prepared.parts.model, prepared.machine, prepared.config
@@ -177,10 +177,10 @@ def train_and_score(
         config,
         config.metric or main_metrics(prepared.task)[0],
         len(prepared.train),
-        board=board_of(config, keeper.place if keeper else None),
+        board=board_of(config, checkpoint_store.place if checkpoint_store else None),
     )
     rate = prepared.parts.rate
-    job = TrainingJob(model, prepared.train, config, rate, machine, monitor, keeper, progress)
+    job = TrainingJob(model, prepared.train, config, rate, machine, monitor, checkpoint_store, progress)
     trained = engine_of(config).fit(job)
     if monitor.kept is not monitor.done[-1] or not evaluator.answers:
         evaluator()

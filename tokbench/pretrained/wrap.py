@@ -13,12 +13,7 @@ from tokbench.errors import UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, carried, load, save_folder
 from tokbench.pretrained.info import TokenizerInfo, info
-from tokbench.pretrained.special_tokens import (
-    declared,
-    refuse_unknown_roles,
-    special_tokens_of,
-    with_extra,
-)
+from tokbench.pretrained.special_tokens import declared, refuse_unknown_roles, special_tokens_of, with_extra
 from tokbench.recipes.recipe import ROLES
 from tokbench.recipes.validate import SIDES
 

@@ -98,6 +98,17 @@ def type_of(kind: str) -> Any:  # noqa: ANN401  (a class, or a union of classes)
     return _named(_entry(kind)[0])
 
 
+def result_kind(result: object) -> str:
+    """The kind of a result that a page can show; DataError for anything else."""
+    package = type(result).__module__.removeprefix("tokbench.").partition(".")[0]
+    for kind, (place, _) in KINDS.items():
+        if place.startswith(f"{package}.") and isinstance(result, type_of(kind)):
+            return kind
+    raise DataError(
+        f"a {type(result).__name__} is no result of tokbench", fix="give results, or files of --json"
+    )
+
+
 def window_of(kind: str) -> Callable[[Any], Iterable[Part]]:
     """The window of a kind of result; a DataError for a kind that no page shows."""
     return _named(_entry(kind)[1])  # type: ignore[no-any-return]

@@ -9,7 +9,7 @@ from pathlib import Path
 from tokbench.io.atomic import atomic_file, ensure_writable
 from tokbench.reporting.elements import Part
 from tokbench.reporting.html import Section, page
-from tokbench.reporting.json_results import read_result, window_of
+from tokbench.reporting.json_results import read_result, result_kind, window_of
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,22 @@ def write_page(
 
 
 def report(
-    files: Iterable[str | Path], path: str | Path, *, title: str = "tokbench report", force: bool = False
+    results: Iterable[object], path: str | Path, *, title: str = "tokbench report", force: bool = False
 ) -> Page:
-    """One page of results that `--json` wrote, a section for each file, in the order given.
+    """One page of results, or of files that `--json` wrote: a section for each, in the order given.
 
     Raises FileError or DataError for a file that is no result.
     """
     sections = []
-    for file in map(Path, files):
-        kind, result = read_result(file)
+    for each in results:
+        if isinstance(each, str | Path):
+            kind, result = read_result(Path(each))
+            heading = f"{heading_of(kind)}: {Path(each).stem}"
+        else:
+            kind, result = result_kind(each), each
+            heading = heading_of(kind)
         parts: Iterable[Part] = window_of(kind)(result)
-        sections.append(Section(f"{heading_of(kind)}: {file.stem}", list(parts)))
+        sections.append(Section(heading, list(parts)))
     return write_page(Path(path), title, sections, force=force)
 
 

@@ -20,7 +20,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
 from tokbench.errors import UsageError
-from tokbench.finetuning.config import FinetuneConfig, to_data
+from tokbench.finetuning.config import FinetuneConfig, config_to_data
 from tokbench.finetuning.data.batches import Batch, Batches, by_length, pad_batch
 from tokbench.finetuning.data.tokenize import in_row_order
 from tokbench.finetuning.engines.evaluate import Evaluator
@@ -45,7 +45,9 @@ class Classifier(lightning.LightningModule):
 
     def __init__(self, state: TrainingState) -> None:
         super().__init__()
-        self.save_hyperparameters({"rate": state.job.rate, "steps": state.steps, **to_data(state.job.config)})
+        self.save_hyperparameters(
+            {"rate": state.job.rate, "steps": state.steps, **config_to_data(state.job.config)}
+        )
         self.model, self.state = state.model, state
         self.logits: dict[int, list[torch.Tensor]] = {}
 
@@ -255,10 +257,10 @@ def _count_on(trainer: lightning.Trainer, done: int) -> None:
 
 def _arguments(state: TrainingState) -> dict[str, Any]:
     """What the plan says, in Lightning's words; what is left of a resumed run is one epoch to it."""
-    plan, machine, keeper = state.job.config, state.machine, state.job.keeper
+    plan, machine, checkpoint_store = state.job.config, state.machine, state.job.checkpoint_store
     settings = plan
     every = settings.evaluate_every or (len(state.job.batches) if state.done else 0)
-    logged = settings.report_to == TENSORBOARD and keeper is not None
+    logged = settings.report_to == TENSORBOARD and checkpoint_store is not None
     return {
         "max_epochs": 1 if state.done else plan.epochs,
         "accelerator": "gpu" if machine.gpu else "cpu",
@@ -269,7 +271,9 @@ def _arguments(state: TrainingState) -> dict[str, Any]:
         "check_val_every_n_epoch": None if every else 1,
         "num_sanity_val_steps": 0,
         "fast_dev_run": settings.fast_dev_run or False,
-        "logger": TensorBoardLogger(str(keeper.place), name=TENSORBOARD) if logged and keeper else False,
+        "logger": TensorBoardLogger(str(checkpoint_store.place), name=TENSORBOARD)
+        if logged and checkpoint_store
+        else False,
         "enable_progress_bar": False,
         "enable_model_summary": False,
     }

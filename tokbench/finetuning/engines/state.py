@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tokbench.errors import NegativeResultError
-from tokbench.finetuning.checkpoints import Checkpoint, Keeper
+from tokbench.finetuning.checkpoints import Checkpoint, CheckpointStore
 from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.alignment import UNLABELLED
 from tokbench.finetuning.data.batches import Batch, Batches
@@ -94,7 +94,7 @@ class FitResult:
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What an engine trains, and how; without a monitor it does not evaluate, without a keeper not save."""
+    """What an engine trains, and how; without a monitor it does not evaluate, without a store not save."""
 
     model: nn.Module
     batches: Batches
@@ -102,7 +102,7 @@ class TrainingJob:
     rate: float
     machine: Machine
     monitor: EvalMonitor | None = None
-    keeper: Keeper | None = None
+    checkpoint_store: CheckpointStore | None = None
     progress: Progress = silent
 
 
@@ -187,7 +187,7 @@ class TrainingState:
         self.notes: list[str] = []
         self.clock = Clock()
         self.asked: list[int] = []  # not empty once Ctrl-C was pressed
-        self.found = job.keeper.newest() if job.keeper else None
+        self.found = job.checkpoint_store.newest() if job.checkpoint_store else None
         if self.found:
             self._resume(self.found)
         self.done = self.step  # before this process began
@@ -254,16 +254,18 @@ class TrainingState:
 
     def keep(self) -> None:
         """Write a checkpoint when one is due; after Ctrl-C do so and end the run. Every process calls it."""
-        keeper = self.job.keeper
-        due = keeper is not None and self.team.leads and keeper.due(self.step)
+        checkpoint_store = self.job.checkpoint_store
+        due = checkpoint_store is not None and self.team.leads and checkpoint_store.due(self.step)
         stopping, due = self.team.agree(bool(self.asked) and self.step < self.steps, due)
-        if keeper and (due or stopping):
+        if checkpoint_store and (due or stopping):
             with self.clock.stopped():
                 random = self.team.gathered(self.machine.random_state())
                 if self.team.leads:
-                    keeper.save(self._checkpoint(random))
+                    checkpoint_store.save(self._checkpoint(random))
         if stopping:
-            raise keeper.interrupted(self.step, self.steps) if keeper else KeyboardInterrupt
+            raise (
+                checkpoint_store.interrupted(self.step, self.steps) if checkpoint_store else KeyboardInterrupt
+            )
 
     def finished(self) -> FitResult:
         """The result, after the last evaluation; the model has the weights that are to be kept."""

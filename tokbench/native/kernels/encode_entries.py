@@ -14,12 +14,7 @@ import numpy as np
 
 from tokbench.native.kernels import count_abi, encode_models
 from tokbench.native.kernels import encode_abi as abi
-from tokbench.native.kernels.count_split import (
-    BLANK_BYTE,
-    TextPage,
-    mark,
-    split_strip,
-)
+from tokbench.native.kernels.count_split import BLANK_BYTE, TextPage, mark, split_strip
 from tokbench.native.kernels.count_table import (
     LENGTH,
     NONE,

@@ -25,15 +25,7 @@ from tokbench.native.kernels.learn_pairs import (
     wants,
     weight_of,
 )
-from tokbench.native.kernels.simd import (
-    Pointer,
-    as_bytes,
-    as_places,
-    as_words,
-    inner,
-    not_inlined,
-    prefetch,
-)
+from tokbench.native.kernels.simd import Pointer, as_bytes, as_places, as_words, inner, not_inlined, prefetch
 
 AHEAD = 12  # records asked for before their turn: fewer wait, more push each other out
 HALF, LOW_HALF = 32, 0xFFFFFFFF
