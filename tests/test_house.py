@@ -1,6 +1,8 @@
 """The house keeps its own rules: sizes, names, words, docstrings, and a help that loads nothing heavy."""
 
 import ast
+import os
+import re
 import resource
 import subprocess
 import sys
@@ -239,6 +241,16 @@ def test_the_help_of_no_command_loads_torch_transformers_datasets_or_tokenizers(
     lines = [f"{name} --help" for name in COMMANDS]
     done = _loaded("torch transformers datasets tokenizers", *lines)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_result_in_a_pipe_does_not_wait_for_rich():
+    run = [sys.executable, "-X", "importtime", "-m", "tokbench", "blocks", "Split"]
+    plain = {
+        name: value for name, value in os.environ.items() if name not in ("TTY_COMPATIBLE", "FORCE_COLOR")
+    }
+    done = subprocess.run(run, capture_output=True, text=True, check=True, env=plain)
+    assert done.stdout.startswith("place\tblock\t")
+    assert not re.search(r"\|\s+rich\b", done.stderr)
 
 
 @pytest.mark.parametrize("word", ["--help", "--version"])

@@ -101,7 +101,7 @@ def probe(backend: Backend, texts: Sequence[str]) -> Probed:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """One tokenizer on one corpus; the formulas are in ratios.py, spread.py, lengths.py and words.py.
+    """One tokenizer on one corpus; the formulas are in corpus_metrics.py and words.py.
 
     tokens: without the special ones around texts, which only `lengths` counts. unknown: unknown tokens.
     renyi_efficiency: over the whole vocabulary; renyi_efficiency_seen: over the tokens that occur.

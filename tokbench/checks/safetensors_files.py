@@ -30,7 +30,7 @@ class Tensor:
 
 
 def read_header(path: Path) -> dict[str, Tensor]:
-    """Name → shape and type; a FileProblem when header and file do not fit each other."""
+    """Name → shape and type; a FileError when header and file do not fit each other."""
     try:
         if not path.is_file():  # a pipe would be waited for
             raise FileError(f"{path.name} is not a file", fix="save the model again")
@@ -136,7 +136,7 @@ def _from_shards(folder: Path) -> dict[str, Tensor]:
 
 
 def shards_of(index: Path) -> list[str]:
-    """The files that an index names; a FileProblem when one would lie out of the folder."""
+    """The files that an index names; a FileError when one would lie out of the folder."""
     shards = sorted(set(_places(index).values()))
     if len(shards) > MOST_SHARDS:
         raise FileError(f"{INDEX} names {len(shards):,} files", fix="save the model again")

@@ -149,7 +149,7 @@ def decode(
     Example: `tokbench decode my-tok 101 2023 102`
     """
     from tokbench.pretrained.encode import decode as decoded
-    from tokbench.reporting.terminal import for_eyes
+    from tokbench.reporting.destination import for_eyes
     from tokbench.reporting.views import look as look_view
 
     window = look_view.decoded_chips if for_eyes() else look_view.decoded
@@ -199,7 +199,7 @@ def trace(
 
 
 def _span(text: str, why: str | None) -> tuple[int, int] | None:
-    """START:END as numbers, or the place of a word in the text; AskedWrongly for neither."""
+    """START:END as numbers, or the place of a word in the text; UsageError for neither."""
     if why is None:
         return None
     if found := re.fullmatch(r"(\d+):(\d+)", why):

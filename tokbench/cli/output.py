@@ -97,7 +97,7 @@ def _print(result: Result, window: Callable[[Result], Iterable[Part]], kind: str
 
         typer.echo(as_json(result, kind))
     else:
-        from tokbench.reporting.terminal import show
+        from tokbench.reporting.destination import show
 
         show(window(result))
 

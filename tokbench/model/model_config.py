@@ -366,7 +366,7 @@ def _over(defaults: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]
 def _named(
     settings: Mapping[str, Any], known: Mapping[str, Any], folder: Path, *, allow_new: bool
 ) -> dict[str, Any]:
-    """The settings under the names that the file uses; AskedWrongly for a key that does not exist."""
+    """The settings under the names that the file uses; UsageError for a key that does not exist."""
     from transformers import AutoConfig
 
     kind = str(read_object(folder / CONFIG).get("model_type"))

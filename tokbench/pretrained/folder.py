@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol, Union
 
 from tokenizers import Tokenizer
@@ -106,23 +104,6 @@ def in_memory(tokenizer: Tokenizer, config: Mapping[str, Any], name: str = "toke
     raw = json.loads(tokenizer.to_str())
     roles = roles_of(config) or guessed_roles(raw)
     return TokenizerFolder(name, Path(f"<{name}>"), tokenizer, raw, config, roles, extra_of(config))
-
-
-@contextmanager
-def on_disk(tokenizer: TokenizerSource) -> Iterator[str | Path]:
-    """The tokenizer's name or path; one that is only in memory lies in a folder until the block ends."""
-    if isinstance(tokenizer, str | Path):
-        yield tokenizer
-        return
-    folder = load(tokenizer)
-    if folder.path.exists():
-        yield folder.path
-        return
-    with TemporaryDirectory(prefix="tokbench-") as place:
-        path = Path(place) / folder.name
-        path.mkdir()
-        save_folder(folder.tokenizer, folder.config, path)
-        yield path
 
 
 def _config_of(tokenizer: Any) -> dict[str, Any]:  # noqa: ANN401  PreTrainedTokenizerBase

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
@@ -15,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tokbench.reporting.elements import Chips, Curve, Facts, Grid, Headline, Heat, Paragraph, Part
-from tokbench.reporting.text import cells, plain, safe
+from tokbench.reporting.text import cells, safe
 
 HEIGHT = 12
 WIDEST = 100
@@ -200,22 +198,3 @@ def _chips(part: Chips, palette: Sequence[str]) -> Text:
         style = KIND_STYLES.get(kind, palette[place % len(palette)] + under)
         line.append(safe(text), style=style)
     return line
-
-
-def show(parts: Iterable[Part], stream: TextIO | None = None) -> None:
-    """Print the parts: drawn when the stream is a terminal, tab-separated text otherwise."""
-    stream = stream or sys.stdout
-    if for_eyes(stream):
-        pass  # moved  # with rich, which a pipe need not wait for
-
-        draw(parts, stream)
-    else:
-        for part in parts:
-            stream.write(plain(part) + "\n")
-
-
-def for_eyes(stream: TextIO | None = None) -> bool:
-    """Whether someone looks: a terminal, or one is asked for as rich lets one ask."""
-    stream = stream or sys.stdout
-    asked = os.environ.get("TTY_COMPATIBLE") or ("1" if os.environ.get("FORCE_COLOR") else "")
-    return asked == "1" or (asked != "0" and stream.isatty())

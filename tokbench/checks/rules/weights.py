@@ -269,7 +269,7 @@ def weights_are_the_classes(context: CheckContext, model: ModelFiles) -> Iterato
 def fitted(model: ModelFiles) -> LoadOutcome:
     """What from_pretrained would find, tried with tensors that have a shape and nothing in it.
 
-    A FileProblem when the library cannot make a model of the config.
+    A FileError when the library cannot make a model of the config.
     """
     import torch
 

@@ -124,7 +124,7 @@ def _raws(source: Source, reading: FinetuneConfig) -> Iterable[Raw]:
 
 
 def _wanted(source: Source, reading: FinetuneConfig) -> list[str]:
-    """The columns to read; AskedWrongly for one that must be named, DataProblem for one that is not there."""
+    """The columns to read; UsageError for one that must be named, DataError for one that is not there."""
     columns = columns_of(source)
     for option, column in (("--text-column", reading.text_column), ("--label-column", reading.label_column)):
         if column is None:
@@ -138,7 +138,7 @@ def _wanted(source: Source, reading: FinetuneConfig) -> list[str]:
 
 
 def columns_of(source: Source) -> list[str]:
-    """The columns of the first row; DataProblem where there is none."""
+    """The columns of the first row; DataError where there is none."""
     _, first = next(iter(records(source)), ("", {}))
     if not first:
         raise DataError(f"{source.name} has no rows", fix="give a file with a header and rows")

@@ -68,7 +68,7 @@ class Sentences:
 
 
 def read_sentences(path: Path, *, hidden: bool = False) -> Sentences:
-    """The sentences of one file; DataProblem names the line that is not a unit and a label.
+    """The sentences of one file; DataError names the line that is not a unit and a label.
 
     With `hidden` labels may be missing: those are O.
     """

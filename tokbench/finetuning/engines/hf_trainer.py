@@ -74,7 +74,7 @@ FIELDS = Fields(KNOWN, TAKEN, PLANNED)
 
 
 def check(plan: FinetuneConfig) -> None:
-    """Nothing, or AskedWrongly for a field of TrainingArguments that cannot be taken as it was given."""
+    """Nothing, or UsageError for a field of TrainingArguments that cannot be taken as it was given."""
     chosen = FIELDS.values(plan)
     with tempfile.TemporaryDirectory(prefix="tokbench-") as place:
         _arguments(plan, chosen, place, cpu=plan.device == "cpu" or not torch.cuda.is_available())
@@ -106,7 +106,7 @@ def fit(job: TrainingJob) -> FitResult:
 def _arguments(
     plan: FinetuneConfig, chosen: dict[str, Any], place: str, *, cpu: bool, resumed: bool = False
 ) -> TrainingArguments:
-    """What the plan says, in the Trainer's words; AskedWrongly where it does not like them."""
+    """What the plan says, in the Trainer's words; UsageError where it does not like them."""
     try:
         found = TrainingArguments(
             output_dir=place,

@@ -183,7 +183,7 @@ FIELDS = Fields(tuple(inspect.signature(lightning.Trainer.__init__).parameters)[
 
 
 def check(plan: FinetuneConfig) -> None:
-    """Nothing, or AskedWrongly for a field of Lightning's Trainer that cannot be taken as it was given."""
+    """Nothing, or UsageError for a field of Lightning's Trainer that cannot be taken as it was given."""
     with _quiet():
         _trainer({"accelerator": "cpu", "logger": False, "enable_checkpointing": False}, FIELDS.values(plan))
 
@@ -236,7 +236,7 @@ class _Following(Checkpoint):
 
 
 def _trainer(settled: dict[str, Any], chosen: dict[str, Any]) -> lightning.Trainer:
-    """Lightning's Trainer; AskedWrongly where it does not like what was chosen by name."""
+    """Lightning's Trainer; UsageError where it does not like what was chosen by name."""
     try:
         return lightning.Trainer(**settled, **chosen)
     except (MisconfigurationException, ValueError, TypeError, ImportError, RuntimeError) as problem:

@@ -62,7 +62,7 @@ class Losses:
         return float(np.mean(self.seen[-last:])) if self.seen else 0.0
 
     def look(self) -> None:
-        """Read what waits; AnswerIsNo with the step of the first that is no number."""
+        """Read what waits; NegativeResultError with the step of the first that is no number."""
         if not self.waiting:
             return
         new = torch.stack(self.waiting).float().tolist()

@@ -201,7 +201,7 @@ def weight_of_rows(encoded: EncodedRows) -> NDArray[np.float64]:
 def replayable(settings: FinetuneConfig, machine: Machine, team: Team) -> bool:
     """Whether steps are to be captured: on one GPU, with whole batches.
 
-    Raises AskedWrongly where they were asked for and cannot be.
+    Raises UsageError where they were asked for and cannot be.
     """
     able = machine.gpu and settings.accumulate == 1 and team.size == 1
     if settings.graphs == "on" and not able:
