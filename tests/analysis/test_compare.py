@@ -7,7 +7,7 @@ import pytest
 
 from tokbench.analysis import corpus_metrics
 from tokbench.analysis.compare import compare
-from tokbench.analysis.words import number_of_words
+from tokbench.analysis.corpus_stats import number_of_words
 from tokbench.errors import UsageError
 
 from .conftest import ENGLISH, KOREAN, SIZES

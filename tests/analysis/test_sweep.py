@@ -7,8 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from tokbench.analysis.sweep import SaveSizes, read_sizes, sweep, train_sizes, wanted
-from tokbench.analysis.vocab_curve import knee
+from tokbench.analysis.sweep import SaveSizes, knee, read_sizes, sweep, train_sizes, wanted
 from tokbench.corpus.reading import open_corpus
 from tokbench.errors import FileError, RecipeError, UsageError
 from tokbench.pretrained.train import train

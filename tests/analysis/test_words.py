@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tokbench.analysis.words import continued, number_of_words, words
+from tokbench.analysis.corpus_stats import continued, number_of_words, words
 
 CASES = {
     "The quick (“brown”) fox can’t jump 32.3 feet, right?": [  # the example of the standard

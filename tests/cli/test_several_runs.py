@@ -5,7 +5,7 @@ import pytest
 from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.multi import Glue, PoolingComparison
 from tokbench.finetuning.runner import finetune
-from tokbench.reporting.text import plain
+from tokbench.reporting.elements import plain
 from tokbench.reporting.views.finetune import done
 
 FAST = ("--model", "bert-tiny", "--epochs", "1", "--batch-size", "8", "--device", "cpu", "--quiet")

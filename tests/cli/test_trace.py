@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from tokbench.reporting.elements import Chips, Grid
+from tokbench.reporting.elements import Chips, Grid, plain, seen, visible
 from tokbench.reporting.terminal import draw
-from tokbench.reporting.text import plain, seen, visible
 
 TEXT = (
     "The lighthouse 바다가 🙂 told\tthe [MASK] tru\u0301th ꙮ of 👩\u200d👩\u200d👧 twelve ❤\ufe0f lighthouse "

@@ -12,7 +12,7 @@ from tokbench.errors import NegativeResultError, RunInterruptedError, UsageError
 from tokbench.finetuning.config import PRESETS, FinetuneConfig
 from tokbench.finetuning.data.batches import DeviceRows
 from tokbench.finetuning.data.load import read_data
-from tokbench.finetuning.engines.optimizer import optimizer_of
+from tokbench.finetuning.engines.step import optimizer_of
 from tokbench.finetuning.models import fresh
 from tokbench.finetuning.run_files import found_in, unfinished
 from tokbench.finetuning.runner import finetune

@@ -6,9 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from tokbench.finetuning.data.alignment import UNLABELLED, Units
 from tokbench.finetuning.data.batches import DeviceCollator, DeviceRows, ModelInputs, pad_batch
-from tokbench.finetuning.data.tokenize import EncodedRows
+from tokbench.finetuning.data.tokenize import UNLABELLED, EncodedRows, Units
 from tokbench.finetuning.device import Machine
 
 CPU = torch.device("cpu")

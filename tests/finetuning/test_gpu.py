@@ -11,9 +11,8 @@ from tokbench.finetuning.data.tokenize import tokenize_rows
 from tokbench.finetuning.device import machine_of
 from tokbench.finetuning.engines.distributed import ALONE
 from tokbench.finetuning.engines.loop import fit, predict
-from tokbench.finetuning.engines.optimizer import optimizer_of, set_rate
 from tokbench.finetuning.engines.state import TrainingJob
-from tokbench.finetuning.engines.step import GraphStepper
+from tokbench.finetuning.engines.step import GraphStepper, optimizer_of, set_rate
 from tokbench.finetuning.models import FAMILIES, fresh, load_classifier, pooled_as
 from tokbench.finetuning.prepare import align, model_inputs_of
 from tokbench.finetuning.tasks import TASKS

@@ -12,8 +12,7 @@ from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tokenize import tokenize_rows
 from tokbench.finetuning.device import Machine
 from tokbench.finetuning.engines.distributed import ALONE
-from tokbench.finetuning.engines.optimizer import grouped_weights
-from tokbench.finetuning.engines.step import Gradients, GraphStepper, Stepper
+from tokbench.finetuning.engines.step import Gradients, GraphStepper, Stepper, grouped_weights
 from tokbench.finetuning.models import FAMILIES, fresh, load_classifier
 from tokbench.finetuning.prepare import model_inputs_of
 from tokbench.finetuning.tasks import TASKS

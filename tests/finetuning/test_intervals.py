@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from tokbench.finetuning.data.alignment import BETWEEN
+from tokbench.finetuning.data.tokenize import BETWEEN
 from tokbench.finetuning.intervals import (
     FROM_SUMS,
     _of_sentences,

@@ -10,8 +10,8 @@ from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tokenize import EncodedRows, tokenize_rows
 from tokbench.finetuning.device import machine_of
 from tokbench.finetuning.engines.loop import fit, predict
-from tokbench.finetuning.engines.optimizer import grouped_weights, share_of_rate
 from tokbench.finetuning.engines.state import Losses, TrainingJob
+from tokbench.finetuning.engines.step import grouped_weights, share_of_rate
 from tokbench.finetuning.models import load_classifier
 from tokbench.finetuning.prepare import model_inputs_of
 from tokbench.finetuning.tasks import TASKS

@@ -15,8 +15,7 @@ from transformers import (
 
 from tokbench.errors import UsageError
 from tokbench.finetuning.config import POOLINGS, PRESETS
-from tokbench.finetuning.models import config_of, fresh, pooled_as
-from tokbench.finetuning.pooling import PooledClassifier, PooledConfig, pooled
+from tokbench.finetuning.models import PooledClassifier, PooledConfig, config_of, fresh, pooled, pooled_as
 from tokbench.finetuning.runner import finetune
 from tokbench.finetuning.tasks import TASKS
 from tokbench.io.quiet import quiet

@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from tokbench.errors import DataError, FileError, UsageError
-from tokbench.finetuning.data.alignment import NO_PIECE, UNLABELLED
 from tokbench.finetuning.data.tagging import Tagged, conll, read_sentences, read_tagged
-from tokbench.finetuning.data.tokenize import tokenize_rows
+from tokbench.finetuning.data.tokenize import NO_PIECE, UNLABELLED, tokenize_rows
 from tokbench.finetuning.metrics import score, truth_of
 from tokbench.finetuning.multi import RunMode, run_mode
 from tokbench.finetuning.predict import predict_with

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tokbench.errors import UsageError
-from tokbench.model.initializers import INITIALIZERS, initializer
+from tokbench.model.resize import INITIALIZERS, initializer
 
 OLD = torch.tensor([[1.0, 0.0], [3.0, 2.0], [5.0, 10.0]])
 

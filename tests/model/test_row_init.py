@@ -3,8 +3,8 @@ import torch
 
 from tokbench.adapt.grow import add_tokens
 from tokbench.errors import UsageError
-from tokbench.model.initializers import normal
 from tokbench.model.loading import load_model
+from tokbench.model.resize import normal
 
 
 @pytest.fixture

@@ -8,10 +8,15 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from tokbench.errors import FileError, UsageError
-from tokbench.pretrained.added_tokens import highest_id, is_whole_word, with_tokens
+from tokbench.pretrained.added_tokens import (
+    MatchFlags,
+    highest_id,
+    is_whole_word,
+    read_token_list,
+    with_tokens,
+)
 from tokbench.pretrained.folder import load, tokenizer_text
 from tokbench.pretrained.special_tokens import special_tokens_of
-from tokbench.pretrained.token_lists import MatchFlags, read_token_list
 
 
 def tokens_of(added, text):

@@ -2,9 +2,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tokbench.pretrained import retokenized
-from tokbench.pretrained.added_tokens import with_tokens
+from tokbench.pretrained.added_tokens import MatchFlags, with_tokens
 from tokbench.pretrained.retokenized import changed_words
-from tokbench.pretrained.token_lists import MatchFlags
 
 
 def compared(folder, texts, **wanted):

@@ -3,8 +3,7 @@ import json
 import pytest
 
 from tokbench.errors import DataError, FileError, UsageError
-from tokbench.pretrained.added_tokens import with_tokens
-from tokbench.pretrained.token_lists import MatchFlags, read_token_list, token_list
+from tokbench.pretrained.added_tokens import MatchFlags, read_token_list, token_list, with_tokens
 
 
 def write(path, value):

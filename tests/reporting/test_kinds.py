@@ -8,9 +8,9 @@ import pytest
 
 import tokbench
 from tokbench.corpus.samples import shipped
+from tokbench.reporting.elements import plain
 from tokbench.reporting.html import Section, page
 from tokbench.reporting.json_results import KINDS, PAGELESS, as_json, read_result, window_of
-from tokbench.reporting.text import plain
 
 SIZE = 300
 TEXT = "Tokenizers break in silence. 고장 👍🏽"

@@ -1,7 +1,6 @@
 """Parts in a pipe: the words of the terminal, a line each."""
 
-from tokbench.reporting.elements import Facts, Grid
-from tokbench.reporting.text import plain, safe
+from tokbench.reporting.elements import Facts, Grid, plain, safe
 
 
 def test_a_title_is_a_line_of_its_own():

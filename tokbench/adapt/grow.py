@@ -21,11 +21,11 @@ from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.io.extras import require
 from tokbench.io.quiet import quiet
 from tokbench.model.files import INDEX
-from tokbench.model.row_init import RowInit, row_init
-from tokbench.model.row_plan import RowPlan, plan_added
+from tokbench.model.row_plan import RowInit, RowPlan, plan_added, row_init
 from tokbench.pretrained.added_tokens import (
     DEFAULT_MATCH,
     Added,
+    MatchFlags,
     highest_id,
     unknown_id,
     with_tokens,
@@ -41,7 +41,6 @@ from tokbench.pretrained.folder import (
 )
 from tokbench.pretrained.retokenized import Changed, changed_words
 from tokbench.pretrained.special_tokens import special_tokens_of
-from tokbench.pretrained.token_lists import MatchFlags
 from tokbench.pretrained.wrap import portable_config
 
 if TYPE_CHECKING:
@@ -264,9 +263,8 @@ def grow_model(
         return Growth(added=added, tokenizer=folder)
     require("torch", extra="train", what="growing a model")
     from tokbench.adapt.sync_ids import follow_roles
-    from tokbench.model.initializers import initializer
     from tokbench.model.loading import load_model, memory, model_size
-    from tokbench.model.resize import apply, hidden_states, largest_difference, old_inputs
+    from tokbench.model.resize import apply, hidden_states, initializer, largest_difference, old_inputs
 
     start, seed = _start(folder, added, choices), choices.get("seed", 0)
     initializer(start.way)
@@ -309,8 +307,8 @@ def planned(
     if model is None:
         return Growth(added=added, tokenizer=folder, dry=True)
     require("torch", extra="train", what="growing a model")
-    from tokbench.model.initializers import initializer
     from tokbench.model.loading import memory, meta_model
+    from tokbench.model.resize import initializer
 
     initializer(_start(folder, added, choices).way)
     measure = meta_model(model, trust_remote_code=choices.get("trust_remote_code", False))

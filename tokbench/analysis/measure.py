@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from tokbench.analysis import corpus_metrics
 from tokbench.analysis.backends import Backend
 from tokbench.analysis.corpus_metrics import Lengths, bits_per_byte, continued_rate, lengths, share
-from tokbench.analysis.corpus_stats import CorpusStats
-from tokbench.analysis.words import continued
+from tokbench.analysis.corpus_stats import CorpusStats, continued
 from tokbench.errors import UsageError
 from tokbench.pretrained.encode_texts import EncodedTexts
 from tokbench.progress import Progress, silent

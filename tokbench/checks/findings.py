@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tokbench.checks.data_result import DataStats
+from tokbench.checks.data_stats import DataStats
 
 SEVERITIES = ("error", "warning", "note")
 

@@ -9,8 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from tokbench.checks.context import CheckContext, check_context
-from tokbench.checks.data_result import DataStats
-from tokbench.checks.data_stats import collect_data_stats
+from tokbench.checks.data_stats import DataStats, collect_data_stats
 from tokbench.checks.findings import Checkup, Explanation, Finding, Rule, explained
 from tokbench.checks.model_files import ModelFiles
 from tokbench.checks.rules import (

@@ -99,7 +99,7 @@ def add_tokens(
     Example: `tokbench add-tokens my-tok --special "[E1]" --token COVID --model my-model -o grown`
     """
     from tokbench.adapt.grow import add_tokens as add
-    from tokbench.pretrained.token_lists import MatchFlags, token_list
+    from tokbench.pretrained.added_tokens import MatchFlags, token_list
     from tokbench.reporting.views import grow as grow_view
 
     wanted = token_list(special or (), token or (), special_file, token_file)

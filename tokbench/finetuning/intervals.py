@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tokbench.finetuning.data.alignment import BETWEEN
+from tokbench.finetuning.data.tokenize import BETWEEN
 from tokbench.finetuning.metrics import Entity, counts, entities, micro_average, strict_entities
 from tokbench.finetuning.tasks import Task
 

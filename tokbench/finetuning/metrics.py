@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokbench.errors import plural
-from tokbench.finetuning.data.alignment import BETWEEN, UNLABELLED
 from tokbench.finetuning.data.tagging import OUTSIDE
-from tokbench.finetuning.data.tokenize import EncodedRows
+from tokbench.finetuning.data.tokenize import BETWEEN, UNLABELLED, EncodedRows
 from tokbench.finetuning.tasks import Task
 
 Entity = tuple[str, int, int]  # type, first unit, unit after the last

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import FileError, UsageError, did_you_mean
 from tokbench.finetuning.config import FinetuneConfig
-from tokbench.finetuning.data.load import HUB, SAMPLE
-from tokbench.finetuning.data.own_tables import TABLE, questions_in
-from tokbench.finetuning.data.tagging import CHARACTER, CHARACTER_METRICS, CONLL, OUTSIDE, WORD
-from tokbench.finetuning.data.test_rows import (
+from tokbench.finetuning.data.load import (
+    HUB,
+    SAMPLE,
     Questions,
     hub_questions,
     official_questions,
     own_questions,
     tagged_questions,
 )
+from tokbench.finetuning.data.own_tables import TABLE, questions_in
+from tokbench.finetuning.data.tagging import CHARACTER, CHARACTER_METRICS, CONLL, OUTSIDE, WORD
 from tokbench.finetuning.tasks import NER, OWN, TASKS, Task
 from tokbench.io.atomic import ELSEWHERE
 from tokbench.progress import Progress, silent

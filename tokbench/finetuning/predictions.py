@@ -17,8 +17,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from tokbench.errors import UsageError, plural
 from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.batches import Batches
+from tokbench.finetuning.data.load import Questions
 from tokbench.finetuning.data.tagging import OUTSIDE, Tagged, conll
-from tokbench.finetuning.data.test_rows import Questions
 from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, tokenize_rows
 from tokbench.finetuning.device import Machine, machine_of
 from tokbench.finetuning.engines.loop import predict

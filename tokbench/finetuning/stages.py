@@ -22,8 +22,7 @@ from tokbench.finetuning.data.tagging import Tagged
 from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, seen_ids, tokenize_rows
 from tokbench.finetuning.device import Machine, machine_of
 from tokbench.finetuning.engines import loop
-from tokbench.finetuning.engines.evaluate import Evaluator
-from tokbench.finetuning.engines.loop import predict
+from tokbench.finetuning.engines.loop import Evaluator, predict
 from tokbench.finetuning.engines.monitor import EvalMonitor, board_of, keep_board
 from tokbench.finetuning.engines.state import FitResult, TrainerEngine, TrainingJob
 from tokbench.finetuning.environment import environment

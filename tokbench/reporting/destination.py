@@ -7,8 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import TextIO
 
-from tokbench.reporting.elements import Part
-from tokbench.reporting.text import plain
+from tokbench.reporting.elements import Part, plain
 
 
 def show(parts: Iterable[Part], stream: TextIO | None = None) -> None:

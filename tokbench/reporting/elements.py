@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -87,3 +88,81 @@ class Heat:
 
 
 Part = Headline | Facts | Grid | Chips | Paragraph | Curve | Heat
+
+
+def safe(value: object) -> str:
+    r"""A value as text in which control characters show as escapes, so that no token drives the terminal.
+
+    >>> safe("a\x1b[31m")
+    'a\\x1b[31m'
+    """
+    words = "yes" if value is True else "no" if value is False else str(value)
+    return "".join(c if c.isprintable() or c == " " else repr(c)[1:-1] for c in words)
+
+
+def plain(part: Part) -> str:
+    """A part as lines of tab-separated text."""
+    match part:
+        case Headline(text=text):
+            return safe(text)
+        case Facts(rows=rows, title=title):
+            return _lines(title, (f"{name}\t{safe(value)}" for name, value in rows))
+        case Grid(header=header, rows=rows, title=title):
+            return _lines(title, ("\t".join(safe(cell) for cell in row) for row in (header, *rows)))
+        case Chips(tokens=tokens):
+            return "|".join(safe(text) for text, _ in tokens)
+        case Paragraph(text=text):
+            return text
+        case Curve():
+            return "\n".join(_points(part))
+        case Heat():
+            return "\n".join("\t".join(row) for row in cells(part))
+
+
+def _lines(title: str, lines: Iterable[str]) -> str:
+    """The lines, below a title if there is one."""
+    return "\n".join([safe(title), *lines] if title else lines)
+
+
+def _points(part: Curve) -> Iterator[str]:
+    yield f"series\t{safe(part.x)}\t{safe(part.y)}"
+    for name, points in part.series:
+        for x, y in points:
+            yield f"{safe(name)}\t{x:g}\t{y:g}"
+
+
+def cells(part: Heat) -> Iterator[list[str]]:
+    """The header and the rows of a Heat as words; a value that is missing is a dash."""
+    yield [safe(part.title), *map(safe, part.columns)]
+    for name, row in zip(part.rows, part.values, strict=True):
+        yield [safe(name), *("–" if value is None else f"{value:.4g}" for value in row)]
+
+
+CARRIER = "◌"  # what Unicode's charts put under a mark that stands alone
+
+
+def seen(text: str) -> str:
+    """A token as it can be drawn: a mark, a vowel or a final letter without its own character gets a circle.
+
+    >>> seen("\N{COMBINING ACUTE ACCENT}e") == CARRIER + "\N{COMBINING ACUTE ACCENT}e"
+    True
+    """
+    return CARRIER + text if text and _leans(text[0]) else text
+
+
+def visible(text: str) -> str:
+    """A token for a table, where a space at the end of a cell would not be seen.
+
+    >>> visible(" the ")
+    '␣the␣'
+    """
+    return seen(text.replace(" ", "␣"))
+
+
+def _leans(character: str) -> bool:
+    """Whether this is drawn onto the character before it: marks, and Hangul vowels and finals."""
+    return (
+        unicodedata.category(character) in ("Mn", "Me", "Mc")
+        or "\u1160" <= character <= "\u11ff"
+        or "\ud7b0" <= character <= "\ud7ff"
+    )

@@ -17,9 +17,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 import tokbench
-from tokbench.reporting.elements import Chips, Curve, Facts, Grid, Headline, Heat, Paragraph, Part
+from tokbench.reporting.elements import (
+    Chips,
+    Curve,
+    Facts,
+    Grid,
+    Headline,
+    Heat,
+    Paragraph,
+    Part,
+    cells,
+    safe,
+)
 from tokbench.reporting.svg import picture
-from tokbench.reporting.text import cells, safe
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONG = 60  # rows of a table; a longer one is folded

@@ -10,8 +10,7 @@ from pathlib import Path
 from tokbench.errors import UsageError
 from tokbench.io.atomic import atomic_file, ensure_writable
 from tokbench.io.extras import require
-from tokbench.reporting.elements import Curve, Part
-from tokbench.reporting.text import safe
+from tokbench.reporting.elements import Curve, Part, safe
 
 WIDTH, HEIGHT = 640, 320
 LEFT, RIGHT, TOP, BOTTOM = 64, 120, 16, 44

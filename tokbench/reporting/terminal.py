@@ -12,8 +12,18 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tokbench.reporting.elements import Chips, Curve, Facts, Grid, Headline, Heat, Paragraph, Part
-from tokbench.reporting.text import cells, safe
+from tokbench.reporting.elements import (
+    Chips,
+    Curve,
+    Facts,
+    Grid,
+    Headline,
+    Heat,
+    Paragraph,
+    Part,
+    cells,
+    safe,
+)
 
 HEIGHT = 12
 WIDEST = 100

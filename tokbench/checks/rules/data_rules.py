@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tokbench.checks.context import CheckContext
-from tokbench.checks.data_result import DataStats
+from tokbench.checks.data_stats import DataStats
 from tokbench.checks.findings import Finding, Rule, first_few, quoted
 from tokbench.errors import plural
 

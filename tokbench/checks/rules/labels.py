@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tokbench.checks.context import CheckContext
-from tokbench.checks.data_result import DataStats
+from tokbench.checks.data_stats import DataStats
 from tokbench.checks.findings import Finding, Rule, first_few
 from tokbench.checks.model_files import ModelFiles
 from tokbench.errors import plural

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tokbench.finetuning.data.alignment import UNLABELLED
-from tokbench.finetuning.data.tokenize import EncodedRows
+from tokbench.finetuning.data.tokenize import UNLABELLED, EncodedRows
 from tokbench.finetuning.device import Machine
 from tokbench.native.ragged import Ids
 

@@ -23,8 +23,7 @@ from tokbench.errors import UsageError
 from tokbench.finetuning.config import FinetuneConfig, config_to_data
 from tokbench.finetuning.data.batches import Batch, Batches, by_length, pad_batch
 from tokbench.finetuning.data.tokenize import in_row_order
-from tokbench.finetuning.engines.evaluate import Evaluator
-from tokbench.finetuning.engines.loop import of_pieces
+from tokbench.finetuning.engines.loop import Evaluator, of_pieces
 from tokbench.finetuning.engines.monitor import NAME as TENSORBOARD
 from tokbench.finetuning.engines.monitor import Weights
 from tokbench.finetuning.engines.passthrough import Fields

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from transformers import PreTrainedModel
 
+from tokbench.finetuning import metrics as metrics_module
 from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.batches import Batches, DeviceCollator, by_length
-from tokbench.finetuning.data.tokenize import in_row_order
+from tokbench.finetuning.data.tokenize import UNLABELLED, EncodedRows, in_row_order
 from tokbench.finetuning.device import Machine
 from tokbench.finetuning.engines.distributed import ALONE, Team, team_of
 from tokbench.finetuning.engines.state import FitResult, TrainingJob, TrainingState, interruptible
 from tokbench.finetuning.engines.step import GraphStepper, Stepper, replayable
+from tokbench.finetuning.intervals import Interval, intervals
+from tokbench.finetuning.tasks import Task
 from tokbench.native.ragged import Ids
 from tokbench.progress import Progress, silent
 
@@ -94,3 +99,71 @@ def _remaining(batches: Batches, epochs: int, done: int) -> Iterator[Ids]:
     first, skipped = divmod(done, len(batches))
     for epoch in range(first, epochs):
         yield from batches.orders(epoch)[skipped if epoch == first else 0 :]
+
+
+LOSS = "loss"
+
+
+@dataclass
+class Evaluator:
+    """Holds a model against the dev rows, as often as it is asked; knows the last answers."""
+
+    model: PreTrainedModel
+    task: Task
+    evaluation: Mapping[str, Batches]
+    machine: Machine
+    progress: Progress = silent
+    answers: dict[str, NDArray[Any]] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def __call__(self) -> dict[str, float]:
+        """The metrics of the model as it is now, and its mean loss over all dev rows."""
+        team = team_of(gpu=self.machine.gpu)
+        return self.weigh(
+            {
+                name: predict(self.model, batches, machine=self.machine, team=team, progress=self.progress)
+                for name, batches in self.evaluation.items()
+            }
+        )
+
+    def weigh(self, logits: Mapping[str, NDArray[np.float32]]) -> dict[str, float]:
+        """The same of logits that somebody else computed, by split."""
+        losses = []
+        for name, found in logits.items():
+            encoded = self.evaluation[name].encoded
+            self.answers[name] = metrics_module.answers_of(found, encoded, self.task)
+            losses.append(losses_of(found, encoded, self.task))
+        self.metrics = metrics_module.score(self.task, self.truth, self.answers)
+        return {**self.metrics, LOSS: float(np.concatenate(losses).mean())}
+
+    @property
+    def truth(self) -> dict[str, NDArray[Any]]:
+        """What the answers should be."""
+        return {name: metrics_module.truth_of(batches.encoded) for name, batches in self.evaluation.items()}
+
+    @property
+    def majority(self) -> dict[str, float]:
+        """The metrics of the best constant answer."""
+        return metrics_module.majority(self.task, self.truth)
+
+    @property
+    def intervals(self) -> dict[str, Interval]:
+        """How sure the metrics of the last answers are."""
+        return intervals(self.task, self.truth, self.answers)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is odd about the last answers."""
+        return metrics_module.constant_notes(self.task, self.answers)
+
+
+def losses_of(logits: NDArray[np.float32], encoded: EncodedRows, task: Task) -> NDArray[np.float64]:
+    """What a model is trained to lessen, for each labelled row or piece: cross entropy, or the square."""
+    wide = logits.astype(np.float64)
+    if task.regression:
+        return np.asarray((wide[:, 0] - encoded.labels) ** 2)
+    labelled = encoded.labels != UNLABELLED
+    chosen, labels = wide[labelled], encoded.labels[labelled]
+    top = chosen.max(axis=1)
+    total = top + np.log(np.exp(chosen - top[:, None]).sum(axis=1))
+    return np.asarray(total - chosen[np.arange(len(labels)), labels])

@@ -19,12 +19,12 @@ from torch import nn
 from tokbench.errors import NegativeResultError
 from tokbench.finetuning.checkpoints import Checkpoint, CheckpointStore
 from tokbench.finetuning.config import FinetuneConfig
-from tokbench.finetuning.data.alignment import UNLABELLED
 from tokbench.finetuning.data.batches import Batch, Batches
+from tokbench.finetuning.data.tokenize import UNLABELLED
 from tokbench.finetuning.device import Machine
 from tokbench.finetuning.engines.distributed import ALONE, Team, of_other_size
 from tokbench.finetuning.engines.monitor import EvalMonitor, Weights, restore, weights_of
-from tokbench.finetuning.engines.optimizer import (
+from tokbench.finetuning.engines.step import (
     optimizer_of,
     optimizer_state,
     restore_optimizer_state,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from tokbench.checks.data_result import DataStats, ScriptCount
+from tokbench.checks.data_stats import DataStats, ScriptCount
 from tokbench.checks.findings import Checkup, Explanation, Finding
 from tokbench.checks.fix import FixReport
 from tokbench.checks.run import NO_ADAPTER

@@ -6,12 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from tokbench.analysis.compare import Comparison
+from tokbench.analysis.compare import Comparison, Parity
 from tokbench.analysis.corpus_stats import CorpusStats
 from tokbench.analysis.measure import Measured
-from tokbench.analysis.parity import Parity
-from tokbench.analysis.sweep import Swept
-from tokbench.analysis.vocab_curve import Point
+from tokbench.analysis.sweep import Point, Swept
 from tokbench.errors import plural
 from tokbench.reporting.elements import Curve, Facts, Grid, Headline, Heat, Paragraph, Part
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from tokbench.pretrained.encode import Decoded, Encoded
 from tokbench.pretrained.info import TokenizerInfo
-from tokbench.reporting.elements import Chips, Facts, Grid, Paragraph, Part
-from tokbench.reporting.text import seen, visible
+from tokbench.reporting.elements import Chips, Facts, Grid, Paragraph, Part, seen, visible
 
 
 def info(result: TokenizerInfo) -> Iterator[Part]:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from unicodedata import normalize
 
 from tokbench.errors import plural
-from tokbench.reporting.elements import Chips, Facts, Grid, Headline, Part
-from tokbench.reporting.text import seen, visible
+from tokbench.reporting.elements import Chips, Facts, Grid, Headline, Part, seen, visible
 from tokbench.tracing.bpe_merges import Merging
 from tokbench.tracing.cuts import FEW
 from tokbench.tracing.post_model import PairTrace
