@@ -1,4 +1,4 @@
-"""The rows of a config, labelled or to be answered: the hub's, an official folder's, own files, the sample."""
+"""The rows of a config, labelled or to be answered: the hub's, an official folder's, own files, a sample."""
 
 from __future__ import annotations
 
