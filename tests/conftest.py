@@ -17,3 +17,39 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.skip(reason="slow: set TOKBENCH_SLOW=1 to run it"))
+
+
+HOLDERS = ("list", "iterator", "generator", "pyarrow", "datasets", "pandas", "polars")
+
+
+def _held(library, texts):
+    """Name, object and column of what a library holds texts in."""
+    if library in ("list", "iterator", "generator"):
+        made = {"list": list, "iterator": iter, "generator": lambda those: (text for text in those)}
+        yield library, made[library](texts), None
+        return
+    module = pytest.importorskip(library, reason=f"{library} is not installed")
+    columns = {"n": list(range(len(texts))), "t": list(texts)}
+    if library == "pyarrow":
+        yield "Array", module.array(texts), None
+        yield "ChunkedArray", module.chunked_array([texts[:1], texts[1:]]), None
+        yield "dictionary Array", module.array(texts).dictionary_encode(), None
+        yield "Table", module.table(columns), "t"
+        yield "RecordBatch", module.record_batch(columns), "t"
+    elif library == "datasets":
+        dataset = module.Dataset.from_dict(columns)
+        yield "Dataset", dataset, "t"
+        yield "a Dataset's column", dataset["t"], None
+        yield "IterableDataset", dataset.to_iterable_dataset(), "t"
+    else:
+        frame = module.DataFrame(columns)
+        yield f"DataFrame of {library}", frame, "t"
+        yield f"Series of {library}", frame["t"], None
+        if library == "pandas":
+            yield "objects of pandas", module.Series(texts, dtype=object), None
+
+
+@pytest.fixture(params=HOLDERS)
+def holders(request):
+    """Every way in which a library holds texts: a function of the texts."""
+    return lambda texts: list(_held(request.param, texts))

@@ -113,7 +113,9 @@ def encoded_corpus(place, into):
     from tokbench.pretrained.encode_corpus import encode_corpus
     from tokbench.pretrained.folder import load
 
-    return encode_corpus(load(place / "bpe"), open_corpus([str(place / "english.txt")]), into / "ids.jsonl")
+    return encode_corpus(
+        load(place / "bpe"), open_corpus([str(place / "english.txt")]), output=into / "ids.jsonl"
+    )
 
 
 def environment_here(place, into):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from typer import Option
@@ -15,9 +15,6 @@ from typer import Option
 from tokbench.cli import options
 from tokbench.cli.output import boxed, hint, put, stdout_for_a_reader, text_of
 from tokbench.errors import UsageError, plural
-
-if TYPE_CHECKING:
-    from tokbench.pretrained.folder import TokenizerFolder
 
 Files = Annotated[
     list[str] | None,
@@ -78,7 +75,7 @@ def encode(
         if pair is not None:
             raise UsageError("pairs are not encoded from files", fix="leave out --pair")
         job = _Job([*file, *(text or ())], column, output, format, engine)
-        _encode_files(load(tokenizer), job, special=special, force=force, json=json, quiet=quiet)
+        _encode_files(tokenizer, job, special=special, force=force, json=json, quiet=quiet)
         return
     words = text_of(_only(text, (output, format, column)))
     result = encoded(load(tokenizer), words, pair, special=special)
@@ -107,20 +104,18 @@ def _only(text: Sequence[str] | None, unused: Sequence[object]) -> str:
     return text[0]
 
 
-def _encode_files(
-    folder: TokenizerFolder, job: _Job, *, special: bool, force: bool, json: bool, quiet: bool
-) -> None:
-    from tokbench.corpus.reading import open_corpus
+def _encode_files(tokenizer: str, job: _Job, *, special: bool, force: bool, json: bool, quiet: bool) -> None:
+    from tokbench.corpus.reading import CorpusPaths
     from tokbench.pretrained.encode_corpus import encode_corpus
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import make
 
     with draw_progress(quiet=quiet) as progress:
-        corpus = open_corpus(job.files, column=job.column, progress=progress)
         encoded = partial(
             encode_corpus,
-            folder,
-            corpus,
+            tokenizer,
+            CorpusPaths(job.files),
+            column=job.column,
             format=job.format,
             special=special,
             engine=job.engine,
@@ -129,10 +124,10 @@ def _encode_files(
         )
         if job.output is None:
             with stdout_for_a_reader() as stream:
-                done = encoded(stream)
+                done = encoded(output=stream)
                 hint(f"{plural(done.tokens, 'token')} of {plural(done.texts, 'text')}", quiet=quiet)
             return
-        result = encoded(job.output)
+        result = encoded(output=job.output)
     put(result, make.encoded, "encoded-corpus", json=json)
 
 

@@ -10,14 +10,18 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain, groupby
 from pathlib import Path, PurePath
-from typing import Any, Union, cast
+from typing import TYPE_CHECKING, Any, Union, cast
 
 from tokbench.corpus.compression import CHUNK, Done
+from tokbench.corpus.decoding import half_character
 from tokbench.corpus.lines import LIMIT, Sieve, Sieved, TextPart, read_txt, split_long_text
 from tokbench.corpus.sources import COMPRESSIONS, FORMATS, Source, find_sources
 from tokbench.errors import DataError, FileError, UsageError
 from tokbench.io.extras import require
 from tokbench.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from tokbench.corpus.objects import HeldTexts
 
 BATCH = 1 << 20  # bytes from which a batch is full
 
@@ -219,39 +223,62 @@ class Corpus:
 
 
 class TextsCorpus(Corpus):
-    """A corpus of texts that are in memory, or come from an iterator; they are read as often as they can be.
+    """A corpus of texts that an object holds, or that come from an iterator; read as often as they can be.
 
     A text stays one text whatever is in it; its facts are those of a file with the same texts.
     """
 
-    def __init__(self, texts: Iterable[str], *, progress: Progress, name: str = "texts") -> None:
+    def __init__(self, texts: HeldTexts, *, progress: Progress) -> None:
         super().__init__((), column=None, progress=progress)
-        self._texts, self._name = texts, name
+        self._texts = texts
         self._begun = False
 
     @property
     def size(self) -> int | None:
         """Characters of all texts; None for those that can be read only once."""
-        if iter(self._texts) is self._texts:
-            return None
-        return sum(len(text) for text in self._texts if text is not None)
+        return None if self._texts.only_once else sum(map(len, self._texts))
+
+    def rows(self) -> Iterator[list[str]]:
+        """The same texts with nothing left out and nothing cut: the third row is the third text.
+
+        The facts of such a pass have no fingerprint. DataError when there is no text at all.
+        """
+        texts = blank = utf8_bytes = 0
+        for part in self._parts():
+            try:
+                utf8_bytes += len("".join(part).encode())
+            except UnicodeEncodeError as error:
+                raise half_character(error) from error
+            blank += len(part) - len(_not_blank(part))
+            texts += len(part)
+            yield part
+        if not texts:
+            raise _no_texts((self._texts.name,), 0)
+        self._facts = CorpusFacts((self._texts.name,), texts - blank, blank, utf8_bytes, sha256="")
 
     def _read(self, *, raw: bool, sieve: Sieve | None = None) -> Iterator[list[str] | bytes]:
-        if self._begun and iter(self._texts) is self._texts:
+        intake = Intake()
+        for part in self._parts():
+            try:
+                filled = list(intake.take(TextPart(part)))
+            except UnicodeEncodeError as error:
+                raise half_character(error) from error
+            yield from filled
+            self._progress("read", intake.utf8_bytes)
+        yield from intake.last()
+        self._facts = intake.facts(("texts",))
+
+    def _parts(self) -> Iterator[list[str]]:
+        """The texts, some at a time; UsageError when an iterator is to be read a second time."""
+        if self._begun and self._texts.only_once:
             raise UsageError("an iterator of texts can be read only once", fix="give a list of them")
         from tokbench.corpus.tables import batches_of_size
 
         self._begun = True
-        intake = Intake()
-        for texts in batches_of_size(map(_a_text, self._texts), size=CHUNK):
-            yield from intake.take(TextPart(texts))
-            self._progress("read", intake.utf8_bytes)
-        yield from intake.last()
-        self._facts = intake.facts((self._name,))
+        return batches_of_size(iter(self._texts), size=CHUNK)
 
 
 LONGEST_PATH = 4096  # characters; what is longer is a text
-TABLE = Source(name="the table", path=None, format="table", compression="", size=0)
 CorpusSource = Union[str, "os.PathLike[str]", Corpus, Iterable[Any]]
 
 
@@ -275,17 +302,9 @@ def as_corpus(corpus: CorpusSource, *, column: str | None = None, progress: Prog
         return open_corpus([corpus], column=column, progress=progress)
     if isinstance(corpus, list | tuple) and are_paths(corpus):
         return open_corpus(corpus, column=column, progress=progress)
-    texts: Any = corpus
-    names = getattr(texts, "column_names", getattr(texts, "columns", None))
-    if names is not None:
-        from tokbench.corpus.tables import choose_column
+    from tokbench.corpus.objects import held_texts  # files need none of it
 
-        texts = texts[choose_column(list(names), column, TABLE)]
-    elif column is not None:
-        raise DataError(f"these texts have no column {column!r}", fix="leave out the column")
-    if hasattr(texts, "to_pylist"):
-        texts = texts.to_pylist()
-    return TextsCorpus(texts, progress=progress)
+    return TextsCorpus(held_texts(corpus, column), progress=progress)
 
 
 def are_paths(names: Sequence[object]) -> bool:
@@ -313,15 +332,6 @@ def _exists(name: str) -> bool:
 def _ends_as_a_file(name: str) -> bool:
     suffixes = PurePath(name).suffixes
     return bool(suffixes) and suffixes[-1].lower() in (*FORMATS, *COMPRESSIONS)
-
-
-def _a_text(value: object) -> str:
-    """The value if it is a text; what a table lacks is a blank one."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    raise DataError(f"{value!r:.60} is not a text", fix="give texts: str")
 
 
 def open_corpus(

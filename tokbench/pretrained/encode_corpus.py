@@ -1,4 +1,4 @@
-"""A corpus through a tokenizer into a file of ids, text by text, in memory that does not grow with it."""
+"""A corpus through a tokenizer into ids: arrays, or a file in memory that does not grow with the corpus."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -14,17 +14,19 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tokbench.corpus.reading import Corpus
+from tokbench.corpus.reading import CorpusSource, TextsCorpus, as_corpus
 from tokbench.errors import DataError, UsageError, did_you_mean
 from tokbench.io.atomic import atomic_files
 from tokbench.io.extras import require
 from tokbench.io.library_errors import is_of_the_library
+from tokbench.native.ragged import concatenated
 from tokbench.pretrained.encode_texts import EncodedTexts, stream
-from tokbench.pretrained.folder import TokenizerFolder
+from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load
 from tokbench.progress import Progress, silent
 from tokbench.training.engine import EngineChoice
 
 STARTS = np.dtype("<i8")
+NO_JSON = {"json": False}  # arrays are for Python; files hold them for everybody else
 
 
 class IdFile(Protocol):
@@ -158,6 +160,25 @@ class _JsonLinesFile(JsonLines):
         self._stream.close()
 
 
+class IdArrays:
+    """Arrays in memory, while they grow."""
+
+    def __init__(self) -> None:
+        self._parts: list[EncodedTexts] = []
+
+    def write(self, encoded: EncodedTexts) -> None:
+        """Add texts."""
+        self._parts.append(encoded)
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+    def arrays(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """All ids (tokens,), and where each text starts and the last one ends (texts + 1,)."""
+        whole = concatenated(self._parts)
+        return whole.ids.astype(np.int32), whole.starts
+
+
 FORMATS: dict[str, Callable[[Path, np.dtype[Any]], IdFile]] = {
     "jsonl": _JsonLinesFile,
     "npy": Npy,
@@ -170,8 +191,10 @@ FORMATS: dict[str, Callable[[Path, np.dtype[Any]], IdFile]] = {
 class EncodedCorpus:
     """What became of a corpus: its texts and their tokens, how long it took and by which engine.
 
-    texts: as they were encoded, so that one beyond 65,536 characters counts as its pieces. utf8_bytes: of the
-    texts. dtype: of the ids in the files, "" in JSON lines. `why` says what kept the compiled engine from it.
+    texts: as they were encoded, so that one of a file beyond 65,536 characters counts as its pieces.
+    utf8_bytes: of the texts. dtype: of the ids in the files, "" in JSON lines. `why` says what kept the
+    compiled engine from it. Without files, ids are all ids, int32 (tokens,), and starts, int64 (texts + 1,),
+    say where each text begins and the last one ends: text i is ids[starts[i]:starts[i + 1]].
     """
 
     texts: int
@@ -183,55 +206,73 @@ class EncodedCorpus:
     format: str
     dtype: str
     files: tuple[Path, ...]
+    ids: NDArray[np.int32] | None = field(default=None, repr=False, compare=False, metadata=NO_JSON)
+    starts: NDArray[np.int64] | None = field(default=None, repr=False, compare=False, metadata=NO_JSON)
 
 
 def encode_corpus(
-    folder: TokenizerFolder,
-    corpus: Corpus,
-    output: Path | BinaryIO | None = None,
+    tokenizer: TokenizerSource,
+    corpus: CorpusSource,
     *,
+    output: str | Path | BinaryIO | None = None,
+    column: str | None = None,
     format: str = "",
     special: bool = True,
     engine: str = "auto",
-    threads: int = 1,
+    threads: int | None = None,
     force: bool = False,
     progress: Progress = silent,
 ) -> EncodedCorpus:
-    """Write the ids of every text: to a file, which appears when it is whole, to a stream, or nowhere.
+    """The ids of every text, as the library gives them: in arrays, or in a file, which appears when whole.
 
-    The format is that of the file's suffix unless it is given; a stream gets JSON lines. The other arguments
-    are those of encode_texts.stream.
+    Of objects every text is a row, blank and missing ones too (`column` names those of a table); of files
+    every line or record that is not blank, in pieces where it is beyond 65,536 characters. `output` ends in
+    .jsonl, .npy, .bin or .arrow, or `format` says which; a stream gets JSON lines. `threads` work at the same
+    time; None leaves that to the library, and is one for the compiled engine.
+
+    UsageError for what cannot be encoded or written, DataError for a corpus without texts.
+
+    >>> from tokenizers import Tokenizer, models
+    >>> tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "cat": 1, "mat": 2}, "[UNK]"))
+    >>> done = encode_corpus(tokenizer, ["cat", "mat"])
+    >>> done.ids.tolist(), done.starts.tolist()
+    ([1, 2], [0, 1, 2])
     """
     begun = time.perf_counter()
-    chosen = _format(output, format)
-    tokenizer, dtype = folder.tokenizer, _dtype(folder)
+    out = Path(output) if isinstance(output, str) else output
+    chosen = _format(out, format)
+    folder, texts = load(tokenizer), as_corpus(corpus, column=column, progress=progress)
+    dtype = np.dtype(np.int32) if out is None else _dtype(folder)
     encoded = stream(
-        tokenizer,
-        corpus.blocks(),
+        folder.untruncated,
+        texts.rows() if isinstance(texts, TextsCorpus) else texts.blocks(),
         special=special,
         engine=engine,
-        size=corpus.size,
+        size=texts.size,
         threads=threads,
         progress=lambda stage, done, total=None: _tell(progress, stage, done, total),
     )
     files: list[Path] = []
-    with _written(output, chosen, dtype, force=force, files=files) as sink:
-        texts, tokens, choice = _pass_on(encoded, sink, folder, dtype)
+    with _written(out, chosen, dtype, force=force, files=files) as sink:
+        rows, tokens, choice = _pass_on(encoded, sink, folder, dtype)
+    ids, starts = sink.arrays() if isinstance(sink, IdArrays) else (None, None)
     return EncodedCorpus(
-        texts=texts,
+        texts=rows,
         tokens=tokens,
-        utf8_bytes=corpus.facts.utf8_bytes,
+        utf8_bytes=texts.facts.utf8_bytes,
         seconds=time.perf_counter() - begun,
         engine=choice.engine,
         why=choice.why,
         format=chosen,
         dtype="" if chosen in ("", "jsonl") else dtype.name,
         files=tuple(files),
+        ids=ids,
+        starts=starts,
     )
 
 
 def _format(output: Path | BinaryIO | None, asked: str) -> str:
-    """The format to write, "" when nothing is written."""
+    """The format to write, "" when no file is written."""
     if output is None:
         return ""
     if not isinstance(output, Path):
@@ -264,16 +305,15 @@ def _tell(progress: Progress, stage: str, done: int, total: int | None) -> None:
 
 
 def _pass_on(
-    encoded: Iterator[EncodedTexts], sink: IdFile | None, folder: TokenizerFolder, dtype: np.dtype[Any]
+    encoded: Iterator[EncodedTexts], sink: IdFile, folder: TokenizerFolder, dtype: np.dtype[Any]
 ) -> tuple[int, int, EngineChoice]:
     """Write all there is; how many texts and tokens, and who made them."""
     texts = tokens = 0
     choice = EngineChoice("library")
     try:
         for each in encoded:
-            if sink is not None:
-                _must_fit(each, dtype, folder)
-                sink.write(each)
+            _must_fit(each, dtype, folder)
+            sink.write(each)
             texts, tokens, choice = texts + len(each), tokens + len(each.ids), each.choice
     except BaseException as error:
         if not is_of_the_library(error):
@@ -296,10 +336,10 @@ def _must_fit(encoded: EncodedTexts, dtype: np.dtype[Any], folder: TokenizerFold
 @contextlib.contextmanager
 def _written(
     output: Path | BinaryIO | None, chosen: str, dtype: np.dtype[Any], *, force: bool, files: list[Path]
-) -> Iterator[IdFile | None]:
-    """What takes the ids; files are put in their places at the end, and noted."""
+) -> Iterator[IdFile]:
+    """What takes the ids, arrays for no output; files are put in their places at the end, and noted."""
     if output is None:
-        yield None
+        yield IdArrays()
     elif isinstance(output, Path):
         with atomic_files(output, force=force) as (folder, written):
             sink = FORMATS[chosen](folder / output.name, dtype)

@@ -6,13 +6,16 @@ a token which is matched whole, or that no loop can normalize, goes through the 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Protocol
 
 from tokenizers import Tokenizer, models
 
+from tokbench.errors import UsageError
 from tokbench.native.compiler import loops
 from tokbench.native.corpus_encoder import CompiledEncoder, CompiledPipeline, by_library
 from tokbench.native.ragged import Ragged, concatenated
@@ -22,6 +25,8 @@ from tokbench.native.word_ids import added_token_matcher, framing_ids
 from tokbench.pretrained.folder import untruncated
 from tokbench.progress import Progress, silent
 from tokbench.training.engine import ENCODING, EngineChoice, choose_engine
+
+PARALLELISM = "TOKENIZERS_PARALLELISM"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +62,7 @@ def encode_batches(
     special: bool = True,
     engine: str = "auto",
     size: int | None = 0,
-    threads: int = 1,
+    threads: int | None = None,
     progress: Progress = silent,
 ) -> EncodedTexts:
     """The ids of all these texts, as `tokenizer.encode_batch` gives them without truncation and padding.
@@ -82,7 +87,7 @@ def stream(
     special: bool = True,
     engine: str = "auto",
     size: int | None = 0,
-    threads: int = 1,
+    threads: int | None = None,
     progress: Progress = silent,
 ) -> Iterator[EncodedTexts]:
     """The ids of each of these batches in turn; few batches wait, so that little is held.
@@ -91,21 +96,39 @@ def stream(
 
     `auto` takes the compiled loops where they serve the tokenizer and texts of `size` bytes are worth it:
     that is more where they are not compiled yet. UsageError when `compiled` is asked for and cannot be had.
-    A second thread has a table of its own to fill: it saves time, not work.
+    `threads` encode at the same time, one by default; the library left alone takes as many as there are
+    cores. A second thread of the compiled loops has a table of its own to fill: it saves time, not work.
     """
+    if threads is not None and threads < 1:
+        raise UsageError(f"{threads} threads do no work", fix="give 1 or more, or leave it out")
     tokenizer = untruncated(tokenizer)
     served = cache(partial(served_encoding, tokenizer, special=special))
     choice = choose_engine(ENCODING, engine, size=size, served=served, progress=progress)
-    encoders: list[Encoder] = [LibraryEncoder(tokenizer, special)]
+    encoders: list[Encoder] = [LibraryEncoder(tokenizer, special)] * (threads or 1)
     if choice.compiled:
         pipeline, lookup = served(), loops("encode")
         assert isinstance(pipeline, CompiledPipeline)
-        encoders = [CompiledEncoder(pipeline, lookup) for _ in range(threads)]
+        encoders = [CompiledEncoder(pipeline, lookup) for _ in range(threads or 1)]
     done = 0
-    for part in _in_order(encoders, batches):
-        done += len(part)
-        progress("encode", done, None)
-        yield _encoded(part, choice)
+    with nullcontext() if threads is None else _no_threads_of_the_library():
+        for part in _in_order(encoders, batches):
+            done += len(part)
+            progress("encode", done, None)
+            yield _encoded(part, choice)
+
+
+@contextmanager
+def _no_threads_of_the_library() -> Iterator[None]:
+    """Let each call of the library do its work itself; it asks the environment anew every time."""
+    before = os.environ.get(PARALLELISM)
+    os.environ[PARALLELISM] = "false"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[PARALLELISM]
+        else:
+            os.environ[PARALLELISM] = before
 
 
 def served_encoding(tokenizer: Tokenizer, *, special: bool = True) -> CompiledPipeline | str:
