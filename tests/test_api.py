@@ -12,7 +12,7 @@ import pytest
 import tokenizers
 
 import tokbench as tb
-from tokbench.reporting.json_results import as_json
+from tokbench.results import as_json
 
 TEXTS = ["the cat sat on the mat", "the cats sat on mats", "a cat is not a mat"] * 9
 NAMES = [name for name in tb.__all__ if name != "__version__"]

@@ -38,6 +38,8 @@ _PLACES = {
     "FinetuneConfig": "finetuning.config",
     "prove": "finetuning.prove",
     "report": "reporting.pages",
+    "result_html": "reporting.pages",
+    "Result": "results",
     "TokbenchError": "errors",
     "errors": "",
 }
@@ -45,6 +47,7 @@ _PLACES = {
 __all__ = [
     "FinetuneConfig",
     "Recipe",
+    "Result",
     "TokbenchError",
     "Trained",
     "WordCounts",
@@ -66,6 +69,7 @@ __all__ = [
     "recipe",
     "report",
     "resize",
+    "result_html",
     "same",
     "set_config",
     "sweep",

@@ -25,6 +25,8 @@ from tokbench.pretrained.wrap import wrap as wrap
 from tokbench.recipes.presets import recipe as recipe
 from tokbench.recipes.recipe import Recipe as Recipe
 from tokbench.reporting.pages import report as report
+from tokbench.reporting.pages import result_html as result_html
+from tokbench.results import Result as Result
 from tokbench.training.word_counts import WordCounts as WordCounts
 
 __version__: str

@@ -10,7 +10,8 @@ import tokbench
 from tokbench.corpus.samples import shipped
 from tokbench.reporting.elements import plain
 from tokbench.reporting.html import Section, page
-from tokbench.reporting.json_results import KINDS, PAGELESS, as_json, read_result, window_of
+from tokbench.reporting.json_results import KINDS, PAGELESS, read_result, view_of
+from tokbench.results import as_json
 
 SIZE = 300
 TEXT = "Tokenizers break in silence. 고장 👍🏽"
@@ -263,7 +264,7 @@ MAKERS = {
 
 def pages_of(result, kind):
     """What a window makes of a result, as words and as a page."""
-    parts = list(window_of(kind)(result))
+    parts = list(view_of(kind)(result))
     assert parts
     return [plain(part) for part in parts], page("t", [Section(kind, parts)])
 

@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 from tokbench.errors import DataError, FileError
 from tokbench.reporting.json_results import (
     KINDS,
-    as_data,
-    as_json,
     as_result,
     read_result,
     type_of,
-    window_of,
+    view_of,
 )
+from tokbench.results import as_data, as_json
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def test_a_result_comes_back_equal(result):
 def test_every_kind_names_a_type_and_a_window(kind):
     found = type_of(kind)
     assert all(is_dataclass(each) for each in get_args(found) or [found])
-    assert callable(window_of(kind))
+    assert callable(view_of(kind))
 
 
 def test_a_saved_check_makes_the_same_window(tmp_path):
@@ -76,7 +75,7 @@ def test_a_saved_check_makes_the_same_window(tmp_path):
     (tmp_path / "c.json").write_text(as_json(result, "checkup"))
     kind, again = read_result(tmp_path / "c.json")
     assert kind == "checkup"
-    assert list(window_of(kind)(again)) == list(checkup(result))
+    assert list(view_of(kind)(again)) == list(checkup(result))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from tokenizers.models import BPE, Unigram, WordLevel, WordPiece
 
 from tokbench.errors import UsageError
 from tokbench.recipes.presets import DEFAULTS, PRESETS
-from tokbench.reporting.json_results import as_json, as_result
+from tokbench.reporting.json_results import as_result
+from tokbench.results import as_json
 from tokbench.tracing.replay import TraceReplayError, replay
 from tokbench.tracing.side_by_side import side_by_side
 from tokbench.tracing.trace import LONGEST, follow

@@ -42,6 +42,7 @@ from tokbench.pretrained.folder import (
 from tokbench.pretrained.retokenized import Changed, changed_words
 from tokbench.pretrained.special_tokens import special_tokens_of
 from tokbench.pretrained.wrap import portable_config
+from tokbench.results import Result
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -101,8 +102,8 @@ def _pieces(
     }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Growth:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Growth(Result, kind="growth"):
     """A tokenizer with more tokens and, if there was one, the model that fits it.
 
     `plan`, `resized` and `proof` are None without a model. `fresh` are weights that the model's file lacked

@@ -20,6 +20,7 @@ from tokbench.corpus.sources import Source, find_sources
 from tokbench.errors import DataError, UsageError
 from tokbench.pretrained.folder import TokenizerSource, load
 from tokbench.progress import Progress, silent
+from tokbench.results import Result
 
 ROWS = 4096  # lines taken at once
 
@@ -150,8 +151,8 @@ class Compared:
     model: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Comparison(Result, kind="comparison", table="results"):
     """Every tokenizer on every corpus; `results` go corpus by corpus, tokenizers in the order asked for."""
 
     tokenizers: tuple[Compared, ...]

@@ -28,6 +28,7 @@ from tokbench.recipes.presets import RecipeSource
 from tokbench.recipes.presets import recipe as resolve
 from tokbench.recipes.recipe import Recipe
 from tokbench.recipes.validate import check_result
+from tokbench.results import Result
 from tokbench.training.bpe import Merges, truncate_merges
 from tokbench.training.engine import EngineChoice
 
@@ -292,8 +293,8 @@ class TruncatableVocab:
         return special + sum(1 for _ in letters)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Swept:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Swept(Result, kind="sweep", table="points"):
     """The curve over vocabulary sizes, measured on `measured_on`.
 
     trainings: how many there were; why: why there was more than one, "" otherwise. too_small: sizes that do

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tokbench.checks.data_stats import DataStats
+from tokbench.results import Result
 
 SEVERITIES = ("error", "warning", "note")
 
@@ -43,8 +44,8 @@ class Rule:
     fix: Callable[..., Iterable[str]] | None = None
 
 
-@dataclass(frozen=True)
-class Checkup:
+@dataclass(frozen=True, repr=False)
+class Checkup(Result, kind="checkup", table="findings"):
     """All findings about a tokenizer and its model, in the order of their codes.
 
     `model` is "" when there was none; `checked` are the codes of the rules that looked; `skipped` says of
@@ -71,8 +72,8 @@ class Checkup:
         return any(finding.severity in bad for finding in self.findings)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Explanation:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Explanation(Result, kind="explanation"):
     """One rule in words: what should be true, how bad it can be when it is not, and why.
 
     `needs` says what the rule must have beside the tokenizer; "" when nothing.

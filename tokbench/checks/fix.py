@@ -15,6 +15,7 @@ from tokbench.checks.run import RULES, run_rules
 from tokbench.checks.staging import StagedCopy, copy_files, put_in_place, staged
 from tokbench.errors import UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable
+from tokbench.results import Result
 
 ROUNDS = 4  # one fix may uncover what another fixes
 FIXES = {code: rule.fix for code, rule in RULES.items() if rule.fix is not None}
@@ -30,8 +31,8 @@ class Change:
     what: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class FixReport:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class FixReport(Result, kind="fix-report", table="changes"):
     """What was fixed and what is left; `before` and `after` are checkups.
 
     `output` is the folder that was written, "" after a dry run; `backup` holds the old files when the folder

@@ -18,6 +18,7 @@ from tokbench.io.library_errors import wrap_library_errors
 from tokbench.pretrained.folder import TokenizerSource, load
 from tokbench.pretrained.special_tokens import roles_of
 from tokbench.progress import Progress, silent
+from tokbench.results import Result
 from tokbench.tracing.spelling import blocks_of
 
 PLACES = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
@@ -145,8 +146,8 @@ class Difference:
     tokens: tuple[tuple[str, ...], tuple[str, ...]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sameness:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Sameness(Result, kind="sameness"):
     """What holds of two tokenizers; `verdict` is identical, alike or different.
 
     identical: nothing that matters is written differently. alike: it is, and no text shows it. `sizes` are

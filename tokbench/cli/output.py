@@ -93,7 +93,7 @@ def boxed(html: Path | None, tokenizers: Iterable[str], text: str = "") -> str:
 
 def _print(result: Result, window: Callable[[Result], Iterable[Part]], kind: str, *, json: bool) -> None:
     if json:
-        from tokbench.reporting.json_results import as_json
+        from tokbench.results import as_json
 
         typer.echo(as_json(result, kind))
     else:

@@ -19,6 +19,7 @@ from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.pretrained.train import Trained, train
 from tokbench.progress import Progress, silent
 from tokbench.recipes.presets import start_recipe
+from tokbench.results import Result
 
 TEXTS = ("english.txt", "korean.txt", "mixed.txt")
 VOCAB_SIZE = 4000
@@ -28,8 +29,8 @@ REGULAR = ("angioplasty", "telemedicine")
 SAMPLE = "sst2-sample"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Demo:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Demo(Result, kind="demo"):
     """What each step gave, and how long all of it took."""
 
     output: str

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from tokbench import __version__
+from tokbench.results import Result
 
 PACKAGES = ("tokenizers", "transformers", "typer", "rich", "numpy", "torch", "accelerate", "datasets",
             "scikit-learn", "scipy", "lightning", "tensorboard", "apprise",
             "numba", "zstandard", "pyarrow")  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class Environment:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Environment(Result, kind="environment"):
     """Versions by package ("" when it is not installed), and what the machine is."""
 
     tokbench: str

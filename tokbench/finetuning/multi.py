@@ -26,6 +26,7 @@ from tokbench.finetuning.runner import finetune
 from tokbench.finetuning.tasks import ALL, TASKS, Task
 from tokbench.io.atomic import atomic_file, ensure_writable
 from tokbench.progress import Progress, leading, silent
+from tokbench.results import Result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,8 +184,8 @@ class Train(Protocol):
         """Train, or go on, or take what is finished."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Glue:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Glue(Result, kind="run", table="runs"):
     """Every task whose data was there, by name in GLUE's order; why the others are missing.
 
     `scores` and `average` are percent, as on the leaderboard: the mean of a task's metrics counts as its
@@ -203,8 +204,8 @@ class Glue:
         return all(run.proved for run in self.runs.values())
 
 
-@dataclass(frozen=True, kw_only=True)
-class PoolingComparison:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class PoolingComparison(Result, kind="run"):
     """Runs that differ in one thing: its name, and each run by the thing's value."""
 
     differs: str

@@ -28,13 +28,14 @@ from tokbench.finetuning.prepare import limits_of, model_inputs_of
 from tokbench.finetuning.tasks import Task
 from tokbench.io.atomic import atomic_file
 from tokbench.progress import Progress, silent
+from tokbench.results import Result
 
 HEADER = "index\tprediction\n"
 TAGGERS, CLASSIFIERS = ("ForTokenClassification",), ("ForSequenceClassification", "PooledClassifier")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Predicted:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Predicted(Result, kind="predictions"):
     """The files that were written, and how often each label was given in them; nothing for a score."""
 
     task: str

@@ -17,6 +17,7 @@ from tokbench.finetuning.multi import RunStart, trained
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.runner import finetune
 from tokbench.progress import Progress, leading, note
+from tokbench.results import Result
 
 BASE, NEW = "base", "new"
 LEVEL = 0.95
@@ -59,8 +60,8 @@ class Pair:
         return "worse" if self.high < 0 else "no difference shown"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Proof:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Proof(Result, kind="proof", table="pairs"):
     """Base against new on every task asked for."""
 
     model: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tokbench.results import Result
+
 ROUNDING = 1e-4  # a GPU may add in another order; on a CPU in fp32 the difference is 0
 
 
@@ -18,8 +20,8 @@ class Evaluation:
     metrics: Mapping[str, float]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Run(Result, kind="run"):
     """One finished run: the metric against a constant answer, what was fed, what was proved."""
 
     task: str

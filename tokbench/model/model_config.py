@@ -15,6 +15,7 @@ from tokbench.errors import FileError, UsageError, did_you_mean, plural
 from tokbench.io.atomic import atomic_folder
 from tokbench.io.json_files import read_object
 from tokbench.model.files import CONFIG, GENERATION, counts_positions_from_padding, find_model
+from tokbench.results import Result
 
 MAY, MUST_NOT, RESIZE = "may", "must not", "only with a resize"
 
@@ -243,8 +244,8 @@ def _reason(error: Exception) -> str:
     return (lines[-1].partition(" Errors:")[0] if lines else type(error).__name__)[:200]
 
 
-@dataclass(frozen=True)
-class ConfigView:
+@dataclass(frozen=True, repr=False)
+class ConfigView(Result, kind="config", table="keys"):
     """All keys of a model's config, those at their class's default included."""
 
     model: str
@@ -252,8 +253,8 @@ class ConfigView:
     keys: tuple[ConfigKey, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConfigChange:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ConfigChange(Result, kind="config-change"):
     """What was set: key → old and new value, `file: key` where it is another file than config.json."""
 
     model: str

@@ -8,6 +8,7 @@ from typing import overload
 
 from tokbench.errors import UsageError
 from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load
+from tokbench.results import Result
 from tokbench.tracing.post_model import PairTrace
 from tokbench.tracing.side_by_side import SideBySide, side_by_side
 from tokbench.tracing.spelling import Speller, shown_tokens
@@ -15,8 +16,22 @@ from tokbench.tracing.steps import Trace
 from tokbench.tracing.trace import follow, follow_pair
 
 
-@dataclass(frozen=True, kw_only=True)
-class Encoded:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Encoded(
+    Result,
+    kind="encoded",
+    table=(
+        "tokens",
+        "ids",
+        "offsets",
+        "pieces",
+        "partial",
+        "type_ids",
+        "attention_mask",
+        "special_tokens_mask",
+        "unknown",
+    ),
+):
     """Tokens of a text in order; every sequence has the same length T.
 
     `pieces` are the parts of the text that the tokens stand for ("" for special tokens), by `offsets`,
@@ -37,8 +52,8 @@ class Encoded:
     unknown: tuple[bool, ...]
 
 
-@dataclass(frozen=True)
-class Decoded:
+@dataclass(frozen=True, repr=False)
+class Decoded(Result, kind="decoded", table=("tokens", "shown", "partial", "special")):
     """The text that ids stand for, and their tokens; `shown` and `partial` as in Encoded."""
 
     text: str

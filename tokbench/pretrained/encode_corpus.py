@@ -23,6 +23,7 @@ from tokbench.native.ragged import concatenated
 from tokbench.pretrained.encode_texts import EncodedTexts, stream
 from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load
 from tokbench.progress import Progress, silent
+from tokbench.results import Result
 from tokbench.training.engine import EngineChoice
 
 STARTS = np.dtype("<i8")
@@ -187,8 +188,8 @@ FORMATS: dict[str, Callable[[Path, np.dtype[Any]], IdFile]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class EncodedCorpus:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class EncodedCorpus(Result, kind="encoded-corpus"):
     """What became of a corpus: its texts and their tokens, how long it took and by which engine.
 
     texts: as they were encoded, so that one of a file beyond 65,536 characters counts as its pieces.

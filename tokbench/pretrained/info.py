@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tokbench.pretrained.folder import TokenizerSource, load
+from tokbench.results import Result
 from tokbench.tracing.spelling import blocks_of
 
 
-@dataclass(frozen=True, kw_only=True)
-class TokenizerInfo:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class TokenizerInfo(Result, kind="info"):
     """A tokenizer in words: blocks as `Name(option=value)`, sizes, roles and ids.
 
     `vocab_size` counts the model's own tokens, `tokens` the added ones too; a model needs at least

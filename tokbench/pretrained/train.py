@@ -25,6 +25,7 @@ from tokbench.recipes.build import assemble, prepare, prepare_counted, train_cou
 from tokbench.recipes.presets import RecipeSource
 from tokbench.recipes.presets import recipe as resolve
 from tokbench.recipes.recipe import Recipe, to_toml
+from tokbench.results import Result
 from tokbench.training.engine import EngineChoice
 from tokbench.training.word_counts import WordCounts
 
@@ -83,8 +84,8 @@ def _corpus(corpus: CorpusFacts) -> Mapping[str, Any]:
     return facts | {"sha256": corpus.sha256} if corpus.sha256 else facts
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trained:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Trained(Result, kind="trained"):
     """A tokenizer that was trained, and saved to `path` unless that is None.
 
     `asked` and `reached` are vocabulary sizes, special tokens included; a corpus can be too small to

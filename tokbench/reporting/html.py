@@ -53,12 +53,10 @@ def page(title: str, sections: Iterable[Section], *, live: str = "", server: boo
     """
     scripts = ("page.js", "live.js", "box.js") if live else ("page.js",)
     script = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in scripts)
-    return _template().render(
+    return _template("page.html").render(
         title=title,
         version=tokbench.__version__,
-        sections=[
-            (each.title, [(_name(part), part, _extra(part)) for part in each.parts]) for each in sections
-        ],
+        sections=[(each.title, _with_extras(each.parts)) for each in sections],
         style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -68,17 +66,28 @@ def page(title: str, sections: Iterable[Section], *, live: str = "", server: boo
     )
 
 
+def fragment(parts: Iterable[Part]) -> str:
+    """The parts alone, with the page's own look and without its script, for a notebook's cell."""
+    style = (TEMPLATES / "page.css").read_text(encoding="utf-8")
+    inside = style.replace(":root {", "& { background: var(--paper); color: var(--ink); padding: .5rem;", 1)
+    return _template("fragment.html").render(parts=_with_extras(parts), style=Markup(inside), long=LONG)
+
+
 @cache
-def _template() -> Template:
-    room = Environment(
+def _template(name: str) -> Template:
+    templates = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    room.filters["words"] = safe
-    return room.get_template("page.html")
+    templates.filters["words"] = safe
+    return templates.get_template(name)
+
+
+def _with_extras(parts: Iterable[Part]) -> list[tuple[str, Part, object]]:
+    return [(_name(part), part, _extra(part)) for part in parts]
 
 
 def _name(part: Part) -> str:

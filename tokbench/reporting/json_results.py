@@ -16,41 +16,9 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from tokbench.errors import DataError, FileError, did_you_mean
 from tokbench.reporting.elements import Part
+from tokbench.results import Result
 
-
-def as_json(result: object, kind: str) -> str:
-    """One JSON object: the schema's name and version, then the result's own fields.
-
-    Fields marked `metadata={"json": False}` hold library objects and are left out.
-    """
-    body = as_data(result)
-    if not isinstance(body, dict):
-        body = {"result": body}
-    return json.dumps({"schema": f"tokbench/{kind}/1", **body}, ensure_ascii=False, indent=2)
-
-
-def as_data(value: object) -> Any:  # noqa: ANN401
-    """Dataclasses, mappings, sequences, paths and plain values as what json can write.
-
-    Raises TypeError for anything else, so that no object is shown by its memory address.
-    """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        kept = (field for field in dataclasses.fields(value) if field.metadata.get("json", True))
-        return {field.name: as_data(getattr(value, field.name)) for field in kept}
-    if isinstance(value, Mapping):
-        return {str(key): as_data(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_data(each) for each in value]
-    if isinstance(value, set | frozenset):
-        return sorted(as_data(each) for each in value)
-    if isinstance(value, Path):
-        return str(value)
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
-
-
-# kind: (the result's type, the window) — each a module below tokbench and a name in it.
+# kind: (the result's type, its view) — each a module below tokbench and a name in it.
 KINDS = {
     "checkup": ("checks.findings:Checkup", "reporting.views.check:checkup"),
     "comparison": ("analysis.compare:Comparison", "reporting.views.compare:page"),
@@ -100,17 +68,16 @@ def type_of(kind: str) -> Any:  # noqa: ANN401  (a class, or a union of classes)
 
 def result_kind(result: object) -> str:
     """The kind of a result that a page can show; DataError for anything else."""
-    package = type(result).__module__.removeprefix("tokbench.").partition(".")[0]
-    for kind, (place, _) in KINDS.items():
-        if place.startswith(f"{package}.") and isinstance(result, type_of(kind)):
-            return kind
+    if isinstance(result, Result):
+        _entry(result.kind)
+        return result.kind
     raise DataError(
         f"a {type(result).__name__} is no result of tokbench", fix="give results, or files of --json"
     )
 
 
-def window_of(kind: str) -> Callable[[Any], Iterable[Part]]:
-    """The window of a kind of result; a DataError for a kind that no page shows."""
+def view_of(kind: str) -> Callable[[Any], Iterable[Part]]:
+    """The view of a kind of result; a DataError for a kind that no page shows."""
     return _named(_entry(kind)[1])  # type: ignore[no-any-return]
 
 
@@ -125,10 +92,6 @@ def _entry(kind: str) -> tuple[str, str]:
 def _named(place: str) -> Any:  # noqa: ANN401
     module, name = place.split(":")
     return getattr(import_module(f"tokbench.{module}"), name)
-
-
-SCHEMA = "tokbench"
-VERSION = "1"
 
 
 def read_result(path: Path) -> tuple[str, object]:
@@ -156,12 +119,25 @@ def read_result(path: Path) -> tuple[str, object]:
 
 
 def _kind(path: Path, schema: str) -> str:
+    """The kind that a schema names, when this version reads its keys."""
     match schema.split("/"):
-        case [name, kind, version] if (name, version) == (SCHEMA, VERSION):
-            return RENAMED.get(kind, kind)
-    raise DataError(
-        f"{path} has the schema {schema!r}, not {SCHEMA}/…/{VERSION}", fix="write it again with --json"
-    )
+        case ["tokbench", name, version]:
+            kind = RENAMED.get(name, name)
+            if version == str(version_of(kind)):
+                return kind
+            wanted = f"tokbench/{kind}/{version_of(kind)}"
+            raise DataError(
+                f"{path} has the schema {schema!r}, and this version reads {wanted}",
+                fix="write it again with --json of this version",
+            )
+    raise DataError(f"{path} has the schema {schema!r}, not tokbench/…", fix="write it again with --json")
+
+
+def version_of(kind: str) -> int:
+    """The version of the keys of a kind; a DataError for a kind that no page shows."""
+    found = type_of(kind)
+    version: int = (get_args(found) or (found,))[0].version
+    return version
 
 
 def as_result(hint: Any, data: Any) -> Any:  # noqa: ANN401

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tokbench.io.atomic import atomic_file, ensure_writable
-from tokbench.reporting.elements import Part
-from tokbench.reporting.html import Section, page
-from tokbench.reporting.json_results import read_result, result_kind, window_of
+from tokbench.reporting.elements import Paragraph, Part
+from tokbench.reporting.html import Section, fragment, page
+from tokbench.reporting.json_results import PAGELESS, read_result, result_kind, view_of
+from tokbench.results import Result
 
 
-@dataclass(frozen=True)
-class Page:
+@dataclass(frozen=True, repr=False)
+class Page(Result, kind="page"):
     """A page that was written: where, its bytes, and the titles of its sections."""
 
     path: Path
@@ -50,9 +51,16 @@ def report(
         else:
             kind, result = result_kind(each), each
             heading = heading_of(kind)
-        parts: Iterable[Part] = window_of(kind)(result)
+        parts: Iterable[Part] = view_of(kind)(result)
         sections.append(Section(heading, list(parts)))
     return write_page(Path(path), title, sections, force=force)
+
+
+def result_html(result: Result) -> str:
+    """The elements of a result's page as a fragment, for a notebook; JSON of a kind that has no page."""
+    if result.kind in PAGELESS:
+        return fragment([Paragraph(result.to_json(), verbatim=True)])
+    return fragment(view_of(result.kind)(result))
 
 
 def heading_of(kind: str) -> str:

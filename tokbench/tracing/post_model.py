@@ -10,6 +10,7 @@ from typing import Any
 from tokenizers import Encoding, Tokenizer
 
 from tokbench.errors import plural
+from tokbench.results import Result
 from tokbench.tracing.replay import TraceReplayError, follows, replay
 from tokbench.tracing.spelling import blocks_of
 from tokbench.tracing.steps import Step, Token, Trace
@@ -130,8 +131,8 @@ def _decoder(blocks: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401 - the 
     return Tokenizer.from_str(json.dumps(description)).decoder
 
 
-@dataclass(frozen=True, kw_only=True)
-class PairTrace:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class PairTrace(Result, kind="pair_trace", table="tokens"):
     """Two texts through one tokenizer: each up to the model, then the steps that join them.
 
     `first` and `second` end with the model's step and have no special tokens. `steps` join them; a token's

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tokbench.results import Result
 from tokbench.tracing.steps import Token, Trace
 
 
@@ -24,8 +25,8 @@ class Stretch:
     same: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class SideBySide:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class SideBySide(Result, kind="side_by_side", table="stretches"):
     """One text through two tokenizers: both traces, and the text in stretches, in order."""
 
     text: str

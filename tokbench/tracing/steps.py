@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tokbench.results import Result
 from tokbench.tracing.bpe_merges import Merging
 from tokbench.tracing.unigram_paths import Scoring
 from tokbench.tracing.wordpiece_matches import Lookup, Matching
@@ -139,8 +140,8 @@ class Why:
     verdict: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trace:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Trace(Result, kind="trace", table="tokens"):
     """One text through one tokenizer, block by block; `ids` are the tokenizer's own.
 
     `decoded` is what the ids give back without special tokens; `same` says whether that is the text.

@@ -18,6 +18,7 @@ from tokbench.io.atomic import ensure_writable
 from tokbench.io.extras import require
 from tokbench.native.scanner import scanner_for
 from tokbench.progress import Progress, silent
+from tokbench.results import Result
 from tokbench.training.counting import store
 from tokbench.training.counting.dask_cluster import Cluster, count_distributed
 from tokbench.training.counting.external import BUDGET, Counting, count_externally
@@ -35,8 +36,8 @@ from tokbench.training.engine import (
 WORKERS = 2
 
 
-@dataclass(frozen=True)
-class Counted:
+@dataclass(frozen=True, repr=False)
+class Counted(Result, kind="counted"):
     """A file of counts that was written.
 
     words: different ones in the file; total: with repetitions; fingerprint: of pipeline, words and counts.
