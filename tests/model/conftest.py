@@ -1,6 +1,9 @@
 """A tokenizer that spells and small random models of many families that fit it."""
 
+import importlib.util
 import string
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -118,3 +121,15 @@ def save_model(tmp_path):
 def family(request):
     """A class of each family, and how its head is tied."""
     return request.param, FAMILIES[request.param][2]
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """benchmarks/tiny_models.py: small models of every family of transformers."""
+    script = Path(__file__).parents[2] / "benchmarks" / "tiny_models.py"
+    if not script.exists():
+        pytest.skip("the benchmarks are not here")
+    spec = importlib.util.spec_from_file_location("tiny_models", script)
+    module = sys.modules["tiny_models"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

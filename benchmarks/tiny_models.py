@@ -1,0 +1,189 @@
+"""Small random models of every class in transformers' tables that reads tokens, made by their config's keys.
+
+No family is written down here by its shape: a default config's own keys are set small (`hidden_size` to 16),
+nested ones too, and the class is built on the meta device first, so that what is not small is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
+from transformers.models.auto import configuration_auto, modeling_auto
+
+from tokbench.io.quiet import quiet
+from tokbench.pretrained.folder import save_folder
+from tokbench.pretrained.wrap import wrapper_config
+
+V = 128  # rows of every vocabulary of text, and tokens of the tokenizer
+LAYERS = 2
+MOST = 20_000_000  # numbers of a model that is still small
+ROLES = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
+ROLE_IDS = {"pad": 0, "unk": 1, "bos": 2, "cls": 2, "decoder_start": 2, "eos": 3, "sep": 3, "mask": 4}
+FIRST_OTHER = 90  # ids of images, sounds and what else a config names
+
+# The tables of classes that read tokens, in the order of choice: the first whose class can be built stands
+# for a family.
+TABLES = (
+    "SEQ_TO_SEQ_CAUSAL_LM", "IMAGE_TEXT_TO_TEXT", "MULTIMODAL_LM", "CAUSAL_LM", "MASKED_LM",
+    "SPEECH_SEQ_2_SEQ", "PRETRAINING", "TEXT_TO_WAVEFORM", "TEXT_TO_SPECTROGRAM",
+    "ZERO_SHOT_IMAGE_CLASSIFICATION", "ZERO_SHOT_OBJECT_DETECTION", "VISUAL_QUESTION_ANSWERING", "RETRIEVAL",
+    "CTC", "RNNT", "QUESTION_ANSWERING", "SEQUENCE_CLASSIFICATION", "TEXT_ENCODING",
+)  # fmt: skip
+# a key's whole name → the value that makes it small; the first that fits decides
+SMALL: tuple[tuple[str, int], ...] = (
+    (r"(max_|n_).*position.*|n_ctx|max_seq_len.*|.*max_length|seq_length|max_(source|target)_positions", 64),
+    (r".*image_size.*|.*input_size", 16),
+    (r".*patch_size.*", 8),
+    (r"num_key_value_heads|num_.*kv_heads|n_kv_heads|multi_query_.*num", 2),
+    (r".*(num|n)_.*attention_heads.*|n_heads?|num_heads|.*attention_heads|.*_num_heads|n_head", 2),
+    (r".*(num|n)_.*layers?|n_layers?|.*_layers|.*_layer|num_blocks|depth|.*num_.*blocks|.*_depth", LAYERS),
+    (r".*head_dim.*|d_kv|head_size|d_head|.*_head_dim", 8),
+    (r".*(intermediate|ffn|feed_?forward|mlp|inner).*(size|dim).*|d_ff|n_inner|d_inner|hidden_dim", 32),
+    (r".*hidden_size.*|.*d_model|n_embd|dim|.*embed_dim.*|.*embedding_(size|dim)|.*emb(ed)?_size|width"
+     r"|.*_dim|.*_width", 16),
+    (r"num_(local_)?experts|n_routed_experts|.*num_experts", 4),
+    (r"num_experts_per_tok|moe_topk|.*top_?k.*|n_shared_experts|n_group|topk_group", 1),
+    (r".*num_channels|in_channels|in_chans", 3),
+)  # fmt: skip
+KEPT = r"num_feat_extract_layers|conv_.*|.*_layer_idx|.*out_dim"  # they count a list, or name one of many
+# what no rule by name can know: model type → its keys
+ODD: dict[str, dict[str, Any]] = {
+    "bamba": {"mamba_n_heads": 4, "mamba_d_head": 8},
+    "codegen": {"n_head": 4, "rotary_dim": 4},
+    "esm": {"vocab_size": V, "pad_token_id": 0, "mask_token_id": 4},
+    "gemma3n_text": {"num_kv_shared_layers": 0, "laurel_rank": 4, "altup_num_inputs": 2},
+    "gemma4_text": {"num_kv_shared_layers": 0},
+    "gpt_neo": {"attention_types": [[["global"], LAYERS]]},
+    "granitemoehybrid": {"mamba_n_heads": 4, "mamba_d_head": 8},
+    "hunyuan_v1_dense": {"head_dim": 8},
+    "hunyuan_v1_moe": {"head_dim": 8},
+    "lfm2_moe": {"layer_types": ["conv", "full_attention"]},
+    "mamba2": {"num_heads": 4, "head_dim": 8},
+    "ministral": {"head_dim": 8},
+    "mobilebert": {"embedding_size": 8, "intra_bottleneck_size": 16, "true_hidden_size": 16},
+    "reformer": {"is_decoder": True, "axial_pos_shape": [8, 8], "axial_pos_embds_dim": [8, 8],
+                 "attn_layers": ["local", "lsh"], "num_hashes": 1},
+    "wav2vec2-bert": {"vocab_size": V},
+    "zamba2": {"hybrid_layer_ids": [1]},
+}  # fmt: skip
+
+
+def families() -> dict[str, tuple[str, ...]]:
+    """Model type → its classes that read tokens, the one that stands for it first."""
+    tables = [vars(modeling_auto)[f"MODEL_FOR_{table}_MAPPING_NAMES"] for table in TABLES]
+    found: dict[str, tuple[str, ...]] = {}
+    for kind in sorted(configuration_auto.CONFIG_MAPPING_NAMES):
+        names = [name for table in tables for name in _names(table.get(kind))]
+        if names:
+            found[kind] = tuple(dict.fromkeys(names))
+    return found
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, tuple | list) else (str(value),) if value else ()
+
+
+def config_of(kind: str) -> Any:  # noqa: ANN401
+    """A small config of a model type."""
+    made = configuration_auto.CONFIG_MAPPING[kind]()
+    return type(made)(**shrunk(made.to_dict(), kind, {}))
+
+
+def shrunk(values: Mapping[str, Any], kind: str, ids: dict[int, int]) -> dict[str, Any]:
+    """The keys that a small model needs, with their small values; nested configs whole."""
+    kind = values.get("model_type") or kind
+    counts = {value for key, value in values.items() if re.fullmatch(r"\w*layers?", key) and value != 0}
+    numbers = {value for value in counts if isinstance(value, int) and value > LAYERS}
+    found = {
+        key: small for key, value in values.items() if (small := _small(key, value, numbers, ids)) is not None
+    }
+    return {**found, **ODD.get(kind, {})}
+
+
+def _small(key: str, value: Any, layers: set[int], ids: dict[int, int]) -> Any:  # noqa: ANN401
+    if isinstance(value, dict) and ("config" in key or key in ("encoder", "decoder")):
+        return {} if key == "per_layer_config" else {**value, **shrunk(value, "", ids)}
+    if role := re.fullmatch(r"(\w+)_token_(id|index|ids)", key):
+        return _token(role[1], value, ids)
+    if isinstance(value, list) and len(value) in layers and len(value) > LAYERS:
+        return [value[0], value[-1]]
+    if not isinstance(value, int) or isinstance(value, bool) or re.fullmatch(KEPT, key):
+        return None
+    if "vocab_size" in key or key == "n_vocab":
+        return _vocabulary(key, value)
+    small = next((size for pattern, size in SMALL if re.fullmatch(pattern, key)), None)
+    return small if small is not None and value > small else None
+
+
+def _vocabulary(key: str, value: int) -> int:
+    """Rows of text vocabularies; those of segments, sounds and pictures have other numbers."""
+    text = re.fullmatch(r"vocab_size.*|n_vocab|(src|tgt|decoder|encoder)_vocab_size", key)
+    return V if text else min(value, 48)
+
+
+def _token(role: str, value: Any, ids: dict[int, int]) -> Any:  # noqa: ANN401
+    if isinstance(value, list):
+        return [_token(role, each, ids) for each in value]
+    if not isinstance(value, int) or value < 0:
+        return None
+    return ROLE_IDS[role] if role in ROLE_IDS else ids.setdefault(value, FIRST_OTHER + len(ids))
+
+
+def built(kind: str, name: str) -> Any:  # noqa: ANN401
+    """A small random model; raises whatever the library raises, ValueError where it is not small."""
+    made, config = getattr(transformers, name), config_of(kind)
+    with torch.device("meta"):
+        size = sum(each.numel() for each in made(config).parameters())
+    if size > MOST:
+        raise ValueError(f"{size:,} numbers, which is not small")
+    torch.manual_seed(7)
+    return made(config).eval()
+
+
+def randomized(model: Any) -> Any:  # noqa: ANN401
+    """The model with random numbers in its vocabulary's biases, so that none is equal by being 0."""
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.dim() == 1 and weight.shape[0] == V and name.endswith("bias"):
+                torch.nn.init.normal_(weight, std=0.05)
+    return model
+
+
+def save_tokenizer(folder: Path) -> None:
+    """A tokenizer of V tokens that spells words in letters."""
+    letters = [*"abcdefghijklmnopqrstuvwxyz0123456789.,"]
+    words = [*ROLES.values(), *letters, *(f"##{letter}" for letter in letters)]
+    words += [f"w{at}" for at in range(V - len(words))]
+    tokenizer = Tokenizer(models.WordPiece({token: at for at, token in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in ROLES.values()])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B [SEP]",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    save_folder(tokenizer, wrapper_config(tokenizer, ROLES, model_max_length=48), folder)
+
+
+def saved(kind: str, folder: Path, *, name: str = "") -> str:
+    """Write a small model of a family and its tokenizer into a folder; the name of the class."""
+    refused: Exception | None = None
+    for each in [name] if name else families()[kind]:
+        try:
+            with quiet():
+                randomized(built(kind, each)).save_pretrained(folder)
+        except Exception as error:  # a config that this class is not for raises whatever it meets first
+            refused = refused or error
+            continue
+        save_tokenizer(folder)
+        return each
+    assert refused is not None
+    raise refused
