@@ -1,6 +1,7 @@
 import json
 import os
 import resource
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -264,3 +265,37 @@ def test_a_full_disk_in_the_middle_of_the_weights_leaves_the_old_folder(build, s
         add(path, special=["[E3]"], force=True)
     assert {file.name: file.read_bytes() for file in out.iterdir()} == before
     assert sorted(entry.name for entry in out.parent.iterdir()) == ["grown", "model"]
+
+
+def test_growth_takes_along_what_the_vocabulary_does_not_change_and_names_the_rest(
+    build, save_model, tokenizer_folder, tmp_path
+):
+    own = shutil.copytree(tokenizer_folder.path, tmp_path / "tok")
+    (own / "additional_chat_templates").mkdir()
+    (own / "additional_chat_templates" / "tool.jinja").write_text("{{ 1 }}")
+    (own / "chat_template.json").write_text("{}")
+    (own / "tokenizer.model").write_bytes(b"")
+    old = save_model(build("GPT2LMHeadModel"))
+    (old / "video_preprocessor_config.json").write_text("{}")
+    (old / "modeling_x.py").write_text("")
+    growth = add_tokens(own, REGULAR, output=tmp_path / "grown", model=old)
+    assert set(growth.copied) >= {
+        "additional_chat_templates/tool.jinja", "chat_template.json", "modeling_x.py",
+        "video_preprocessor_config.json",
+    }  # fmt: skip
+    assert all((growth.path / name).is_file() for name in growth.copied)
+    assert growth.left == {"tokenizer.model": "holds the vocabulary without the new tokens"}
+    assert not (growth.path / "tokenizer.model").exists()
+
+
+@pytest.mark.parametrize("where", ["tokenizer", "model"])
+def test_a_link_out_of_a_folder_is_refused_before_anything_is_loaded(
+    where, build, save_model, tokenizer_folder, tmp_path
+):
+    own = shutil.copytree(tokenizer_folder.path, tmp_path / "tok")
+    old = save_model(build("GPT2LMHeadModel"))
+    (tmp_path / "secret").write_text("s3cret")
+    ({"tokenizer": own, "model": old}[where] / "chat_template.jinja").symlink_to(tmp_path / "secret")
+    with pytest.raises(FileError, match=r"chat_template\.jinja is a link to .*/secret"):
+        add_tokens(own, REGULAR, output=tmp_path / "grown", model=old)
+    assert not (tmp_path / "grown").exists()

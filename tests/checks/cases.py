@@ -57,6 +57,11 @@ def plain(files, *tokens):
         files.raw["added_tokens"].append(added(token, files.rows(), special=False, normalized=True))
 
 
+def linked_out(files):
+    """A file that is a link to one outside the folder."""
+    files.after = lambda folder: (folder / "notes.txt").symlink_to(__file__)
+
+
 def without_segments(files):
     for entry in files.raw["post_processor"]["pair"]:
         next(iter(entry.values()))["type_id"] = 0
@@ -482,10 +487,10 @@ CASES = [
     ),
     Case(
         "TB406",
-        "warning",
+        "error",
         "bert",
         lambda files: no_tensors(files, **{"pytorch_model.bin": "x"}),
-        ("pytorch_model.bin",),
+        ("no command opens it",),
     ),
     Case(
         "TB411",
@@ -690,6 +695,7 @@ CASES = [
         lambda files: files.sides.update({"training_args.bin": "x"}),
         ("training_args.bin",),
     ),
+    Case("TB612", "warning", "bert", linked_out, ("notes.txt → ", "/cases.py")),
     Case("TB701", "warning", "bert", data("the fox 🙂 fox☕\n"), ("symbols and emoji",)),
     Case("TB701", "note", "bert", data("the fox " * 200 + "☕\n"), ("symbols and emoji",), "a few"),
     Case("TB702", "warning", "bert", data("the fox\n" * 20 + "빠른 여우 " * 20), ("Hangul 40 of 40",)),

@@ -133,3 +133,11 @@ def test_a_bare_file_is_refused_with_the_command_that_makes_a_folder(tmp_path):
     with pytest.raises(UsageError) as caught:
         fix(folder / "tokenizer.json", quick=True)
     assert "tokbench wrap" in caught.value.fix
+
+
+def test_a_link_out_of_the_folder_is_refused_and_not_copied(tmp_path):
+    folder = clean("bert").write(tmp_path / "tok")
+    (folder / "added.txt").symlink_to("/proc/self/environ")
+    with pytest.raises(FileError, match=r"added\.txt is a link to /proc/"):
+        fix(folder, output=tmp_path / "mended", quick=True)
+    assert not (tmp_path / "mended").exists()

@@ -37,7 +37,7 @@ TB402 vocab-size-is-the-rows error weights vocab_size_is_counted
 TB403 spare-rows-are-few warning model -
 TB404 matrices-have-the-same-rows error weights -
 TB405 weights-can-be-read error model -
-TB406 weights-are-safetensors warning model -
+TB406 weights-are-safetensors error model -
 TB407 layers-are-all-there error weights -
 TB408 head-is-there error weights -
 TB409 embedding-is-found error weights -
@@ -84,6 +84,7 @@ TB608 nothing-is-cut-or-padded warning - nothing_is_baked_in
 TB609 no-code-is-needed warning folder no_code_is_asked_for
 TB610 tokenizer-is-as-trained note folder -
 TB611 nothing-private-lies-beside note folder stale_files_go
+TB612 files-lie-in-the-folder warning folder -
 TB701 texts-are-known warning data -
 TB702 scripts-are-known-in-texts warning data -
 TB703 texts-are-composed warning data -

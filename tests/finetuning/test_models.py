@@ -198,6 +198,19 @@ def test_a_copied_tokenizer_is_the_same_bytes_and_loads_the_same_beside_a_model(
     assert "Bert" not in type(load_tokenizer(saved)).__name__
 
 
+def test_a_copied_tokenizer_brings_its_chat_templates_and_nothing_from_outside(tokenizer_folder, tmp_path):
+    own, saved = tmp_path / "own", tmp_path / "saved"
+    shutil.copytree(tokenizer_folder, own)
+    (own / "additional_chat_templates").mkdir()
+    (own / "additional_chat_templates" / "tool.jinja").write_text("{{ 1 }}")
+    saved.mkdir()
+    copy_tokenizer(own, saved)
+    assert (saved / "additional_chat_templates" / "tool.jinja").read_text() == "{{ 1 }}"
+    (own / "chat_template.jinja").symlink_to("/proc/self/environ")
+    with pytest.raises(FileError, match=r"chat_template\.jinja is a link to /proc/"):
+        copy_tokenizer(own, saved)
+
+
 def test_quiet_gives_the_settings_back():
     from transformers.utils import logging
 

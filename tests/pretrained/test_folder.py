@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from tokbench.errors import FileError
 from tokbench.io.json_files import read_object
-from tokbench.pretrained.folder import carried, load, save_folder, tokenizer_text
+from tokbench.pretrained.folder import load, save_folder, tokenizer_text
 
 
 def damaged(**changes):
@@ -186,12 +186,6 @@ def test_roles_of_an_older_folder_come_from_its_second_file(folder):
     again = load(folder.path)
     assert again.roles == {"cls": "[SEP]"}
     assert again.extra == ("[MASK]",)
-
-
-def test_a_chat_template_goes_along(folder):
-    assert carried(folder) == {}
-    (folder.path / "chat_template.jinja").write_text("{{ 1 }}")
-    assert carried(folder) == {"chat_template.jinja": "{{ 1 }}"}
 
 
 def test_what_is_written_ends_lines_alike_everywhere(folder):

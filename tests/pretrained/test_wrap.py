@@ -4,13 +4,13 @@ import subprocess
 import sys
 
 import pytest
-from tokenizers import Tokenizer, processors
+from tokenizers import Tokenizer, models, processors
 
-from tokbench.errors import UsageError
+from tokbench.errors import FileError, UsageError
 from tokbench.pretrained.added_tokens import with_tokens
 from tokbench.pretrained.folder import load
 from tokbench.pretrained.special_tokens import declared
-from tokbench.pretrained.wrap import CLASS, input_names, wrapper_config
+from tokbench.pretrained.wrap import CLASS, input_names, wrap, wrapper_config
 
 TEXTS = [
     "see the fox here, it's 12.5",
@@ -174,3 +174,13 @@ def test_wrapping_needs_no_transformers():
 def test_a_loaded_folder_can_be_wrapped_again(folder):
     config = wrapper_config(folder.tokenizer, load(folder.path).roles, model_max_length=64)
     assert config == folder.config
+
+
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
+    own = tmp_path / "tok"
+    own.mkdir()
+    Tokenizer(models.WordLevel({"a": 0}, "a")).save(str(own / "tokenizer.json"))
+    (own / "chat_template.jinja").symlink_to("/proc/self/environ")
+    with pytest.raises(FileError, match=r"chat_template\.jinja is a link to /proc/"):
+        wrap(own, tmp_path / "wrapped")
+    assert not (tmp_path / "wrapped").exists()

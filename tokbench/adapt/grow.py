@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -19,6 +17,7 @@ from tokbench.corpus.reading import open_corpus
 from tokbench.errors import FileError, NegativeResultError, UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.io.extras import require
+from tokbench.io.links import refuse_links_out
 from tokbench.io.quiet import quiet
 from tokbench.model.files import INDEX
 from tokbench.model.row_plan import RowInit, RowPlan, plan_added, row_init
@@ -31,10 +30,10 @@ from tokbench.pretrained.added_tokens import (
     with_tokens,
     without_truncation,
 )
+from tokbench.pretrained.companions import Companions, companions
 from tokbench.pretrained.folder import (
     TokenizerFolder,
     TokenizerSource,
-    carried,
     load,
     save_folder,
     tokenizer_text,
@@ -109,7 +108,8 @@ class Growth(Result, kind="growth"):
     `plan`, `resized` and `proof` are None without a model. `fresh` are weights that the model's file lacked
     and that started anew; `dropped` those that its class does not take. `followed` are the ids in the
     model's configs that went with a role, key → old and new. `changed` is what became of the words of a
-    sample. A `dry` run has a plan and no `resized`, no `proof`. `path` is where it was saved.
+    sample. A `dry` run has a plan and no `resized`, no `proof`. `path` is where it was saved, with the
+    files `copied` from beside tokenizer and model; `left` says of the others why they stayed behind.
     """
 
     added: Added
@@ -125,31 +125,32 @@ class Growth(Result, kind="growth"):
     changed: Changed | None = None
     dry: bool = False
     path: Path | None = None
+    copied: tuple[str, ...] = ()
+    left: Mapping[str, str] = field(default_factory=dict)
     grown_from: Path | None = field(default=None, repr=False, metadata={"json": False})
     grown: PreTrainedModel | None = field(default=None, repr=False, metadata={"json": False})
 
 
-# generation_config.json is written by models that generate, and carried for a body saved without its head.
-NEIGHBOURS = (
-    "generation_config.json", "modules.json", "sentence_bert_config.json", "preprocessor_config.json",
-    "config_sentence_transformers.json", "processor_config.json", "LICENSE", "README.md",
-)  # fmt: skip
 ONE_FILE = "50GB"  # the library's own default
-LAYER = re.compile(r"\d+_[A-Z]\w*")  # sentence-transformers: 1_Pooling
 
 
 def save_grown(growth: Growth, out: Path, *, force: bool = False) -> None:
     """Tokenizer, configs and weights (safetensors) land in `out` together, or nothing does."""
     with atomic_folder(out, force=force) as folder:
-        more = {**carried(growth.tokenizer), "tokbench.json": _record(growth)}
+        more = {"tokbench.json": _record(growth)}
         save_folder(growth.added.tokenizer, growth.added.config, folder, more=more)
         _verify_tokenizer(growth, folder)
         if growth.grown is not None:
             with quiet():
                 growth.grown.save_pretrained(folder, max_shard_size=_shard_size(growth.grown_from))
-            carry_neighbours(growth.grown_from, folder)
             _verify_model(growth.grown, folder)
             _verify_config(growth.grown, folder)
+        _beside(growth).copy(folder)
+
+
+def _beside(growth: Growth) -> Companions:
+    """What lies in the folders that were grown, and whether it goes along."""
+    return companions(growth.tokenizer.path, growth.grown_from)
 
 
 def _record(growth: Growth) -> str:
@@ -181,17 +182,6 @@ def _shard_size(model: Path | None) -> int | str:
     if model is None or not (model / INDEX).exists():
         return ONE_FILE
     return max(file.stat().st_size for file in model.glob("*.safetensors"))
-
-
-def carry_neighbours(model: Path | None, folder: Path) -> None:
-    """Take along what belongs to the model and changes with no row: licence, pooling, generation."""
-    for entry in sorted(model.iterdir()) if model else ():
-        layer = entry.is_dir() and LAYER.fullmatch(entry.name)
-        if (layer or entry.name in NEIGHBOURS) and not (folder / entry.name).exists():
-            if layer:
-                shutil.copytree(entry, folder / entry.name)
-            else:
-                shutil.copyfile(entry, folder / entry.name)
 
 
 def _verify_model(model: PreTrainedModel, folder: Path) -> None:
@@ -344,6 +334,7 @@ def add_tokens(
     if model is not None:
         require("torch", extra="train", what="growing a model")
     folder = load(tokenizer)
+    _refuse_links(folder, model)
     added = with_tokens(
         folder, special=special, regular=tokens, matching=matching, otherwise=otherwise, roles=roles
     )
@@ -370,6 +361,7 @@ def resize(
     from tokbench.model.loading import meta_model
 
     folder = load(tokenizer)
+    _refuse_links(folder, model)
     rows = meta_model(model, trust_remote_code=choices.get("trust_remote_code", False)).rows
     older, added = beyond(folder, rows)
     growth = (planned if dry_run else grow_model)(older, model, added, **choices)
@@ -390,10 +382,18 @@ def _place(output: str | Path | None, *, dry_run: bool, force: bool) -> Path | N
     return Path(output)
 
 
+def _refuse_links(folder: TokenizerFolder, model: str | Path | None) -> None:
+    """FileError where a file of either folder is a link to somewhere outside, which would be copied."""
+    refuse_links_out(folder.path)
+    if model is not None:
+        refuse_links_out(Path(model).expanduser())
+
+
 def saved(growth: Growth, out: Path, *, force: bool) -> Growth:
     """The same growth, written to `out`."""
+    beside = _beside(growth)  # before the folder may be replaced by the one that is written
     save_grown(growth, out, force=force)
-    return replace(growth, path=Path(out))
+    return replace(growth, path=Path(out), copied=tuple(beside.copied), left=beside.left)
 
 
 def _start(folder: TokenizerFolder, added: Added, choices: RowChoices) -> RowInit:

@@ -15,6 +15,7 @@ from tokbench.checks.model_files import ModelFiles
 from tokbench.checks.rules import (
     config_ids,
     data_rules,
+    folder_facts,
     forward,
     labels,
     limits,
@@ -192,6 +193,7 @@ FILES = (
     forward,
     texts,
     saved_files,
+    folder_facts,
     data_rules,
 )
 RULES: dict[str, Rule] = {

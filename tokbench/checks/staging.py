@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tokbench.io.json_files import MIB, read_object
+from tokbench.io.links import copy_inside, ensure_inside
 
 SMALL = 16 * MIB  # what is copied at once; larger files, the weights, are linked until the end
 LARGEST = 512 * MIB
@@ -46,9 +47,10 @@ class StagedCopy:
 
 
 def staged(source: Path, into: Path) -> StagedCopy:
-    """A staged copy of `source` in the new folder `into`."""
+    """A staged copy of `source` in the new folder `into`; FileError where something links to the outside."""
     into.mkdir()
     for path in sorted(source.iterdir()):
+        ensure_inside(path, source)
         if path.is_file() and path.stat().st_size <= SMALL:
             shutil.copyfile(path, into / path.name)
         else:
@@ -60,7 +62,9 @@ def put_in_place(copy: StagedCopy, place: Path) -> None:
     """Fill the empty folder `place` with the copy: large files are linked where the disk allows it."""
     for path in sorted(copy.folder.iterdir()):
         if path.is_dir():
-            shutil.copytree(path, place / path.name)
+            below = path.resolve()
+            files = [file for file in below.rglob("*") if file.is_file()]
+            copy_inside([(file, place / path.name / file.relative_to(below)) for file in files], below.parent)
         elif path.is_symlink():
             _linked(path.resolve(), place / path.name)
         else:

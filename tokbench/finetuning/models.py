@@ -33,8 +33,10 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from tokbench.errors import FileError, ResourceError, UsageError
 from tokbench.finetuning.config import Preset
 from tokbench.finetuning.tasks import Task
+from tokbench.io.links import copy_inside
 from tokbench.io.quiet import quiet
 from tokbench.model.loading import LoadedModel, load_model
+from tokbench.pretrained.companions import chat_files
 
 MODEL_TYPE = "tokbench_pooled"
 NATIVE = {"modernbert": {"cls": "cls", "mean": "mean"}}  # classifier_pooling says it in config.json
@@ -303,7 +305,6 @@ TOKENIZER_FILES = (
     "merges.txt",
     "spiece.model",
     "tokenizer.model",
-    "chat_template.jinja",
     "tokbench.toml",
     "tokbench.json",
 )
@@ -346,9 +347,9 @@ def save_model(model: PreTrainedModel, into: Path) -> None:
 
 def copy_tokenizer(folder: Path, into: Path) -> None:
     """The tokenizer's files as they are; a config that names no class gets the one that changes nothing."""
-    for name in TOKENIZER_FILES:
-        if (folder / name).is_file():
-            shutil.copyfile(folder / name, into / name)
+    names = [name for name in TOKENIZER_FILES if (folder / name).is_file()]
+    copy_inside([(folder / name, into / name) for name in names], folder)
+    copy_inside([(file, into / name) for name, file in chat_files(folder).items()], folder)
     path = into / "tokenizer_config.json"
     config = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if not config.get("tokenizer_class"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from tokbench.errors import FileError, UsageError, did_you_mean, plural
 from tokbench.io.atomic import atomic_folder
 from tokbench.io.json_files import read_object
+from tokbench.io.links import copy_inside
 from tokbench.model.files import CONFIG, GENERATION, counts_positions_from_padding, find_model
 from tokbench.results import Result
 
@@ -432,7 +432,7 @@ def _write(folder: Path, out: Path | None, files: Mapping[str, Any], *, force: b
     texts = {name: json.dumps(value, indent=2, ensure_ascii=False) + "\n" for name, value in files.items()}
     place = (out or folder).resolve() if out is None else out
     with atomic_folder(place, force=force or out is None) as new:
-        _take_along(folder, new, set(texts), os.link if out is None else shutil.copyfile)
+        _take_along(folder, new, set(texts), os.link if out is None else _copied_from(folder))
         for name, text in texts.items():
             (new / name).write_text(text, encoding="utf-8", newline="\n")
 
@@ -444,3 +444,8 @@ def _take_along(folder: Path, new: Path, without: set[str], take: Callable[[Path
         for name in names:
             if inside != Path() or name not in without:
                 take(Path(path, name), new / inside / name)
+
+
+def _copied_from(folder: Path) -> Callable[[Path, Path], object]:
+    """What copies one file of the folder, and none that lies outside it."""
+    return lambda source, place: copy_inside([(source, place)], folder)

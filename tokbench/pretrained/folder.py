@@ -161,12 +161,6 @@ def untruncated(tokenizer: Tokenizer) -> Tokenizer:
     return copy
 
 
-def carried(folder: TokenizerFolder) -> dict[str, str]:
-    """Text files that belong to the tokenizer and go with it into a new folder."""
-    files = [folder.path / CHAT] if folder.path.is_dir() else []
-    return {file.name: read_text(file, limit=16 * MIB) for file in files if file.exists()}
-
-
 def _optional(path: Path) -> dict[str, Any]:
     return dict(read_object(path)) if path.exists() else {}
 

@@ -11,7 +11,9 @@ from tokenizers import Tokenizer
 
 from tokbench.errors import UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable
-from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, carried, load, save_folder
+from tokbench.io.links import refuse_links_out
+from tokbench.pretrained.companions import companions
+from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load, save_folder
 from tokbench.pretrained.info import TokenizerInfo, info
 from tokbench.pretrained.special_tokens import declared, refuse_unknown_roles, special_tokens_of, with_extra
 from tokbench.recipes.recipe import ROLES
@@ -135,6 +137,7 @@ def wrap(
     out = Path(output)
     ensure_writable(out, force=force)
     folder = load(tokenizer)
+    refuse_links_out(folder.path)
     named = {**folder.roles, **(roles or {})}
     known = [token for token in named.values() if folder.tokenizer.token_to_id(token) is not None]
     marked = declared(folder.tokenizer, known)
@@ -146,5 +149,6 @@ def wrap(
         padding_side=padding_side,
     )
     with atomic_folder(out, force=force) as place:
-        save_folder(marked, config, place, more=carried(folder))
+        save_folder(marked, config, place)
+        companions(folder.path).copy(place)
     return info(out)

@@ -116,15 +116,15 @@ def weights_are_safetensors(context: CheckContext, model: ModelFiles) -> Iterato
     """The weights are stored as safetensors.
 
     Cause: the model was saved years ago, or with safe_serialization=False.
-    Example: a .bin file is a pickle, which can run code when it is opened; check does not open it and cannot
-    count its rows.
+    Example: a .bin file is a pickle, which can run code when it is opened: neither check nor a command that
+    grows or trains the model opens it.
     Source: CVE-2025-32434
     """
     if model.weights.pickled:
         yield Finding(
-            "the weights are a pickle, so their rows were not counted",
-            model.weights.pickled,
-            "load the model with transformers and save it again with save_pretrained",
+            f"the only weights are {model.weights.pickled}, which can run code when it is opened",
+            "no command opens it, so its rows were not counted",
+            "where you trust it, load the model with transformers and save it again with save_pretrained",
         )
 
 
@@ -429,7 +429,7 @@ RULES = (
     Rule("TB403", "spare-rows-are-few", "warning", "model", spare_rows_are_few),
     Rule("TB404", "matrices-have-the-same-rows", "error", "weights", matrices_have_the_same_rows),
     Rule("TB405", "weights-can-be-read", "error", "model", weights_can_be_read),
-    Rule("TB406", "weights-are-safetensors", "warning", "model", weights_are_safetensors),
+    Rule("TB406", "weights-are-safetensors", "error", "model", weights_are_safetensors),
     Rule("TB407", "layers-are-all-there", "error", "weights", layers_are_all_there),
     Rule("TB408", "head-is-there", "error", "weights", head_is_there),
     Rule("TB409", "embedding-is-found", "error", "weights", embedding_is_found),

@@ -34,7 +34,7 @@ def growth(result: Growth) -> Iterator[Part]:
         yield Grid(("id", "token", "kind", "was"), rows[:MOST_SHOWN], right=("id",))
     if len(rows) > MOST_SHOWN:
         yield Facts([("and", f"{len(rows) - MOST_SHOWN:,} more")])
-    yield Facts([*_existing(added), *_roles(result), *_model(result)])
+    yield Facts([*_existing(added), *_roles(result), *_model(result), *_beside(result)])
     if result.changed is not None:
         yield from _sample(result.changed)
 
@@ -85,6 +85,15 @@ def _model(result: Growth) -> Iterator[tuple[str, object]]:
                 f"{result.proof.largest_difference:g}"
             ),
         )
+
+
+def _beside(result: Growth) -> Iterator[tuple[str, object]]:
+    """What went along into the folder, and what stayed behind, a row a reason."""
+    if result.copied:
+        yield "copied", _listed(result.copied)
+    for why in dict.fromkeys(result.left.values()):
+        names = [name for name, reason in result.left.items() if reason == why]
+        yield "left behind", f"{_listed(names)}: {why}"
 
 
 HEADS = {"tied": "tied to the input rows, and still is", "own": "its own rows, grown alike", "none": "none"}
