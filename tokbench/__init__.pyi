@@ -8,8 +8,9 @@ from tokbench.checks.run import check as check
 from tokbench.checks.same import same as same
 from tokbench.errors import TokbenchError as TokbenchError
 from tokbench.finetuning.config import FinetuneConfig as FinetuneConfig
+from tokbench.finetuning.multi import finetune as finetune
+from tokbench.finetuning.predict import predict as predict
 from tokbench.finetuning.prove import prove as prove
-from tokbench.finetuning.runner import finetune as finetune
 from tokbench.model.model_config import config as config
 from tokbench.model.model_config import set_config as set_config
 from tokbench.pretrained.encode import decode as decode

@@ -42,7 +42,7 @@ try:
     from tokbench.finetuning.config import FinetuneConfig
     from tokbench.finetuning.data.batches import Batches
     from tokbench.finetuning.device import Machine, machine_of
-    from tokbench.finetuning.engines.loop import fit, predict
+    from tokbench.finetuning.engines.loop import fit, predict_logits
     from tokbench.finetuning.engines.state import TrainingJob
 except ModuleNotFoundError as problem:
     raise SystemExit(f"this measurement needs the package {problem.name}, which is not installed") from None
@@ -242,7 +242,7 @@ def trained(asked: argparse.Namespace) -> dict[str, Any]:
     said = _figures(asked, model, train[0], took, counts)
     said["memory_mb"] = machine.peak_memory_mb()
     held = batches_of(dev, 64, 0)
-    logits = predict(model, held, machine=machine)
+    logits = predict_logits(model, held, machine=machine)
     said["accuracy"] = float((logits.argmax(axis=1) == held.encoded.labels).mean())
     said["profile"] = [counts.sentence()] if asked.profile else []
     if asked.profile and asked.way in ("loop", "plain"):

@@ -3,8 +3,7 @@ import json
 import pytest
 
 from tokbench.finetuning.config import FinetuneConfig
-from tokbench.finetuning.multi import Glue, PoolingComparison
-from tokbench.finetuning.runner import finetune
+from tokbench.finetuning.multi import Glue, PoolingComparison, finetune
 from tokbench.reporting.elements import plain
 from tokbench.reporting.views.finetune import done
 

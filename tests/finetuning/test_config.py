@@ -19,7 +19,7 @@ from tokbench.finetuning.config import (
     parse,
     read_values,
 )
-from tokbench.finetuning.runner import finetune
+from tokbench.finetuning.multi import finetune
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\x7f", exclude_categories=["Cc", "Cs"]))
 
@@ -129,7 +129,7 @@ def test_what_an_earlier_version_wrote_is_read():
         max_train_rows=9,
         dev_share=0.2,
     )
-    assert config_from_data(former, told=told.append) == wanted
+    assert config_from_data(former, log=told.append) == wanted
     assert told == ["engine is called trainer now: trainer = 'hf'"]
 
 

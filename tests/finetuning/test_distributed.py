@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from tokbench import __main__
 from tokbench.errors import RunInterruptedError
 from tokbench.finetuning.engines.distributed import ALONE, Team, of_other_size, peers_or_interrupted
+from tokbench.finetuning.multi import finetune
 from tokbench.finetuning.run_files import found_in, launched_alone, unfinished
-from tokbench.finetuning.runner import finetune
 from tokbench.progress import leading
 
 ROWS = [

@@ -14,8 +14,8 @@ from tokbench.finetuning.data.batches import DeviceRows
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.engines.step import optimizer_of
 from tokbench.finetuning.models import fresh
+from tokbench.finetuning.multi import finetune
 from tokbench.finetuning.run_files import found_in, unfinished
-from tokbench.finetuning.runner import finetune
 from tokbench.finetuning.stages import prepare_run
 from tokbench.finetuning.tasks import TASKS
 

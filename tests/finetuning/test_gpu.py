@@ -10,7 +10,7 @@ from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tokenize import tokenize_rows
 from tokbench.finetuning.device import machine_of
 from tokbench.finetuning.engines.distributed import ALONE
-from tokbench.finetuning.engines.loop import fit, predict
+from tokbench.finetuning.engines.loop import fit, predict_logits
 from tokbench.finetuning.engines.state import TrainingJob
 from tokbench.finetuning.engines.step import GraphStepper, optimizer_of, set_rate
 from tokbench.finetuning.models import FAMILIES, fresh, load_classifier, pooled_as
@@ -68,7 +68,7 @@ def test_replayed_steps_learn_what_plain_steps_learn(parts, precision):
     for graphs in ("off", "on"):
         model, batches, plan, machine = parts(precision=precision, epochs=3, graphs=graphs)
         found.append(fit(TrainingJob(model, batches, plan, 1e-3, machine=machine)))
-        logits.append(predict(model, batches, machine=machine))
+        logits.append(predict_logits(model, batches, machine=machine))
     assert not found[1].notes
     assert (found[0].replayed, found[1].replayed) == (0, found[1].steps - widths(batches, 3))
     assert found[1].losses == pytest.approx(found[0].losses, abs=NOISE[precision])
@@ -158,7 +158,7 @@ def test_predicting_between_replays_changes_no_step(parts):
         for number in range(3):
             losses[-1] += [stepper(rows) for rows in batches.orders(number)]
             if looking:
-                predict(stepper.model, batches, machine=stepper.machine)
+                predict_logits(stepper.model, batches, machine=stepper.machine)
                 stepper.model.train()
     plain, watched = (torch.stack(each).tolist() for each in losses)
     assert watched == pytest.approx(plain, abs=NOISE["fp32"])
@@ -186,7 +186,7 @@ def test_a_model_that_cannot_be_recorded_is_trained_all_the_same(parts):
         model, batches, plan, machine = parts(epochs=2, graphs=graphs)
         found = fit(TrainingJob(Reading(model), batches, plan, 1e-3, machine=machine))
         losses.append(found.losses)
-        assert np.isfinite(predict(model, batches, machine=machine)).all()
+        assert np.isfinite(predict_logits(model, batches, machine=machine)).all()
     assert found.replayed == 0
     assert [note for note in found.notes if "not replayed as graphs" in note]
     assert losses[1] == pytest.approx(losses[0], abs=NOISE["fp32"])
@@ -211,8 +211,8 @@ def test_a_gpu_predicts_what_a_processor_predicts(precision, share, parts):
     here, batches, _, processor = parts(std=0.3, device="cpu", precision="fp32")
     there, _, _, machine = parts(std=0.3, precision=precision)
     there.load_state_dict(here.state_dict())
-    wanted = predict(here, batches, machine=processor)
-    found = predict(there, batches, machine=machine)
+    wanted = predict_logits(here, batches, machine=processor)
+    found = predict_logits(there, batches, machine=machine)
     assert np.abs(found - wanted).max() <= share * np.ptp(wanted)
 
 

@@ -9,7 +9,7 @@ import torch
 from tests.stopping import StopsAt
 from tokbench.__main__ import main
 from tokbench.errors import RunInterruptedError
-from tokbench.finetuning.runner import finetune
+from tokbench.finetuning.multi import finetune
 
 pytestmark = [
     pytest.mark.gpu,

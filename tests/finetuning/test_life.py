@@ -17,8 +17,8 @@ from tokbench.finetuning.device import machine_of
 from tokbench.finetuning.engines.loop import fit
 from tokbench.finetuning.engines.state import TrainingJob
 from tokbench.finetuning.engines.step import Stepper
+from tokbench.finetuning.multi import finetune
 from tokbench.finetuning.run_files import found_in, unfinished
-from tokbench.finetuning.runner import finetune
 
 ROWS = [
     [f"{word} {'x ' * number}", label] for number in range(5) for word, label in (("good", "1"), ("bad", "0"))

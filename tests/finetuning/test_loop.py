@@ -9,7 +9,7 @@ from tokbench.finetuning.data.batches import Batches
 from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tokenize import EncodedRows, tokenize_rows
 from tokbench.finetuning.device import machine_of
-from tokbench.finetuning.engines.loop import fit, predict
+from tokbench.finetuning.engines.loop import fit, predict_logits
 from tokbench.finetuning.engines.state import Losses, TrainingJob
 from tokbench.finetuning.engines.step import grouped_weights, share_of_rate
 from tokbench.finetuning.models import load_classifier
@@ -53,7 +53,7 @@ def test_the_rate_rises_to_its_highest_and_falls_towards_0(steps, warmup):
 
 def test_a_few_epochs_learn_what_can_be_learned(trained):
     model, batches, machine, fitted = trained(epochs=20, learning_rate=5e-3)
-    answers = predict(model, batches, machine=machine).argmax(axis=1)
+    answers = predict_logits(model, batches, machine=machine).argmax(axis=1)
     assert answers.tolist() == ROWS.labels
     assert fitted.steps == 20 * 6
     assert fitted.loss < 0.3
@@ -71,14 +71,14 @@ def test_bf16_keeps_the_weights_in_fp32_and_finite(trained):
     assert machine.bf16
     assert {each.dtype for each in model.parameters()} == {torch.float32}
     assert np.isfinite(fitted.loss)
-    assert np.isfinite(predict(model, batches, machine=machine)).all()
+    assert np.isfinite(predict_logits(model, batches, machine=machine)).all()
 
 
 def test_predictions_come_in_the_order_of_the_rows(trained):
     model, batches, machine, _ = trained()
-    together = predict(model, batches, machine=machine)
+    together = predict_logits(model, batches, machine=machine)
     alone = [
-        predict(
+        predict_logits(
             model,
             Batches(encoded=one_row(batches.encoded, row), feed=batches.feed, size=1, seed=0),
             machine=machine,

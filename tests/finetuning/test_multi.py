@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from tokbench.errors import FileError, RunInterruptedError, UsageError
-from tokbench.finetuning.multi import RunMode, result_line, run_in, run_mode, score_of
-from tokbench.finetuning.predict import predict_with
+from tokbench.finetuning.multi import finetune, result_line, run_in, score_of
+from tokbench.finetuning.predict import predict
 from tokbench.finetuning.tasks import TASKS
 
 SUBMISSIONS = {
@@ -62,7 +62,7 @@ def test_every_task_names_the_files_that_the_leaderboard_takes():
 
 def test_all_runs_what_has_data_says_the_rest_and_writes_the_table(archive, plan, tmp_path):
     out = tmp_path / "all"
-    found = run_mode(plan(task="all", data=archive("cola", "stsb", "mnli"), output=str(out)), RunMode())
+    found = finetune(plan(task="all", data=archive("cola", "stsb", "mnli"), output=str(out)))
     assert list(found.runs) == ["cola", "stsb", "mnli"]
     assert set(found.missing) == {"sst2", "mrpc", "qqp", "qnli", "rte", "wnli"}
     stsb, mnli = found.runs["stsb"].metrics, found.runs["mnli"].metrics
@@ -75,22 +75,22 @@ def test_all_runs_what_has_data_says_the_rest_and_writes_the_table(archive, plan
     assert found.proved
     assert "GLUE" in result_line(found)
     with pytest.raises(FileError):  # before anything is trained again
-        run_mode(plan(task="all", data=str(tmp_path / "glue"), output=str(out)), RunMode())
+        finetune(plan(task="all", data=str(tmp_path / "glue"), output=str(out)))
 
 
 def test_a_score_is_the_mean_of_a_tasks_metrics_in_percent(archive, plan):
-    run = run_mode(plan(task="stsb", data=archive("stsb")), RunMode())
+    run = finetune(plan(task="stsb", data=archive("stsb")))
     assert score_of(run) == pytest.approx(50 * sum(run.metrics.values()))
 
 
 def test_no_data_at_all_is_an_error(plan, tmp_path):
     with pytest.raises(UsageError, match="no task of GLUE has its data there"):
-        run_mode(plan(task="all", data=str(tmp_path)), RunMode())
+        finetune(plan(task="all", data=str(tmp_path)))
 
 
 def test_predictions_are_submission_files(archive, plan, tmp_path):
     data = archive("mnli", "ax")
-    run = run_mode(plan(task="mnli", data=data), RunMode(predict=True))
+    run = finetune(plan(task="mnli", data=data), predict=True)
     folder = tmp_path / "run" / "predictions"
     assert sorted(each.name for each in folder.iterdir()) == ["AX.tsv", "MNLI-m.tsv", "MNLI-mm.tsv"]
     header, *rows = (folder / "MNLI-m.tsv").read_text().splitlines()
@@ -103,8 +103,8 @@ def test_predictions_are_submission_files(archive, plan, tmp_path):
 @pytest.mark.parametrize("name", ["cola", "stsb"])
 def test_labels_are_spelled_as_the_task_does(name, archive, plan, tmp_path):
     data = archive(name)
-    run_mode(plan(task=name, data=data), RunMode())
-    written = predict_with(tmp_path / "run", plan(task=name, data=data), "", into=tmp_path / "answers")
+    finetune(plan(task=name, data=data))
+    written = predict(tmp_path / "run", data=data, output=tmp_path / "answers", precision="fp32")
     [(path, rows)] = written.rows.items()
     answers = [line.split("\t")[1] for line in Path(path).read_text().splitlines()[1:]]
     assert rows == len(answers) == 2
@@ -116,15 +116,15 @@ def test_labels_are_spelled_as_the_task_does(name, archive, plan, tmp_path):
 
 def test_missing_test_rows_are_said_before_training(archive, plan, tmp_path):
     with pytest.raises(UsageError, match=r"nothing was trained.*no test\.tsv"):
-        run_mode(plan(task="cola", data=archive("cola", tests=False)), RunMode(predict=True))
+        finetune(plan(task="cola", data=archive("cola", tests=False)), predict=True)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_model_for_other_labels_does_not_predict(archive, plan, tmp_path):
     data = archive("cola", "rte")
-    run_mode(plan(task="cola", data=data), RunMode())
+    finetune(plan(task="cola", data=data))
     with pytest.raises(UsageError, match="tells unacceptable, acceptable apart"):
-        predict_with(tmp_path / "run", plan(data=data), "rte", into=tmp_path / "answers")
+        predict(tmp_path / "run", task="rte", data=data, output=tmp_path / "answers")
     assert not (tmp_path / "answers").exists()
 
 
@@ -132,17 +132,16 @@ def test_hidden_labels_in_ones_own_table_are_predicted(plan, tmp_path):
     rows = [{"t": f"{word} x", "y": word} for word in ("good", "bad")] * 6
     path = tmp_path / "rows.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
-    run_mode(plan(task="own", data=str(path), text_column="t", label_column="y", dev=str(path)), RunMode())
+    finetune(plan(task="own", data=str(path), text_column="t", label_column="y", dev=str(path)))
     hidden = tmp_path / "hidden.csv"
     hidden.write_text("t,y\ngood,-1\nbad,-1\nfine,-1\n")
-    asked = plan(data=str(hidden), text_column="t")
-    written = predict_with(tmp_path / "run", asked, "", into=tmp_path / "answers")
+    written = predict(tmp_path / "run", data=hidden, text_column="t", output=tmp_path / "answers")
     assert sum(written.labels.values()) == 3
     assert set(written.labels) == {"bad", "good"}
 
 
 def test_every_pooling_is_compared_on_the_same_budget(archive, plan):
-    found = run_mode(plan(task="cola", data=archive("cola")), RunMode(compare_pooling=True))
+    found = finetune(plan(task="cola", data=archive("cola")), compare_pooling=True)
     assert list(found.runs) == ["own", "cls", "mean", "max", "last"]
     assert {run.steps for run in found.runs.values()} == {3}
     assert found.proved
@@ -152,16 +151,16 @@ def test_a_baseline_is_another_tokenizer_on_the_same_rows(archive, plan, tokeniz
     other = tmp_path / "other"
     shutil.copytree(tokenizer_folder, other)
     data = archive("cola")
-    found = run_mode(plan(task="cola", data=data, model="bert-tiny"), RunMode(baseline=str(other)))
+    found = finetune(plan(task="cola", data=data, model="bert-tiny"), baseline=str(other))
     one, two = found.runs.values()
     assert (one.steps, one.train_rows, one.metrics) == (two.steps, two.train_rows, two.metrics)
     with pytest.raises(UsageError, match="holds no model of its own"):
-        run_mode(plan(task="cola", data=data, output="x"), RunMode(baseline=str(other)))
+        finetune(plan(task="cola", data=data, output="x"), baseline=str(other))
 
 
 def test_two_comparisons_at_once_are_refused():
     with pytest.raises(UsageError, match="two comparisons"):
-        RunMode(compare_pooling=True, baseline="x")
+        finetune(task="sst2", compare_pooling=True, baseline="x")
 
 
 class StopsIn:
@@ -191,16 +190,16 @@ def test_a_stopped_sweep_goes_on_and_ends_in_the_same_table_and_weights(archive,
     def asked(place):
         return plan(task="all", data=data, output=str(tmp_path / place))
 
-    run_mode(asked("whole"), RunMode(predict=True))
+    finetune(asked("whole"), predict=True)
     with pytest.raises(RunInterruptedError):
-        run_mode(asked("cut"), RunMode(predict=True), progress=StopsIn(2, 2))
+        finetune(asked("cut"), predict=True, progress=StopsIn(2, 2))
     assert left(tmp_path / "cut") == ["cola", "stsb.unfinished"]
     before = (tmp_path / "cut" / "cola" / "model.safetensors").stat().st_mtime_ns
     with pytest.raises(FileError, match="cola exists already") as caught:
-        run_mode(asked("cut"), RunMode())
+        finetune(asked("cut"))
     assert "--resume takes finished runs over" in caught.value.fix
     told = []
-    found = run_mode(asked("cut"), RunMode(predict=True), resume=True, told=told.append)
+    found = finetune(asked("cut"), predict=True, resume=True, log=told.append)
     assert told == ["taken over, finished: cola", "goes on: stsb", "still to do: rte"]
     assert (tmp_path / "cut" / "cola" / "model.safetensors").stat().st_mtime_ns == before
     whole, cut = tmp_path / "whole", tmp_path / "cut"
@@ -211,7 +210,7 @@ def test_a_stopped_sweep_goes_on_and_ends_in_the_same_table_and_weights(archive,
 
 
 def test_a_finished_run_is_read_back_as_it_was(archive, plan, tmp_path):
-    run = run_mode(plan(task="mnli", data=archive("mnli")), RunMode())
+    run = finetune(plan(task="mnli", data=archive("mnli")))
     assert run_in(tmp_path / "run") == run
     (tmp_path / "run" / "metrics.json").write_text('{"task": "mnli"}')
     with pytest.raises(FileError, match="does not tell of a run"):
@@ -221,21 +220,21 @@ def test_a_finished_run_is_read_back_as_it_was(archive, plan, tmp_path):
 def test_a_finished_run_with_other_choices_or_rows_is_not_taken(archive, plan, tmp_path):
     data, out = archive("cola", "rte"), tmp_path / "all"
     with pytest.raises(RunInterruptedError):
-        run_mode(plan(task="all", data=data, output=str(out)), RunMode(), progress=StopsIn(2, 2))
+        finetune(plan(task="all", data=data, output=str(out)), progress=StopsIn(2, 2))
     other = plan(task="all", data=data, output=str(out), seed=7, patience=3)
     with pytest.raises(
         UsageError, match=r"cola is finished, and was made otherwise: seed 42, not 7"
     ) as caught:
-        run_mode(other, RunMode(), resume=True)
+        finetune(other, resume=True)
     assert "patience 0, not 3" in caught.value.message
     assert "--force" in caught.value.fix
     dev = tmp_path / "glue" / TASKS["cola"].folder / "dev.tsv"
     dev.write_text(dev.read_text().replace("The sun", "A sun"))
     asked = plan(task="all", data=data, output=str(out))
     with pytest.raises(UsageError, match="was made otherwise: other rows"):
-        run_mode(asked, RunMode(), resume=True)
+        finetune(asked, resume=True)
     told = []
-    found = run_mode(asked, RunMode(), resume=True, force=True, told=told.append)
+    found = finetune(asked, resume=True, force=True, log=told.append)
     assert told == ["goes on: rte", "still to do: cola"]
     assert list(found.runs) == ["cola", "rte"]
 
@@ -243,10 +242,10 @@ def test_a_finished_run_with_other_choices_or_rows_is_not_taken(archive, plan, t
 def test_a_model_trained_on_meanwhile_is_another_model(archive, plan, make_model, tmp_path):
     model = make_model()
     asked = plan(task="all", data=archive("cola"), model=str(model), output=str(tmp_path / "all"))
-    run_mode(asked, RunMode())
+    finetune(asked)
     shutil.copyfile(make_model(initializer_range=0.1) / "model.safetensors", model / "model.safetensors")
     with pytest.raises(UsageError, match="was made otherwise: other rows, weights or tokenizer"):
-        run_mode(asked, RunMode(), resume=True)
+        finetune(asked, resume=True)
 
 
 def test_a_comparison_goes_on(archive, plan, tokenizer_folder, tmp_path):
@@ -254,11 +253,11 @@ def test_a_comparison_goes_on(archive, plan, tokenizer_folder, tmp_path):
     shutil.copytree(tokenizer_folder, other)
     asked = plan(task="cola", data=archive("cola"), model="bert-tiny")
     with pytest.raises(RunInterruptedError):
-        run_mode(asked, RunMode(baseline=str(other)), progress=StopsIn(2, 2))
+        finetune(asked, baseline=str(other), progress=StopsIn(2, 2))
     told = []
-    found = run_mode(asked, RunMode(baseline=str(other)), resume=True, told=told.append)
+    found = finetune(asked, baseline=str(other), resume=True, log=told.append)
     assert told == [f"taken over, finished: {tokenizer_folder}", f"goes on: {other}"]
-    again = run_mode(asked, RunMode(baseline=str(other)), resume=True)  # all is there: nothing is trained
+    again = finetune(asked, baseline=str(other), resume=True)  # all is there: nothing is trained
     assert list(again.runs) == list(found.runs)
     assert [each.losses for each in again.runs.values()] == [each.losses for each in found.runs.values()]
 
@@ -266,12 +265,12 @@ def test_a_comparison_goes_on(archive, plan, tokenizer_folder, tmp_path):
 def test_a_sweep_without_anything_to_resume_says_so(archive, plan, tmp_path):
     asked = plan(task="cola", data=archive("cola"))
     with pytest.raises(FileError, match="nothing to resume: of 5 runs none is finished or was stopped"):
-        run_mode(asked, RunMode(compare_pooling=True), resume=True)
+        finetune(asked, compare_pooling=True, resume=True)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_brief_run_of_all_tasks_leaves_nothing(archive, plan, tmp_path):
     asked = plan(task="all", data=archive("cola", "rte"), fast_dev_run=1, output=str(tmp_path / "all"))
-    found = run_mode(asked, RunMode(predict=True))
+    found = finetune(asked, predict=True)
     assert (list(found.runs), found.output) == (["cola", "rte"], "")
     assert not (tmp_path / "all").exists()

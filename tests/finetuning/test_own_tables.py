@@ -5,7 +5,7 @@ import pytest
 from tokbench.errors import DataError, FileError, UsageError
 from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.load import read_data
-from tokbench.finetuning.runner import finetune
+from tokbench.finetuning.multi import finetune
 
 ROWS = [("good film", "pos"), ("bad film", "neg"), ("NA", "pos"), ('a "b", c', "neg")]
 

@@ -16,7 +16,7 @@ from transformers import (
 from tokbench.errors import UsageError
 from tokbench.finetuning.config import POOLINGS, PRESETS
 from tokbench.finetuning.models import PooledClassifier, PooledConfig, config_of, fresh, pooled, pooled_as
-from tokbench.finetuning.runner import finetune
+from tokbench.finetuning.multi import finetune
 from tokbench.finetuning.tasks import TASKS
 from tokbench.io.quiet import quiet
 from tokbench.model.loading import LoadedModel

@@ -9,7 +9,6 @@ import pytest
 from scipy.stats import ttest_rel
 
 from tokbench.errors import RunInterruptedError, UsageError
-from tokbench.finetuning.multi import RunStart
 from tokbench.finetuning.prove import Pair, TokenizerRuns, interval, prove
 
 ROWS = [
@@ -33,7 +32,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
 def test_a_tokenizer_against_itself_shows_no_difference(official, plan, tokenizer_folder):
     data = str(official("sst2", rows=ROWS, times=2))
     name = str(tokenizer_folder)
-    found = prove(plan(data=data, model="bert-tiny"), name, name, tasks=["sst2"], seeds=2)
+    found = prove(name, name, plan(data=data, model="bert-tiny"), task="sst2", seeds=2)
     [pair] = found.pairs
     assert pair.seeds == (42, 43)
     assert (pair.difference, pair.low, pair.high) == (0, 0, 0)
@@ -62,12 +61,12 @@ def test_the_verdict_is_what_the_interval_lets_one_say(low, high, verdict):
 
 def test_one_seed_gives_no_interval_and_is_refused(plan):
     with pytest.raises(UsageError, match="at least 2 seeds"):
-        prove(plan(), "a", "b", tasks=["sst2"], seeds=1)
+        prove("a", "b", plan(), task="sst2", seeds=1)
 
 
 def test_a_model_against_a_bare_tokenizer_needs_a_preset(plan, tokenizer_folder, model_folder):
     with pytest.raises(UsageError, match="one of the two holds a model") as caught:
-        prove(plan(), str(model_folder), str(tokenizer_folder), tasks=["sst2"], seeds=2)
+        prove(str(model_folder), str(tokenizer_folder), plan(), task="sst2", seeds=2)
     assert "--model bert-tiny" in caught.value.fix
 
 
@@ -85,12 +84,12 @@ def test_a_stopped_comparison_goes_on_to_the_same_interval_and_keeps_no_weights(
             os.kill(os.getpid(), signal.SIGINT)
 
     def held(**named):
-        return prove(chosen, str(tokenizer_folder), str(other), tasks=["sst2"], seeds=2, **named)
+        return prove(str(tokenizer_folder), str(other), chosen, task="sst2", seeds=2, **named)
 
     out, told = tmp_path / "proof", []
     with pytest.raises(RunInterruptedError, match="stopped after step 2"):
-        held(output=out, start=RunStart(progress=stop))
-    found = held(output=out, start=RunStart(resume=True, told=told.append))
+        held(output=out, progress=stop)
+    found = held(output=out, resume=True, log=told.append)
     assert told == [
         "taken over, finished: sst2/seed-42/base, sst2/seed-42/new",
         "goes on: sst2/seed-43/base",
@@ -112,7 +111,7 @@ def test_without_a_folder_nothing_is_kept_and_a_stop_says_so(official, plan, tok
 
     name = str(tokenizer_folder)
     with pytest.raises(RunInterruptedError, match="nothing was kept") as caught:
-        prove(chosen, name, name, tasks=["sst2"], seeds=2, start=RunStart(progress=stop))
+        prove(name, name, chosen, task="sst2", seeds=2, progress=stop)
     assert "-o FOLDER" in caught.value.fix
     with pytest.raises(UsageError, match="nothing to resume without a folder"):
-        prove(chosen, name, name, tasks=["sst2"], seeds=2, start=RunStart(resume=True))
+        prove(name, name, chosen, task="sst2", seeds=2, resume=True)

@@ -8,7 +8,7 @@ import pytest
 
 from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.glue import read_official
-from tokbench.finetuning.runner import finetune
+from tokbench.finetuning.multi import finetune
 from tokbench.finetuning.tasks import TASKS
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"

@@ -11,7 +11,7 @@ from tokbench.errors import ChecksFailedError, FileError, MissingExtraError, Neg
 from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.models import copy_tokenizer, save_model
-from tokbench.finetuning.runner import finetune
+from tokbench.finetuning.multi import finetune
 from tokbench.finetuning.stages import Reload, prepare_run, reload
 from tokbench.finetuning.tasks import TASKS
 

@@ -10,9 +10,8 @@ from tokbench.errors import DataError, FileError, UsageError
 from tokbench.finetuning.data.tagging import Tagged, conll, read_sentences, read_tagged
 from tokbench.finetuning.data.tokenize import NO_PIECE, UNLABELLED, tokenize_rows
 from tokbench.finetuning.metrics import score, truth_of
-from tokbench.finetuning.multi import RunMode, run_mode
-from tokbench.finetuning.predict import predict_with
-from tokbench.finetuning.runner import finetune
+from tokbench.finetuning.multi import finetune
+from tokbench.finetuning.predict import predict
 
 WORDS = "good\tB-X\nbad\tI-X\n.\tO\n\t\ncab\tO\n\nbad\tB-Y\n"
 KOREAN = "## a-1\tab cd\na\tB-P\nb\tI-P\n \tO\nc\tO\nd\tB-Q\n\n"
@@ -204,7 +203,7 @@ def learned(plan, tmp_path):
         for name, text in {"train": train, **files}.items():
             (tmp_path / f"{name}.conll").write_text(text, encoding="utf-8")
         asked = plan(task="ner", data=str(tmp_path), epochs=4, learning_rate=1e-2)
-        return run_mode(asked, RunMode(predict="test" in files))
+        return finetune(asked, predict="test" in files)
 
     return learn
 
@@ -240,8 +239,8 @@ def test_words_that_are_cut_or_have_no_piece_are_outside_and_said(learned, plan,
     learned("good\tB-X\ncab\tB-X\n\n" * 8)
     path = tmp_path / "asked.conll"
     path.write_text("\u200b\ngood\ncab\nbad\n\ngood\n")
-    asked = plan(data=str(path), max_length=5)  # [CLS] good c ##a [SEP]
-    written = predict_with(tmp_path / "run", asked, "", into=tmp_path / "answers")
+    cut = {"data": path, "max_length": 5}  # [CLS] good c ##a [SEP]
+    written = predict(tmp_path / "run", **cut, output=tmp_path / "answers")
     found = read_sentences(tmp_path / "answers" / "asked-predicted.conll").found
     assert [list(zip(*each, strict=True)) for each in found] == [
         [("\u200b", "O"), ("good", "B-X"), ("cab", "B-X"), ("bad", "O")],
@@ -258,7 +257,7 @@ def test_words_that_are_cut_or_have_no_piece_are_outside_and_said(learned, plan,
 def test_letters_without_a_space_are_still_letters_to_a_model_of_letters(learned, plan, tmp_path):
     learned(LETTER_FILE * 4)
     (tmp_path / "asked.conll").write_text("g\no\no\nd\n\n")
-    predict_with(tmp_path / "run", plan(data=str(tmp_path / "asked.conll")), "", into=tmp_path / "answers")
+    predict(tmp_path / "run", data=tmp_path / "asked.conll", output=tmp_path / "answers")
     [(units, tags)] = read_sentences(tmp_path / "answers" / "asked-predicted.conll").found
     assert units == list("good")
     assert len({tag[2:] for tag in tags}) == 1  # one piece, so one answer
@@ -267,12 +266,12 @@ def test_letters_without_a_space_are_still_letters_to_a_model_of_letters(learned
 def test_a_classifier_tags_no_words_and_a_tagger_classifies_no_rows(learned, official, plan, tmp_path):
     learned(WORD_FILE * 8)
     (tmp_path / "rows.csv").write_text("t\ngood\n")
-    asked = plan(data=str(tmp_path / "rows.csv"), text_column="t")
+    asked = {"data": tmp_path / "rows.csv", "text_column": "t"}
     with pytest.raises(UsageError, match="is a BertForTokenClassification"):
-        predict_with(tmp_path / "run", asked, "own", into=tmp_path / "answers")
+        predict(tmp_path / "run", task="own", **asked, output=tmp_path / "answers")
     finetune(plan(task="sst2", data=str(official("sst2")), output=str(tmp_path / "other")))
     with pytest.raises(UsageError, match="knows negative, positive, and O is none of them"):
-        predict_with(tmp_path / "other", plan(data=str(tmp_path)), "ner", into=tmp_path / "answers")
+        predict(tmp_path / "other", task="ner", data=tmp_path, output=tmp_path / "answers")
     assert not (tmp_path / "answers").exists()
 
 
@@ -280,10 +279,10 @@ def test_without_a_test_file_nothing_is_trained(learned, plan, tmp_path):
     (tmp_path / "train.conll").write_text(WORD_FILE)
     asked = plan(task="ner", data=str(tmp_path))
     with pytest.raises(UsageError, match=r"nothing was trained.*no test file in .* \(test\.conll"):
-        run_mode(asked, RunMode(predict=True))
+        finetune(asked, predict=True)
     alone = plan(task="ner", data=str(tmp_path / "train.conll"))
     with pytest.raises(UsageError, match="holds the rows to train on; afterwards: tokbench predict RUN"):
-        run_mode(alone, RunMode(predict=True))
+        finetune(alone, predict=True)
     assert not (tmp_path / "run").exists()
 
 

@@ -14,8 +14,8 @@ from huggingface_hub import ModelCard
 from tokbench.errors import NegativeResultError, UsageError
 from tokbench.finetuning.card import card
 from tokbench.finetuning.engines.monitor import NAME
+from tokbench.finetuning.multi import finetune
 from tokbench.finetuning.notify import masked, notified
-from tokbench.finetuning.runner import finetune
 from tokbench.finetuning.tasks import TASKS
 
 needs_apprise = pytest.mark.skipif(not find_spec("apprise"), reason="apprise is not installed")

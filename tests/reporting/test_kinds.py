@@ -164,33 +164,28 @@ def a_plan(place, **more):
 
 
 def trained_run(place, into):
-    from tokbench.finetuning.multi import RunMode, run_mode
+    from tokbench.finetuning.multi import finetune
 
     plan = a_plan(place, tokenizer=str(place / "bpe"), model="bert-tiny", output=str(into / "run"))
-    return run_mode(plan, RunMode(baseline=str(place / "wordpiece")))
+    return finetune(plan, baseline=str(place / "wordpiece"))
 
 
 def predicted(place, into):
-    from tokbench.finetuning.predict import predict_with
+    from tokbench.finetuning.predict import predict
 
     table = into / "rows.csv"
     table.write_text("sentence\nfine\ndull\n", encoding="utf-8")
-    from tokbench.finetuning.runner import finetune
+    from tokbench.finetuning.multi import finetune
 
     finetune(a_plan(place, tokenizer=str(place / "wordpiece"), output=str(into / "run")))
-    plan = a_plan(place, data=str(table), text_column="sentence")
-    return predict_with(into / "run", plan, "", into=into / "answers")
+    return predict(into / "run", data=table, text_column="sentence", output=into / "answers")
 
 
 def proved(place, into):
     from tokbench.finetuning.prove import prove
 
     return prove(
-        a_plan(place, model="bert-tiny"),
-        str(place / "wordpiece"),
-        str(place / "bpe"),
-        tasks=["sst2"],
-        seeds=2,
+        str(place / "wordpiece"), str(place / "bpe"), a_plan(place, model="bert-tiny"), task="sst2", seeds=2
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial, wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -15,10 +15,10 @@ from typer import Argument, Option
 from tokbench.cli import options
 from tokbench.cli.output import hint, put, say
 from tokbench.finetuning.config import CHOICES, FinetuneConfig, help_of, kind_of, parse, read_values, renewed
-from tokbench.progress import leading
+from tokbench.progress import Progress, leading
 
 if TYPE_CHECKING:
-    from tokbench.finetuning.multi import Done, RunMode
+    from tokbench.finetuning.multi import Done
 
 Command = Callable[..., None]
 Resume = Annotated[bool, Option("--resume", help="Go on where a stopped run was.")]
@@ -109,16 +109,16 @@ def _config(
     quiet: bool,
 ) -> FinetuneConfig:
     """The config that the TOML file, then --set, then the options say."""
-    told = partial(say, quiet=quiet)
+    log = partial(say, quiet=quiet)
     words = options.pairs(settings, "patience=3")
     former = {"engine": engine} if engine is not None else {}
     if "engine" in words:
         former = {"engine": words.pop("engine")}
     return FinetuneConfig(
         **{
-            **(read_values(config_file, told=told) if config_file else {}),
+            **(read_values(config_file, log=log) if config_file else {}),
             **parse(words),
-            **renewed(former, told=told),
+            **renewed(former, log=log),
             **{name: value for name, value in given.items() if value is not None},
         }
     )
@@ -168,49 +168,43 @@ def finetune(
 
     Example: `tokbench finetune --task sst2 --tokenizer my-tok --data sample -o run`
     """
-    from tokbench.finetuning.multi import RunMode
-
-    wanted = RunMode(predict=predict, compare_pooling=compare_pooling, baseline=baseline)
-    run = _run(config, wanted, notify=notify, force=force, resume=resume, quiet=quiet)
-    _shown(run, json=json, html=html)
-    raise typer.Exit(0 if run.proved else 1)
-
-
-def _run(
-    config: FinetuneConfig, wanted: RunMode, *, notify: str | None, force: bool, resume: bool, quiet: bool
-) -> Done:
-    """The result of the config and mode; of several processes the first one writes messages."""
-    from tokbench.finetuning.multi import result_line, run_mode
-    from tokbench.finetuning.notify import notified
-    from tokbench.finetuning.run_files import launched_alone
-    from tokbench.reporting.bars import draw_progress
+    import tokbench as tb
     from tokbench.reporting.views import finetune as finetune_view
 
-    quiet |= not leading()
-    if alone := launched_alone():
-        say(alone, quiet=quiet)
-    address = notify if leading() else None
-    what = f"finetune {config.task}"
-    with notified(address, what, told=say) as tell, draw_progress(quiet=quiet) as progress:
-        done = run_mode(
+    quiet |= not leading()  # of several processes the first one writes messages
+    with _watched(config, notify=notify, quiet=quiet) as (progress, send):
+        run = tb.finetune(
             config,
-            wanted,
+            predict=predict,
+            compare_pooling=compare_pooling,
+            baseline=baseline,
             force=force,
             resume=resume,
             drawings=finetune_view.DRAWINGS,
             progress=progress,
-            told=partial(say, quiet=quiet),
+            log=partial(say, quiet=quiet),
         )
-        tell(result_line(done))
-    return done
-
-
-def _shown(done: Done, *, json: bool, html: Path | None) -> None:
-    """Show the result, once where several processes have it."""
-    from tokbench.reporting.views import finetune as finetune_view
-
+        send(run)
     if leading():
-        put(done, finetune_view.done, "run", json=json, html=html)
+        put(run, finetune_view.done, "run", json=json, html=html)
+    raise typer.Exit(0 if run.proved else 1)
+
+
+@contextmanager
+def _watched(
+    config: FinetuneConfig, *, notify: str | None, quiet: bool
+) -> Iterator[tuple[Progress, Callable[[Done], None]]]:
+    """Progress that is drawn, and what sends word of the result to the address, if there is one."""
+    from tokbench.finetuning.multi import result_line
+    from tokbench.finetuning.notify import notified
+    from tokbench.finetuning.run_files import launched_alone
+    from tokbench.reporting.bars import draw_progress
+
+    if alone := launched_alone():
+        say(alone, quiet=quiet)
+    address, what = notify if leading() else None, f"finetune {config.task}"
+    with notified(address, what, told=say) as tell, draw_progress(quiet=quiet) as progress:
+        yield progress, lambda done: tell(result_line(done))
 
 
 @configured({None: ("data", "text_column", "pair_column", "batch_size", "device")}, settable=False)
@@ -231,13 +225,23 @@ def predict(
 
     Example: `tokbench predict run --task ax --data glue -o predictions`
     """
-    from tokbench.finetuning.predict import predict_with, trained_length
+    import tokbench as tb
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import finetune as finetune_view
 
-    config = replace(config, max_length=max_length or trained_length(run))
     with draw_progress(quiet=quiet) as progress:
-        answers = predict_with(run, config, task, into=output, progress=progress)
+        answers = tb.predict(
+            run,
+            task=task,
+            data=config.data,
+            text_column=config.text_column,
+            pair_column=config.pair_column,
+            output=output,
+            batch_size=config.batch_size,
+            max_length=max_length,
+            device=config.device,
+            progress=progress,
+        )
     put(answers, finetune_view.predicted, "predictions", json=json)
 
 
@@ -294,16 +298,23 @@ def prove(
 
     Example: `tokbench prove base-tok new-tok --task sst2 --data sample --seeds 5`
     """
-    from tokbench.finetuning.multi import RunStart
-    from tokbench.finetuning.prove import prove as run_prove
+    import tokbench as tb
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import finetune as finetune_view
 
     quiet |= not leading()
     with draw_progress(quiet=quiet) as progress:
-        start = RunStart(force=force, resume=resume, told=partial(say, quiet=quiet), progress=progress)
-        proof = run_prove(
-            config, base, new, tasks=task or [config.task], seeds=seeds, output=output, start=start
+        proof = tb.prove(
+            base,
+            new,
+            config,
+            task=task,
+            seeds=seeds,
+            output=output,
+            force=force,
+            resume=resume,
+            progress=progress,
+            log=partial(say, quiet=quiet),
         )
     if leading():
         put(proof, finetune_view.proof, "proof", json=json)

@@ -207,13 +207,13 @@ def config_to_data(config: FinetuneConfig) -> dict[str, Any]:
 
 
 def config_from_data(
-    data: Mapping[str, Any], *, name: str = "config", told: Callable[[str], object] = str
+    data: Mapping[str, Any], *, name: str = "config", log: Callable[[str], object] = str
 ) -> FinetuneConfig:
-    """The config that a document holds; keys of earlier versions are read, which `told` hears of."""
-    return FinetuneConfig(**_known(renewed(data, told=told), name))
+    """The config that a document holds; keys of earlier versions are read, of which `log` is told."""
+    return FinetuneConfig(**_known(renewed(data, log=log), name))
 
 
-def renewed(data: Mapping[str, Any], *, told: Callable[[str], object] = str) -> dict[str, Any]:
+def renewed(data: Mapping[str, Any], *, log: Callable[[str], object] = str) -> dict[str, Any]:
     """The values that a document sets, by their names now; keys of earlier versions are read.
 
     >>> renewed({"engine": "trainer", "settings": {"patience": "3"}, "versions": {}})
@@ -223,7 +223,7 @@ def renewed(data: Mapping[str, Any], *, told: Callable[[str], object] = str) -> 
     for key, value in data.items():
         if key in FORMER_KEYS:
             now = FORMER_TRAINERS.get(value, value)
-            told(f"{key} is called {FORMER_KEYS[key]} now: {FORMER_KEYS[key]} = {now!r}")
+            log(f"{key} is called {FORMER_KEYS[key]} now: {FORMER_KEYS[key]} = {now!r}")
             values[FORMER_KEYS[key]] = now
         elif key in FORMER_TABLES and isinstance(value, Mapping):
             words = {each: word for each, word in value.items() if isinstance(word, str)}
@@ -241,17 +241,17 @@ def config_to_toml(config: FinetuneConfig) -> str:
 
 
 def config_from_toml(
-    text: str, *, name: str = "config", told: Callable[[str], object] = str
+    text: str, *, name: str = "config", log: Callable[[str], object] = str
 ) -> FinetuneConfig:
     """The config in a TOML text; `name` says in errors where the text is from.
 
     >>> config_from_toml('task = "rte"').task
     'rte'
     """
-    return config_from_data(_document(text, name), name=name, told=told)
+    return config_from_data(_document(text, name), name=name, log=log)
 
 
-def read_values(path: str | os.PathLike[str], *, told: Callable[[str], object] = str) -> dict[str, Any]:
+def read_values(path: str | os.PathLike[str], *, log: Callable[[str], object] = str) -> dict[str, Any]:
     """The values by field that a TOML file holds, by today's names."""
     place = Path(path)
     try:
@@ -261,7 +261,7 @@ def read_values(path: str | os.PathLike[str], *, told: Callable[[str], object] =
     except OSError as error:
         reason = error.strerror or str(error)
         raise FileError(f"cannot read the config {place}: {reason}", fix="check the path") from error
-    return _known(renewed(_document(text, str(place)), told=told), str(place))
+    return _known(renewed(_document(text, str(place)), log=log), str(place))
 
 
 def _known(values: dict[str, Any], name: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tokbench.checks.run import check
 from tokbench.corpus.samples import shipped
 from tokbench.finetuning.config import PRESETS, FinetuneConfig
 from tokbench.finetuning.result import Run
-from tokbench.finetuning.runner import finetune, have_packages
+from tokbench.finetuning.runner import have_packages, train_once
 from tokbench.finetuning.tasks import task_named
 from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.pretrained.train import Trained, train
@@ -77,7 +77,9 @@ def _steps(place: Path, config: FinetuneConfig, progress: Progress) -> tuple[Tra
         place / "tokenizer", output=place / "grown", special=SPECIAL, tokens=REGULAR, model=place / "model"
     )
     checkup = check(place / "grown")
-    run = finetune(replace(config, model=str(place / "grown"), output=str(place / "run")), progress=progress)
+    run = train_once(
+        replace(config, model=str(place / "grown"), output=str(place / "run")), progress=progress
+    )
     return trained, growth, checkup, run
 
 

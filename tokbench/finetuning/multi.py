@@ -1,18 +1,19 @@
-"""Several runs by one command: all GLUE tasks, every pooling, a tokenizer compared with another."""
+"""Fine-tune: one run, or several: all GLUE tasks, every pooling, a tokenizer compared with another."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, overload
 
 from tokbench.errors import DataError, FileError, UsageError, plural
 from tokbench.finetuning.config import POOLINGS, PRESETS, FinetuneConfig, config_to_data, renewed
 from tokbench.finetuning.data.load import read_data
-from tokbench.finetuning.predict import predict_with, questions_of, task_of
+from tokbench.finetuning.predict import questions_of, task_of
 from tokbench.finetuning.result import Evaluation, Run
 from tokbench.finetuning.run_files import (
     HYPERPARAMETERS,
@@ -22,9 +23,11 @@ from tokbench.finetuning.run_files import (
     must_be_wanted,
     unfinished,
 )
-from tokbench.finetuning.runner import finetune
+from tokbench.finetuning.runner import train_once
 from tokbench.finetuning.tasks import ALL, TASKS, Task
 from tokbench.io.atomic import atomic_file, ensure_writable
+from tokbench.pretrained.folder import TokenizerSource
+from tokbench.pretrained.on_disk import model_on_disk, tokenizer_on_disk
 from tokbench.progress import Progress, leading, silent
 from tokbench.results import Result
 
@@ -163,17 +166,20 @@ TABLE = "glue.tsv"
 PRESET = FinetuneConfig.model
 
 
-def unsaid(words: str) -> None:
+Log = Callable[[str], object]  # takes a message
+
+
+def unheard(message: str) -> None:
     """Discard the message."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunStart:
-    """How several runs start: anew, replacing what is there, or resuming; `told` hears what is resumed."""
+    """How several runs start: anew, replacing what is there, or resuming, of which `log` is told."""
 
     force: bool = False
     resume: bool = False
-    told: Callable[[str], None] = unsaid
+    log: Log = unheard
     progress: Progress = silent
 
 
@@ -280,10 +286,10 @@ def against(config: FinetuneConfig, baseline: str, train: Train, start: RunStart
 
 
 def trained(configs: Mapping[str, FinetuneConfig], train: Train, start: RunStart) -> dict[str, Run]:
-    """The runs of all configs; a taken output is an error before the first; `told` hears what is resumed."""
+    """The runs of all configs; a taken output is an error before the first, and `log` hears what goes on."""
     there = resume_state(configs, force=start.force, resume=start.resume, progress=start.progress)
     for line in there.words(tuple(configs)):
-        start.told(line)
+        start.log(line)
     return {
         name: train(
             config, force=start.force, resume=name in there.stopped, finished=there.finished.get(name)
@@ -331,49 +337,105 @@ ANSWERS = "predictions"
 Done = Run | Glue | PoolingComparison
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunMode:
-    """What is done besides one run; at most one of the comparisons."""
-
-    predict: bool = False  # answer the test rows, in the files that gluebenchmark.com takes
-    compare_pooling: bool = False
-    baseline: str | None = None  # another tokenizer
-
-    def __post_init__(self) -> None:
-        if self.compare_pooling and self.baseline is not None:
-            raise UsageError(
-                "--compare-pooling and --baseline are two comparisons", fix="make one after the other"
-            )
+@overload
+def finetune(*, task: Literal["all"], **options: Any) -> Glue: ...  # noqa: ANN401
 
 
-def run_mode(
-    config: FinetuneConfig,
-    mode: RunMode,
+@overload
+def finetune(
+    config: FinetuneConfig | None = None,
     *,
+    compare_pooling: Literal[True],
+    **options: Any,  # noqa: ANN401
+) -> PoolingComparison: ...
+
+
+@overload
+def finetune(
+    config: FinetuneConfig | None = None,
+    *,
+    baseline: TokenizerSource,
+    **options: Any,  # noqa: ANN401
+) -> PoolingComparison: ...
+
+
+@overload
+def finetune(
+    config: FinetuneConfig | None = None,
+    *,
+    predict: bool = False,
     force: bool = False,
     resume: bool = False,
     drawings: Mapping[str, Callable[[Run], str]] | None = None,
     progress: Progress = silent,
-    told: Callable[[str], None] = unsaid,
-) -> Done:
-    """One run, or several where all tasks, all poolings or another tokenizer are asked for.
+    log: Log = unheard,
+    **options: Any,  # noqa: ANN401
+) -> Run: ...
 
-    Test rows are looked for before anything is trained; their answers lie in the output, below predictions.
-    Of several runs `resume` takes the finished ones as they are, and `told` hears which.
+
+def finetune(
+    config: FinetuneConfig | None = None,
+    *,
+    predict: bool = False,
+    compare_pooling: bool = False,
+    baseline: TokenizerSource | None = None,
+    force: bool = False,
+    resume: bool = False,
+    drawings: Mapping[str, Callable[[Run], str]] | None = None,
+    progress: Progress = silent,
+    log: Log = unheard,
+    **options: Any,
+) -> Done:
+    """Train, save, load again and compare; the output appears whole at the end, or not at all.
+
+    `options` are fields of FinetuneConfig, instead of a config or in the place of its own; `tokenizer` and
+    `model` may be objects too, which are saved for as long as the run lasts. Gives one Run, unless several
+    are asked for: the task "all" gives Glue, a run for each task whose data is there; `compare_pooling`, a
+    run with each pooling, and `baseline`, another tokenizer, give a PoolingComparison.
+
+    `predict` answers the test rows too, into the output's folder predictions; they are looked for before
+    anything is trained. What a stopped run has learned lies beside the output: `resume` goes on from there,
+    and of several runs takes the finished ones as they are, of which `log` is told. `drawings` are further
+    files of the output: a name, and what makes its content of the run.
+
+    >>> import tempfile, tokbench as tb
+    >>> tok = tb.train(["a good film", "a bad film"] * 9, "wordpiece", vocab_size=40)
+    >>> small = {"model": "bert-tiny", "data": "sample", "max_train_rows": 8, "epochs": 1}
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     run = tb.finetune(task="sst2", tokenizer=tok, output=f"{place}/run", **small)
+    >>> run.proved, run.steps, list(run.metrics)
+    (True, 1, ['accuracy'])
     """
+    if compare_pooling and baseline is not None:
+        raise UsageError(
+            "--compare-pooling and --baseline are two comparisons", fix="make one after the other"
+        )
     train: Train = partial(_one, drawings=drawings, progress=progress)
-    start = RunStart(force=force, resume=resume, told=told, progress=progress)
-    if mode.predict:
-        train = partial(_and_predict, train=train, strict=config.task != ALL, progress=progress)
-    if config.task == ALL:
-        if mode.compare_pooling or mode.baseline is not None:
+    start = RunStart(force=force, resume=resume, log=log, progress=progress)
+    with ExitStack() as stack:
+        chosen = with_objects(config, options, stack)
+        if predict:
+            train = partial(_and_predict, train=train, strict=chosen.task != ALL, progress=progress)
+        if chosen.task == ALL and (compare_pooling or baseline is not None):
             raise UsageError("a comparison is made on one task", fix="--task sst2, say")
-        return all_tasks(config, train, start)
-    if mode.compare_pooling:
-        return compare_poolings(config, train, start)
-    if mode.baseline is not None:
-        return against(config, mode.baseline, train, start)
-    return train(config, force=force, resume=resume, finished=None)
+        if chosen.task == ALL:
+            return all_tasks(chosen, train, start)
+        if compare_pooling:
+            return compare_poolings(chosen, train, start)
+        if baseline is not None:
+            return against(chosen, stack.enter_context(tokenizer_on_disk(baseline)), train, start)
+        return train(chosen, force=force, resume=resume, finished=None)
+
+
+def with_objects(
+    config: FinetuneConfig | None, options: Mapping[str, Any], stack: ExitStack
+) -> FinetuneConfig:
+    """The config with these options, its tokenizer and model on the disk until the stack is closed."""
+    found = dict(options)
+    for name, on_disk in (("tokenizer", tokenizer_on_disk), ("model", model_on_disk)):
+        if found.get(name) is not None:
+            found[name] = stack.enter_context(on_disk(found[name]))
+    return FinetuneConfig(**found) if config is None else replace(config, **found)
 
 
 def result_line(done: Done) -> str:
@@ -397,7 +459,7 @@ def _one(
     progress: Progress,
 ) -> Run:
     """The run that is finished, or that comes of the config now."""
-    return finished or finetune(config, force=force, resume=resume, drawings=drawings, progress=progress)
+    return finished or train_once(config, force=force, resume=resume, drawings=drawings, progress=progress)
 
 
 def _and_predict(
@@ -434,7 +496,21 @@ def _answered(config: FinetuneConfig, name: str, *, again: bool, progress: Progr
     rows = {folder / ANSWERS / each.submission: len(each.indices) for each in asked}
     notes = [note for each in asked for note in each.notes]
     if again or not all(path.is_file() for path in rows):
-        written = predict_with(folder, config, name, into=folder / ANSWERS, progress=progress)
+        from tokbench.finetuning.predict import predict
+
+        written = predict(
+            folder,
+            task=name,
+            data=config.data,
+            text_column=config.text_column,
+            pair_column=config.pair_column,
+            output=folder / ANSWERS,
+            batch_size=config.batch_size,
+            max_length=config.max_length,
+            device=config.device,
+            precision=config.precision,
+            progress=progress,
+        )
         rows, notes = {Path(path): count for path, count in written.rows.items()}, list(written.notes)
     return [*(f"the answers to {plural(count, 'row')} are in {path}" for path, count in rows.items()), *notes]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tokbench.errors import FileError, UsageError, did_you_mean
 from tokbench.finetuning.config import FinetuneConfig
@@ -19,37 +19,88 @@ from tokbench.finetuning.data.load import (
     official_questions,
     own_questions,
     tagged_questions,
+    text_questions,
 )
 from tokbench.finetuning.data.own_tables import TABLE, questions_in
 from tokbench.finetuning.data.tagging import CHARACTER, CHARACTER_METRICS, CONLL, OUTSIDE, WORD
+from tokbench.finetuning.result import Predictions, Run
 from tokbench.finetuning.tasks import NER, OWN, TASKS, Task
 from tokbench.io.atomic import ELSEWHERE
 from tokbench.progress import Progress, silent
 
-if TYPE_CHECKING:
-    from tokbench.finetuning.predictions import Predicted  # with torch
 
+def predict(
+    folder: str | Path | Run,
+    texts: Iterable[Any] | None = None,
+    *,
+    task: str = "",
+    data: str | Path | None = None,
+    text_column: str | None = None,
+    pair_column: str | None = None,
+    output: str | Path | None = None,
+    batch_size: int = FinetuneConfig.batch_size,
+    max_length: int | None = None,
+    device: str = FinetuneConfig.device,
+    precision: str = FinetuneConfig.precision,
+    progress: Progress = silent,
+) -> Predictions:
+    """Answer texts, or the rows of a file, with the fine-tuned model in a folder.
 
-def predict_with(
-    folder: Path, config: FinetuneConfig, task: str, *, into: Path, progress: Progress = silent
-) -> Predicted:
-    """Answer the test rows that the config names with the model in `folder`, into files of the folder `into`.
+    `texts` are a text or several; pairs of texts where the task has two; for a tagger, sentences as lists of
+    words or as text whose words stand between spaces. Without them the rows are those of `data`: GLUE's
+    folder, "hub", or a file of one's own, whose columns are named. With `output` the answers are written
+    there, in the files that gluebenchmark.com takes; without it they are in the result.
 
-    An empty task is the one the folder was trained on; ax takes a model of mnli.
+    An empty `task` is the one the folder was trained on; ax takes a model of mnli. Without `max_length` rows
+    are cut to the length they had in training.
+
+    >>> import tempfile, tokbench as tb
+    >>> tok = tb.train(["a good film", "a bad film"] * 9, "wordpiece", vocab_size=40)
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     small = {"model": "bert-tiny", "data": "sample", "max_train_rows": 8, "epochs": 1}
+    ...     run = tb.finetune(task="sst2", tokenizer=tok, output=f"{place}/run", **small)
+    ...     found = tb.predict(run, ["a good film", "a bad one"])
+    >>> len(found.answers), set(found.answers) <= {"negative", "positive"}
+    (2, True)
     """
-    if not (folder / "config.json").is_file():
-        raise FileError(f"there is no fine-tuned model in {folder}", fix="tokbench finetune -o RUN makes one")
-    if into.exists() and not into.is_dir():
+    place, into = _folder(folder), None if output is None else Path(output)
+    if into is not None and into.exists() and not into.is_dir():
         raise FileError(f"{into} is a file, and the output is a folder", fix=ELSEWHERE)
-    chosen = _task(folder, task)
+    chosen = _task(place, task)
+    config = FinetuneConfig(
+        data=data,  # type: ignore[arg-type]  # a path is taken as its name
+        text_column=text_column,
+        pair_column=pair_column,
+        batch_size=batch_size,
+        max_length=_trained_length(place) if max_length is None else max_length,
+        device=device,
+        precision=precision,
+    )
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    asked = questions_of(config, chosen)
+    asked = questions_of(config, chosen) if texts is None else [_given(texts, chosen, config)]
     from tokbench.finetuning.predictions import predict_all
 
-    return predict_all(folder, asked, chosen, into=into, config=config, progress=progress)
+    return predict_all(place, asked, chosen, into=into, config=config, progress=progress)
 
 
-def trained_length(folder: Path) -> int:
+def _folder(folder: str | Path | Run) -> Path:
+    """The folder of a fine-tuned model."""
+    if isinstance(folder, Run) and not folder.output:
+        raise FileError("nothing was kept of this run", fix="leave out fast_dev_run")
+    place = Path(folder.output if isinstance(folder, Run) else folder).expanduser()
+    if not (place / "config.json").is_file():
+        raise FileError(f"there is no fine-tuned model in {place}", fix="tokbench finetune -o RUN makes one")
+    return place
+
+
+def _given(texts: Iterable[Any], task: Task, config: FinetuneConfig) -> Questions:
+    """The rows in texts that were given; UsageError where a file was named too."""
+    if config.data is not None or config.text_column is not None:
+        raise UsageError("texts and a file are two things to answer", fix="give one of them")
+    return text_questions(texts, task)
+
+
+def _trained_length(folder: Path) -> int:
     """Tokens that rows were cut to when the model in a folder was trained, or the default."""
     return int(_read(folder / "hyperparameters.json").get("max_length", FinetuneConfig.max_length))
 
@@ -71,10 +122,10 @@ def questions_of(config: FinetuneConfig, task: Task) -> Sequence[Questions]:
     return official_questions(_path(config), task)
 
 
-def _columns(reading: FinetuneConfig) -> tuple[str, ...]:
-    if reading.text_column is None:
+def _columns(config: FinetuneConfig) -> tuple[str, ...]:
+    if config.text_column is None:
         raise UsageError("--text-column is needed", fix="name the column that holds the text")
-    return tuple(each for each in (reading.text_column, reading.pair_column) if each is not None)
+    return tuple(each for each in (config.text_column, config.pair_column) if each is not None)
 
 
 def _path(config: FinetuneConfig) -> Path:

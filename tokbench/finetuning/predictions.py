@@ -21,27 +21,17 @@ from tokbench.finetuning.data.load import Questions
 from tokbench.finetuning.data.tagging import OUTSIDE, Tagged, conll
 from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, tokenize_rows
 from tokbench.finetuning.device import Machine, machine_of
-from tokbench.finetuning.engines.loop import predict
+from tokbench.finetuning.engines.loop import predict_logits
 from tokbench.finetuning.metrics import answers_of
 from tokbench.finetuning.models import load_classifier, load_tokenizer
 from tokbench.finetuning.prepare import limits_of, model_inputs_of
+from tokbench.finetuning.result import Answer, Predictions
 from tokbench.finetuning.tasks import Task
 from tokbench.io.atomic import atomic_file
 from tokbench.progress import Progress, silent
-from tokbench.results import Result
 
 HEADER = "index\tprediction\n"
 TAGGERS, CLASSIFIERS = ("ForTokenClassification",), ("ForSequenceClassification", "PooledClassifier")
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Predicted(Result, kind="predictions"):
-    """The files that were written, and how often each label was given in them; nothing for a score."""
-
-    task: str
-    rows: Mapping[str, int]  # by path
-    labels: Mapping[str, int]
-    notes: tuple[str, ...]
 
 
 def predict_all(
@@ -49,25 +39,51 @@ def predict_all(
     asked: Sequence[Questions],
     task: Task,
     *,
-    into: Path,
+    into: Path | None,
     config: FinetuneConfig,
     progress: Progress = silent,
-) -> Predicted:
+) -> Predictions:
     """Answer the rows of `asked` with the model in `folder`; each file into `into`, whole or not at all."""
-    machine = machine_of(config)
+    device = machine_of(config)
     tokenizer, model = load_tokenizer(folder), answering(folder, task)
-    machine.hold(model)
-    written, given, notes = {}, Counter[str](), list[str]()
+    device.hold(model)
+    rows, answers, notes = {}, list[Answer](), list[str]()
     for each in asked:
-        found = _answers(model, tokenizer, each, task, config=config, machine=machine, progress=progress)
-        path = into / each.submission
-        with atomic_file(path) as temporary:
-            temporary.write_text(found.text, encoding="utf-8")
-        written[str(path)] = len(each.rows)
-        given += found.given
+        found = _answers(model, tokenizer, each, task, config=config, device=device, progress=progress)
+        path = Path(each.submission) if into is None else into / each.submission
+        if into is not None:
+            with atomic_file(path) as temporary:
+                temporary.write_text(_text(found.answers, each, task), encoding="utf-8")
+        rows[str(path)] = len(each.rows)
+        answers += found.answers
         notes += [*each.notes, *found.notes]
-    labels = {label: given[spell_label(number, task)] for number, label in enumerate(task.labels)}
-    return Predicted(task=task.name, rows=written, labels=labels, notes=tuple(notes))
+    given = Counter(label for answer in answers for label in _labels(answer))
+    return Predictions(
+        task=task.name,
+        rows=rows,
+        labels={label: given[label] for label in task.labels},
+        notes=tuple(notes),
+        answers=() if into is not None else tuple(answers),
+    )
+
+
+def _labels(answer: Answer) -> tuple[str, ...]:
+    """The labels in one answer; none in a score."""
+    if isinstance(answer, tuple):
+        return answer
+    return (answer,) if isinstance(answer, str) else ()
+
+
+def _text(answers: Sequence[Answer], asked: Questions, task: Task) -> str:
+    """The content of the file that holds these answers."""
+    if isinstance(asked.rows, Tagged):
+        return conll(asked.rows, [_labels(answer) for answer in answers])
+    words = (
+        spell_label(task.labels.index(answer), task) if isinstance(answer, str) else f"{answer:.3f}"
+        for answer in answers
+    )
+    lines = (f"{index}\t{word}\n" for index, word in zip(asked.indices, words, strict=True))
+    return HEADER + "".join(lines)
 
 
 def answering(folder: Path, task: Task) -> PreTrainedModel:
@@ -114,10 +130,9 @@ def spell_label(number: int, task: Task) -> str:
 
 @dataclass(frozen=True)
 class _Answers:
-    """What goes into a file, how often each label is in it, what a reader should know."""
+    """An answer for each row, and what a reader should know."""
 
-    text: str
-    given: Counter[str]
+    answers: Sequence[Answer]
     notes: tuple[str, ...]
 
 
@@ -128,34 +143,29 @@ def _answers(
     task: Task,
     *,
     config: FinetuneConfig,
-    machine: Machine,
+    device: Machine,
     progress: Progress,
 ) -> _Answers:
     feed = model_inputs_of(model, tokenizer, config.max_length)
     encoded = tokenize_rows(tokenizer, asked.rows, max_length=feed.max_length, task=task, progress=progress)
     must_fit(encoded, limits_of(model), tokenizer.convert_ids_to_tokens)
     batches = Batches(encoded=encoded, feed=feed, size=config.batch_size, seed=config.seed)
-    logits = predict(model, batches, machine=machine, progress=progress)
+    logits = predict_logits(model, batches, machine=device, progress=progress)
     notes = _cut(encoded, feed.max_length, asked)
     if isinstance(asked.rows, Tagged):
-        told = told_of_rows(logits, encoded, task)
-        given = Counter(label for labels in told for label in labels)
-        return _Answers(conll(asked.rows, told), given, notes)
+        return _Answers(unit_labels(logits, encoded, task), notes)
     if task.scores is not None:
-        words = [f"{score:.3f}" for score in np.clip(logits[:, 0], *task.scores).tolist()]
-    else:
-        words = [spell_label(number, task) for number in logits.argmax(axis=1).tolist()]
-    lines = [f"{index}\t{word}\n" for index, word in zip(asked.indices, words, strict=True)]
-    return _Answers(HEADER + "".join(lines), Counter(words), notes)
+        return _Answers(np.clip(logits[:, 0], *task.scores).tolist(), notes)
+    return _Answers([task.labels[number] for number in logits.argmax(axis=1).tolist()], notes)
 
 
-def told_of_rows(logits: NDArray[np.float32], encoded: EncodedRows, task: Task) -> list[list[str]]:
+def unit_labels(logits: NDArray[np.float32], encoded: EncodedRows, task: Task) -> list[tuple[str, ...]]:
     """A label for each unit of each row; logits are (pieces, labels)."""
     assert encoded.units is not None
     starts = encoded.units.starts
     flat = answers_of(logits, encoded, task).tolist()  # with one more after each row
     return [
-        [task.labels[number] for number in flat[start + row : end + row]]
+        tuple(task.labels[number] for number in flat[start + row : end + row])
         for row, (start, end) in enumerate(pairwise(starts))
     ]
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from tokbench.errors import RunInterruptedError, UsageError
 from tokbench.finetuning.config import PRESETS, FinetuneConfig
-from tokbench.finetuning.multi import RunStart, trained
+from tokbench.finetuning.multi import Log, RunStart, trained, unheard, with_objects
 from tokbench.finetuning.result import Run
-from tokbench.finetuning.runner import finetune
-from tokbench.progress import Progress, leading, note
+from tokbench.finetuning.runner import train_once
+from tokbench.pretrained.folder import TokenizerSource
+from tokbench.pretrained.on_disk import tokenizer_on_disk
+from tokbench.progress import Progress, leading, note, silent
 from tokbench.results import Result
 
 BASE, NEW = "base", "new"
@@ -76,47 +79,80 @@ class Proof(Result, kind="proof", table="pairs"):
 
 
 def prove(
-    config: FinetuneConfig,
-    base: str,
-    new: str,
+    base: TokenizerSource,
+    new: TokenizerSource,
+    config: FinetuneConfig | None = None,
     *,
-    tasks: Sequence[str],
-    seeds: int,
-    output: Path | None = None,
-    start: RunStart = RunStart(),  # noqa: B008  frozen
+    task: str | Sequence[str] | None = None,
+    seeds: int = 5,
+    output: str | Path | None = None,
+    force: bool = False,
+    resume: bool = False,
+    progress: Progress = silent,
+    log: Log = unheard,
+    **options: Any,  # noqa: ANN401  whatever the fields of FinetuneConfig hold
 ) -> Proof:
-    """Fine-tune both with the same seeds, rows and steps, and compare them; no weights are kept.
+    """Fine-tune with both tokenizers, with the same seeds, rows and steps, and compare; no weights are kept.
 
-    Where base and new hold a model it is trained; otherwise each gets the preset, sized to it. With an
-    `output` the numbers of every run are kept there, and a start that resumes does not make them again.
+    Where base and new hold a model it is trained; otherwise each gets the preset, sized to it. `task` is
+    one or several; `options` are fields of FinetuneConfig, instead of a config or in the place of its own.
+    With an `output` the numbers of every run are kept there, and `resume` does not make them again.
+
+    >>> import tokbench as tb
+    >>> one, two = (tb.train(["a good film", "a bad film"] * 9, "wordpiece", vocab_size=v) for v in (30, 40))
+    >>> small = {"model": "bert-tiny", "data": "sample", "max_train_rows": 8, "epochs": 1}
+    >>> proof = tb.prove(one, two, task="sst2", seeds=2, **small)
+    >>> proof.pairs[0].metric, proof.pairs[0].seeds
+    ('accuracy', (42, 43))
     """
     if seeds < 2:
         raise UsageError(f"an interval needs at least 2 seeds, and {seeds} was asked for", fix="--seeds 5")
-    if start.resume and output is None:
+    if resume and output is None:
         raise UsageError("there is nothing to resume without a folder", fix="-o FOLDER keeps the runs there")
+    start = RunStart(force=force, resume=resume, log=log, progress=progress)
+    with ExitStack() as stack:
+        chosen = with_objects(config, options, stack)
+        names = tuple(stack.enter_context(tokenizer_on_disk(each)) for each in (base, new))
+        tasks = (chosen.task,) if task is None else (task,) if isinstance(task, str) else tuple(task)
+        place = stack.enter_context(_place(None if output is None else Path(output)))
+        return _proof(chosen, (names[0], names[1]), tasks, seeds=seeds, place=place, start=start)
+
+
+def _proof(
+    config: FinetuneConfig,
+    names: tuple[str, str],
+    tasks: Sequence[str],
+    *,
+    seeds: int,
+    place: Path,
+    start: RunStart,
+) -> Proof:
+    """Both tokenizers, base and new, on every task with every seed."""
+    base, new = names
     numbers = tuple(range(config.seed, config.seed + seeds))
     model = _model(config, base, new)
-    with _place(output) as place:
-        configs = {
-            f"{task}/seed-{seed}/{side}": replace(
-                config,
-                task=task,
-                seed=seed,
-                tokenizer=name,
-                model=model or name,
-                output=str(place / task / f"seed-{seed}" / side),
-            )
-            for task in tasks
-            for seed in numbers
-            for side, name in ((BASE, base), (NEW, new))
-            if (side, name) != (NEW, base)  # against itself: run once
-        }
-        runs = trained(configs, partial(_run, progress=start.progress), start)
+    configs = {
+        f"{task}/seed-{seed}/{side}": replace(
+            config,
+            task=task,
+            seed=seed,
+            tokenizer=name,
+            model=model or name,
+            output=str(place / task / f"seed-{seed}" / side),
+        )
+        for task in tasks
+        for seed in numbers
+        for side, name in ((BASE, base), (NEW, new))
+        if (side, name) != (NEW, base)  # against itself: run once
+    }
+    runs = trained(configs, partial(_run, progress=start.progress), start)
     pairs = []
     for task in tasks:
-        mine = [runs[f"{task}/seed-{seed}/{BASE}"] for seed in numbers]
-        theirs = [runs.get(f"{task}/seed-{seed}/{NEW}", run) for seed, run in zip(numbers, mine, strict=True)]
-        pairs.append(_pair(task, numbers, (base, mine), (new, theirs)))
+        before = [runs[f"{task}/seed-{seed}/{BASE}"] for seed in numbers]
+        after = [
+            runs.get(f"{task}/seed-{seed}/{NEW}", run) for seed, run in zip(numbers, before, strict=True)
+        ]
+        pairs.append(_pair(task, numbers, (base, before), (new, after)))
     return Proof(model=model or "each its own", pairs=tuple(pairs))
 
 
@@ -174,7 +210,7 @@ def _run(
         progress(stage, done, total)
         note(progress, stage, f"{config.task}, seed {config.seed}, {config.tokenizer}")
 
-    run = finetune(config, force=force, resume=resume, progress=tell)
+    run = train_once(config, force=force, resume=resume, progress=tell)
     if leading():
         (Path(config.output) / "model.safetensors").unlink(missing_ok=True)
     return run

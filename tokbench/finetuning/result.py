@@ -70,3 +70,21 @@ class Run(Result, kind="run"):
     def proved(self) -> bool:
         """Whether the saved folder gives the logits (to rounding) and the ids that were trained."""
         return self.same_ids and self.reload_difference <= ROUNDING
+
+
+Answer = str | float | tuple[str, ...]  # a label, a score, or a label for each word
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Predictions(Result, kind="predictions", table=("answers",)):
+    """The answers to rows, in memory or in files, and how often each label was given; nothing for a score.
+
+    `rows` counts them by the path of the file that was written, or by the name that it would have.
+    `answers` are those of all rows in their order; () where they were written into files.
+    """
+
+    task: str
+    rows: Mapping[str, int]
+    labels: Mapping[str, int]
+    notes: tuple[str, ...]
+    answers: tuple[Answer, ...] = ()

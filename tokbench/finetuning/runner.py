@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from tokbench.errors import plural
 from tokbench.finetuning.config import FinetuneConfig
@@ -21,25 +20,22 @@ from tokbench.progress import Progress, silent
 PACKAGES = {"torch": "torch", "sklearn": "scikit-learn", "scipy": "scipy"}  # module → package
 
 
-def finetune(
-    config: FinetuneConfig | None = None,
+def train_once(
+    config: FinetuneConfig,
     *,
     force: bool = False,
     resume: bool = False,
     drawings: Mapping[str, Callable[[Run], str]] | None = None,
     progress: Progress = silent,
-    **options: Any,  # noqa: ANN401  whatever the fields of FinetuneConfig hold
 ) -> Run:
     """Train, save, load again and compare; the output appears whole at the end, or not at all.
 
-    `options` are fields of FinetuneConfig, instead of a config or in the place of its own. What a stopped run
-    has learned lies beside the output; `resume` goes on from there. `drawings` are further files of the
-    output: a name, and what makes its content of the run.
+    What a stopped run has learned lies beside the output; `resume` goes on from there. `drawings` are further
+    files of the output: a name, and what makes its content of the run.
 
     Sets OMP_WAIT_POLICY=PASSIVE unless it is set: torch's idle threads then sleep instead of spinning,
     worth four to six times on two busy cores. It is read once, so it must come before torch is imported.
     """
-    config = FinetuneConfig(**options) if config is None else replace(config, **options)
     ensure_writable(Path(config.output), force=force)
     must_be_wanted(config.output, resume=resume, force=force)
     have_packages(config)

@@ -22,7 +22,7 @@ from tokbench.finetuning.data.tagging import Tagged
 from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, seen_ids, tokenize_rows
 from tokbench.finetuning.device import Machine, machine_of
 from tokbench.finetuning.engines import loop
-from tokbench.finetuning.engines.loop import Evaluator, predict
+from tokbench.finetuning.engines.loop import Evaluator, predict_logits
 from tokbench.finetuning.engines.monitor import EvalMonitor, board_of, keep_board
 from tokbench.finetuning.engines.state import FitResult, TrainerEngine, TrainingJob
 from tokbench.finetuning.environment import environment
@@ -278,8 +278,8 @@ def reload(
     loaded = load_classifier(folder, task, seed=0).model
     machine.hold(loaded)
     _lay_out_alike(model, loaded)
-    before = predict(model, replace(batches, encoded=kept), machine=machine)
-    after = predict(loaded, replace(batches, encoded=again), machine=machine)
+    before = predict_logits(model, replace(batches, encoded=kept), machine=machine)
+    after = predict_logits(loaded, replace(batches, encoded=again), machine=machine)
     return Reload(float(np.abs(before - after).max()), same)
 
 

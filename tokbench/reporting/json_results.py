@@ -34,7 +34,7 @@ KINDS = {
     "growth": ("adapt.grow:Growth", "reporting.views.grow:growth"),
     "info": ("pretrained.info:TokenizerInfo", "reporting.views.look:info"),
     "pair_trace": ("tracing.post_model:PairTrace", "reporting.views.trace:pair"),
-    "predictions": ("finetuning.predictions:Predicted", "reporting.views.finetune:predicted"),
+    "predictions": ("finetuning.result:Predictions", "reporting.views.finetune:predicted"),
     "proof": ("finetuning.prove:Proof", "reporting.views.finetune:proof"),
     "run": ("finetuning.multi:Done", "reporting.views.finetune:done"),
     "sameness": ("checks.same:Sameness", "reporting.views.check:sameness"),

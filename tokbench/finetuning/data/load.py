@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from tokbench.errors import DataError, FileError, UsageError, plural
 from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.rows import Rows, listed_places
-from tokbench.finetuning.data.tagging import Tagged, read_sentences, read_tagged
+from tokbench.finetuning.data.tagging import CHARACTER, Tagged, read_sentences, read_tagged
 from tokbench.finetuning.tasks import NER, OWN, TASKS, Hidden, Task
 from tokbench.progress import Progress, silent
 
@@ -35,67 +35,67 @@ class Dataset:
     classes: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_data(plan: FinetuneConfig, *, progress: Progress = silent) -> Dataset:
-    """The rows a plan names, the train rows cut to a seeded sample when it says so."""
+def read_data(config: FinetuneConfig, *, progress: Progress = silent) -> Dataset:
+    """The rows a config names, the train rows cut to a seeded sample when it says so."""
     progress("read", 0)
-    task, rows = _read(plan)
+    task, rows = _read(config)
     train = rows.pop("train")
-    official = plan.task in TASKS and not plan.own_columns
-    notes = _sample_note(train, rows) if plan.data == SAMPLE else _gaps(train, rows)
-    if official and plan.data != SAMPLE:
+    official = config.task in TASKS and not config.own_columns
+    notes = _sample_note(train, rows) if config.data == SAMPLE else _gaps(train, rows)
+    if official and config.data != SAMPLE:
         notes = (*_counts(task, train, rows), *notes)
     if not official:
         notes += (*_leaks(train, rows), *_unseen(train, rows, task))
-    most = plan.max_train_rows
+    most = config.max_train_rows
     if most is not None and most < len(train):
-        order = random.Random(plan.seed).sample(range(len(train)), most)
+        order = random.Random(config.seed).sample(range(len(train)), most)
         notes += (f"{most:,} of {plural(len(train), 'train row')} were drawn by the seed",)
         train = train.pick(order)
     classes = balance(train, task)
     return Dataset(train, rows, (*notes, *_balance_notes(classes)), task, classes)
 
 
-def _read(plan: FinetuneConfig) -> tuple[Task, dict[str, Rows | Tagged]]:
-    known = TASKS.get(plan.task)
-    if plan.task == NER:
-        return _read_tags(plan)
-    if plan.task == OWN or plan.own_columns:
+def _read(config: FinetuneConfig) -> tuple[Task, dict[str, Rows | Tagged]]:
+    known = TASKS.get(config.task)
+    if config.task == NER:
+        return _read_tags(config)
+    if config.task == OWN or config.own_columns:
         from tokbench.finetuning.data.own_tables import read_own
 
-        task, own = read_own(_folder(plan), plan, known, seed=plan.seed)
+        task, own = read_own(_folder(config), config, known, seed=config.seed)
         return task, {**own}
     assert known is not None
-    return known, {**_official(plan, known)}
+    return known, {**_official(config, known)}
 
 
-def _read_tags(plan: FinetuneConfig) -> tuple[Task, dict[str, Rows | Tagged]]:
-    task, rows = read_tagged(_folder(plan), dev=plan.dev, all_pieces=plan.label_all_pieces)
+def _read_tags(config: FinetuneConfig) -> tuple[Task, dict[str, Rows | Tagged]]:
+    task, rows = read_tagged(_folder(config), dev=config.dev, all_pieces=config.label_all_pieces)
     if "dev" in rows:
         return task, {**rows}
-    order = random.Random(plan.seed).sample(range(len(rows["train"])), len(rows["train"]))
+    order = random.Random(config.seed).sample(range(len(rows["train"])), len(rows["train"]))
     if len(order) < 2:
         raise DataError(
-            f"{plan.data} has one sentence: none is left to evaluate on",
+            f"{config.data} has one sentence: none is left to evaluate on",
             fix="give more sentences, or --dev FILE",
         )
-    held = min(max(1, round(len(order) * plan.dev_share)), len(order) - 1)
+    held = min(max(1, round(len(order) * config.dev_share)), len(order) - 1)
     return task, {"train": rows["train"].pick(order[held:]), "dev": rows["train"].pick(order[:held])}
 
 
-def _official(plan: FinetuneConfig, task: Task) -> dict[str, Rows]:
-    if plan.data in (None, HUB):
+def _official(config: FinetuneConfig, task: Task) -> dict[str, Rows]:
+    if config.data in (None, HUB):
         from tokbench.finetuning.data.glue import read_hub
 
         return read_hub(task)
     from tokbench.finetuning.data.glue import read_official
 
-    return read_official(_sample_folder(task) if plan.data == SAMPLE else _folder(plan), task)
+    return read_official(_sample_folder(task) if config.data == SAMPLE else _folder(config), task)
 
 
-def _folder(plan: FinetuneConfig) -> Path:
-    if plan.data in (None, HUB, SAMPLE):
-        raise UsageError(f"--task {plan.task} reads files of your own", fix="--data FILE or FOLDER")
-    return Path(str(plan.data)).expanduser()
+def _folder(config: FinetuneConfig) -> Path:
+    if config.data in (None, HUB, SAMPLE):
+        raise UsageError(f"--task {config.task} reads files of your own", fix="--data FILE or FOLDER")
+    return Path(str(config.data)).expanduser()
 
 
 def _sample_folder(task: Task) -> Path:
@@ -296,3 +296,49 @@ def tagged_questions(path: Path, *, characters: bool) -> Questions:
     single = characters and all(len(unit) == 1 for sentence in units for unit in sentence)
     rows = Tagged(units, [[0] * len(sentence) for sentence in units], read.characters or single)
     return Questions(rows, [], f"{path.name.split('.')[0]}-predicted.conll")
+
+
+TEXTS = "texts"  # what rows are called that came in no file
+
+
+def text_questions(texts: Iterable[Any], task: Task) -> Questions:
+    """Texts that were given themselves: each a text, or a pair where a row has two; a tagger's are sentences.
+
+    >>> from tokbench.finetuning.tasks import TASKS
+    >>> text_questions(["a film", "a book"], TASKS["sst2"]).rows.texts
+    ['a film', 'a book']
+    >>> text_questions([("It is late.", "It is dark.")], TASKS["rte"]).rows.pairs
+    ['It is dark.']
+    """
+    items = [texts] if isinstance(texts, str) else list(getattr(texts, "to_pylist", lambda: texts)())
+    if not items:
+        raise DataError("there are no texts to answer", fix="give one or more")
+    if task.tagging:
+        units = [_units(item, characters=task.unit == CHARACTER) for item in items]
+        tagged = Tagged(units, [[0] * len(each) for each in units], task.unit == CHARACTER)
+        return Questions(tagged, [], f"{TEXTS}-predicted.conll")
+    width = len(task.texts) or (1 if isinstance(items[0], str) else 2)
+    rows = [_texts_of(item, width, task) for item in items]
+    hidden = Hidden(TEXTS, "", len(rows), f"{TEXTS}-predicted.tsv")
+    wide = replace(task, texts=task.texts or (TEXTS,) * width)
+    return _asked(rows, [*map(str, range(len(rows)))], hidden, wide, name=TEXTS)
+
+
+def _texts_of(item: object, width: int, task: Task) -> list[str]:
+    """The one or two texts of a row."""
+    row = [item] if isinstance(item, str) else list(item) if isinstance(item, list | tuple) else []
+    texts = [each for each in row if isinstance(each, str)]
+    if len(texts) != width or len(row) != width:
+        wanted = "a text" if width == 1 else "a pair of texts"
+        raise DataError(f"{item!r:.60} is not {wanted}, which {task.name} reads", fix=f"give {wanted} a row")
+    return texts
+
+
+def _units(item: object, *, characters: bool) -> list[str]:
+    """The words of a sentence, or its characters where those are tagged."""
+    if isinstance(item, str):
+        return list(item) if characters else item.split()
+    units = list(item) if isinstance(item, list | tuple) else []
+    if not units or not all(isinstance(each, str) for each in units):
+        raise DataError(f"{item!r:.60} is not a sentence", fix="give a text, or a list of words")
+    return units

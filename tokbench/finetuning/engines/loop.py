@@ -56,7 +56,7 @@ def fit(job: TrainingJob) -> FitResult:
     return replace(state.finished(), replayed=stepper.replayed)
 
 
-def predict(
+def predict_logits(
     model: nn.Module, batches: Batches, *, machine: Machine, team: Team = ALONE, progress: Progress = silent
 ) -> NDArray[np.float32]:
     """Logits (rows, labels) in the order of the rows, whatever order they were computed in.
@@ -121,7 +121,9 @@ class Evaluator:
         team = team_of(gpu=self.machine.gpu)
         return self.weigh(
             {
-                name: predict(self.model, batches, machine=self.machine, team=team, progress=self.progress)
+                name: predict_logits(
+                    self.model, batches, machine=self.machine, team=team, progress=self.progress
+                )
                 for name, batches in self.evaluation.items()
             }
         )

@@ -17,7 +17,7 @@ from tokbench.reporting.svg import picture
 from tokbench.reporting.views import check, grow, make
 
 if TYPE_CHECKING:
-    from tokbench.finetuning.predictions import Predicted
+    from tokbench.finetuning.result import Predictions
 
 MOST_CLASSES = 8
 
@@ -216,7 +216,7 @@ def _percent(values: Iterable[float]) -> str:
     return " / ".join(f"{100 * value:.1f}" for value in values)
 
 
-def predicted(result: Predicted) -> Iterator[Part]:
+def predicted(result: Predictions) -> Iterator[Part]:
     """The files, and how often each label was given."""
     rows = sum(result.rows.values())
     yield Headline(f"{plural(rows, 'row')} of {result.task} answered", "good")

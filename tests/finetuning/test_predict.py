@@ -1,0 +1,96 @@
+"""Texts that are given themselves get the answers that the same rows in a file get."""
+
+import json
+from pathlib import Path
+
+import pytest
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from tokbench.errors import DataError, FileError, UsageError
+from tokbench.finetuning.multi import finetune
+from tokbench.finetuning.predict import predict
+
+TEXTS = ["a good film", "a bad film", "good and bad"]
+
+
+@pytest.fixture
+def film_run(official, plan):
+    return finetune(plan(task="sst2", data=str(official("sst2"))))
+
+
+def test_texts_get_the_answers_of_the_same_rows_in_a_file(film_run, tmp_path):
+    (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps({"t": text}) for text in TEXTS))
+    written = predict(film_run, data=tmp_path / "rows.jsonl", text_column="t", output=tmp_path / "answers")
+    given = predict(film_run.output, TEXTS)
+    assert (given.labels, given.rows) == (written.labels, {"texts-predicted.tsv": 3})
+    assert set(given.answers) <= {"negative", "positive"}
+    assert written.answers == ()
+    [path] = written.rows
+    words = [line.split("\t")[1] for line in Path(path).read_text().splitlines()[1:]]
+    assert words == [str(["negative", "positive"].index(answer)) for answer in given.answers]
+    assert predict(film_run, TEXTS[0]).answers == given.answers[:1]
+    assert predict(film_run, iter(TEXTS)).answers == given.answers
+    assert predict(film_run, data=tmp_path / "rows.jsonl", text_column="t").answers == given.answers
+
+
+def test_a_column_of_texts_is_taken(film_run):
+    pyarrow = pytest.importorskip("pyarrow")
+    pandas = pytest.importorskip("pandas")
+    wanted = predict(film_run, TEXTS).answers
+    assert predict(film_run, pyarrow.array(TEXTS)).answers == wanted
+    assert predict(film_run, pandas.Series(TEXTS)).answers == wanted
+
+
+def test_pairs_are_answered_with_numbers_where_the_task_is_a_score(official, plan):
+    run = finetune(plan(task="stsb", data=str(official("stsb"))))
+    found = predict(run, [("A man runs.", "A man is running."), ["A dog eats.", "Rain fell."]])
+    assert all(isinstance(answer, float) and 0 <= answer <= 5 for answer in found.answers)
+    with pytest.raises(DataError, match="is not a pair of texts, which stsb reads"):
+        predict(run, ["A man runs."])
+
+
+def test_sentences_are_tagged_word_by_word(plan, tmp_path):
+    (tmp_path / "train.conll").write_text("good\tB-X\ncab\tO\n\n" * 8)
+    (tmp_path / "dev.conll").write_text("good\tB-X\ncab\tO\n\n" * 4)
+    run = finetune(plan(task="ner", data=str(tmp_path), epochs=8, learning_rate=5e-3))
+    found = predict(run, ["good cab", ["good", "cab"], "cab good cab"])
+    assert [len(answer) for answer in found.answers] == [2, 2, 3]
+    assert found.answers[0] == found.answers[1] == ("B-X", "O")
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "sentence"),
+    [
+        ({"texts": ["a"], "data": "rows.csv"}, UsageError, "texts and a file are two things"),
+        ({"texts": []}, DataError, "there are no texts"),
+        ({"texts": [3]}, DataError, "3 is not a text, which sst2 reads"),
+        ({"texts": [("a", "b")]}, DataError, "is not a text"),
+        ({"texts": ["a"], "batch_size": 0}, UsageError, "batch_size is 0"),
+    ],
+)
+def test_what_cannot_be_answered_is_said(words, error, sentence, film_run):
+    with pytest.raises(error, match=sentence):
+        predict(film_run, **words)
+
+
+def test_a_run_of_which_nothing_was_kept_answers_nothing(official, plan):
+    run = finetune(plan(task="sst2", data=str(official("sst2")), fast_dev_run=1))
+    with pytest.raises(FileError, match="nothing was kept"):
+        predict(run, TEXTS)
+
+
+def test_objects_are_trained_as_their_folders_are(official, plan, tokenizer_folder, model_folder, tmp_path):
+    data = str(official("sst2"))
+    wanted = finetune(plan(data=data))
+    objects = {
+        "tokenizer": AutoTokenizer.from_pretrained(tokenizer_folder),
+        "model": AutoModelForSequenceClassification.from_pretrained(model_folder),
+    }
+    found = finetune(plan(data=data), **objects, output=tmp_path / "other")
+    assert (found.losses, found.metrics) == (wanted.losses, wanted.metrics)
+    library = finetune(
+        plan(data=data), tokenizer=objects["tokenizer"].backend_tokenizer, output=tmp_path / "b"
+    )
+    assert library.losses == wanted.losses
+    with pytest.raises(UsageError, match="int is no model"):
+        finetune(plan(data=data), model=3)

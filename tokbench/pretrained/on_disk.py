@@ -1,0 +1,75 @@
+"""A folder for what is only in memory: tokenizers and models saved for as long as something reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Union
+
+from tokbench.errors import UsageError
+from tokbench.io.quiet import quiet
+from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load, save_folder
+from tokbench.pretrained.wrap import portable_config
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+ModelSource = Union[str, Path, "PreTrainedModel"]
+
+
+def folder_of(source: TokenizerSource) -> str | None:
+    """The name or path of a tokenizer that files hold; None for one that is only in memory."""
+    if isinstance(source, str | Path):
+        return str(source)
+    found = source if isinstance(source, TokenizerFolder) else getattr(source, "folder", None)
+    return str(found.path) if isinstance(found, TokenizerFolder) and found.path.exists() else None
+
+
+@contextmanager
+def tokenizer_on_disk(source: TokenizerSource) -> Iterator[str]:
+    """The name or path of a tokenizer; one that is only in memory lies in a folder meanwhile.
+
+    A tokenizer of transformers writes its files itself; another gets the tokenizer_config.json of `wrap`.
+
+    >>> from tokenizers import Tokenizer, models
+    >>> with tokenizer_on_disk(Tokenizer(models.WordLevel({"a": 0}, "a"))) as folder:
+    ...     sorted(each.name for each in Path(folder).iterdir())
+    ['tokenizer.json', 'tokenizer_config.json']
+    """
+    name = folder_of(source)
+    if name is not None:
+        yield name
+        return
+    with TemporaryDirectory(prefix="tokbench-") as place:
+        folder = Path(place) / load(source).name
+        folder.mkdir()
+        _save(source, folder)
+        yield str(folder)
+
+
+def _save(source: Any, folder: Path) -> None:  # noqa: ANN401  TokenizerSource
+    loaded = load(source)
+    if hasattr(source, "save_pretrained"):
+        with quiet():
+            source.save_pretrained(folder)
+    else:
+        save_folder(loaded.tokenizer, loaded.config or portable_config(loaded, loaded.tokenizer), folder)
+
+
+@contextmanager
+def model_on_disk(source: ModelSource) -> Iterator[str]:
+    """The name or path of a model; one that is only in memory is saved to a folder meanwhile."""
+    if isinstance(source, str | Path):
+        yield str(source)
+        return
+    if not hasattr(source, "save_pretrained"):
+        raise UsageError(
+            f"{type(source).__name__} is no model", fix="give a name, a path or a PreTrainedModel"
+        )
+    with TemporaryDirectory(prefix="tokbench-") as place:
+        folder = Path(place) / "model"
+        with quiet():
+            source.save_pretrained(folder)
+        yield str(folder)
