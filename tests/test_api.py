@@ -144,7 +144,7 @@ def test_results_are_those_of_the_commands(tmp_path, capsys):
 
 def test_a_trace_is_of_one_text_of_two_or_beside_another(trained):
     assert tb.trace(trained, "cats").ids == tb.encode(trained, "cats").ids
-    assert tb.trace(trained, "cats", pair="mats").ids == tb.encode(trained, "cats", "mats").ids
+    assert tb.trace(trained, "cats", pair="mats").ids == tb.encode(trained, "cats", pair="mats").ids
     assert tb.trace(trained, "cats", against=trained).stretches
     with pytest.raises(tb.TokbenchError, match="one text"):
         tb.trace(trained, "cats", pair="mats", against=trained)

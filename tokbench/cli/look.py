@@ -68,7 +68,6 @@ def encode(
     Example: `tokbench encode my-tok "Tokenizers break in silence."`
     """
     from tokbench.pretrained.encode import encode as encoded
-    from tokbench.pretrained.folder import load
     from tokbench.reporting.views import look as look_view
 
     if file:
@@ -78,7 +77,7 @@ def encode(
         _encode_files(tokenizer, job, special=special, force=force, json=json, quiet=quiet)
         return
     words = text_of(_only(text, (output, format, column)))
-    result = encoded(load(tokenizer), words, pair, special=special)
+    result = encoded(tokenizer, words, pair=pair, special=special)
     put(result, look_view.encoded, "encoded", json=json, html=html, box=boxed(html, [tokenizer], words))
 
 

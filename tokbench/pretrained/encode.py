@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import overload
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import compress
+from typing import Any, overload
 
 from tokbench.errors import UsageError
 from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load
@@ -64,49 +65,81 @@ class Decoded(Result, kind="decoded", table=("tokens", "shown", "partial", "spec
 
 
 @overload
-def encode(  # type: ignore[overload-overlap]  # a str is a sequence of str, and is one text
-    tokenizer: TokenizerSource, text: str, pair: str | None = None, *, special: bool = True
+def encode(  # type: ignore[overload-overlap]  # a str is an iterable of str, and is one text
+    tokenizer: TokenizerSource,
+    text: str,
+    *,
+    pair: str | None = None,
+    max_length: int | None = None,
+    special: bool = True,
 ) -> Encoded: ...
 
 
 @overload
 def encode(
-    tokenizer: TokenizerSource, text: Sequence[str], pair: None = None, *, special: bool = True
+    tokenizer: TokenizerSource,
+    text: Iterable[str],
+    *,
+    pair: None = None,
+    max_length: int | None = None,
+    special: bool = True,
 ) -> list[Encoded]: ...
 
 
 def encode(
     tokenizer: TokenizerSource,
-    text: str | Sequence[str],
-    pair: str | None = None,
+    text: str | Iterable[str],
     *,
+    pair: str | None = None,
+    max_length: int | None = None,
     special: bool = True,
 ) -> Encoded | list[Encoded]:
-    """Encode one text, a text and its pair, or each of several texts, without padding or truncation.
+    """Encode one text, a text and its pair, or each of several texts, without padding.
 
-    Raises UsageError where the library cannot encode, for example a model whose unknown token is missing.
+    `max_length` tokens are kept, special ones included, as the library's truncation does: of a pair the
+    longer is cut first; the left end goes where tokenizer_config.json says so. What tokenizer.json holds of
+    truncation and padding is of no effect. `special` applies the post_processor.
+
+    Raises UsageError where the library cannot encode, for example a model whose unknown token is missing,
+    and for a `max_length` in which the special tokens do not fit.
+
+    >>> from tokenizers import Tokenizer, models, pre_tokenizers
+    >>> tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "the": 1, "cat": 2}, "[UNK]"))
+    >>> tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    >>> encode(tokenizer, "the cat sat").ids, encode(tokenizer, "the cat sat", max_length=2).pieces
+    ((1, 2, 0), ('the', 'cat'))
+    >>> [each.ids for each in encode(tokenizer, ["the cat", "cat"])]
+    [(1, 2), (2,)]
     """
-    folder = load(tokenizer)
+    folder, how = load(tokenizer), _How(max_length, special)
     if isinstance(text, str):
-        return _encoded(folder, text, pair, special=special)
+        return _encoded(folder, text, pair, how)
     if pair is not None:
         raise UsageError("a pair belongs to one text", fix="encode the pairs one by one")
-    return [_encoded(folder, each, None, special=special) for each in text]
+    return [_encoded(folder, each, None, how) for each in text]
 
 
-def _encoded(folder: TokenizerFolder, text: str, pair: str | None, *, special: bool) -> Encoded:
+@dataclass(frozen=True)
+class _How:
+    """How many tokens are kept, and whether the post_processor is applied."""
+
+    max_length: int | None
+    special: bool
+
+
+def _encoded(folder: TokenizerFolder, text: str, pair: str | None, how: _How) -> Encoded:
     try:
-        encoding = folder.untruncated.encode(text, pair, add_special_tokens=special)
+        encoding = folder.untruncated.encode(text, pair, add_special_tokens=how.special)
     except Exception as error:  # the library's errors have no class of their own
         raise UsageError(
             f"{folder.name} cannot encode this text: {error}", fix=f"tokbench check {folder.name}"
         ) from error
-    sources = (text, pair or "")
+    sources, outline = (text, pair or ""), folder.outline
     which = (sequence or 0 for sequence in encoding.sequence_ids)
-    unknown = _unknown_id(folder)
+    unknown = _unknown_id(folder, outline)
     pieces = tuple(sources[at][start:end] for at, (start, end) in zip(which, encoding.offsets, strict=True))
-    shown = list(shown_tokens(encoding.tokens, pieces, encoding.offsets, Speller(folder.raw)))
-    return Encoded(
+    shown = list(shown_tokens(encoding.tokens, pieces, encoding.offsets, Speller(outline)))
+    whole = Encoded(
         tokens=tuple(encoding.tokens),
         ids=tuple(encoding.ids),
         offsets=tuple(encoding.offsets),
@@ -118,11 +151,54 @@ def _encoded(folder: TokenizerFolder, text: str, pair: str | None, *, special: b
         special_tokens_mask=tuple(encoding.special_tokens_mask),
         unknown=tuple(each == unknown for each in encoding.ids),
     )
+    if how.max_length is None:
+        return whole
+    kept = _kept(encoding.sequence_ids, how.max_length, left=folder.config.get("truncation_side") == "left")
+    return Encoded(**{each.name: tuple(compress(getattr(whole, each.name), kept)) for each in fields(whole)})
 
 
-def _unknown_id(folder: TokenizerFolder) -> int | None:
+def _kept(sequences: Sequence[int | None], max_length: int, *, left: bool) -> list[bool]:
+    """Which tokens truncation keeps, by the text that each is of; None, a special token, always stays.
+
+    >>> _kept([None, 0, 0, 0, None, 1, None], 6, left=False)
+    [True, True, True, False, True, True, True]
+    """
+    around = sequences.count(None)
+    if max_length < around:
+        raise UsageError(
+            f"max_length {max_length} has no room for the {around} special tokens",
+            fix=f"max_length={around + 1} or more, or special=False",
+        )
+    sizes = _truncated_sizes(sequences.count(0), sequences.count(1), max_length - around)
+    order = range(len(sequences))
+    kept = [each is None for each in sequences]
+    for at in reversed(order) if left else order:
+        sequence = sequences[at]
+        if sequence is not None and sizes[sequence] > 0:
+            kept[at], sizes[sequence] = True, sizes[sequence] - 1
+    return kept
+
+
+def _truncated_sizes(first: int, second: int, room: int) -> list[int]:
+    """Tokens of a text and its pair that stay: truncate_encodings, LongestFirst, in the library.
+
+    >>> _truncated_sizes(9, 2, 6), _truncated_sizes(9, 8, 7), _truncated_sizes(8, 9, 7)
+    ([4, 2], [4, 3], [3, 4])
+    """
+    if first + second <= room:
+        return [first, second]
+    if not second:
+        return [room, 0]
+    low, high = sorted((first, second))
+    high = low if low > room else max(low, room - low)
+    if low + high > room:
+        low, high = room // 2, room // 2 + room % 2
+    return [high, low] if first > second else [low, high]
+
+
+def _unknown_id(folder: TokenizerFolder, outline: Mapping[str, Any]) -> int | None:
     """The id of the unknown token; Unigram names it by id, and gives the text itself as the token."""
-    model = folder.raw["model"]
+    model = outline["model"]
     if model.get("unk_id") is not None:
         return int(model["unk_id"])
     token = model.get("unk_token") or folder.config.get("unk_token")
@@ -130,7 +206,13 @@ def _unknown_id(folder: TokenizerFolder) -> int | None:
 
 
 def decode(tokenizer: TokenizerSource, ids: Sequence[int], *, skip_special_tokens: bool = False) -> Decoded:
-    """Decode ids; raises UsageError naming the first id that no token has."""
+    """The text that ids stand for, and their tokens; UsageError for the first id that no token has.
+
+    >>> from tokenizers import Tokenizer, models
+    >>> tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "the": 1, "cat": 2}, "[UNK]"))
+    >>> decode(tokenizer, [1, 2]).text
+    'the cat'
+    """
     folder = load(tokenizer)
     tokens = [folder.tokenizer.id_to_token(each) if 0 <= each < 2**32 else None for each in ids]
     if None in tokens:
@@ -140,7 +222,8 @@ def decode(tokenizer: TokenizerSource, ids: Sequence[int], *, skip_special_token
         )
     text = folder.tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)
     named = tuple(token for token in tokens if token is not None)
-    spelled = [Speller(folder.raw).spell(token) for token in named]
+    speller = Speller(folder.outline)
+    spelled = [speller.spell(token) for token in named]
     added = {each.content for each in folder.tokenizer.get_added_tokens_decoder().values() if each.special}
     return Decoded(
         text=text,

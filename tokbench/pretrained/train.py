@@ -17,7 +17,7 @@ from tokbench import __version__
 from tokbench.corpus.reading import CorpusFacts, CorpusSource, as_corpus
 from tokbench.errors import UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable
-from tokbench.pretrained.folder import TokenizerFolder, in_memory, load, save_folder, tokenizer_text
+from tokbench.pretrained.folder import InMemoryFolder, TokenizerFolder, load, save_folder, tokenizer_text
 from tokbench.pretrained.special_tokens import special_tokens_of
 from tokbench.pretrained.wrap import wrapper_config
 from tokbench.progress import Progress, silent
@@ -111,9 +111,9 @@ class Trained(Result, kind="trained"):
     @cached_property
     def folder(self) -> TokenizerFolder:
         """The tokenizer with its files, as `load` gives it."""
-        return (
-            in_memory(self.tokenizer, self.config, self.algorithm) if self.path is None else load(self.path)
-        )
+        if self.path is not None:
+            return load(self.path)
+        return InMemoryFolder(self.algorithm, self.tokenizer, self.config)
 
 
 def train(
