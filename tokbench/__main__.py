@@ -5,23 +5,29 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 import time
 from collections.abc import Sequence
+from typing import TextIO
 
-from tokbench.errors import TokbenchError, UsageError
+from tokbench.errors import ResourceError, TokbenchError, UsageError
+from tokbench.escapes import safe_json
 from tokbench.progress import leading
+from tokbench.reporting.destination import tell
 
 OUR_BUG = 3
 STOPPED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SECONDS_FOR_THE_FIRST = 15.0  # on a busy machine it may come to the same error that much later
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Carry out one command line and give its exit code; the only place that catches everything."""
     words = list(sys.argv[1:] if words is None else words)
-    _print_any_character()
+    _prepare_streams()
     # torch reads it once, when it is imported: its idle threads then sleep instead of spinning, which
     # is worth four to six times on two busy cores
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -29,45 +35,78 @@ def main(words: Sequence[str] | None = None) -> int:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         return _told(_run(words))
-    except BrokenPipeError:  # the reader has enough and left, as head does
-        from tokbench.cli.output import write_no_more
-
-        write_no_more()
-        return 0
-    except TokbenchError as error:
-        if _debugging():
-            raise
-        if error.exit_code != STOPPED or leading():
-            _say(error.message, error.fix, words)
-        return error.exit_code
     except KeyboardInterrupt:
         return _told(STOPPED)
     except BaseException as error:  # a panic of the Rust library is no Exception
-        if _debugging() or isinstance(error, SystemExit | GeneratorExit):
-            raise
+        return _ended(error, words)
+
+
+def _ended(error: BaseException, words: list[str]) -> int:
+    """The exit code of a command that ended in this error, which is said."""
+    if isinstance(error, BrokenPipeError):  # the reader has enough and left, as head does
+        _write_no_more()
+        return 0
+    if _debugging() or isinstance(error, SystemExit | GeneratorExit):
+        raise error
+    told = error if isinstance(error, TokbenchError) else _foreseen(error, words)
+    if told is None:
         _say(_bug(error), "run it again with TOKBENCH_DEBUG=1 and send us the traceback", words)
         return OUR_BUG
+    if told.exit_code != STOPPED or leading():
+        _say(told.message, told.fix, words)
+    return told.exit_code
+
+
+def _foreseen(error: BaseException, words: list[str]) -> TokbenchError | None:
+    """The error in words of what any command may meet: a full disk, a name that a library does not take."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        if error.filename is None:  # stdout, most often
+            _write_no_more()
+        what = "what was to be shown" if error.filename is None else error.filename
+        return ResourceError(
+            f"the disk is full: {what} was not written whole", fix="make room, or write to another disk"
+        )
+    if isinstance(error, UnicodeEncodeError):
+        for word in words:
+            if word != word.encode(errors="replace").decode():
+                return UsageError(
+                    f"{word} is not a UTF-8 name, and this command cannot use one", fix="rename it"
+                )
+    return None
+
+
+def _write_no_more() -> None:
+    from tokbench.cli.output import write_no_more
+
+    write_no_more()
 
 
 def _run(words: list[str]) -> int:
     if sys.platform == "win32":  # files are locked by fcntl
         raise UsageError("tokbench runs on Linux and macOS only", fix="on Windows, run it in WSL")
+    if sys.stdout is None:
+        raise UsageError("stdout is closed, and results go there", fix="leave >&- out, or write > /dev/null")
     if words in (["-h"], ["--help"], ["--version"]):  # at once: Typer's import takes longer than the answer
         return _answer(words[0])
     from tokbench.cli.app import app
+    from tokbench.cli.usage import Fault, in_our_words
 
     try:
-        app(words, prog_name="tokbench")
+        code = app(words, prog_name="tokbench", standalone_mode=False)
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    finally:
-        sys.stdout.flush()
-    return 0
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except Fault as fault:
+        if type(fault).__name__ != "NoArgsIsHelpError":
+            raise in_our_words(fault, words) from fault
+        tell(str(fault))  # the help page, for no words at all
+        code = UsageError.exit_code
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0
 
 
 def _told(code: int) -> int:
     if code == STOPPED and leading():
-        print("Stopped; nothing was written.", file=sys.stderr)  # noqa: T201
+        tell("Stopped; nothing was written.")
     return code
 
 
@@ -96,18 +135,45 @@ def _say(message: str, fix: str, words: list[str]) -> None:
         import json
 
         line = json.dumps({"schema": "tokbench/error/1", "error": message, "hint": fix}, ensure_ascii=False)
-        print(line, file=sys.stderr)  # noqa: T201  the last words of a program go straight out
+        tell(safe_json(line))
         return
-    print(f"Error: {message}", file=sys.stderr)  # noqa: T201
+    tell(f"Error: {message}")
     if fix:
-        print(f"Hint:  {fix}", file=sys.stderr)  # noqa: T201
+        tell(f"Hint:  {fix}")
 
 
-def _print_any_character() -> None:
-    """A terminal without UTF-8 shows escapes instead of ending the program."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+def _prepare_streams() -> None:
+    """Streams that are there, write whole, and show escapes on a terminal without UTF-8.
+
+    A stream that was closed would be missed by libraries, and its number taken by the next file. Unbuffered
+    ones (python -u) may write a part and not say so.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:
+            _fill(number)
+            if name != "stdout":
+                setattr(sys, name, os.fdopen(number, "w" if name == "stderr" else "r", closefd=False))
+        elif name != "stdin" and stream is getattr(sys, f"__{name}__") and _is_raw(stream):
+            whole = open(number, "wb", closefd=False)  # noqa: SIM115  a number is no path
+            setattr(sys, name, io.TextIOWrapper(whole, "utf-8", "backslashreplace", line_buffering=True))
+        elif name != "stdin" and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _is_raw(stream: TextIO) -> bool:
+    return isinstance(getattr(stream, "buffer", None), io.RawIOBase)
+
+
+def _fill(number: int) -> None:
+    """Nothing behind a file descriptor that was closed, before a file of ours takes its number."""
+    try:
+        os.fstat(number)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        if nowhere != number:
+            os.dup2(nowhere, number)
+            os.close(nowhere)
 
 
 if __name__ == "__main__":

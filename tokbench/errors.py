@@ -93,6 +93,22 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(words)}"
 
 
+LONGEST_QUOTE = 80  # characters of a value that a message shows
+
+
+def clipped(value: object) -> str:
+    """A value as a message shows it: its repr, cut in the middle where it is longer than LONGEST_QUOTE.
+
+    >>> clipped("[PAD]"), len(clipped("x" * 10_000))
+    ("'[PAD]'", 80)
+    """
+    words = repr(value)
+    if len(words) <= LONGEST_QUOTE:
+        return words
+    half = (LONGEST_QUOTE - 1) // 2
+    return f"{words[: LONGEST_QUOTE - 1 - half]}…{words[-half:]}"
+
+
 def plural(count: int, noun: str, several: str = "") -> str:
     """A count with its noun, in the form that fits it; `several` where the plural is not noun + s.
 

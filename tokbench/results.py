@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import UsageError
+from tokbench.escapes import safe_json
 from tokbench.io.extras import require
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ def as_json(result: object, kind: str, *, version: int = 1) -> str:
     body = as_data(result)
     if not isinstance(body, dict):
         body = {"result": body}
-    return json.dumps({"schema": f"tokbench/{kind}/{version}", **body}, ensure_ascii=False, indent=2)
+    whole = {"schema": f"tokbench/{kind}/{version}", **body}
+    return safe_json(json.dumps(whole, ensure_ascii=False, indent=2))
 
 
 def as_data(value: object) -> Any:  # noqa: ANN401

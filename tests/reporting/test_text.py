@@ -1,6 +1,7 @@
 """Parts in a pipe: the words of the terminal, a line each."""
 
-from tokbench.reporting.elements import Facts, Grid, plain, safe
+from tokbench.escapes import safe
+from tokbench.reporting.elements import Facts, Grid, plain
 
 
 def test_a_title_is_a_line_of_its_own():

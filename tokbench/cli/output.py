@@ -12,6 +12,7 @@ from typing import BinaryIO, TypeVar
 import typer
 
 from tokbench.errors import DataError, TokbenchError
+from tokbench.reporting.destination import tell
 from tokbench.reporting.elements import Part
 
 
@@ -39,7 +40,7 @@ def stdout_for_a_reader() -> Iterator[BinaryIO]:
 
 
 def write_no_more() -> None:
-    """What is still buffered for a reader who left goes nowhere; Python writes it at its end."""
+    """What is still buffered goes nowhere, instead of to a reader who left or a full disk at Python's end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -105,11 +106,11 @@ def _print(result: Result, window: Callable[[Result], Iterable[Part]], kind: str
 def say(words: str, *, quiet: bool = False) -> None:
     """Say on stderr, to people and to logs, what the work found on its way."""
     if not quiet:
-        typer.echo(words, err=True)
+        tell(words)
 
 
 def hint(*lines: str, quiet: bool = False) -> None:
     """Say on stderr what to do next, when a person is looking."""
     if not quiet and sys.stderr.isatty():
         for line in lines:
-            typer.echo(f"  {line}", err=True)
+            tell(f"  {line}")

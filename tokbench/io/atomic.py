@@ -156,7 +156,7 @@ def _name_beside(place: Path) -> Path:
 
 def _prefix(place: Path) -> str:
     """File names end at 255 bytes, so a long one is cut."""
-    return f".{place.name.encode()[:180].decode(errors='ignore')}{MARK}"
+    return f".{os.fsdecode(os.fsencode(place.name)[:180])}{MARK}"
 
 
 def _escaped(prefix: str) -> str:

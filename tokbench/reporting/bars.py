@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tokbench.escapes import safe
 from tokbench.progress import Progress, silent
+from tokbench.reporting.destination import tell
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -30,6 +32,10 @@ STAGES = {
 }
 
 
+def _label(stage: str) -> str:
+    return safe(STAGES.get(stage, stage))
+
+
 @contextmanager
 def draw_progress(*, quiet: bool = False) -> Iterator[Progress]:
     """A Progress that draws while the block runs; silent when quiet."""
@@ -49,7 +55,7 @@ def _bars() -> Bars:
     from rich.progress import Progress as Bars
 
     return Bars(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
@@ -68,13 +74,13 @@ class _Drawing:
 
     def __call__(self, stage: str, done: int, total: int | None = None) -> None:
         if stage not in self.tasks:
-            self.tasks[stage] = self.bars.add_task(STAGES.get(stage, stage), total=total)
+            self.tasks[stage] = self.bars.add_task(_label(stage), total=total)
         self.bars.update(self.tasks[stage], completed=done, total=total)
 
     def note(self, stage: str, words: str) -> None:
         """Show words beside the stage's name."""
         if stage in self.tasks:
-            self.bars.update(self.tasks[stage], description=f"{STAGES.get(stage, stage)} {words}")
+            self.bars.update(self.tasks[stage], description=f"{_label(stage)} {safe(words)}")
 
 
 class _Lines:
@@ -92,8 +98,7 @@ class _Lines:
         self.last = now
         share = "" if begun else f" {done / total:.0%}" if total else f" {done:,}"
         words = f" {self.words[stage]}" if stage in self.words else ""
-        sys.stderr.write(f"{STAGES.get(stage, stage)}:{share}{words}\n")
-        sys.stderr.flush()
+        tell(f"{_label(stage)}:{share}{words}")
 
     def note(self, stage: str, words: str) -> None:
         """Remember words for the stage's next line."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TextIO
 
+from tokbench.escapes import safe_lines
 from tokbench.reporting.elements import Part, plain
 
 
@@ -20,6 +22,19 @@ def show(parts: Iterable[Part], stream: TextIO | None = None) -> None:
     else:
         for part in parts:
             stream.write(plain(part) + "\n")
+
+
+def tell(words: str) -> None:
+    """Say on stderr, where people and logs read; what could drive a terminal shows as escapes.
+
+    A stderr that is closed or full is no reason to end: the exit code says what is most important.
+    """
+    try:
+        sys.stderr.write(safe_lines(words) + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):  # what is still buffered would fail once more at Python's end
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def for_eyes(stream: TextIO | None = None) -> bool:

@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from tokbench.escapes import safe, safe_lines
+
 
 @dataclass(frozen=True)
 class Headline:
@@ -90,29 +92,19 @@ class Heat:
 Part = Headline | Facts | Grid | Chips | Paragraph | Curve | Heat
 
 
-def safe(value: object) -> str:
-    r"""A value as text in which control characters show as escapes, so that no token drives the terminal.
-
-    >>> safe("a\x1b[31m")
-    'a\\x1b[31m'
-    """
-    words = "yes" if value is True else "no" if value is False else str(value)
-    return "".join(c if c.isprintable() or c == " " else repr(c)[1:-1] for c in words)
-
-
 def plain(part: Part) -> str:
     """A part as lines of tab-separated text."""
     match part:
         case Headline(text=text):
             return safe(text)
         case Facts(rows=rows, title=title):
-            return _lines(title, (f"{name}\t{safe(value)}" for name, value in rows))
+            return _lines(title, (f"{safe(name)}\t{safe(value)}" for name, value in rows))
         case Grid(header=header, rows=rows, title=title):
             return _lines(title, ("\t".join(safe(cell) for cell in row) for row in (header, *rows)))
         case Chips(tokens=tokens):
             return "|".join(safe(text) for text, _ in tokens)
-        case Paragraph(text=text):
-            return text
+        case Paragraph(text=text, verbatim=verbatim):
+            return text if verbatim else safe_lines(text)  # what is asked for as it is goes on through a pipe
         case Curve():
             return "\n".join(_points(part))
         case Heat():

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 import tokbench
+from tokbench.escapes import safe, safe_lines
 from tokbench.reporting.elements import (
     Chips,
     Curve,
@@ -27,7 +28,6 @@ from tokbench.reporting.elements import (
     Paragraph,
     Part,
     cells,
-    safe,
 )
 from tokbench.reporting.svg import picture
 
@@ -83,6 +83,7 @@ def _template(name: str) -> Template:
         lstrip_blocks=True,
     )
     templates.filters["words"] = safe
+    templates.filters["lines"] = safe_lines
     return templates.get_template(name)
 
 

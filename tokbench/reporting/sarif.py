@@ -9,6 +9,7 @@ from typing import Any
 
 from tokbench import __version__
 from tokbench.checks.findings import Checkup, Explanation, Finding
+from tokbench.escapes import safe_json
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 # The files that findings speak of; what names none of them is about the first.
@@ -43,7 +44,8 @@ def as_sarif(result: Checkup, rules: Sequence[Explanation]) -> str:
         "invocations": [{"executionSuccessful": True}],
         "results": [_result(result, finding, places) for finding in result.findings],
     }
-    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, ensure_ascii=False, indent=2)
+    whole = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return safe_json(json.dumps(whole, ensure_ascii=False, indent=2))
 
 
 def _rule(rule: Explanation) -> Mapping[str, Any]:

@@ -8,9 +8,10 @@ from html import escape
 from pathlib import Path
 
 from tokbench.errors import UsageError
+from tokbench.escapes import safe
 from tokbench.io.atomic import atomic_file, ensure_writable
 from tokbench.io.extras import require
-from tokbench.reporting.elements import Curve, Part, safe
+from tokbench.reporting.elements import Curve, Part
 
 WIDTH, HEIGHT = 640, 320
 LEFT, RIGHT, TOP, BOTTOM = 64, 120, 16, 44

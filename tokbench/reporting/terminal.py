@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from tokbench.escapes import safe, safe_lines
 from tokbench.reporting.elements import (
     Chips,
     Curve,
@@ -22,7 +23,6 @@ from tokbench.reporting.elements import (
     Paragraph,
     Part,
     cells,
-    safe,
 )
 
 HEIGHT = 12
@@ -137,7 +137,7 @@ def _drawn(part: Part, console: Console) -> RenderableType:
         case Chips():
             return _chips(part, _palette(console))
         case Paragraph(text=text, verbatim=verbatim):
-            return Text(text if verbatim else safe(text), no_wrap=verbatim, overflow="fold")
+            return Text(safe_lines(text), no_wrap=verbatim, overflow="fold")
         case Curve():
             return _titled(safe(part.title), Text("\n".join(plotted(part, console.width - 4)), no_wrap=True))
         case Heat():
@@ -150,7 +150,7 @@ def _facts(part: Facts) -> RenderableType:
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in part.rows:
-        table.add_row(Text(name), Text(safe(value)))
+        table.add_row(Text(safe(name)), Text(safe(value)))
     return _titled(part.title, Padding(table, (0, 0, 0, 2)))
 
 
@@ -159,7 +159,7 @@ def _grid(part: Grid) -> RenderableType:
         return _titled(part.title, Group(*(_stack(part, row) for row in part.rows)))
     table = Table(box=SIMPLE, show_edge=False, pad_edge=False, header_style="bold")
     for name in part.header:
-        table.add_column(name, justify="right" if name in part.right else "left", overflow="fold")
+        table.add_column(Text(safe(name)), justify="right" if name in part.right else "left", overflow="fold")
     for row in part.rows:
         table.add_row(*(Text(safe(cell)) for cell in row))
     return _titled(part.title, Padding(table, (0, 0, 0, 2)))
@@ -177,7 +177,7 @@ def _stack(part: Grid, row: Sequence[object]) -> RenderableType:
     )
     for name, cell in zip(part.header[part.stacked :], row[part.stacked :], strict=True):
         if cell:
-            table.add_row(Text(f"{name:>{len(first)}}", style="cyan"), Text(safe(cell)))
+            table.add_row(Text(f"{safe(name):>{len(first)}}", style="cyan"), Text(safe(cell)))
     return Padding(table, (0, 0, 1, 2))
 
 
@@ -185,7 +185,7 @@ def _titled(title: str, body: RenderableType) -> RenderableType:
     if not title:
         return body
     whole = Table.grid()
-    whole.add_row(Text(title, style="bold"))
+    whole.add_row(Text(safe(title), style="bold"))
     whole.add_row(body)
     return whole
 

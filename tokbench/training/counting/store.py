@@ -186,12 +186,12 @@ def _columns() -> Any:  # noqa: ANN401
     return pyarrow.schema([pyarrow.field(name, kind, nullable=False) for name, kind in fields])
 
 
-def open_writer(path: Path) -> Any:  # noqa: ANN401
+def open_writer(file: Any) -> Any:  # noqa: ANN401
     """Neighbours in this order have the same count and like words, which these encodings make little of."""
     from pyarrow import parquet
 
     return parquet.ParquetWriter(
-        path,
+        file,
         _columns(),
         compression="zstd",
         use_dictionary=False,
@@ -214,7 +214,8 @@ def read_counts_file(path: Path, schema: str) -> tuple[Mapping[str, Any], Packed
     """The facts and the words in a file of this schema; ValueError when the facts are no JSON."""
     from pyarrow import parquet
 
-    with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+    # opened here: pyarrow takes no name that is not UTF-8
+    with path.open("rb") as opened, parquet.ParquetFile(opened, page_checksum_verification=True) as file:
         written = (file.metadata.metadata or {}).get(KEY)
         facts = json.loads(written) if written else {}
         if facts.get("schema") != schema or not file.schema_arrow.equals(_columns()):
@@ -325,7 +326,7 @@ def save_counts(
     """Write words that come in their final order; the file takes its place at the end, whole."""
     require("pyarrow", extra="data", what="a file of counts")
     digest, words, total = _digest(pipeline), 0, 0
-    with atomic_file(path) as beside, open_writer(beside) as writer:
+    with atomic_file(path) as beside, beside.open("wb") as opened, open_writer(opened) as writer:
         for group in groups(blocks):
             _absorb(digest, group)
             words, total = words + len(group), total + int(group.counts.sum())
