@@ -100,6 +100,42 @@ def covid_twice(files):
     plain(files, "covid", "COVID")
 
 
+def prefixed_bytes(files):
+    """ByteLevel that puts a space before every text, and a token that is met inside words."""
+    files.raw["pre_tokenizer"]["add_prefix_space"] = True
+    plain(files, "foxy")
+
+
+def trimming(files):
+    prefixed_bytes(files)
+    files.raw["post_processor"] = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True}
+    files.raw["post_processor"]["use_regex"] = True
+
+
+def joined_by_nothing(files):
+    """WordPiece whose decoder glues everything, so that only ids tell where a word begins."""
+    files.raw["decoder"] = {"type": "Fuse"}
+    plain(files, "foxy")
+
+
+def prepending(files):
+    """As Llama 2 has it: the normalizer writes ▁ before every part of a text."""
+    files.raw["pre_tokenizer"] = None
+    blocks = [
+        {"type": "Prepend", "prepend": "▁"},
+        {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
+    ]
+    files.raw["normalizer"] = {"type": "Sequence", "normalizers": blocks}
+    plain(files, "foxy")
+    files.raw["added_tokens"][-1]["normalized"] = False
+
+
+def missed_behind_signs(files):
+    """A normalizer that puts ▁ before the token as well as before the text."""
+    prepending(files)
+    files.raw["added_tokens"][-1]["normalized"] = True
+
+
 def template_of(token, number):
     def damage(files):
         files.raw["post_processor"]["special_tokens"][token]["ids"] = [number]
@@ -419,6 +455,11 @@ CASES = [
     ),
     Case("TB206", "note", "gpt2", lambda files: files.config.pop("pad_token"), ("bos, eos",)),
     Case("TB207", "warning", "bert", covid_twice, ("comes out as",)),
+    Case("TB207", "warning", "t5", missed_behind_signs, ("'(foxy)'",), "behind signs"),
+    Case("TB210", "warning", "bert", joined_by_nothing, ("'afoxyb' is encoded as a foxy b",)),
+    Case("TB210", "warning", "gpt2", prefixed_bytes, ("'(foxy)' comes back as",), "split by a prefix space"),
+    Case("TB210", "warning", "t5", prepending, ("see foxy  here",), "two spaces for one"),
+    Case("TB512", "warning", "gpt2", trimming, ("'(foxy)' has the offsets",)),
     Case("TB301", "error", "roberta", template_of("</s>", 3), ("'</s>' is 2, the template says 3",)),
     Case(
         "TB301",

@@ -27,6 +27,7 @@ TB206 there-is-a-padding-token note - -
 TB207 added-tokens-are-reached warning - -
 TB208 specials-are-taken-literally warning - specials_are_taken_as_written
 TB209 specials-are-not-learned note - -
+TB210 neighbours-are-left-alone warning - -
 TB301 template-ids-are-the-vocabularys error - template_follows_the_vocabulary
 TB302 declared-ends-are-put-around warning - -
 TB303 segments-reach-the-model warning - segments_are_given
@@ -73,6 +74,7 @@ TB508 both-forms-are-one-text note - -
 TB509 syllables-stay-whole note - -
 TB510 letters-keep-their-kind note - -
 TB511 texts-stay-short error - -
+TB512 offsets-cover-the-text warning - -
 TB601 config-lies-beside error folder config_is_written
 TB602 both-versions-can-load-it warning folder both_versions_read_it
 TB603 transformers-can-load-it error transformers -

@@ -18,6 +18,7 @@ from tokbench.io.json_files import read_object
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.io.quiet import quiet
 from tokbench.pretrained.folder import load
+from tokbench.pretrained.neighbours import Harm, harms
 from tokbench.pretrained.special_tokens import extra_of, roles_of, special_tokens_of
 from tokbench.tracing.spelling import blocks_of
 
@@ -174,6 +175,11 @@ class CheckContext:
     def added(self) -> dict[int, AddedToken]:
         """Id → added token, special or not."""
         return self.tokenizer.get_added_tokens_decoder()
+
+    @cached_property
+    def harms(self) -> tuple[Harm, ...]:
+        """What goes wrong with added tokens between letters, spaces, Hangul and signs."""
+        return harms(self.tokenizer)
 
     @property
     def kind(self) -> str:

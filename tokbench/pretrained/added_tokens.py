@@ -15,6 +15,7 @@ from tokbench.errors import DataError, FileError, UsageError, did_you_mean
 from tokbench.io.json_files import MIB, read_text
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.pretrained.folder import TokenizerFolder
+from tokbench.pretrained.neighbours import CONTENT, Harm, harms, remedy
 from tokbench.pretrained.special_tokens import (
     Move,
     moved_roles,
@@ -281,6 +282,7 @@ class Added:
     `declared` are those of them that texts could not reach whole before and now can. `before` and `after`
     are the highest id + 1; holes among the old ids get filler tokens. `pieces` are each new token's ids
     under the OLD tokenizer, without the unknown token's. `roles` are those that moved to another token.
+    `harms` are what goes wrong around new tokens, and `remedy` says what helps, "" where nothing does wrong.
     """
 
     tokenizer: Tokenizer = field(repr=False, metadata={"json": False})
@@ -294,6 +296,8 @@ class Added:
     holes_filled: int
     pieces: dict[str, tuple[int, ...]]
     roles: tuple[Move, ...] = ()
+    harms: tuple[Harm, ...] = ()
+    remedy: str = ""
 
 
 def with_tokens(
@@ -321,6 +325,7 @@ def with_tokens(
         raw = {token for token in regular if options.of(token).normalized is False}
         plan = plan_added_tokens(old, special, regular, unknown=unknown_id(folder), raw=raw)
         new, moves = moved_roles(_grown(whole, plan, before, options), folder.roles, roles or {})
+    found = _harms_of(new, plan.new)
     ids = {token: before + place for place, token in enumerate(plan.new)}
     config = portable_config(folder, new, extra=[*plan.special, *plan.declared_special])
     return Added(
@@ -335,6 +340,8 @@ def with_tokens(
         holes_filled=whole.get_vocab_size() - old.get_vocab_size(),
         pieces=_pieces(old, plan.new, unknown_id(folder)),
         roles=moves,
+        harms=found,
+        remedy=_remedy(whole, new, found) if found else "",
     )
 
 
@@ -398,11 +405,56 @@ def _grown(old: Tokenizer, plan: AddTokensPlan, before: int, options: AddTokensO
     raw_only: set[str] = set()
     for _ in range(2):
         new = _added(old, plan, before, raw_only, options)
-        missed = unreached(new, plan, options.alone(plan.all_special))
+        missed = [*unreached(new, plan, options.alone(plan.all_special)), *_taken_apart(new, plan, options)]
         if not missed:
             return new
         raw_only |= set(missed)
     raise UsageError(why_unreached(new, missed), fix="leave it out, or write it as texts have it")
+
+
+def _taken_apart(tokenizer: Tokenizer, plan: AddTokensPlan, options: AddTokensOptions) -> list[str]:
+    """Words whose letters the normalizer takes apart (accents, Hangul), so that they decode decomposed."""
+    free = [token for token in plan.all_regular if options.of(token).normalized is None]
+    forms = {harm.token: harm.seen for harm in _harms_of(tokenizer, free) if harm.kind == CONTENT}
+    nfc = unicodedata.normalize
+    return [token for token, seen in forms.items() if nfc("NFC", seen.strip()) == nfc("NFC", token)]
+
+
+def _harms_of(tokenizer: Tokenizer, tokens: Sequence[str]) -> tuple[Harm, ...]:
+    """What goes wrong around these tokens."""
+    every, wanted = tokenizer.get_added_tokens_decoder(), set(tokens)
+    return harms(tokenizer, {number: each for number, each in every.items() if each.content in wanted})
+
+
+# Options of add-tokens, and the flags they set, in the order in which they are tried.
+CURES: Mapping[str, Mapping[str, bool]] = {
+    "--raw": {"normalized": False},
+    "--rstrip": {"rstrip": True},
+    "--single-word": {"single_word": True},
+    "--single-word --rstrip": {"single_word": True, "rstrip": True},
+}
+
+
+def _remedy(old: Tokenizer, new: Tokenizer, found: Sequence[Harm]) -> str:
+    """The option with which these tokens do no harm, each tried; else what the tokenizer's blocks need."""
+    tokens = dict.fromkeys(harm.token for harm in found)
+    made = [each for each in new.get_added_tokens_decoder().values() if each.content in tokens]
+    for words, flags in CURES.items():
+        tried = Tokenizer.from_str(old.to_str())
+        tried.add_tokens([_flagged(each, flags) for each in made])
+        if not _harms_of(Tokenizer.from_str(tried.to_str()), list(tokens)):
+            return f"add {'it' if len(tokens) == 1 else 'them'} with {words}"
+    if all(harm.kind == CONTENT for harm in found):
+        return "spell it without ▁ and in ASCII, for its letters are written as the tokenizer's own marks"
+    return remedy(json.loads(old.to_str()))
+
+
+def _flagged(token: AddedToken, flags: Mapping[str, bool]) -> AddedToken:
+    """The token with other flags."""
+    own = {
+        each: getattr(token, each) for each in ("single_word", "lstrip", "rstrip", "normalized", "special")
+    }
+    return AddedToken(token.content, **{**own, **flags})
 
 
 def _added(

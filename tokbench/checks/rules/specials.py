@@ -9,6 +9,7 @@ from tokbench.checks import fixes
 from tokbench.checks.context import CheckContext
 from tokbench.checks.findings import Finding, Rule, first_few, quoted, tokens_with_ids
 from tokbench.errors import plural
+from tokbench.pretrained.neighbours import ALONE, IDS, TEXT, UNMET, Harm, remedy
 from tokbench.pretrained.special_tokens import extra_of, roles_of
 
 
@@ -21,14 +22,17 @@ def specials_stay_whole(context: CheckContext) -> Iterator[Finding]:
     so the raw library and transformers give different ids.
     Source: tokenizers #1408, #635, #376
     """
-    known = {token: context.vocabulary[token] for token in context.specials if token in context.vocabulary}
-    alone = {token.content for token in context.added.values() if token.single_word}
-    for token, number in known.items():
-        text = token if token in alone else f"a{token}b"
+    unmet = {harm.token: harm for harm in context.harms if harm.kind == UNMET and harm.special}
+    added = {token.content for token in context.added.values()}
+    for token, role in context.specials.items():
+        number = context.vocabulary.get(token)
+        text = unmet[token].text if token in unmet else f"a{token}b"
+        if number is None or (token in added and token not in unmet):
+            continue
         encoding = context.tokenizer.encode(text, add_special_tokens=False)
         if number not in encoding.ids:
             yield Finding(
-                f"the {context.specials[token]} token {token} comes out in pieces",
+                f"the {role} token {token} comes out in pieces",
                 f"{quoted(text)} → {first_few(encoding.tokens, 8)}; its id is {number}",
                 f"tokbench wrap {context.word} -o whole",
             )
@@ -135,25 +139,44 @@ def there_is_a_padding_token(context: CheckContext) -> Iterator[Finding]:
 
 
 def added_tokens_are_reached(context: CheckContext) -> Iterator[Finding]:
-    """Every added token is found when a text consists of it.
+    """Every added token is found where a text has it: alone, between spaces and between signs.
 
     Cause: the normalizer makes two added tokens the same, or changes the text so that none matches.
     Example: with a lowercasing normalizer "covid" and "COVID" are one: either takes both, and the row of the
-    other is never trained.
+    other is never trained. Where a normalizer puts ▁ before a text and the token, "(covid)" is not met.
     Source: tokenizers #1408
     """
-    plain = [(number, token.content) for number, token in context.added.items() if not token.special]
-    found = context.tokenizer.encode_batch([text for _, text in plain], add_special_tokens=False)
-    lost = [
-        (text, number, encoding.ids)
-        for (number, text), encoding in zip(plain, found, strict=True)
-        if number not in encoding.ids
-    ]
+    lost = [harm for harm in context.harms if harm.kind == UNMET and not harm.special]
+    never = [harm for harm in lost if harm.place == ALONE.name]
     if lost:
+        count = plural(len(never or lost), "added token")
         yield Finding(
-            f"{plural(len(lost), 'added token')} can never occur",
-            first_few([f"{quoted(text)} is {number}, comes out as {ids[:4]}" for text, number, ids in lost]),
+            f"{count} can never occur" if never else f"{count} {'is' if len(lost) == 1 else 'are'} missed",
+            first_few([f"{quoted(harm.text)} ({harm.id}) {_encoded(harm)}" for harm in never or lost]),
             "remove them from added_tokens, or add them with normalized=False",
+        )
+
+
+def _encoded(harm: Harm) -> str:
+    return f"comes out as {quoted(harm.seen)}"
+
+
+def neighbours_are_left_alone(context: CheckContext) -> Iterator[Finding]:
+    """What stands beside an added token comes back, and has the ids that it has beside any other word.
+
+    Cause: the library treats what is between added tokens as texts of their own, so a mark for the start of a
+    text, or of a word, is written behind every added token.
+    Example: with "foxy" added inside words "foxys" comes back as "foxy s"; where a normalizer prepends ▁,
+    "see foxy here" comes back with two spaces.
+    Source: tokenizers #1174
+    """
+    changed = [harm for harm in context.harms if harm.kind in (TEXT, IDS)]
+    if changed:
+        yield Finding(
+            f"{plural(len(changed), 'added token changes', 'added tokens change')} what stands beside them",
+            first_few([harm.sentence for harm in changed], 2),
+            remedy(context.raw),
+            severity="note" if all(harm.special for harm in changed) else "warning",
         )
 
 
@@ -248,4 +271,5 @@ RULES = (
     Rule("TB208", "specials-are-taken-literally", "warning", "", specials_are_taken_literally,
          fixes.specials_are_taken_as_written),
     Rule("TB209", "specials-are-not-learned", "note", "", specials_are_not_learned),
+    Rule("TB210", "neighbours-are-left-alone", "warning", "", neighbours_are_left_alone),
 )  # fmt: skip

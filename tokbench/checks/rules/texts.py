@@ -20,6 +20,7 @@ from tokbench.checks.context import (
 from tokbench.checks.findings import Finding, Rule, around_difference, first_few, quoted
 from tokbench.errors import FileError, plural
 from tokbench.io.library_errors import wrap_library_errors
+from tokbench.pretrained.neighbours import CONTENT, OFFSETS
 
 WORD = re.compile("[A-Za-z]+")
 
@@ -72,17 +73,30 @@ def added_tokens_come_back(context: CheckContext) -> Iterator[Finding]:
     Example: after adding "Ö", "il Ö" comes back with a replacement character.
     Source: transformers PR #44915, tokenizers #1392
     """
-    wrong = [
-        (token.content, text)
-        for number, token in context.added.items()
-        if (text := context.tokenizer.decode([number], skip_special_tokens=False)).strip()
-        != token.content.strip()
-    ]
+    wrong = [harm for harm in context.harms if harm.kind == CONTENT]
     if wrong:
         yield Finding(
             f"{plural(len(wrong), 'added token decodes', 'added tokens decode')} to something else",
-            first_few([f"{quoted(token)} → {quoted(text)}" for token, text in wrong]),
+            first_few([f"{quoted(harm.token)} → {quoted(harm.seen)}" for harm in wrong]),
             "spell these tokens in ASCII, or learn them as merges",
+        )
+
+
+def offsets_cover_the_text(context: CheckContext) -> Iterator[Finding]:
+    """The offsets of tokens ascend, and every letter of a text lies in those of some token.
+
+    Cause: trim_offsets of the post-processor takes away a prefix space that the text does not have.
+    Example: "(foxy)" with "foxy" added has the offsets (1, 5), (6, 6), (5, 6): an answer read off the offsets
+    is empty or ends before it begins.
+    Source: tokenizers, process_offsets of ByteLevel
+    """
+    wrong = [harm for harm in context.harms if harm.kind == OFFSETS]
+    if wrong:
+        yield Finding(
+            f"beside {plural(len(wrong), 'added token')} offsets go back or leave letters out",
+            first_few([harm.sentence for harm in wrong], 2),
+            'write "trim_offsets": false into post_processor in tokenizer.json',
+            severity="note" if all(harm.special for harm in wrong) else "warning",
         )
 
 
@@ -296,4 +310,5 @@ RULES = (
     Rule("TB508", "both-forms-are-one-text", "note", "", both_forms_are_one_text),
     Rule("TB509", "syllables-stay-whole", "note", "", syllables_stay_whole),
     Rule("TB510", "letters-keep-their-kind", "note", "", letters_keep_their_kind),
+    Rule("TB512", "offsets-cover-the-text", "warning", "", offsets_cover_the_text),
 )  # fmt: skip

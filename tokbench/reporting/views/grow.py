@@ -34,7 +34,7 @@ def growth(result: Growth) -> Iterator[Part]:
         yield Grid(("id", "token", "kind", "was"), rows[:MOST_SHOWN], right=("id",))
     if len(rows) > MOST_SHOWN:
         yield Facts([("and", f"{len(rows) - MOST_SHOWN:,} more")])
-    yield Facts([*_existing(added), *_roles(result), *_model(result), *_beside(result)])
+    yield Facts([*_existing(added), *_neighbours(added), *_roles(result), *_model(result), *_beside(result)])
     if result.changed is not None:
         yield from _sample(result.changed)
 
@@ -51,6 +51,14 @@ def _existing(added: Added) -> Iterator[tuple[str, object]]:
         yield "already there", _listed([f"{token} {number}" for token, number in added.existing.items()])
     if added.declared:
         yield "now reachable", _listed(added.declared)
+
+
+def _neighbours(added: Added) -> Iterator[tuple[str, object]]:
+    """What goes wrong around new tokens, in a sentence, and what helps."""
+    if added.harms:
+        more = len(added.harms) - 1
+        yield "careful", added.harms[0].sentence + (f" (and {more:,} more)" if more else "")
+        yield "what helps", added.remedy
 
 
 def _roles(result: Growth) -> Iterator[tuple[str, object]]:
