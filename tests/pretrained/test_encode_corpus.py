@@ -15,7 +15,7 @@ from tokbench.errors import FileError, TokbenchError, UsageError
 from tokbench.pretrained import encode_texts
 from tokbench.pretrained.encode_corpus import encode_corpus
 from tokbench.pretrained.folder import TokenizerFolder
-from tokbench.reporting.json_results import as_json
+from tokbench.results import as_json
 
 LINES = ["the cat", "", "a cat sat on the cat", "  ", "[X] the", "caté"]
 TEXTS = [line for line in LINES if line.strip()]
