@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transformers import PreTrainedModel
 
 from tokbench.errors import UsageError
-from tokbench.pretrained.special_tokens import Move
+
+if TYPE_CHECKING:
+    from tokbench.pretrained.special_tokens import Move
 
 ALWAYS = ("pad",)  # padded batches need it in the config, whether it was there or not
 START = "decoder_start_token_id"  # T5 starts with pad, BART with eos: it follows the one it was

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import regex
 from numpy.typing import NDArray
 
-from tokbench.corpus.reading import Corpus
 from tokbench.corpus.sampling import Sample
 from tokbench.native.word_counter import TextBatch, texts_of
+
+if TYPE_CHECKING:
+    from tokbench.corpus.reading import Corpus
 
 # Default word boundaries of UAX #29 (regex's WORD flag); of what lies between two of them a word is what
 # holds a letter or a number, possibly after connectors such as the underscore. The standard leaves Thai,

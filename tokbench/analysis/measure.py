@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tokbench.analysis import corpus_metrics
-from tokbench.analysis.backends import Backend
 from tokbench.analysis.corpus_metrics import Lengths, bits_per_byte, continued_rate, lengths, share
 from tokbench.analysis.corpus_stats import CorpusStats, continued
 from tokbench.errors import UsageError
-from tokbench.pretrained.encode_texts import EncodedTexts
 from tokbench.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from tokbench.analysis.backends import Backend
+    from tokbench.pretrained.encode_texts import EncodedTexts
 
 
 @dataclass(frozen=True, kw_only=True)

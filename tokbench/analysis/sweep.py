@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 from tokenizers.models import BPE, Model, WordPiece
@@ -17,7 +17,6 @@ from tokenizers.models import BPE, Model, WordPiece
 from tokbench.analysis.backends import HfBackend
 from tokbench.analysis.compare import CompareOptions, Work, measure
 from tokbench.analysis.corpus_metrics import share
-from tokbench.analysis.measure import Measured
 from tokbench.corpus.reading import Corpus, CorpusFacts, CorpusSource, as_corpus
 from tokbench.errors import FileError, RecipeError, UsageError, did_you_mean
 from tokbench.io.atomic import atomic_folder, ensure_writable
@@ -26,11 +25,14 @@ from tokbench.progress import Progress, silent
 from tokbench.recipes.build import assemble, build
 from tokbench.recipes.presets import RecipeSource
 from tokbench.recipes.presets import recipe as resolve
-from tokbench.recipes.recipe import Recipe
 from tokbench.recipes.validate import check_result
 from tokbench.results import Result
 from tokbench.training.bpe import Merges, truncate_merges
 from tokbench.training.engine import EngineChoice
+
+if TYPE_CHECKING:
+    from tokbench.analysis.measure import Measured
+    from tokbench.recipes.recipe import Recipe
 
 
 def knee(prices: Sequence[float], gains: Sequence[float]) -> int | None:

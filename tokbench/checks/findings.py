@@ -5,9 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from tokbench.checks.data_stats import DataStats
 from tokbench.results import Result
+
+if TYPE_CHECKING:
+    from tokbench.checks.data_stats import DataStats
 
 SEVERITIES = ("error", "warning", "note")
 

@@ -7,15 +7,18 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tokbench.checks.context import CheckContext, check_context
-from tokbench.checks.findings import Checkup
 from tokbench.checks.fixes import OF_MODELS
 from tokbench.checks.run import RULES, run_rules
 from tokbench.checks.staging import StagedCopy, copy_files, put_in_place, staged
 from tokbench.errors import UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.results import Result
+
+if TYPE_CHECKING:
+    from tokbench.checks.findings import Checkup
 
 ROUNDS = 4  # one fix may uncover what another fixes
 FIXES = {code: rule.fix for code, rule in RULES.items() if rule.fix is not None}

@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tokbench.checks.context import CheckContext, check_context
 from tokbench.checks.data_stats import DataStats, collect_data_stats
 from tokbench.checks.findings import Checkup, Explanation, Finding, Rule, explained
-from tokbench.checks.model_files import ModelFiles
 from tokbench.checks.rules import (
     config_ids,
     data_rules,
@@ -34,6 +34,9 @@ from tokbench.errors import FileError, UsageError, did_you_mean, plural
 from tokbench.io.extras import has
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from tokbench.checks.model_files import ModelFiles
 
 NO_ADAPTER = "there is no adapter_config.json"
 LIGHT = 32 << 20  # bytes of weights that are run without being asked: 8 million numbers, a second or two

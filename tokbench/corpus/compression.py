@@ -11,10 +11,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
-from tokbench.corpus.sources import Source
 from tokbench.errors import DataError, FileError
+
+if TYPE_CHECKING:
+    from tokbench.corpus.sources import Source
 
 # Bytes read at a time. Of 16 KiB to 1 MiB, 32 KiB was fastest (164 MB of English a CPU second, 88 at 1 MiB),
 # since what is made of such a chunk stays in the processor's cache.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tokbench.corpus.sources import Source
 from tokbench.errors import DataError
+
+if TYPE_CHECKING:
+    from tokbench.corpus.sources import Source
 
 UNPACK = {"gz": "gzip -dc", "zst": "zstd -dc", "xz": "xz -dc", "bz2": "bzip2 -dc"}
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from tokbench.corpus.compression import Done
 from tokbench.corpus.lines import RECORD_LIMIT, text_blocks, whole_blocks
-from tokbench.corpus.sources import Source
 from tokbench.corpus.tables import as_text, choose_column
 from tokbench.errors import DataError
+
+if TYPE_CHECKING:
+    from tokbench.corpus.compression import Done
+    from tokbench.corpus.sources import Source
 
 SPACE = re.compile(r"[ \t\n\r]*")
 NEAR_END = 16  # an error this near to the end of what is read may only mean that the rest is missing

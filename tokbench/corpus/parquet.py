@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from tokbench.corpus.compression import Done, open_bytes, unpacked
-from tokbench.corpus.sources import Source
 from tokbench.corpus.tables import as_text, choose_column
 from tokbench.errors import DataError, ResourceError
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
+
+    from tokbench.corpus.sources import Source
 
 ROWS = 256  # decoded at a time: 16 MiB of texts of 64 KiB
 BUFFER = 1 << 20  # bytes of a column's pages that are read ahead

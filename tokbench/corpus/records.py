@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from tokbench.corpus.json_lines import array_items, line_items
 from tokbench.corpus.parquet import parquet_rows
-from tokbench.corpus.sources import Source
 from tokbench.corpus.tables import Row, csv_rows, tsv_rows, uneven_rows
 from tokbench.errors import DataError
+
+if TYPE_CHECKING:
+    from tokbench.corpus.sources import Source
 
 TABLES = ("csv", "tsv", "json", "jsonl", "parquet")
 Record = tuple[str, dict[str, object]]  # where it is, and its values by column

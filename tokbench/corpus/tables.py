@@ -10,11 +10,14 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from tokbench.corpus.compression import Done
 from tokbench.corpus.lines import RECORD_LIMIT, whole_blocks
-from tokbench.corpus.sources import Source
 from tokbench.errors import DataError, did_you_mean, plural
+
+if TYPE_CHECKING:
+    from tokbench.corpus.compression import Done
+    from tokbench.corpus.sources import Source
 
 USUAL = ("text", "sentence", "content", "document")  # taken in this order when no column is named
 SHOWN = 20  # column names listed in an error

@@ -6,14 +6,16 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transformers import PreTrainedTokenizerBase
 
 from tokbench.finetuning.config import CHOICES
 from tokbench.finetuning.environment import environment
-from tokbench.finetuning.result import Run
 from tokbench.finetuning.tasks import TASKS, Task
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.result import Run
 
 COMMAND = ("task", "tokenizer", "model", "data", "epochs", "batch_size", "learning_rate", "max_length",
            "seed", "device", "precision", "trainer")  # fmt: skip

@@ -8,17 +8,19 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from tokbench.errors import FileError, RunInterruptedError, UsageError
-from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.run_files import STATE, found_in, unfinished
 from tokbench.io.atomic import atomic_folder
 from tokbench.progress import leading
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.config import FinetuneConfig
 
 SECONDS_BETWEEN = 120.0
 KEPT = 2  # the newest, and the one before it should the newest be damaged

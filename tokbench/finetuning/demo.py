@@ -6,13 +6,12 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from tokbench.adapt.grow import Growth, add_tokens
-from tokbench.checks.findings import Checkup
 from tokbench.checks.run import check
 from tokbench.corpus.samples import shipped
 from tokbench.finetuning.config import PRESETS, FinetuneConfig
-from tokbench.finetuning.result import Run
 from tokbench.finetuning.runner import have_packages, train_once
 from tokbench.finetuning.tasks import task_named
 from tokbench.io.atomic import atomic_folder, ensure_writable
@@ -20,6 +19,10 @@ from tokbench.pretrained.train import Trained, train
 from tokbench.progress import Progress, silent
 from tokbench.recipes.presets import start_recipe
 from tokbench.results import Result
+
+if TYPE_CHECKING:
+    from tokbench.checks.findings import Checkup
+    from tokbench.finetuning.result import Run
 
 TEXTS = ("english.txt", "korean.txt", "mixed.txt")
 VOCAB_SIZE = 4000

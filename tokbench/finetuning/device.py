@@ -10,13 +10,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from tokbench.errors import UsageError
-from tokbench.finetuning.config import FinetuneConfig
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.config import FinetuneConfig
 
 CACHE_LINE = 64  # bytes; torch's own memory starts at multiples of it
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4  # what glibc's malloc.h calls M_TRIM_THRESHOLD, and so on

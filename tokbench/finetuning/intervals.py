@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tokbench.finetuning.data.tokenize import BETWEEN
 from tokbench.finetuning.metrics import Entity, counts, entities, micro_average, strict_entities
-from tokbench.finetuning.tasks import Task
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.tasks import Task
 
 LEVEL = 0.95
 DRAWS = 1_000  # of as many rows as there are, with replacement: Efron and Tibshirani 1993, chapter 13

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from tokbench.errors import plural
 from tokbench.finetuning.data.tagging import OUTSIDE
 from tokbench.finetuning.data.tokenize import BETWEEN, UNLABELLED, EncodedRows
-from tokbench.finetuning.tasks import Task
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.tasks import Task
 
 Entity = tuple[str, int, int]  # type, first unit, unit after the last
 

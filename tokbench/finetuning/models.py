@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -31,12 +31,14 @@ from transformers import (
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from tokbench.errors import FileError, ResourceError, UsageError
-from tokbench.finetuning.config import Preset
-from tokbench.finetuning.tasks import Task
 from tokbench.io.links import copy_inside
 from tokbench.io.quiet import quiet
 from tokbench.model.loading import LoadedModel, load_model
 from tokbench.pretrained.companions import chat_files
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.config import Preset
+    from tokbench.finetuning.tasks import Task
 
 MODEL_TYPE = "tokbench_pooled"
 NATIVE = {"modernbert": {"cls": "cls", "mean": "mean"}}  # classifier_pooling says it in config.json

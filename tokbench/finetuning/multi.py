@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 from tokbench.errors import DataError, FileError, UsageError, plural
 from tokbench.finetuning.config import POOLINGS, PRESETS, FinetuneConfig, config_to_data, renewed
@@ -26,10 +26,12 @@ from tokbench.finetuning.run_files import (
 from tokbench.finetuning.runner import train_once
 from tokbench.finetuning.tasks import ALL, TASKS, Task
 from tokbench.io.atomic import atomic_file, ensure_writable
-from tokbench.pretrained.folder import TokenizerSource
 from tokbench.pretrained.on_disk import model_on_disk, tokenizer_on_disk
 from tokbench.progress import Progress, leading, silent
 from tokbench.results import Result
+
+if TYPE_CHECKING:
+    from tokbench.pretrained.folder import TokenizerSource
 
 
 @dataclass(frozen=True, kw_only=True)

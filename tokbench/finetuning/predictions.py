@@ -8,16 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tokbench.errors import UsageError, plural
-from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.batches import Batches
-from tokbench.finetuning.data.load import Questions
 from tokbench.finetuning.data.tagging import OUTSIDE, Tagged, conll
 from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, tokenize_rows
 from tokbench.finetuning.device import Machine, machine_of
@@ -26,9 +24,13 @@ from tokbench.finetuning.metrics import answers_of
 from tokbench.finetuning.models import load_classifier, load_tokenizer
 from tokbench.finetuning.prepare import limits_of, model_inputs_of
 from tokbench.finetuning.result import Answer, Predictions
-from tokbench.finetuning.tasks import Task
 from tokbench.io.atomic import atomic_file
 from tokbench.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.config import FinetuneConfig
+    from tokbench.finetuning.data.load import Questions
+    from tokbench.finetuning.tasks import Task
 
 HEADER = "index\tprediction\n"
 TAGGERS, CLASSIFIERS = ("ForTokenClassification",), ("ForSequenceClassification", "PooledClassifier")

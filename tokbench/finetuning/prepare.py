@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tokenizers
@@ -19,21 +19,23 @@ from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 import tokbench
-from tokbench.checks.findings import Finding
 from tokbench.checks.run import RULES, check
 from tokbench.errors import ChecksFailedError, FileError, UsageError
 from tokbench.finetuning.config import PRESETS, SAVED_BESIDE, TRAINED_RATE, FinetuneConfig
 from tokbench.finetuning.data.batches import Batches, ModelInputs
-from tokbench.finetuning.data.load import Dataset
 from tokbench.finetuning.data.tokenize import Limits
-from tokbench.finetuning.device import Machine
 from tokbench.finetuning.metrics import costs
 from tokbench.finetuning.models import fresh, load_classifier, load_tokenizer, pooled_as
 from tokbench.finetuning.run_files import resolve_names
-from tokbench.finetuning.tasks import Task
 from tokbench.model.files import counts_positions_from_padding
-from tokbench.model.loading import LoadedModel
-from tokbench.pretrained.folder import TokenizerFolder
+
+if TYPE_CHECKING:
+    from tokbench.checks.findings import Finding
+    from tokbench.finetuning.data.load import Dataset
+    from tokbench.finetuning.device import Machine
+    from tokbench.finetuning.tasks import Task
+    from tokbench.model.loading import LoadedModel
+    from tokbench.pretrained.folder import TokenizerFolder
 
 SHORTEST = 4  # a pair has three special tokens
 PADDED = ("input_ids", "token_type_ids", "attention_mask")

@@ -10,17 +10,19 @@ from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import RunInterruptedError, UsageError
 from tokbench.finetuning.config import PRESETS, FinetuneConfig
 from tokbench.finetuning.multi import Log, RunStart, trained, unheard, with_objects
-from tokbench.finetuning.result import Run
 from tokbench.finetuning.runner import train_once
-from tokbench.pretrained.folder import TokenizerSource
 from tokbench.pretrained.on_disk import tokenizer_on_disk
 from tokbench.progress import Progress, leading, note, silent
 from tokbench.results import Result
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.result import Run
+    from tokbench.pretrained.folder import TokenizerSource
 
 BASE, NEW = "base", "new"
 LEVEL = 0.95

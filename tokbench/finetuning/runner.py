@@ -7,15 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from tokbench.errors import plural
-from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.load import HUB, Dataset, read_data
-from tokbench.finetuning.result import Run
 from tokbench.finetuning.run_files import must_be_wanted, resolve_names
 from tokbench.io.atomic import ensure_writable
 from tokbench.io.extras import require
 from tokbench.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.config import FinetuneConfig
+    from tokbench.finetuning.result import Run
 
 PACKAGES = {"torch": "torch", "sklearn": "scikit-learn", "scipy": "scipy"}  # module → package
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,6 @@ from tokbench.finetuning.card import card
 from tokbench.finetuning.checkpoints import CheckpointStore
 from tokbench.finetuning.config import FinetuneConfig, must_be_metric
 from tokbench.finetuning.data.batches import Batches
-from tokbench.finetuning.data.load import Dataset
-from tokbench.finetuning.data.rows import Rows
-from tokbench.finetuning.data.tagging import Tagged
 from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, seen_ids, tokenize_rows
 from tokbench.finetuning.device import Machine, machine_of
 from tokbench.finetuning.engines import loop
@@ -48,9 +46,14 @@ from tokbench.finetuning.prepare import (
 )
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.run_files import HYPERPARAMETERS, METRICS, PRINT
-from tokbench.finetuning.tasks import Task
 from tokbench.io.atomic import atomic_folder
 from tokbench.progress import Progress, leading, silent
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.data.load import Dataset
+    from tokbench.finetuning.data.rows import Rows
+    from tokbench.finetuning.data.tagging import Tagged
+    from tokbench.finetuning.tasks import Task
 
 
 def engine_of(config: FinetuneConfig) -> TrainerEngine:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import transformers
@@ -20,7 +20,9 @@ from tokbench.io.json_files import read_object
 from tokbench.io.quiet import quiet
 from tokbench.model.files import CONFIG, architecture, find_model
 from tokbench.model.resize import embedding_rows, head_kind, vocabulary_weights
-from tokbench.model.row_plan import RowPlan
+
+if TYPE_CHECKING:
+    from tokbench.model.row_plan import RowPlan
 
 # What a damaged config or weight file was seen to raise inside transformers.
 BROKEN = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tokenizers import Tokenizer
@@ -13,7 +13,9 @@ from transformers import PreTrainedModel
 
 from tokbench.errors import NegativeResultError, UsageError, did_you_mean
 from tokbench.io.quiet import quiet
-from tokbench.model.row_plan import RowPlan
+
+if TYPE_CHECKING:
+    from tokbench.model.row_plan import RowPlan
 
 AT_ONCE = 16_384
 Pieces = Sequence[Sequence[int]]  # for each new row the old rows it is made of; none for a spare row

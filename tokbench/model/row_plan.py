@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
 
 from tokbench.errors import UsageError
-from tokbench.pretrained.added_tokens import Added
+
+if TYPE_CHECKING:
+    from tokbench.pretrained.added_tokens import Added
 
 
 @dataclass(frozen=True, eq=False)  # equal to any mapping of the same pairs, as mappings are

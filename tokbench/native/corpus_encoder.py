@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from tokbench.native.compiler import Loop
 from tokbench.native.kernels import encode_abi
 from tokbench.native.ragged import Ragged, concatenated, interleaved, ragged, starts_of
 from tokbench.native.scanner import Rewriter, Scanner
@@ -22,6 +22,9 @@ from tokbench.native.word_ids import (
     WordIndexer,
     WordModel,
 )
+
+if TYPE_CHECKING:
+    from tokbench.native.compiler import Loop
 
 MOST_WORDS = 3 << 18  # different words that are remembered: some 100 MB; then all are forgotten
 

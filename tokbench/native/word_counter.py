@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,10 @@ from tokbench.corpus.lines import LIMIT, Sieve, Sieved
 from tokbench.errors import DataError
 from tokbench.native.compiler import Loop, loops
 from tokbench.native.kernels import count_abi
-from tokbench.native.scanner import Rewriter, Scanner
 from tokbench.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from tokbench.native.scanner import Rewriter, Scanner
 
 Numbers = NDArray[np.int64]
 

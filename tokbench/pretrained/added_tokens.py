@@ -7,14 +7,13 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import AddedToken, Tokenizer
 
 from tokbench.errors import DataError, FileError, UsageError, did_you_mean
 from tokbench.io.json_files import MIB, read_text
 from tokbench.io.library_errors import wrap_library_errors
-from tokbench.pretrained.folder import TokenizerFolder
 from tokbench.pretrained.neighbours import CONTENT, Harm, harms, remedy
 from tokbench.pretrained.special_tokens import (
     Move,
@@ -24,6 +23,9 @@ from tokbench.pretrained.special_tokens import (
     with_moves,
 )
 from tokbench.pretrained.wrap import portable_config
+
+if TYPE_CHECKING:
+    from tokbench.pretrained.folder import TokenizerFolder
 
 LARGEST = 64 * MIB
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import compress
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from tokbench.errors import UsageError
 from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load
 from tokbench.results import Result
-from tokbench.tracing.post_model import PairTrace
 from tokbench.tracing.side_by_side import SideBySide, side_by_side
 from tokbench.tracing.spelling import Speller, shown_tokens
-from tokbench.tracing.steps import Trace
 from tokbench.tracing.trace import follow, follow_pair
+
+if TYPE_CHECKING:
+    from tokbench.tracing.post_model import PairTrace
+    from tokbench.tracing.steps import Trace
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

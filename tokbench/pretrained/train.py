@@ -26,12 +26,12 @@ from tokbench.recipes.presets import RecipeSource
 from tokbench.recipes.presets import recipe as resolve
 from tokbench.recipes.recipe import Recipe, to_toml
 from tokbench.results import Result
-from tokbench.training.engine import EngineChoice
 from tokbench.training.word_counts import WordCounts
 
 if TYPE_CHECKING:
     from tokbench.training.counting.count_corpus import Counted
     from tokbench.training.counting.store import StoredCounts
+    from tokbench.training.engine import EngineChoice
 
 NO_JSON = {"json": False}  # a library's object, which no JSON shows
 

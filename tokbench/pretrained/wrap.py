@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
@@ -14,10 +14,12 @@ from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.io.links import refuse_links_out
 from tokbench.pretrained.companions import companions
 from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load, save_folder
-from tokbench.pretrained.info import TokenizerInfo, info
 from tokbench.pretrained.special_tokens import declared, refuse_unknown_roles, special_tokens_of, with_extra
 from tokbench.recipes.recipe import ROLES
 from tokbench.recipes.validate import SIDES
+
+if TYPE_CHECKING:
+    from tokbench.pretrained.info import TokenizerInfo
 
 # TokenizersBackend, the name that transformers 5 writes, does not exist in 4; Bert…, GPT2… and their like
 # rebuild the normalizer and the pre-tokenizer in 5. This one takes tokenizer.json as it is in both.
@@ -151,4 +153,6 @@ def wrap(
     with atomic_folder(out, force=force) as place:
         save_folder(marked, config, place)
         companions(folder.path).copy(place)
+    from tokbench.pretrained.info import info  # which training, that wraps too, need not import
+
     return info(out)

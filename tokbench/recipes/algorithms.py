@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 from tokenizers import pre_tokenizers as library
@@ -14,7 +14,6 @@ from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer, UnigramTrainer, WordLevelTrainer
 
 from tokbench.errors import RecipeError
-from tokbench.progress import Progress
 from tokbench.recipes.options import (
     Option,
     any_characters,
@@ -25,10 +24,13 @@ from tokbench.recipes.options import (
     text_option,
     whole_number,
 )
-from tokbench.recipes.recipe import Recipe
 from tokbench.recipes.validate import BYTES, LETTERS, added, make_ordinary, unk
 from tokbench.training.engine import Engine, Learn, learning_from
 from tokbench.training.library import canonical, train_in_worker
+
+if TYPE_CHECKING:
+    from tokbench.progress import Progress
+    from tokbench.recipes.recipe import Recipe
 
 BPE_MODEL: Mapping[str, Option] = {
     "dropout": probability(None),

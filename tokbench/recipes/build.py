@@ -19,13 +19,13 @@ from tokbench.recipes.options import checked_options
 from tokbench.recipes.post_processors import post_processor
 from tokbench.recipes.pre_tokenizers import pre_tokenizer
 from tokbench.recipes.presets import command_for
-from tokbench.recipes.recipe import Recipe
 from tokbench.recipes.registry import recipe_errors
 from tokbench.recipes.validate import check_recipe, check_result
 from tokbench.training import engine as engines
 from tokbench.training.engine import LEARNING, TRAINING, EngineChoice
 
 if TYPE_CHECKING:
+    from tokbench.recipes.recipe import Recipe
     from tokbench.training.counting.store import StoredCounts
 
 NEVER_SEEN = "\U000e0fff 1 a"  # an unassigned character, and some that most texts have

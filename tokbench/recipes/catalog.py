@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import RecipeError, did_you_mean
 from tokbench.recipes.algorithms import ALGORITHMS
 from tokbench.recipes.decoders import DECODERS
 from tokbench.recipes.normalizers import NORMALIZERS
-from tokbench.recipes.options import Option
 from tokbench.recipes.post_processors import post_processors
 from tokbench.recipes.pre_tokenizers import PRE_TOKENIZERS
-from tokbench.recipes.registry import BlockSpec
 from tokbench.recipes.validate import TOKEN_OPTIONS, WRAPPER
+
+if TYPE_CHECKING:
+    from tokbench.recipes.options import Option
+    from tokbench.recipes.registry import BlockSpec
 
 
 @dataclass(frozen=True)

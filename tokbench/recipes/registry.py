@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tokenizers import Regex
 
 from tokbench.errors import RecipeError, did_you_mean
 from tokbench.io.library_errors import is_panic, library_errors_as
 from tokbench.recipes.options import Option, checked_options
-from tokbench.recipes.recipe import Block
+
+if TYPE_CHECKING:
+    from tokbench.recipes.recipe import Block
 
 Made = TypeVar("Made")
 

@@ -69,7 +69,8 @@ def page(title: str, sections: Iterable[Section], *, live: str = "", server: boo
 def fragment(parts: Iterable[Part]) -> str:
     """The parts alone, with the page's own look and without its script, for a notebook's cell."""
     style = (TEMPLATES / "page.css").read_text(encoding="utf-8")
-    inside = style.replace(":root {", "& { background: var(--paper); color: var(--ink); padding: .5rem;", 1)
+    body = style[style.index("body {") + len("body {") : style.index("}", style.index("body {"))]
+    inside = style.replace(":root {", "& {" + body, 1)
     return _template("fragment.html").render(parts=_with_extras(parts), style=Markup(inside), long=LONG)
 
 

@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from inspect import getsource
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from tokbench.errors import DataError, FileError, did_you_mean
-from tokbench.reporting.elements import Part
 from tokbench.results import Result
+
+if TYPE_CHECKING:
+    from tokbench.reporting.elements import Part
 
 # kind: (the result's type, its view) — each a module below tokbench and a name in it.
 KINDS = {

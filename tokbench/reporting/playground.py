@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from tokbench.errors import TokbenchError, UsageError
 from tokbench.io.extras import require
 from tokbench.pretrained.encode import encode
-from tokbench.pretrained.folder import TokenizerFolder
 from tokbench.reporting.html import page, served_page
 from tokbench.tracing.spelling import Speller, shown_tokens
 
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
+
+    from tokbench.pretrained.folder import TokenizerFolder
 
 HOST = "127.0.0.1"
 NAMES = [HOST, "localhost"]  # a page elsewhere that resolves its name to this machine is refused

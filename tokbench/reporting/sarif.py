@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokbench import __version__
-from tokbench.checks.findings import Checkup, Explanation, Finding
 from tokbench.escapes import safe_json
+
+if TYPE_CHECKING:
+    from tokbench.checks.findings import Checkup, Explanation, Finding
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 # The files that findings speak of; what names none of them is about the first.

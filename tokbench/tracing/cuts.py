@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from tokbench.errors import UsageError
 from tokbench.tracing.bpe_merges import Bpe, Merge, Merging
-from tokbench.tracing.spelling import Speller
 from tokbench.tracing.steps import Cut, Step, Token, Trace, Why, Word
 from tokbench.tracing.unigram_paths import Scoring, Unigram
 from tokbench.tracing.wordpiece_matches import Lookup, Matching, WordLevel, WordPiece
+
+if TYPE_CHECKING:
+    from tokbench.tracing.spelling import Speller
 
 Model = Bpe | WordPiece | Unigram | WordLevel
 How = Merging | Matching | Scoring | Lookup

@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from tokbench.errors import TokbenchError
 from tokbench.tracing.bpe_merges import Merging
-from tokbench.tracing.steps import Piece, Step, Token, Trace
 from tokbench.tracing.unigram_paths import Scoring
 from tokbench.tracing.wordpiece_matches import Lookup, Matching
+
+if TYPE_CHECKING:
+    from tokbench.tracing.steps import Piece, Step, Token, Trace
 
 
 class TraceReplayError(TokbenchError):

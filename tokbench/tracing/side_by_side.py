@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tokbench.results import Result
-from tokbench.tracing.steps import Token, Trace
+
+if TYPE_CHECKING:
+    from tokbench.tracing.steps import Token, Trace
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tokbench.results import Result
-from tokbench.tracing.bpe_merges import Merging
-from tokbench.tracing.unigram_paths import Scoring
-from tokbench.tracing.wordpiece_matches import Lookup, Matching
+
+if TYPE_CHECKING:
+    from tokbench.tracing.bpe_merges import Merging
+    from tokbench.tracing.unigram_paths import Scoring
+    from tokbench.tracing.wordpiece_matches import Lookup, Matching
 
 KINDS = (
     "text",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tokbench.checks import fixes
-from tokbench.checks.context import CheckContext
 from tokbench.checks.findings import Finding, Rule, first_few, quoted
 from tokbench.checks.model_files import CONFIG, GENERATION, ROLES, START, ModelFiles, whole_or_none
 from tokbench.errors import plural
+
+if TYPE_CHECKING:
+    from tokbench.checks.context import CheckContext
 
 SILENT = "the model's default"
 GENERATING = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")

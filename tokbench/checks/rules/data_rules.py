@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from tokbench.checks.context import CheckContext
-from tokbench.checks.data_stats import DataStats
 from tokbench.checks.findings import Finding, Rule, first_few, quoted
 from tokbench.errors import plural
+
+if TYPE_CHECKING:
+    from tokbench.checks.context import CheckContext
+    from tokbench.checks.data_stats import DataStats
 
 MUCH = 0.01  # of the tokens unknown: BERT's own vocabulary has 0.1 % and less on English
 DEARER = 1.2  # times the tokens

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from tokbench.checks.context import CheckContext
 from tokbench.checks.findings import Finding, Rule, first_few
 from tokbench.errors import plural
 from tokbench.io.links import links_out
+
+if TYPE_CHECKING:
+    from tokbench.checks.context import CheckContext
 
 
 def files_lie_in_the_folder(context: CheckContext) -> Iterator[Finding]:

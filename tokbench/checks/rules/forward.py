@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tokbench.checks.context import CheckContext
 from tokbench.checks.findings import Finding, Rule, first_few, quoted
 from tokbench.checks.model_files import CONFIG, ModelFiles, whole_or_none
 
 if TYPE_CHECKING:
+    from tokbench.checks.context import CheckContext
     from tokbench.checks.running_model import Running
 
 SHORT, LONG = "The dog", "The quick brown fox jumps over the lazy dog, twice."

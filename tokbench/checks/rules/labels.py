@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from tokbench.checks.context import CheckContext
-from tokbench.checks.data_stats import DataStats
 from tokbench.checks.findings import Finding, Rule, first_few
-from tokbench.checks.model_files import ModelFiles
 from tokbench.errors import plural
+
+if TYPE_CHECKING:
+    from tokbench.checks.context import CheckContext
+    from tokbench.checks.data_stats import DataStats
+    from tokbench.checks.model_files import ModelFiles
 
 CLASSIFIERS = ("ForSequenceClassification", "ForTokenClassification")
 IGNORED = -100  # what the loss passes over

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tokbench.checks import fixes
-from tokbench.checks.context import CheckContext
 from tokbench.checks.findings import Finding, Rule
 from tokbench.checks.model_files import NO_LIMIT, ModelFiles, whole_or_none
+
+if TYPE_CHECKING:
+    from tokbench.checks.context import CheckContext
 
 
 def longest_is_a_length(context: CheckContext) -> Iterator[Finding]:

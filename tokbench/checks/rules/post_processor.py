@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokbench.checks import fixes
 from tokbench.checks.context import SAMPLES, CheckContext
 from tokbench.checks.findings import Finding, Rule, first_few, quoted
-from tokbench.checks.model_files import ModelFiles
+
+if TYPE_CHECKING:
+    from tokbench.checks.model_files import ModelFiles
 
 
 def template_ids_are_the_vocabularys(context: CheckContext) -> Iterator[Finding]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tokbench.checks import fixes
-from tokbench.checks.context import CheckContext
 from tokbench.checks.findings import Finding, Rule, first_few, quoted, tokens_with_ids
 from tokbench.errors import plural
 from tokbench.pretrained.neighbours import ALONE, IDS, TEXT, UNMET, Harm, remedy
 from tokbench.pretrained.special_tokens import extra_of, roles_of
+
+if TYPE_CHECKING:
+    from tokbench.checks.context import CheckContext
 
 
 def specials_stay_whole(context: CheckContext) -> Iterator[Finding]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from tokbench.checks import fixes
-from tokbench.checks.context import CheckContext
 from tokbench.checks.findings import Finding, Rule, first_few, quoted, tokens_with_ids
 from tokbench.errors import plural
+
+if TYPE_CHECKING:
+    from tokbench.checks.context import CheckContext
 
 
 def ids_have_no_gaps(context: CheckContext) -> Iterator[Finding]:

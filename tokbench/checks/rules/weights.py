@@ -8,14 +8,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokbench.checks import fixes
-from tokbench.checks.context import CheckContext
 from tokbench.checks.findings import Finding, Rule, first_few, quoted
 from tokbench.checks.model_files import CONFIG, ModelFiles
 from tokbench.checks.safetensors_files import parts_of, tensors_of
 from tokbench.errors import FileError, plural
+
+if TYPE_CHECKING:
+    from tokbench.checks.context import CheckContext
 
 
 def ids_have_rows(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from tokbench.finetuning.data.tokenize import UNLABELLED, EncodedRows
-from tokbench.finetuning.device import Machine
-from tokbench.native.ragged import Ids
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.device import Machine
+    from tokbench.native.ragged import Ids
 
 # Rows are shuffled, sorted by length within this many batches, and the batches shuffled again. On SST-2
 # at 32 rows a batch: 1.05 computed tokens for each real one, 3.0 without the sorting.

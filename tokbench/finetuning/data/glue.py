@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -13,9 +13,11 @@ from tokbench.corpus.decoding import encoding_of, repaired
 from tokbench.corpus.sources import find_sources
 from tokbench.errors import DataError, FileError
 from tokbench.finetuning.data.rows import Raw, Rows, collect
-from tokbench.finetuning.tasks import Task
 from tokbench.io.extras import require
 from tokbench.io.quiet import quiet_datasets
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.tasks import Task
 
 GLUE = "nyu-mll/glue"
 SECONDS = 3.0  # one question, no retries: the libraries' own five take 23 s

@@ -7,14 +7,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import DataError, FileError, UsageError, plural
-from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.rows import Rows, listed_places
 from tokbench.finetuning.data.tagging import CHARACTER, Tagged, read_sentences, read_tagged
 from tokbench.finetuning.tasks import NER, OWN, TASKS, Hidden, Task
 from tokbench.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.config import FinetuneConfig
 
 SAMPLE, HUB = "sample", "hub"
 SAMPLES = {"sst2": "sst2-sample"}  # task → name among the shipped corpora

@@ -6,14 +6,17 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tokbench.corpus.records import TABLES, records
 from tokbench.corpus.sources import COMPRESSIONS, FORMATS, Source, find_sources
 from tokbench.corpus.tables import OTHER_SEPARATOR
 from tokbench.errors import DataError, FileError, UsageError, did_you_mean, plural
-from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.rows import Raw, Rows, as_written, collect
 from tokbench.finetuning.tasks import OWN, Split, Task
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.config import FinetuneConfig
 
 TRAIN, DEV, TEST = "train", "dev", "test"
 NAMES = {TRAIN: ("train",), DEV: ("dev", "validation", "valid", "val"), TEST: ("test",)}

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tokenizers
@@ -18,10 +18,12 @@ from safetensors.numpy import save
 from tokenizers import Tokenizer, models
 
 from tokbench import __version__
-from tokbench.finetuning.data.rows import Rows
 from tokbench.io.atomic import MARK
 from tokbench.io.cache import cache_folder, write_if_possible
 from tokbench.native.ragged import Ids, Ragged, concatenated, interleaved, ragged, starts_of, taken
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.data.rows import Rows
 
 SCHEMA = "tokbench/ids/1"
 WORTH_CACHING = 100_000  # characters from which reading ids is quicker than making them: 2,000 rows of SST-2

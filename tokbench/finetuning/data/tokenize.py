@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,17 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase
 
 from tokbench.errors import ChecksFailedError, DataError, plural
-from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tagging import OUTSIDE, Tagged
 from tokbench.finetuning.data.token_cache import RowIds, cached_rows, joined_rows, of_encodings, replaced
-from tokbench.finetuning.tasks import Task
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.native.ragged import Ids, Ragged, starts_of
 from tokbench.pretrained.encode_texts import encode_batches, served_encoding
 from tokbench.progress import Progress, silent
 from tokbench.training.engine import ENCODING_ROWS, choose_engine
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.data.rows import Rows
+    from tokbench.finetuning.tasks import Task
 
 UNLABELLED = -100  # what torch's cross entropy leaves out
 BETWEEN = -1  # stands after each sentence where several are one array

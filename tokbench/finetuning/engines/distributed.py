@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,7 +20,9 @@ from torch import nn
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
 from tokbench.errors import RunInterruptedError, plural
-from tokbench.native.ragged import Ids
+
+if TYPE_CHECKING:
+    from tokbench.native.ragged import Ids
 
 PATIENCE = timedelta(days=1)  # the others wait while the first one saves, proves and answers test rows
 

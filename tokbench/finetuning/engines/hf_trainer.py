@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -19,8 +19,6 @@ from transformers import (
 )
 
 from tokbench.errors import UsageError
-from tokbench.finetuning.config import FinetuneConfig
-from tokbench.finetuning.data.batches import Batch
 from tokbench.finetuning.engines.passthrough import Fields
 from tokbench.finetuning.engines.state import (
     Epochs,
@@ -30,6 +28,10 @@ from tokbench.finetuning.engines.state import (
     in_parts,
     interruptible,
 )
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.config import FinetuneConfig
+    from tokbench.finetuning.data.batches import Batch
 
 PLANNED = {
     "learning_rate": "--learning-rate",

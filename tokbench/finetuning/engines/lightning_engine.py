@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning
 import numpy as np
@@ -36,7 +36,9 @@ from tokbench.finetuning.engines.state import (
     interruptible,
 )
 from tokbench.io.extras import require
-from tokbench.native.ragged import Ids
+
+if TYPE_CHECKING:
+    from tokbench.native.ragged import Ids
 
 
 class Classifier(lightning.LightningModule):

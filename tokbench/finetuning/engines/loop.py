@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,17 +13,19 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from tokbench.finetuning import metrics as metrics_module
-from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.batches import Batches, DeviceCollator, by_length
 from tokbench.finetuning.data.tokenize import UNLABELLED, EncodedRows, in_row_order
-from tokbench.finetuning.device import Machine
 from tokbench.finetuning.engines.distributed import ALONE, Team, team_of
 from tokbench.finetuning.engines.state import FitResult, TrainingJob, TrainingState, interruptible
 from tokbench.finetuning.engines.step import GraphStepper, Stepper, replayable
 from tokbench.finetuning.intervals import Interval, intervals
-from tokbench.finetuning.tasks import Task
-from tokbench.native.ragged import Ids
 from tokbench.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.config import FinetuneConfig
+    from tokbench.finetuning.device import Machine
+    from tokbench.finetuning.tasks import Task
+    from tokbench.native.ragged import Ids
 
 ROWS_PREDICTED = 256  # at once on a GPU, whatever a training step has
 

@@ -6,15 +6,17 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from tokbench.errors import UsageError, did_you_mean
-from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.result import Evaluation
 from tokbench.io.extras import require
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.config import FinetuneConfig
 
 NAME = "tensorboard"
 

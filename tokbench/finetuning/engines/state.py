@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -18,10 +18,7 @@ from torch import nn
 
 from tokbench.errors import NegativeResultError
 from tokbench.finetuning.checkpoints import Checkpoint, CheckpointStore
-from tokbench.finetuning.config import FinetuneConfig
-from tokbench.finetuning.data.batches import Batch, Batches
 from tokbench.finetuning.data.tokenize import UNLABELLED
-from tokbench.finetuning.device import Machine
 from tokbench.finetuning.engines.distributed import ALONE, Team, of_other_size
 from tokbench.finetuning.engines.monitor import EvalMonitor, Weights, restore, weights_of
 from tokbench.finetuning.engines.step import (
@@ -32,8 +29,13 @@ from tokbench.finetuning.engines.step import (
     set_rate,
     share_of_rate,
 )
-from tokbench.finetuning.result import Evaluation
 from tokbench.progress import Progress, note, silent
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.config import FinetuneConfig
+    from tokbench.finetuning.data.batches import Batch, Batches
+    from tokbench.finetuning.device import Machine
+    from tokbench.finetuning.result import Evaluation
 
 SECONDS_BETWEEN_NOTES = 0.2
 STEPS_BETWEEN_LOOKS = 50  # on a GPU: reading a loss makes it wait

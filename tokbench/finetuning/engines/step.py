@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tokbench.errors import ResourceError, UsageError, plural
-from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.batches import Batches, DeviceCollator, DeviceRows, in_batches
 from tokbench.finetuning.data.tokenize import UNLABELLED, EncodedRows
-from tokbench.finetuning.device import Machine
-from tokbench.finetuning.engines.distributed import Team
-from tokbench.native.ragged import Ids
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.config import FinetuneConfig
+    from tokbench.finetuning.device import Machine
+    from tokbench.finetuning.engines.distributed import Team
+    from tokbench.native.ragged import Ids
 
 
 class Gradients:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from tokbench.checks.data_stats import DataStats, ScriptCount
-from tokbench.checks.findings import Checkup, Explanation, Finding
-from tokbench.checks.fix import FixReport
 from tokbench.checks.run import NO_ADAPTER
-from tokbench.checks.same import Difference, Sameness
 from tokbench.errors import plural
 from tokbench.reporting.elements import Facts, Grid, Headline, Part
+
+if TYPE_CHECKING:
+    from tokbench.checks.findings import Checkup, Explanation, Finding
+    from tokbench.checks.fix import FixReport
+    from tokbench.checks.same import Difference, Sameness
 
 MOST = 24  # ids and tokens of the example that are shown
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
-from tokbench.analysis.compare import Comparison, Parity
-from tokbench.analysis.corpus_stats import CorpusStats
-from tokbench.analysis.measure import Measured
-from tokbench.analysis.sweep import Point, Swept
 from tokbench.errors import plural
 from tokbench.reporting.elements import Curve, Facts, Grid, Headline, Heat, Paragraph, Part
+
+if TYPE_CHECKING:
+    from tokbench.analysis.compare import Comparison, Parity
+    from tokbench.analysis.corpus_stats import CorpusStats
+    from tokbench.analysis.measure import Measured
+    from tokbench.analysis.sweep import Point, Swept
 
 SHORTNESS = ("corpus", "tokenizer", "bytes/tok", "chars/tok", "tok/word", "split words")
 LENGTHS = ("corpus", "tokenizer", "mean", "p50", "p90", "p95", "p99", "longest")

@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tokbench.errors import plural
-from tokbench.finetuning.demo import Demo
-from tokbench.finetuning.environment import Environment
 from tokbench.finetuning.multi import Done, Glue, PoolingComparison
-from tokbench.finetuning.prove import Pair, Proof
 from tokbench.finetuning.result import Run
-from tokbench.finetuning.tasks import Task
 from tokbench.reporting.elements import Curve, Facts, Grid, Headline, Paragraph, Part
 from tokbench.reporting.svg import picture
 from tokbench.reporting.views import check, grow, make
 
 if TYPE_CHECKING:
+    from tokbench.finetuning.demo import Demo
+    from tokbench.finetuning.environment import Environment
+    from tokbench.finetuning.prove import Pair, Proof
     from tokbench.finetuning.result import Predictions
+    from tokbench.finetuning.tasks import Task
 
 MOST_CLASSES = 8
 

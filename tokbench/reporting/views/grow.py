@@ -7,15 +7,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from tokbench.adapt.grow import Growth
 from tokbench.errors import plural
 from tokbench.model.model_config import MAY, MUST_NOT, RESIZE, ConfigChange, ConfigView
-from tokbench.pretrained.added_tokens import Added
-from tokbench.pretrained.retokenized import Changed
 from tokbench.reporting.elements import Facts, Grid, Headline, Part
 
 if TYPE_CHECKING:
+    from tokbench.adapt.grow import Growth
     from tokbench.model.resize import Resized
+    from tokbench.pretrained.added_tokens import Added
+    from tokbench.pretrained.retokenized import Changed
 
 MOST_SHOWN = 20
 

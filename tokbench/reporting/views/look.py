@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from tokbench.pretrained.encode import Decoded, Encoded
-from tokbench.pretrained.info import TokenizerInfo
 from tokbench.reporting.elements import Chips, Facts, Grid, Paragraph, Part, seen, visible
+
+if TYPE_CHECKING:
+    from tokbench.pretrained.encode import Decoded, Encoded
+    from tokbench.pretrained.info import TokenizerInfo
 
 
 def info(result: TokenizerInfo) -> Iterator[Part]:

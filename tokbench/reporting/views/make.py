@@ -9,12 +9,12 @@ from tokbench.errors import plural
 from tokbench.recipes.presets import ABOUT
 from tokbench.recipes.recipe import Recipe, to_toml
 from tokbench.reporting.elements import Facts, Grid, Headline, Paragraph, Part
-from tokbench.reporting.pages import Page
 
 if TYPE_CHECKING:
     from tokbench.pretrained.encode_corpus import EncodedCorpus
     from tokbench.pretrained.train import Trained
     from tokbench.recipes.catalog import Catalog, Entry
+    from tokbench.reporting.pages import Page
     from tokbench.training.counting.count_corpus import Counted
 
 

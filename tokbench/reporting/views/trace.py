@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 from unicodedata import normalize
 
 from tokbench.errors import plural
 from tokbench.reporting.elements import Chips, Facts, Grid, Headline, Part, seen, visible
 from tokbench.tracing.bpe_merges import Merging
 from tokbench.tracing.cuts import FEW
-from tokbench.tracing.post_model import PairTrace
-from tokbench.tracing.side_by_side import SideBySide, Stretch
-from tokbench.tracing.steps import Edit, Step, Token, Trace, Why, Word
 from tokbench.tracing.unigram_paths import Scoring
 from tokbench.tracing.wordpiece_matches import Lookup, Matching
+
+if TYPE_CHECKING:
+    from tokbench.tracing.post_model import PairTrace
+    from tokbench.tracing.side_by_side import SideBySide, Stretch
+    from tokbench.tracing.steps import Edit, Step, Token, Trace, Why, Word
 
 Row = tuple[object, ...]
 BYTES = re.compile("‹((?:[0-9A-F]{2})+)›")

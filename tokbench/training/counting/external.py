@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,6 @@ from tokbench.errors import FileError, UsageError
 from tokbench.io.atomic import ELSEWHERE, FULL, disk_full
 from tokbench.native.compiler import loops
 from tokbench.native.kernels import count_abi
-from tokbench.native.scanner import Scanner
 from tokbench.native.word_counter import (
     BLOCK,
     Counter,
@@ -49,6 +48,9 @@ from tokbench.training.counting.store import (
     summed,
 )
 from tokbench.training.word_counts import library_counts
+
+if TYPE_CHECKING:
+    from tokbench.native.scanner import Scanner
 
 ROW = 160  # bytes of memory that merging takes for a word of usual length: measured, and rounded up
 BYTES = 40  # a word's bytes that are counted in that
