@@ -5,13 +5,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test quality fmt lint types arch test-transformers4 clean
+SECONDS ?= 600
+
+.PHONY: demo test fuzz quality fmt lint types arch test-transformers4 clean
 
 demo: .venv/installed
 	$(BIN)/tokbench demo --force
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Random tokenizers and texts against the library, for so many seconds, from a seed of this hour.
+fuzz: .venv/installed
+	$(BIN)/python -m tests.laws.fuzz --seconds $(SECONDS) --first $$(date +%Y%m%d%H0000000)
 
 quality: lint types arch
 

@@ -68,10 +68,19 @@ def test_other_normalizers_are_left_to_the_library_with_a_reason():
     assert "NFKC" in scanner_for(tokenizer(pre_tokenizers.Whitespace(), normalizer))
 
 
+@pytest.mark.parametrize("scheme", ["first", "always", "never"])
+def test_where_the_first_character_may_be_deleted_metaspace_first_is_left_to_the_library(scheme):
+    metaspace = pre_tokenizers.Metaspace(prepend_scheme=scheme)
+    deleting = normalizers.Sequence([normalizers.Lowercase(), normalizers.BertNormalizer()])
+    found = scanner_for(tokenizer(metaspace, deleting))
+    assert ("first character" in found) if scheme == "first" else not isinstance(found, str)
+    assert not isinstance(scanner_for(tokenizer(metaspace, normalizers.NFC())), str)
+
+
 def test_a_sequence_of_one_is_that_one():
     alone = pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer()])
     assert (
-        scanner_for(tokenizer(alone)).split is scanner_for(tokenizer(pre_tokenizers.BertPreTokenizer())).split
+        scanner_for(tokenizer(alone)).split == scanner_for(tokenizer(pre_tokenizers.BertPreTokenizer())).split
     )
 
 

@@ -1,14 +1,14 @@
-"""The oracle is the library: its normalizer and pre-tokenizer on each text alone."""
+"""The oracle is the library: the words that its own trainer counts."""
 
 import random
-from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import PreTokenizedString, Regex, Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
+from tests.laws.laws import library_words
 from tokbench.native.scanner import SPLITTERS, character_flags, scanner_for
 from tokbench.native.word_counter import count_words_compiled
 from tokbench.training.counting.store import packed_of_compiled
@@ -82,26 +82,16 @@ def tokenizer(normalizer, pre_tokenizer):
     return made
 
 
-def by_library(normalizer, pre_tokenizer, texts):
-    counts = Counter()
-    for text in texts:
-        words = PreTokenizedString(normalizer.normalize_str(text) if normalizer else text)
-        pre_tokenizer.pre_tokenize(words)
-        counts.update(word for word, _, _ in words.get_splits("original", "byte"))
-    return dict(counts)
-
-
-def library_words(found):
+def words_of(found):
     """Word → how often, as the library spells words."""
     return packed_of_compiled(found).word_counts().counts
 
 
 def assert_equal(normalizer, pre_tokenizer, texts, **how):
-    scanner = scanner_for(tokenizer(normalizer, pre_tokenizer))
+    made = tokenizer(normalizer, pre_tokenizer)
+    scanner = scanner_for(made)
     assert not isinstance(scanner, str), scanner
-    assert library_words(count_words_compiled([texts], scanner, **how)) == by_library(
-        normalizer, pre_tokenizer, texts
-    )
+    assert words_of(count_words_compiled([texts], scanner, **how)) == library_words(made, texts)
 
 
 @pytest.mark.parametrize("name", PRE_TOKENIZERS)
@@ -113,7 +103,7 @@ def test_every_pre_tokenizer_gives_the_librarys_words(name, texts):
 
 @pytest.mark.parametrize("name", list(NORMALIZERS)[1:])
 @settings(max_examples=25, deadline=None)
-@given(texts=texts, split=st.sampled_from(list(PRE_TOKENIZERS)))
+@given(texts=texts, split=st.sampled_from([each for each in PRE_TOKENIZERS if each != "metaspace-first"]))
 def test_every_normalizer_gives_the_librarys_words(name, split, texts):
     assert_equal(NORMALIZERS[name], PRE_TOKENIZERS[split], texts, threads=1)
 

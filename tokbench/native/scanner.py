@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -96,6 +96,7 @@ def byte_characters() -> list[str]:
     return characters
 
 
+NORMALIZERS = ("NFC", "Lowercase", "BertNormalizer")  # served alone and one after the other
 NOT_ONE_BYTE = 0x80
 REFUSED = -1
 JOINT = "|"  # no normalizer served here makes or changes one
@@ -113,6 +114,11 @@ class Rewriter:
     spellings: NDArray[np.uint8]
     growth: float
     prefix: bool = False
+
+    @property
+    def deletes(self) -> bool:
+        """Whether some character leaves nothing behind; the first spelling is the empty one."""
+        return bool(((self.actions == count_abi.SPELL) & (self.places == 0)).any())
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,7 @@ def normalizing(state: bytes) -> Rewriter | str:
     """What a normalizer does, from its JSON; or the reason why this is not known character by character."""
     steps = list(_steps(json.loads(state)))
     for step in steps:
-        if step["type"] not in ("NFC", "Lowercase", "BertNormalizer"):
+        if step["type"] not in NORMALIZERS:
             return f"the normalizer {step['type']} has no compiled form"
     name = hashlib.sha256(b"2" + state).hexdigest()[:16]
     name = f"normalizer-{name}-{tokenizers.__version__}.bin"
@@ -291,6 +297,7 @@ class WordSplit:
     digits: int = 0
     blank: str = " "  # what a blank in a word stands for
     bytewise: bool = False  # whether words are spelled in the byte alphabet
+    counts_from_start: bool = False  # whether the first character of a text as it is written is another
 
 
 @dataclass(frozen=True)
@@ -323,6 +330,8 @@ def scanner_for(tokenizer: Tokenizer) -> Scanner | str:
     step = normalizing(normalizer) if normalizer else None
     if isinstance(step, str):
         return step
+    if step and split.counts_from_start and step.deletes:
+        return "the library looks for the first character of a text before its normalizer deletes some"
     steps = (*([step] if step else []), *(make() for make in split.steps))
     return Scanner(split, _flags(split.flags), steps, tokenizer.normalizer)
 
@@ -344,43 +353,52 @@ def _states(tokenizer: Tokenizer) -> tuple[bytes, bytes]:
 
 def _split(block: dict[str, Any]) -> WordSplit | str:
     """The split of a pre-tokenizer, or why there is none."""
-    kind = block["type"]
-    inner = block.get("pretokenizers", [])
-    if len(inner) == 1:
+    inner = block.get("pretokenizers", [block])
+    if len(inner) == 1 and inner[0] is not block:
         return _split(inner[0])
-    if kind == "ByteLevel" and block["use_regex"]:
-        return _PREFIXED if block["add_prefix_space"] else _GPT2
-    if kind == "Metaspace":
-        return _metaspace(block)
-    if [each["type"] for each in inner] == ["WhitespaceSplit", "Metaspace"]:
-        return _metaspace(inner[1], after_split=True)
-    if [each["type"] for each in inner] == ["Split", "ByteLevel"]:
-        return _pattern(*inner)
-    names = "+".join(each["type"] for each in inner) or kind
-    return _PLAIN.get(kind, f"the pre-tokenizer {names} has no compiled form")
+    names = tuple(each["type"] for each in inner)
+    served = PRE_TOKENIZERS.get(names)
+    if served is None:
+        return f"the pre-tokenizer {'+'.join(names)} has no compiled form"
+    return served(*inner) or f"this {'+'.join(names)} has no compiled form"
 
 
-def _metaspace(block: dict[str, Any], *, after_split: bool = False) -> WordSplit | str:
-    """Metaspace alone or on words; "first" needs no words before it, since each text is split for itself."""
+def _byte_level(block: dict[str, Any]) -> WordSplit | None:
+    if not block["use_regex"]:
+        return None
+    prefix = (lambda: rewriter(Changes({}), prefix=True),) if block["add_prefix_space"] else ()
+    return WordSplit(count_abi.GPT2, _gpt2_flags, prefix, bytewise=True)
+
+
+def _metaspace(block: dict[str, Any]) -> WordSplit | None:
+    """Metaspace alone; with "first" a text has its ▁ only if its first character is still there."""
+    if block["replacement"] != LOW_LINE or not block["split"]:
+        return None
     scheme = block["prepend_scheme"]
-    if block["replacement"] != LOW_LINE or not block["split"] or (after_split and scheme == "first"):
-        return "this Metaspace has no compiled form"
-    words = (lambda: bordering(_white()),) if after_split else ()
 
     def blanks() -> Rewriter:
         return rewriter(Changes({LOW_LINE: " "}), prefix=scheme != "never")
 
-    return WordSplit(count_abi.RUNS, _metaspace_flags, (*words, blanks), blank=LOW_LINE)
+    return WordSplit(
+        count_abi.RUNS, _metaspace_flags, (blanks,), blank=LOW_LINE, counts_from_start=scheme == "first"
+    )
 
 
-def _pattern(split: dict[str, Any], byte_level: dict[str, Any]) -> WordSplit | str:
+def _metaspace_on_words(_: dict[str, Any], block: dict[str, Any]) -> WordSplit | None:
+    """Metaspace on words: each of them is a text of its own, so which is the first cannot be told."""
+    split = _metaspace(block)
+    if split is None or split.counts_from_start:
+        return None
+    return replace(split, steps=(lambda: bordering(_white()), *split.steps))
+
+
+def _pattern(split: dict[str, Any], byte_level: dict[str, Any]) -> WordSplit | None:
     """One of the known patterns, so used that every match is a word, with a ByteLevel that only spells."""
     how = split["behavior"], split["invert"]
-    known = SPLITTERS.get(split["pattern"].get("Regex", ""))
     whole = how in (("Isolated", False), ("Removed", True), ("Isolated", True))
-    if known is None or not whole or byte_level["use_regex"] or byte_level["add_prefix_space"]:
-        return "this Split has no compiled form"
-    return known
+    if not whole or byte_level["use_regex"] or byte_level["add_prefix_space"]:
+        return None
+    return SPLITTERS.get(split["pattern"].get("Regex", ""))
 
 
 def _has(table: Table, flag: int) -> NDArray[np.bool_]:
@@ -442,17 +460,25 @@ def _white() -> str:
     return "".join(map(chr, np.flatnonzero(_has(character_flags(), WHITE)).tolist()))
 
 
-_GPT2 = WordSplit(count_abi.GPT2, _gpt2_flags, bytewise=True)
-_PREFIXED = WordSplit(
-    count_abi.GPT2, _gpt2_flags, (lambda: rewriter(Changes({}), prefix=True),), bytewise=True
-)
-_PLAIN = {
-    "BertPreTokenizer": WordSplit(count_abi.RUNS, _bert_flags),
-    "Whitespace": WordSplit(count_abi.RUNS, _whitespace_flags),
-    "WhitespaceSplit": WordSplit(count_abi.RUNS, _whitespace_split_flags),
-}
+def _runs(flags: Callable[[Table], Flags]) -> Callable[..., WordSplit]:
+    """A pre-tokenizer without options that cuts a text into runs of characters."""
+    return lambda _: WordSplit(count_abi.RUNS, flags)
+
+
 SPLITTERS = {
     CL100K_TEXT % "{1,3}": WordSplit(count_abi.CL100K, _cl100k_flags, digits=3, bytewise=True),  # Llama 3 too
     CL100K_TEXT % "": WordSplit(count_abi.CL100K, _cl100k_flags, digits=1, bytewise=True),  # Qwen 2
     O200K_TEXT: WordSplit(count_abi.O200K, _o200k_flags, digits=3, bytewise=True),
+}
+# What is served: the names of the blocks in order, and the split that they are with these options, None when
+# they are none. A law holds every row against the library, with every normalizer and model that is served:
+# tests/laws/test_pipelines.py. What no law proves has no row.
+PRE_TOKENIZERS: Mapping[tuple[str, ...], Callable[..., WordSplit | None]] = {
+    ("ByteLevel",): _byte_level,
+    ("BertPreTokenizer",): _runs(_bert_flags),
+    ("Whitespace",): _runs(_whitespace_flags),
+    ("WhitespaceSplit",): _runs(_whitespace_split_flags),
+    ("Metaspace",): _metaspace,
+    ("WhitespaceSplit", "Metaspace"): _metaspace_on_words,
+    ("Split", "ByteLevel"): _pattern,
 }

@@ -236,7 +236,24 @@ def rewrite_texts(job: Pointer, table: Pointer) -> None:
 
 @inner
 def _rewritten(how: Rewriting, begin: int, end: int, to: int, prefix: int) -> Whole:
-    """Write one text, with a blank before it if it needs one; return where it ends, or -1 if it refuses."""
+    """Write one text; return where it ends, or -1 if it refuses.
+
+    A separator in it parts words that a step before has cut: each part is written for itself.
+    """
+    start, at = whole(begin), whole(to)
+    while start < end and at >= 0:
+        last = text_end(how.text, start, end, how.separator)
+        at = _part(how, start, last, at, prefix)
+        if at >= 0 and last < end:
+            how.out[at] = how.separator
+            at += 1
+        start = last + 1
+    return at
+
+
+@inner
+def _part(how: Rewriting, begin: int, end: int, to: int, prefix: int) -> Whole:
+    """Write what no separator parts, with a blank before it if it needs one; where that ends, or -1."""
     stop = rewrite_text(how, begin, end, to + prefix)
     if stop == to + prefix:
         return to

@@ -1,0 +1,1 @@
+"""What must hold for every input: laws over random recipes and texts, and their fuzzer."""

@@ -1,0 +1,199 @@
+"""The laws for every tokenizer and text: tokbench's words, merges and ids are the library's own."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tokenizers import Tokenizer, models, trainers
+
+from tests.laws.random_cases import Case, blank, raw_trainer, recipe_of, trained
+from tokbench.analysis.backends import HfBackend
+from tokbench.corpus.reading import as_corpus
+from tokbench.errors import TokbenchError, UsageError
+from tokbench.io.library_errors import library_errors_as
+from tokbench.native.compiler import loops
+from tokbench.native.corpus_encoder import CompiledEncoder
+from tokbench.native.ragged import Ragged
+from tokbench.native.scanner import scanner_for
+from tokbench.native.word_counter import count_words_compiled
+from tokbench.pretrained.encode_corpus import encode_corpus
+from tokbench.pretrained.encode_texts import served_encoding
+from tokbench.pretrained.folder import in_memory
+from tokbench.recipes.build import build
+from tokbench.training.counting.store import packed_of_compiled
+
+
+class DifferenceError(AssertionError):
+    """Tokbench and the library part ways: by which law, on what, and what each of them says."""
+
+    def __init__(self, law: str, what: str, library: object, ours: object) -> None:
+        super().__init__(f"{law}: {what}\n  library:  {library!r:.600}\n  tokbench: {ours!r:.600}")
+
+
+class UnusableCaseError(TokbenchError):
+    """The library itself makes no tokenizer of this case, or no ids of its texts."""
+
+
+def library_words(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, int]:
+    """The words that the library's own trainers are given of these texts, and how often."""
+    counting = Tokenizer(models.WordLevel())
+    if tokenizer.normalizer is not None:
+        counting.normalizer = tokenizer.normalizer
+    if tokenizer.pre_tokenizer is not None:
+        counting.pre_tokenizer = tokenizer.pre_tokenizer
+    trainer = trainers.WordLevelTrainer(vocab_size=1, show_progress=False)
+    counting.train_from_iterator(texts, trainer)
+    words: dict[str, int] = json.loads(trainer.__getstate__())["WordLevelTrainer"]["words"]
+    return words
+
+
+def counting(tokenizer: Tokenizer, texts: Sequence[str]) -> bool:
+    """The compiled loops count the library's words; whether they serve this tokenizer at all."""
+    scanner = scanner_for(tokenizer)
+    if isinstance(scanner, str):
+        return False
+    compiled = count_words_compiled([list(texts)], scanner, threads=1)
+    found = dict(packed_of_compiled(compiled).word_counts().counts)
+    wanted = library_words(tokenizer, texts)
+    if found != wanted:
+        raise DifferenceError("counting", "words", _without(wanted, found), _without(found, wanted))
+    return True
+
+
+def _without(counts: Mapping[str, int], others: Mapping[str, int]) -> dict[str, int]:
+    """What is counted otherwise there."""
+    return {word: count for word, count in counts.items() if others.get(word) != count}
+
+
+def encoding(tokenizer: Tokenizer, texts: Sequence[str], *, special: bool) -> bool:
+    """The compiled loops give the library's ids, in one block and text by text; whether they serve at all."""
+    pipeline = served_encoding(tokenizer, special=special)
+    if isinstance(pipeline, str):
+        return False
+    wanted = library_ids(tokenizer, texts, special=special)
+    if wanted is None:
+        return False
+    encoder = CompiledEncoder(pipeline, loops("encode"))
+    batches = [(list(texts), wanted), *(([text], [ids]) for text, ids in zip(texts, wanted, strict=True))]
+    for batch, expected in (*batches, batches[0]):
+        for text, ids, own in zip(batch, expected, rows(encoder.encode(batch)), strict=True):
+            if ids != own:
+                raise DifferenceError("encoding", f"{text!r:.200}, one of {len(batch)} texts", ids, own)
+    return True
+
+
+def library_ids(tokenizer: Tokenizer, texts: Sequence[str], *, special: bool) -> list[list[int]] | None:
+    """The library's ids of these texts, None where it refuses one."""
+    try:
+        with library_errors_as(lambda error: UnusableCaseError(str(error))):  # a panic writes to stderr
+            found = tokenizer.encode_batch(list(texts), add_special_tokens=special)
+    except UnusableCaseError:
+        return None
+    return [each.ids for each in found]
+
+
+def rows(ragged: Ragged) -> list[list[int]]:
+    """The rows as lists."""
+    return [ragged[row].tolist() for row in range(len(ragged))]
+
+
+def files(tokenizer: Tokenizer, texts: Sequence[str], *, engine: str) -> bool:
+    """`encode --file` writes the library's ids of every text that is not blank, whatever the engine."""
+    kept = [text for text in texts if text and not text.isspace()]
+    wanted = library_ids(tokenizer, kept, special=True)
+    if wanted is None or not kept:
+        return False
+    out = io.BytesIO()
+    try:
+        encode_corpus(in_memory(tokenizer, {}), as_corpus(iter(texts)), out, engine=engine)
+    except UsageError as error:
+        if engine == "compiled" and "compiled engine cannot" in error.message:
+            return False
+        raise
+    found = [json.loads(line)["ids"] for line in out.getvalue().splitlines()]
+    if found != wanted:
+        raise DifferenceError("files", f"engine {engine}", wanted, found)
+    return True
+
+
+def comparing(tokenizer: Tokenizer, texts: Sequence[str]) -> bool:
+    """`compare` counts the library's ids, without special tokens around texts."""
+    wanted = library_ids(tokenizer, texts, special=False)
+    if wanted is None:
+        return False
+    backend = HfBackend("fuzzed", tokenizer)
+    [found] = backend.stream([list(texts)], size=None)
+    if rows(found) != wanted:
+        raise DifferenceError("comparing", found.choice.engine, wanted, rows(found))
+    return True
+
+
+def learning(case: Case) -> bool:
+    """The compiled engine learns what the library's own trainer does, where that is the same every time."""
+    if case.algorithm != "bpe" or {"limit_alphabet", "end_of_word_suffix"} & case.trainer.keys():
+        return False
+    if "continuing_subword_prefix" in case.trainer:
+        return False
+    made = _built(case, "compiled")
+    if not isinstance(made, Tokenizer):
+        return False
+    raw = blank(case)
+    raw.train_from_iterator(case.corpus, raw_trainer(case))
+    ours, theirs = (json.loads(each.to_str())["model"] for each in (made, raw))
+    for key in ("vocab", "merges"):
+        if ours[key] != theirs[key]:
+            raise DifferenceError("learning", key, theirs[key], ours[key])
+    return True
+
+
+def training(case: Case) -> bool:
+    """Both engines make the same tokenizer, or refuse in the same words."""
+    compiled, library = _built(case, "compiled"), _built(case, "library")
+    if isinstance(compiled, str) and "engine" in compiled:
+        return False
+    first, second = (each.to_str() if isinstance(each, Tokenizer) else each for each in (library, compiled))
+    if first != second:
+        raise DifferenceError("training", "tokenizer.json", first, second)
+    return True
+
+
+def _built(case: Case, engine: str) -> Tokenizer | str:
+    """What `build` makes of this case, or what it says against that."""
+    try:
+        return build(recipe_of(case), [list(case.corpus)], engine=engine)
+    except TokbenchError as error:
+        return error.message
+
+
+def made_by_library(case: Case) -> Tokenizer:
+    """The tokenizer of this case; UnusableCaseError where there can be none."""
+    with library_errors_as(lambda error: UnusableCaseError(str(error)), also=(ValueError, TypeError)):
+        try:
+            return trained(case)
+        except TokbenchError as error:
+            raise UnusableCaseError(error.message) from error
+
+
+Law = Callable[[Case, Tokenizer], bool]
+# Each law, and of how many cases it looks at one: processes and files cost more than ids.
+LAWS: dict[str, tuple[Law, int]] = {
+    "counting": (lambda case, made: counting(made, (*case.texts, *case.corpus)), 1),
+    "encoding": (lambda case, made: encoding(made, case.texts, special=case.seed % 2 == 0), 1),
+    "learning": (lambda case, made: learning(case), 1),
+    "files": (lambda case, made: files(made, case.texts, engine=_engine(case)), 4),
+    "comparing": (lambda case, made: comparing(made, case.texts), 4),
+    "training": (lambda case, made: training(case), 16),
+}
+
+
+def _engine(case: Case) -> str:
+    return ("compiled", "library", "auto")[case.seed // 4 % 3]
+
+
+def check(case: Case, law: str, tokenizer: Any = None) -> bool:
+    """Hold the case against one law: DifferenceError where it is broken; whether it applies at all."""
+    made = made_by_library(case) if tokenizer is None else tokenizer
+    return LAWS[law][0](case, made)

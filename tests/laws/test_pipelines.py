@@ -1,0 +1,198 @@
+"""Every pipeline that the compiled loops serve gives the library's words and ids, whatever the texts are."""
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models
+
+from tests.laws import laws
+from tests.laws.random_cases import Case, blank
+from tokbench.native import scanner
+from tokbench.native.scanner import SPLITTERS, scanner_for
+from tokbench.pretrained.encode_texts import served_encoding
+
+pytest.importorskip("numba")
+
+# For every row of the table, the options with which it is served; a row without any here fails a test.
+SPLITS = {
+    ("ByteLevel",): [({"add_prefix_space": prefix},) for prefix in (True, False)],
+    ("BertPreTokenizer",): [({},)],
+    ("Whitespace",): [({},)],
+    ("WhitespaceSplit",): [({},)],
+    ("Metaspace",): [({"prepend_scheme": scheme},) for scheme in ("always", "first", "never")],
+    ("WhitespaceSplit", "Metaspace"): [({}, {"prepend_scheme": scheme}) for scheme in ("always", "never")],
+    ("Split", "ByteLevel"): [
+        (
+            {"regex": regex, "behavior": behavior, "invert": invert},
+            {"add_prefix_space": False, "use_regex": False},
+        )
+        for regex, (behavior, invert) in product(SPLITTERS, [("isolated", False), ("removed", True)])
+    ],
+}
+NORMALIZERS = {
+    "NFC": [{}],
+    "Lowercase": [{}],
+    "BertNormalizer": [
+        {},
+        {"lowercase": False},
+        {"clean_text": False, "strip_accents": False},
+        {"lowercase": False, "strip_accents": True, "handle_chinese_chars": False},
+    ],
+}
+SEQUENCES = [
+    [],
+    *([{"type": name, **options}] for name, several in NORMALIZERS.items() for options in several),
+    [{"type": "NFC"}, {"type": "BertNormalizer", "strip_accents": False}],
+    [{"type": "NFC"}, {"type": "Lowercase"}],
+]
+MODELS = [
+    ("bpe", {}, {}),
+    ("bpe", {"fuse_unk": True}, {"end_of_word_suffix": "</w>"}),
+    ("bpe", {"ignore_merges": True}, {}),
+    ("bpe", {"byte_fallback": True}, {}),
+    ("wordpiece", {"max_input_chars_per_word": 9}, {}),
+    ("wordlevel", {}, {}),
+]
+NAMED = [
+    (names, options)
+    for names, several in SPLITS.items()
+    for options in several
+]  # fmt: skip
+CORPUS = (
+    "the quick brown fox doesn't jump over the lazy dogs, and 12345 'll see",
+    "tokenizers tokenize tokens; the tokenizer's tokens are tokenized",
+    "def tokenize(self, text):\n\treturn [self.vocab[each] for each in text]",
+    "한국어 문장을 토큰으로 나누는 토크나이저, 토큰 토큰",
+    "Ünïcödé café naïve ÉCOLE, łódź 中文字符 日本語のテキスト <0x0A> <0x41>",
+    "a b the a b the a",
+)
+TOKENS = ("<|end|>", "Tést", "ab", " b", "[MASK]")
+CHARACTERS = (
+    list(" \t\n\r\x0b\x1c\x1f\x85\xa0\u2003\u2028\u3000\u200b\u200d\ufeff\x00\x7f\xad!'’sStTrElLdD._")
+    + list("-▁Ġ#<>[]½٣45ª")
+    + list("éÉe\u0301\u0323\u0345")
+    + list("Å\u212bßıİǅſﬁΣς")
+    + list("가각\u1100\u1161\u11a8ㅋ中〇\u093e\u05b0א\ufffd🦊👩👩🏽\U0001d165ÿ")
+    + list("\ue000\U000f0000\u0378\U0002f800\U000e0001\U0010ffff")
+)
+LONG = st.sampled_from(
+    ["a" * 300, "가" * 120, "token" * 90, "ab " * 40, "é" * 5000, "x" * 16_380 + " the cat"]
+)
+PIECES = st.one_of(
+    st.text(st.one_of(st.sampled_from(CHARACTERS), st.characters(codec="utf-8")), max_size=6),
+    st.sampled_from(
+        [*TOKENS, "the", "tokenizer", " tokens", "한국어", "dogs,", "  ", "\n", "TÉST", "te\u0301st"]
+    ),
+    st.sampled_from(["the", " ", "  ", "\n", "\x1f", "a"]),
+)
+TEXTS = st.lists(st.lists(PIECES, max_size=6).map("".join) | LONG, max_size=9).map(tuple)
+FLAGS = st.fixed_dictionaries(
+    {name: st.booleans() for name in ("lstrip", "rstrip", "single_word", "normalized", "special")}
+)
+ADDED = st.lists(st.tuples(st.sampled_from(TOKENS), FLAGS), max_size=3, unique_by=lambda each: each[0])
+DELETING = ("\x1fb", "\x00the", "\u0301a", "\ufffda", "\x7f▁a", "\x1f", " b")
+
+
+def case_of(names, options, *, model=MODELS[0], normalizers=(), added=(), texts=()):
+    """A case with this pipeline, trained on a few lines."""
+    algorithm, of_model, of_trainer = model
+    return Case(
+        algorithm=algorithm,
+        vocab_size=420,
+        normalizers=tuple(normalizers),
+        pre_tokenizers=tuple({"type": name, **each} for name, each in zip(names, options, strict=True)),
+        model=of_model,
+        trainer=of_trainer,
+        post_processor={"type": "TemplateProcessing", "single": "[UNK] $A [UNK]", "pair": "$A $B"},
+        special=({"content": "[UNK]", "special": True, "normalized": False},),
+        added=tuple({"content": content, **flags} for content, flags in added),
+        corpus=CORPUS,
+        texts=texts,
+    )
+
+
+def test_every_row_of_the_table_has_a_law_and_no_other_is_served():
+    assert SPLITS.keys() == scanner.PRE_TOKENIZERS.keys()
+    assert NORMALIZERS.keys() == {*scanner.NORMALIZERS}
+    for names, options in NAMED:
+        assert not isinstance(scanner_for(blank(case_of(names, options))), str), (names, options)
+
+
+@pytest.mark.parametrize(("names", "options"), NAMED, ids=lambda each: "-".join(map(str, each))[:60])
+@settings(max_examples=30, deadline=None)
+@given(
+    model=st.sampled_from(MODELS),
+    normalizers=st.sampled_from(SEQUENCES),
+    added=ADDED,
+    texts=TEXTS,
+    special=st.booleans(),
+)
+@example(
+    model=MODELS[0], normalizers=[], added=[], texts=("the cat sat", "\n", "", " a  b ", "c"), special=True
+)
+@example(model=MODELS[0], normalizers=[{"type": "BertNormalizer"}], added=[], texts=DELETING, special=False)
+@example(
+    model=MODELS[5],
+    normalizers=[{"type": "NFC"}],
+    added=[],
+    texts=("\u0344a", "e\u0301", "\u0345\u0301"),
+    special=True,
+)
+def test_words_and_ids_are_the_librarys(names, options, model, normalizers, added, texts, special):
+    case = case_of(names, options, model=model, normalizers=normalizers, added=added, texts=texts)
+    made = laws.made_by_library(case)
+    laws.counting(made, (*texts, *CORPUS))
+    laws.encoding(made, texts, special=special)
+
+
+@pytest.mark.parametrize("scheme", ["always", "first", "never"])
+def test_every_character_that_a_normalizer_changes_may_begin_a_text(scheme):
+    """The ▁ of Metaspace's `first` hangs on where the library takes the first character to be from."""
+    kept = {"type": "BertNormalizer", "clean_text": False, "strip_accents": False}
+    for normalizers in ([{"type": "NFC"}], [{"type": "Lowercase"}], [kept], [{"type": "BertNormalizer"}]):
+        how = ({"prepend_scheme": scheme},)
+        case = case_of(("Metaspace",), how, model=MODELS[5], normalizers=normalizers)
+        step = scanner.normalizing(blank(case).normalizer.__getstate__())
+        changed = [code for code in step.actions.nonzero()[0].tolist() if not 0xD800 <= code < 0xE000]
+        texts = [f"{chr(code)}b" for code in changed if code < 0x110000]
+        assert len(texts) > 500
+        deletes = normalizers == [{"type": "BertNormalizer"}]
+        assert laws.counting(blank(case), texts) == (scheme != "first" or not deletes)
+
+
+def test_what_no_law_proves_is_not_served():
+    first = case_of(("WhitespaceSplit", "Metaspace"), ({}, {"prepend_scheme": "first"}))
+    assert "no compiled form" in served_encoding(laws.made_by_library(first))
+    deleted = case_of(
+        ("Metaspace",), ({"prepend_scheme": "first"},), normalizers=[{"type": "BertNormalizer"}]
+    )
+    assert "first character" in served_encoding(laws.made_by_library(deleted))
+    for kind in (models.BPE(dropout=0.1), models.Unigram([("a", -1.0)], unk_id=0)):
+        other = Tokenizer(kind)
+        other.pre_tokenizer = blank(first).pre_tokenizer
+        assert isinstance(served_encoding(other), str)
+
+
+def test_words_cut_by_white_space_each_have_their_blank_in_every_text_of_a_block():
+    """Only the first word of a text had its ▁, and a text of white space alone the ids of another."""
+    for scheme, model in product(("always", "never"), MODELS):
+        texts = ("the cat sat", "\n", " a  b ", "", "the\ncat", "c")
+        case = case_of(
+            ("WhitespaceSplit", "Metaspace"), ({}, {"prepend_scheme": scheme}), model=model, texts=texts
+        )
+        made = laws.made_by_library(case)
+        assert laws.encoding(made, texts, special=True)
+        assert laws.encoding(made, tuple(text for text in texts if "\n" not in text) * 3, special=False)
+
+
+def test_a_deleted_first_character_is_no_beginning():
+    case = replace(
+        case_of(("Metaspace",), ({"prepend_scheme": "first"},), normalizers=[{"type": "BertNormalizer"}]),
+        corpus=("\x1fhello hello",) * 50,
+        texts=DELETING,
+    )
+    for law in ("learning", "files", "comparing", "training"):
+        laws.check(case, law)
