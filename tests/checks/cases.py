@@ -100,6 +100,18 @@ def covid_twice(files):
     plain(files, "covid", "COVID")
 
 
+def bytes_before_signs(files):
+    cutters = [files.raw["pre_tokenizer"], {"type": "Punctuation", "behavior": "Isolated"}]
+    files.raw["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": cutters}
+
+
+def split_at_no_space(files):
+    """As Gemma has it: ▁ is written for every space, and then spaces are looked for."""
+    files.raw["normalizer"] = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+    cut = {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False}
+    files.raw["pre_tokenizer"] = cut
+
+
 def prefixed_bytes(files):
     """ByteLevel that puts a space before every text, and a token that is met inside words."""
     files.raw["pre_tokenizer"]["add_prefix_space"] = True
@@ -460,6 +472,8 @@ CASES = [
     Case("TB210", "warning", "gpt2", prefixed_bytes, ("'(foxy)' comes back as",), "split by a prefix space"),
     Case("TB210", "warning", "t5", prepending, ("see foxy  here",), "two spaces for one"),
     Case("TB512", "warning", "gpt2", trimming, ("'(foxy)' has the offsets",)),
+    Case("TB513", "warning", "gpt2", bytes_before_signs, ("'라 마 카 를' → 'ë', 'Ŀ', '¼'",)),
+    Case("TB513", "note", "t5", split_at_no_space, ("라",), "finds nothing to do"),
     Case("TB301", "error", "roberta", template_of("</s>", 3), ("'</s>' is 2, the template says 3",)),
     Case(
         "TB301",

@@ -75,6 +75,7 @@ TB509 syllables-stay-whole note - -
 TB510 letters-keep-their-kind note - -
 TB511 texts-stay-short error - -
 TB512 offsets-cover-the-text warning - -
+TB513 blocks-stand-in-order warning - -
 TB601 config-lies-beside error folder config_is_written
 TB602 both-versions-can-load-it warning folder both_versions_read_it
 TB603 transformers-can-load-it error transformers -

@@ -16,6 +16,7 @@ from tokbench.recipes.algorithms import ALGORITHMS, LEARNED, Algorithm
 from tokbench.recipes.decoders import decoder, default_decoders
 from tokbench.recipes.normalizers import normalizer
 from tokbench.recipes.options import checked_options
+from tokbench.recipes.order import refuse_wrong_order
 from tokbench.recipes.post_processors import post_processor
 from tokbench.recipes.pre_tokenizers import pre_tokenizer
 from tokbench.recipes.presets import command_for
@@ -133,6 +134,7 @@ def assemble(recipe: Recipe) -> Tokenizer:
     trainer = checked_options(recipe.trainer, algorithm.trainer_options, f"{recipe.algorithm} trainer")
     checked_options(recipe.model, algorithm.model_options, f"{recipe.algorithm} model")
     check_recipe(recipe)
+    refuse_wrong_order(recipe)
     algorithm.check(recipe)
     post_processor(recipe.post_processor, {token: number for number, token in enumerate(recipe.tokens)})
     tokenizer = Tokenizer(algorithm.model(recipe))

@@ -12,7 +12,7 @@ from tokenizers.decoders import Decoder
 from tokbench.recipes.options import blocks, flag, one_character, one_of, text_option, whole_number
 from tokbench.recipes.pre_tokenizers import SCHEMES
 from tokbench.recipes.recipe import Block, Recipe, block, flat, read_blocks
-from tokbench.recipes.registry import BlockSpec, make, make_sequence, pattern
+from tokbench.recipes.registry import ONE_TOKEN, TOKENS, BlockSpec, make, make_sequence, pattern
 
 LOSSLESS = ("Digits", "FixedLength", "Punctuation", "Split", "UnicodeScripts")  # pre-tokenizers
 
@@ -35,14 +35,17 @@ DECODERS: dict[str, BlockSpec[Decoder]] = {
     "BPEDecoder": BlockSpec(
         "Turn the suffix that ends a word into a space.", library.BPEDecoder, {"suffix": text_option("</w>")}
     ),
-    "ByteFallback": BlockSpec("Turn tokens such as <0x41> into the bytes they name.", library.ByteFallback),
+    "ByteFallback": BlockSpec(
+        "Turn tokens such as <0x41> into the bytes they name.", library.ByteFallback, reads=(TOKENS,)
+    ),
     "ByteLevel": BlockSpec("Turn the visible characters of bytes back into bytes.", library.ByteLevel),
     "CTC": BlockSpec(
         "Join repeated tokens and drop pads, for speech.",
         library.CTC,
         {"pad_token": text_option("<pad>"), "word_delimiter_token": text_option("|"), "cleanup": flag(True)},
+        reads=(TOKENS,),
     ),
-    "Fuse": BlockSpec("Join all tokens without spaces.", library.Fuse),
+    "Fuse": BlockSpec("Join all tokens without spaces.", library.Fuse, writes=(ONE_TOKEN,)),
     "Metaspace": BlockSpec(
         "Turn ▁ into spaces.",
         library.Metaspace,
@@ -67,6 +70,7 @@ DECODERS: dict[str, BlockSpec[Decoder]] = {
         "Join pieces that continue a word; cleanup drops the spaces before signs.",
         library.WordPiece,
         {"prefix": text_option("##"), "cleanup": flag(True)},
+        reads=(TOKENS,),
     ),
 }
 

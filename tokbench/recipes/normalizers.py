@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tokenizers import normalizers as library
@@ -12,7 +12,17 @@ from tokenizers.normalizers import Normalizer
 
 from tokbench.recipes.options import blocks, flag, text_option
 from tokbench.recipes.recipe import Block, read_blocks
-from tokbench.recipes.registry import BlockSpec, make, make_sequence, pattern
+from tokbench.recipes.registry import (
+    APART,
+    BYTE_LETTERS,
+    LETTERS,
+    MARKS,
+    SPACES,
+    BlockSpec,
+    make,
+    make_sequence,
+    pattern,
+)
 
 
 def normalizer(chosen: Sequence[Block]) -> Normalizer | None:
@@ -27,6 +37,12 @@ def _sequence(blocks: Sequence[Any]) -> Normalizer:
 
 def _replace(content: str, **sought: str) -> Normalizer:
     return library.Replace(pattern(**sought), content)
+
+
+def _written_for_spaces(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """▁ is what a Replace writes that puts another sign in the place of every space."""
+    sought = options.get("pattern") or options.get("regex")
+    return (MARKS,) if sought in (" ", r"\s") and str(options.get("content", "")).strip() else ()
 
 
 def _precompiled(precompiled_charsmap: str) -> Normalizer:
@@ -51,22 +67,40 @@ NORMALIZERS: dict[str, BlockSpec[Normalizer]] = {
             "strip_accents": flag(None),  # unset: as lowercase
             "lowercase": flag(True),
         },
+        reads=(LETTERS, SPACES),
     ),
-    "ByteLevel": BlockSpec("Write every byte as one visible character.", library.ByteLevel),
-    "Lowercase": BlockSpec("Lowercase every letter.", library.Lowercase),
-    "NFC": BlockSpec("Compose characters, keeping their look.", library.NFC),
-    "NFD": BlockSpec("Decompose characters: accents and Hangul letters stand alone.", library.NFD),
+    "ByteLevel": BlockSpec(
+        "Write every byte as one visible character.",
+        library.ByteLevel,
+        reads=(LETTERS,),
+        writes=(BYTE_LETTERS,),
+    ),
+    "Lowercase": BlockSpec("Lowercase every letter.", library.Lowercase, reads=(LETTERS,)),
+    "NFC": BlockSpec("Compose characters, keeping their look.", library.NFC, reads=(LETTERS,)),
+    "NFD": BlockSpec(
+        "Decompose characters: accents and Hangul letters stand alone.",
+        library.NFD,
+        reads=(LETTERS,),
+        writes=(APART,),
+    ),
     "NFKC": BlockSpec(
-        "Compose, and unify variants such as full width; changes lone Hangul letters.", library.NFKC
+        "Compose, and unify variants such as full width; changes lone Hangul letters.",
+        library.NFKC,
+        reads=(LETTERS,),
     ),
-    "NFKD": BlockSpec("Decompose, and unify variants such as full width.", library.NFKD),
+    "NFKD": BlockSpec(
+        "Decompose, and unify variants such as full width.", library.NFKD, reads=(LETTERS,), writes=(APART,)
+    ),
     "Nmt": BlockSpec(
-        "Drop control characters and unify spaces, as SentencePiece's nmt rules do.", library.Nmt
+        "Drop control characters and unify spaces, as SentencePiece's nmt rules do.",
+        library.Nmt,
+        reads=(LETTERS, SPACES),
     ),
     "Precompiled": BlockSpec(
         "Apply a SentencePiece character map, given in base64.",
         _precompiled,
         {"precompiled_charsmap": text_option()},
+        reads=(LETTERS,),
     ),
     "Prepend": BlockSpec(
         "Put a text before every text that is not empty.", library.Prepend, {"prepend": text_option("▁")}
@@ -75,10 +109,16 @@ NORMALIZERS: dict[str, BlockSpec[Normalizer]] = {
         "Replace a literal pattern or a regex by other text.",
         _replace,
         {"pattern": text_option(None), "regex": text_option(None), "content": text_option(empty=True)},
+        writes=_written_for_spaces,
     ),
     "Sequence": BlockSpec("Do several in order.", _sequence, {"blocks": blocks()}),
     "Strip": BlockSpec(
-        "Drop white space at the ends.", library.Strip, {"left": flag(True), "right": flag(True)}
+        "Drop white space at the ends.",
+        library.Strip,
+        {"left": flag(True), "right": flag(True)},
+        reads=(SPACES,),
     ),
-    "StripAccents": BlockSpec("Drop combining marks; needs NFD or NFKD before it.", library.StripAccents),
+    "StripAccents": BlockSpec(
+        "Drop combining marks; needs NFD or NFKD before it.", library.StripAccents, reads=(LETTERS, APART)
+    ),
 }

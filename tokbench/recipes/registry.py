@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tokenizers import Regex
 
@@ -18,14 +18,32 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 
+# What a block reads and writes of a text on its way: letters and spaces as they were typed, letters that
+# stand for bytes, ▁ in the place of a space, accents set apart; and of tokens on their way back, each alone.
+LETTERS, SPACES, BYTE_LETTERS, MARKS, APART = "letters", "spaces", "byte letters", "▁", "accents set apart"
+TOKENS, ONE_TOKEN = "tokens", "one text"
+# What is written takes away what was there before.
+TAKES = {BYTE_LETTERS: (LETTERS, SPACES), MARKS: (SPACES,), ONE_TOKEN: (TOKENS,)}
+Contents = tuple[str, ...] | Callable[[Mapping[str, Any]], tuple[str, ...]]
+
 
 @dataclass(frozen=True)
 class BlockSpec(Generic[Made]):
-    """One block of the library: what it does in a sentence, what makes it, its options."""
+    """One block of the library: what it does in a sentence, what makes it, its options.
+
+    `reads` and `writes` say what it looks for in a text and what it puts there, for these options.
+    """
 
     about: str
     make: Callable[..., Made]
     options: Mapping[str, Option] = field(default_factory=dict)
+    reads: Contents = ()
+    writes: Contents = ()
+
+
+def contents(declared: Contents, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a block with these options reads or writes."""
+    return declared if isinstance(declared, tuple) else declared(options)
 
 
 def make(each: Block, table: Mapping[str, BlockSpec[Made]], what: str) -> Made:
