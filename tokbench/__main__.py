@@ -8,10 +8,12 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from tokbench.errors import ResourceError, TokbenchError, UsageError
 from tokbench.escapes import safe_json
@@ -33,12 +35,25 @@ def main(words: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Typer reads options through pydantic, whose plugins would be looked for among all that is installed
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    before = _end_by_sigterm_as_by_ctrl_c()
     try:
         return _told(_run(words))
     except KeyboardInterrupt:
         return _told(STOPPED)
     except BaseException as error:  # a panic of the Rust library is no Exception
         return _ended(error, words)
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _end_by_sigterm_as_by_ctrl_c() -> Any:  # noqa: ANN401
+    """Let SIGTERM clean up, too; the handler there was, or None where it is not ours to set."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return None
+    return signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _ended(error: BaseException, words: list[str]) -> int:

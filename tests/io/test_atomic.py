@@ -12,7 +12,7 @@ import pytest
 
 from tokbench.errors import FileError, ResourceError
 from tokbench.io import atomic
-from tokbench.io.atomic import MARK, atomic_file, atomic_files, atomic_folder, sweep_stale
+from tokbench.io.atomic import MARK, atomic_file, atomic_files, atomic_folder, scratch_folder, sweep_stale
 
 FILES = ("tokenizer.json", "config.json", "model.safetensors")
 KILLS = 20
@@ -186,13 +186,32 @@ def test_leftovers_of_the_dead_are_swept_and_those_of_the_living_are_not(out):
         folder.mkdir()
         write(folder, "half")
     sweep_stale(out)
-    assert sorted(left_beside(out)) == sorted([alive, other])
+    assert left_beside(out) == [alive]  # whatever name the dead were writing to
 
 
 def test_an_old_folder_put_aside_by_the_dead_comes_back(out):
     out.rename(out.with_name(f".out{MARK}{dead_pid()}-0000-aside"))
     sweep_stale(out)
     assert_is_old(out)
+
+
+def test_an_old_folder_of_another_name_put_aside_by_the_dead_comes_back(out):
+    out.rename(out.with_name(f".out{MARK}{dead_pid()}-0000-aside"))
+    with atomic_file(out.with_name("page.html")) as beside:
+        beside.write_text("whole")
+    assert_is_old(out)
+
+
+def test_a_scratch_folder_is_private_gone_afterwards_and_swept_after_a_kill(tmp_path):
+    killed = (
+        "import os, sys; from tokbench.io.atomic import scratch_folder\nwith scratch_folder(): os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", killed], env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert len(left_beside(tmp_path / "x")) == 1
+    with scratch_folder(tmp_path) as folder:
+        assert left_beside(tmp_path / "x") == [folder]
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert left_beside(tmp_path / "x") == []
 
 
 def test_odd_names_are_names(tmp_path):
@@ -275,3 +294,45 @@ def test_files_that_belong_together_appear_together_or_not_at_all(tmp_path):
     assert sorted(tmp_path.iterdir()) == sorted(written)
     with pytest.raises(FileError, match="exists already"), atomic_files(out):
         pytest.fail("started")
+
+
+DIES = """
+import os, sys
+from pathlib import Path
+from tokbench.io.atomic import atomic_files
+out, left = Path(sys.argv[1]), int(sys.argv[2])
+def counted(step):
+    def act(*words, **named):
+        global left
+        if "tokbench-tmp" in str(words[:2]) or words[0].parent == out.parent:
+            left -= 1
+            if left < 0:
+                os._exit(9)
+        return step(*words, **named)
+    return act
+with atomic_files(out, force=True) as (folder, _):
+    for name in ("ids.npy", "ids.starts.npy", "ids.json"):
+        (folder / name).write_text("new")
+    for name in ("replace", "rename", "unlink", "rmdir"):
+        setattr(Path, name, counted(getattr(Path, name)))
+"""
+
+
+def test_killed_between_any_two_steps_files_of_two_runs_never_stand_side_by_side(tmp_path):
+    names, seen = ("ids.npy", "ids.starts.npy", "ids.json"), set()
+    for steps in range(20):
+        folder = tmp_path / str(steps)
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_text("old")
+        code = subprocess.run([sys.executable, "-c", DIES, folder / "ids.npy", str(steps)]).returncode
+        held = {(folder / name).read_text() for name in names if (folder / name).exists()}
+        assert len(held) == 1, f"mixed after {steps} steps"
+        with atomic_file(folder / "page.html") as beside:  # the next run, whatever it writes here
+            beside.write_text("whole")
+        whole = {(folder / name).read_text() for name in names}
+        assert (len(whole), left_beside(folder / "x")) == (1, [])
+        seen |= whole
+        if code == 0:
+            break
+    assert (code, seen) == (0, {"old", "new"})

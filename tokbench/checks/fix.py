@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from tokbench.checks.fixes import OF_MODELS
 from tokbench.checks.run import RULES, run_rules
 from tokbench.checks.staging import StagedCopy, copy_files, put_in_place, staged
 from tokbench.errors import UsageError
-from tokbench.io.atomic import atomic_folder, ensure_writable
+from tokbench.io.atomic import atomic_folder, ensure_writable, scratch_folder
 from tokbench.results import Result
 
 if TYPE_CHECKING:
@@ -79,9 +78,9 @@ def fix(
             raise UsageError(f"{name} is on the hub, and has no place here", fix="write a new folder: -o NEW")
     before = run_rules(context, quick=quick, ignore=ignore)
     apart = _apart(context)
-    with tempfile.TemporaryDirectory() as scratch:
-        copy = staged(context.folder, Path(scratch) / "tokenizer")
-        models = copy if apart is None else staged(apart, Path(scratch) / "model")
+    with scratch_folder() as scratch:
+        copy = staged(context.folder, scratch / "tokenizer")
+        models = copy if apart is None else staged(apart, scratch / "model")
         whole = context.adapter is None and (apart is None or output is None)
         known = TOKENIZER_FIXES | (MODEL_FIXES if whole else {})
         other = context.adapter.folder if context.adapter and model is not None else None

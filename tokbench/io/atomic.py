@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from tokbench.errors import FileError, ResourceError, TokbenchError
 
 MARK = "-tokbench-tmp-"
 ASIDE = "-aside"  # an old folder between the two renames of a system that cannot exchange two names
+WHOLE = "-whole"  # new files that are complete and on the disk, and are moved to their places
+LONGEST = 180  # bytes of a name that are kept in the name of what stands beside it; file names end at 255
 ELSEWHERE = "choose another place with -o"
 MAKE_ROOM = "make room, or choose a place on another disk with -o"
 
@@ -59,7 +62,9 @@ def atomic_folder(out: Path, *, force: bool = False) -> Iterator[Path]:
 def atomic_files(out: Path, *, force: bool = False) -> Iterator[tuple[Path, list[Path]]]:
     """A folder to write `out` and the files that belong to it into, and the list of where they then are.
 
-    At the end they move beside `out`, each in one step; .json files, which describe the others, come last.
+    At the end they move beside `out`, .json files, which describe the others, last. Files of two runs never
+    stand side by side: what the old ones belong to goes first, and when the process dies in between, the next
+    run that writes into this folder moves what is left.
     """
     taken = ensure_writable(out, magic=b"", force=force)
     with _in_words(out, taken), _parents_of(taken):
@@ -67,15 +72,27 @@ def atomic_files(out: Path, *, force: bool = False) -> Iterator[tuple[Path, list
         with _folder_beside(taken) as folder:
             written: list[Path] = []
             yield folder, written
-            found = sorted(folder.iterdir(), key=lambda path: (path.suffix == ".json", path.name))
-            places = [out.parent / path.name for path in found]
-            for place in places:
-                ensure_writable(place, magic=b"", force=force)
-            for path, place in zip(found, places, strict=True):
-                _sync(path)
-                path.replace(place)
+            names = [path.name for path in _in_order(folder)]
+            for name in names:
+                ensure_writable(out.parent / name, magic=b"", force=force)
+                _sync(folder / name)
+            _sync(folder)
+            whole = folder.rename(folder.with_name(folder.name + WHOLE))
             _sync(taken.parent)
-            written += places
+            _move_in(whole, taken.parent)
+            written += [out.parent / name for name in names]
+
+
+@contextlib.contextmanager
+def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
+    """A folder for this user alone, in `parent` or where the system has its temporary files; gone afterwards.
+
+    What killed processes left there is removed first.
+    """
+    place = Path(parent or tempfile.gettempdir()) / "scratch"
+    sweep_stale(place)
+    with _folder_beside(place, mode=0o700) as folder:
+        yield folder
 
 
 @contextlib.contextmanager
@@ -120,16 +137,47 @@ def ensure_writable(out: Path, *, magic: bytes | None = None, force: bool = Fals
 
 
 def sweep_stale(place: Path) -> None:
-    """Remove what killed processes left beside `place`; an old folder that they had put aside comes back."""
-    for left in sorted(place.parent.glob(f"{_escaped(_prefix(place))}*")):
-        if not _is_orphan(left):
-            continue
-        if left.name.endswith(ASIDE) and not os.path.lexists(place):
-            left.rename(place)
-        elif left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            left.unlink(missing_ok=True)
+    """Finish or remove what killed processes left beside `place`, whatever they were writing there.
+
+    Files that were complete move to their places, an old folder that had been put aside comes back.
+    """
+    with contextlib.suppress(OSError):  # not there yet, or not ours to read
+        for left in sorted(place.parent.glob(f".*{MARK}*")):
+            if _is_orphan(left):
+                _put_right(left)
+
+
+def _put_right(left: Path) -> None:
+    """What becomes of one file or folder that a dead process left."""
+    name = left.name[1:].rpartition(MARK)[0]
+    if left.name.endswith(WHOLE):
+        _move_in(left, left.parent)
+    elif left.name.endswith(ASIDE) and not os.path.lexists(left.with_name(name)):
+        if len(os.fsencode(name)) < LONGEST:  # of a longer one the end is not known
+            left.rename(left.with_name(name))
+    elif left.is_dir():
+        shutil.rmtree(left, ignore_errors=True)
+    else:
+        left.unlink(missing_ok=True)
+
+
+def _move_in(whole: Path, parent: Path) -> None:
+    """Give the files of a complete set their places, so that at no time those of two sets are there.
+
+    All but one of the old go before the first of the new comes.
+    """
+    paths = _in_order(whole)
+    for path in paths[1:]:
+        (parent / path.name).unlink(missing_ok=True)
+    for path in paths:
+        path.replace(parent / path.name)
+    _sync(parent)
+    whole.rmdir()
+
+
+def _in_order(folder: Path) -> list[Path]:
+    """Its files as they move: those that describe the others last."""
+    return sorted(folder.iterdir(), key=lambda path: (path.suffix == ".json", path.name))
 
 
 def disk_full(what: str, *, fix: str = MAKE_ROOM) -> ResourceError:
@@ -138,10 +186,10 @@ def disk_full(what: str, *, fix: str = MAKE_ROOM) -> ResourceError:
 
 
 @contextlib.contextmanager
-def _folder_beside(place: Path) -> Iterator[Path]:
-    """A folder with the rights any new folder gets, locked while its process lives, gone afterwards."""
+def _folder_beside(place: Path, *, mode: int = 0o777) -> Iterator[Path]:
+    """A folder, with the rights any new one gets, locked while its process lives, gone afterwards."""
     folder = _name_beside(place)
-    folder.mkdir()
+    folder.mkdir(mode=mode)
     try:
         with _opened(folder) as handle:
             _lock(handle)
@@ -155,12 +203,7 @@ def _name_beside(place: Path) -> Path:
 
 
 def _prefix(place: Path) -> str:
-    """File names end at 255 bytes, so a long one is cut."""
-    return f".{os.fsdecode(os.fsencode(place.name)[:180])}{MARK}"
-
-
-def _escaped(prefix: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in prefix)
+    return f".{os.fsdecode(os.fsencode(place.name)[:LONGEST])}{MARK}"
 
 
 def _is_orphan(path: Path) -> bool:
@@ -169,7 +212,8 @@ def _is_orphan(path: Path) -> bool:
         return False
     try:
         with _opened(path) as handle:
-            return _lock(handle)  # the process may live in another container
+            ours = os.fstat(handle).st_uid == os.geteuid()
+            return ours and _lock(handle)  # the process may live in another container
     except OSError:  # neither file nor folder, or just removed by another
         return False
 

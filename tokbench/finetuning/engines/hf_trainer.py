@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,7 @@ from tokbench.finetuning.engines.state import (
     in_parts,
     interruptible,
 )
+from tokbench.io.atomic import scratch_folder
 
 if TYPE_CHECKING:
     from tokbench.finetuning.config import FinetuneConfig
@@ -78,8 +78,8 @@ FIELDS = Fields(KNOWN, TAKEN, PLANNED)
 def check(plan: FinetuneConfig) -> None:
     """Nothing, or UsageError for a field of TrainingArguments that cannot be taken as it was given."""
     chosen = FIELDS.values(plan)
-    with tempfile.TemporaryDirectory(prefix="tokbench-") as place:
-        _arguments(plan, chosen, place, cpu=plan.device == "cpu" or not torch.cuda.is_available())
+    with scratch_folder() as place:
+        _arguments(plan, chosen, str(place), cpu=plan.device == "cpu" or not torch.cuda.is_available())
 
 
 def fit(job: TrainingJob) -> FitResult:
@@ -89,8 +89,8 @@ def fit(job: TrainingJob) -> FitResult:
     if chosen.get("label_smoothing_factor") and model.config.problem_type == "regression":  # type: ignore[union-attr]
         raise UsageError("label_smoothing_factor is for labels, and the rows have scores", fix="leave it out")
     state = TrainingState(job)
-    with tempfile.TemporaryDirectory(prefix="tokbench-") as place, interruptible() as state.asked:
-        arguments = _arguments(plan, chosen, place, cpu=not machine.gpu, resumed=state.done > 0)
+    with scratch_folder() as place, interruptible() as state.asked:
+        arguments = _arguments(plan, chosen, str(place), cpu=not machine.gpu, resumed=state.done > 0)
         for group in state.optimizer.param_groups:
             group.update(betas=(arguments.adam_beta1, arguments.adam_beta2), eps=arguments.adam_epsilon)
         trainer = _Trainer(

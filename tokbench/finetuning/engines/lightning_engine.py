@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -35,6 +34,7 @@ from tokbench.finetuning.engines.state import (
     in_parts,
     interruptible,
 )
+from tokbench.io.atomic import scratch_folder
 from tokbench.io.extras import require
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def fit(job: TrainingJob) -> FitResult:
     """Train as the loop does, by Lightning's Trainer."""
     plan = job.config
     state = TrainingState(job)
-    with tempfile.TemporaryDirectory(prefix="tokbench-") as place, _quiet(), interruptible() as state.asked:
+    with scratch_folder() as place, _quiet(), interruptible() as state.asked:
         lightning.seed_everything(plan.seed, workers=True, verbose=False)
         best = ModelCheckpoint(
             dirpath=place,

@@ -41,7 +41,7 @@ from tokbench.corpus.lines import TextPart, line_blocks, read_txt
 from tokbench.corpus.reading import Intake, record_texts
 from tokbench.corpus.sources import COMPRESSIONS, FORMATS, Source, find_sources
 from tokbench.errors import DataError, FileError, ResourceError, UsageError
-from tokbench.io.atomic import atomic_file
+from tokbench.io.atomic import atomic_file, scratch_folder
 from tokbench.io.extras import require
 from tokbench.native.scanner import scanner_for
 from tokbench.native.word_counter import count_words_compiled
@@ -112,10 +112,10 @@ def client_of(cluster: Cluster) -> Iterator[Any]:
 def _local_cluster(library: Any, workers: int) -> Iterator[Any]:  # noqa: ANN401
     """A client of a cluster on this machine, which is gone when this is left."""
     others = set(multiprocessing.active_children())
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, ExitStack() as stack:
+    with scratch_folder() as scratch, ExitStack() as stack:
         loop = stack.enter_context(_deaf_loop())
         try:
-            local = stack.enter_context(_started(library, workers, folder, loop))
+            local = stack.enter_context(_started(library, workers, str(scratch), loop))
             yield stack.enter_context(library.Client(local, set_as_default=False))
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
@@ -293,7 +293,7 @@ def _at_hand(shard: Shard) -> Iterator[Source]:
     if not shard.url:
         yield shard.source
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         disk, root = _disk(shard.url)
         path = Path(folder, PurePosixPath(root).name)
         disk.get_file(root, str(path))

@@ -10,12 +10,11 @@ the start, with 64 MiB 98 MB, without a need for the disk 180 MB.
 from __future__ import annotations
 
 import os
-import tempfile
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -27,7 +26,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from tokbench.errors import FileError, UsageError
-from tokbench.io.atomic import ELSEWHERE, FULL, disk_full
+from tokbench.io.atomic import ELSEWHERE, FULL, disk_full, scratch_folder
 from tokbench.native.compiler import loops
 from tokbench.native.kernels import count_abi
 from tokbench.native.word_counter import (
@@ -268,13 +267,14 @@ def count_externally(
 @contextmanager
 def _folder(parent: Path | None) -> Iterator[Path]:
     try:
-        made = tempfile.TemporaryDirectory(prefix=".tokbench-words-", dir=parent, ignore_cleanup_errors=True)
+        made = ExitStack()
+        folder = made.enter_context(scratch_folder(parent))
     except OSError as error:
         raise FileError(
             f"nothing can be written in {parent}: {error.strerror}", fix="choose another -o"
         ) from error
-    with made as folder:
-        yield Path(folder)
+    with made:
+        yield folder
 
 
 def in_final_order(
