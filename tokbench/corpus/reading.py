@@ -24,16 +24,18 @@ if TYPE_CHECKING:
     from tokbench.corpus.objects import HeldTexts
 
 BATCH = 1 << 20  # bytes from which a batch is full
+LONGEST_TEXT = 1 << 27  # characters of a text that is kept whole: it must fit in memory several times over
 
 
 class Intake:
     """Counts of the texts so far, before any cutting; a text of white space only is blank and no text.
 
-    With `raw`, lines come out as UTF-8 with a line feed after each, where no long one had to be cut.
+    With `raw`, lines come out as UTF-8 with a line feed after each, where there is no long one. Those are cut
+    unless `whole`: words may be counted in pieces, but not every text is the sum of its pieces.
     """
 
-    def __init__(self, *, raw: bool = False) -> None:
-        self._raw = raw
+    def __init__(self, *, raw: bool = False, whole: bool = False) -> None:
+        self._raw, self._cuts = raw, not whole
         self.texts = self.blank = self.utf8_bytes = 0
         self.sha256 = sha256()  # over all texts, each followed by a line feed
         self._held: list[list[str] | bytes] = []  # for the next batches, in the order of the source
@@ -90,7 +92,7 @@ class Intake:
         self.utf8_bytes += len(utf8) - len(kept)
         self._size += len(utf8)
         if len(utf8) > LIMIT and max(map(len, kept)) > LIMIT:
-            kept, lines = [piece for text in kept for piece in _pieces(text)], False
+            kept, lines = [piece for text in kept for piece in self._pieces(text)], False
         self._held.append(utf8 if lines else kept)
 
     def _full(self) -> Iterator[list[str] | bytes]:
@@ -103,10 +105,13 @@ class Intake:
             data = text.encode()
             self.sha256.update(data)
             self.utf8_bytes += len(data)
-            pieces, self._long.rest = split_long_text(self._long.rest + text)
-            self._held.append(pieces)
             self._size += len(data)
-            yield from self._full()
+            if self._cuts:
+                pieces, self._long.rest = split_long_text(self._long.rest + text)
+                self._held.append(pieces)
+                yield from self._full()
+            else:
+                self._long.keep(text)
 
     def _finish(self) -> None:
         if self._long.held:
@@ -114,17 +119,39 @@ class Intake:
         else:
             self.texts += 1
             self.sha256.update(b"\n")
-            self._held.append([self._long.rest])
+            self._held.append([self._long.rest + "".join(self._long.kept)])
         self._long = _Unfinished()
+
+    def _pieces(self, text: str) -> list[str]:
+        """The text cut into pieces, or alone."""
+        if not self._cuts:
+            return [text]
+        pieces, rest = split_long_text(text)
+        return [*pieces, rest]
 
 
 class _Unfinished:
-    """A text of which not all has come: what is not yet cut, or, as long as it may be blank, all of it."""
+    """A text of which not all has come: what is not yet cut, or, as long as it may be blank, all of it.
+
+    kept: the parts of a text that is not cut.
+    """
 
     def __init__(self) -> None:
         self.begun = False
         self.rest = ""
         self.held: list[str] = []
+        self.kept: list[str] = []
+        self._characters = 0
+
+    def keep(self, part: str) -> None:
+        """Keep a part of a text that is not cut; DataError if the text is too long for that."""
+        self._characters += len(part)
+        if self._characters > LONGEST_TEXT:
+            raise DataError(
+                f"a text of the corpus is longer than {LONGEST_TEXT:,} characters",
+                fix="cut it into several lines: each line is a text",
+            )
+        self.kept.append(part)
 
     def add(self, part: str) -> list[str]:
         """What can be counted now: nothing while all is white space, then that and everything after it."""
@@ -144,11 +171,6 @@ def _not_blank(texts: list[str]) -> list[str]:
     """The texts with more in them than white space; most blank ones are empty, so those go first."""
     kept = list(filter(None, texts))
     return [text for text in kept if not text.isspace()] if any(map(str.isspace, kept)) else kept
-
-
-def _pieces(text: str) -> list[str]:
-    pieces, rest = split_long_text(text)
-    return [*pieces, rest]
 
 
 PAUSE = 0.05  # seconds between two words on progress: 20 a second look smooth and cost nothing
@@ -193,9 +215,15 @@ class Corpus:
         """
         return self._read(raw=True, sieve=sieve)
 
-    def _read(self, *, raw: bool, sieve: Sieve | None = None) -> Iterator[list[str] | bytes]:
+    def whole_texts(self) -> Iterator[list[str] | bytes]:
+        """Batches as those of `blocks`, but no text is cut; DataError for one of more than LONGEST_TEXT."""
+        return self._read(raw=True, whole=True)
+
+    def _read(
+        self, *, raw: bool, sieve: Sieve | None = None, whole: bool = False
+    ) -> Iterator[list[str] | bytes]:
         self._take_stdin()
-        intake, meter = Intake(raw=raw), _Meter(self._progress, self.sources)
+        intake, meter = Intake(raw=raw, whole=whole), _Meter(self._progress, self.sources)
         for source in self.sources:
             for part in _parts(source, self._column, meter.inside, sieve):
                 yield from intake.take(part)
@@ -256,8 +284,10 @@ class TextsCorpus(Corpus):
             raise _no_texts((self._texts.name,), 0)
         self._facts = CorpusFacts((self._texts.name,), texts - blank, blank, utf8_bytes, sha256="")
 
-    def _read(self, *, raw: bool, sieve: Sieve | None = None) -> Iterator[list[str] | bytes]:
-        intake = Intake()
+    def _read(
+        self, *, raw: bool, sieve: Sieve | None = None, whole: bool = False
+    ) -> Iterator[list[str] | bytes]:
+        intake = Intake(whole=whole)
         for part in self._parts():
             try:
                 filled = list(intake.take(TextPart(part)))
