@@ -28,7 +28,7 @@ from transformers import PreTrainedModel
 from tokbench.adapt.grow import add_tokens
 from tokbench.io.quiet import quiet
 from tokbench.model.loading import load_model
-from tokbench.model.resize import embedding_rows, head_kind, hidden_states, vocabulary_weights
+from tokbench.model.resize import embedding_rows, head_kind, vocabulary_weights
 from tokbench.pretrained.folder import save_folder
 from tokbench.pretrained.wrap import wrapper_config
 
@@ -179,6 +179,13 @@ def measure(folder: Path, family: str, head: str, config: str, small: dict[str, 
         config=after.model.config.get_text_config().vocab_size == embedding_rows(after.model) == 128,
         weights_fresh=len(after.fresh) + len(after.dropped),
     )
+
+
+def hidden_states(model: PreTrainedModel, inputs: list[list[int]]) -> list[torch.Tensor]:
+    """The last hidden states (T, H) of each input, of the encoder where there are two stacks."""
+    body = model.get_encoder() if model.config.is_encoder_decoder else model.base_model
+    with torch.inference_mode():
+        return [body(input_ids=torch.tensor([ids]))[0][0] for ids in inputs]
 
 
 def aligned(model: PreTrainedModel) -> None:

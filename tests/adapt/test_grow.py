@@ -9,10 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.model.conftest import hidden_states
 from tokbench.adapt.grow import add_tokens, grow_model
 from tokbench.errors import FileError, ResourceError, UsageError
 from tokbench.model.loading import load_model
-from tokbench.model.resize import hidden_states, old_inputs
+from tokbench.model.probes import old_inputs
 from tokbench.pretrained.added_tokens import with_tokens
 from tokbench.pretrained.folder import load
 

@@ -133,3 +133,10 @@ def tiny():
     module = sys.modules["tiny_models"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def hidden_states(model, inputs):
+    """The last hidden states (T, H) of each input, of the encoder where there are two stacks."""
+    body = model.get_encoder() if model.config.is_encoder_decoder else model.base_model
+    with torch.inference_mode():
+        return [body(input_ids=torch.tensor([list(ids)]))[0][0] for ids in inputs]

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tokbench.errors import NegativeResultError, UsageError
-from tokbench.model.resize import apply, embedding_rows, head_kind
+from tokbench.model.resize import apply, embedding_rows, head_kind, prove_rows, snapshot
 from tokbench.model.row_plan import plan_added
 
 
@@ -100,74 +100,79 @@ def test_a_plan_for_another_model_is_refused(build):
         apply(build(), plan_added(10, 10, [10]))
 
 
-def new_head(model, size, *, bias=True):
-    head = torch.nn.Linear(16, size, bias=bias)
-    model.set_output_embeddings(head)
+def head(model):
+    return model.get_output_embeddings()
 
 
 def embedding(model):
     return model.get_input_embeddings()
 
 
-def bigger(model, size, **choices):
-    """An embedding of that size with the old rows in it."""
+def resized(model, size, **choices):
+    """An embedding of another size with the old rows in it."""
     made = torch.nn.Embedding(size, 16, **choices)
-    made.weight.data[: embedding_rows(model)] = embedding(model).weight.data
+    rows = min(size, embedding_rows(model))
+    made.weight.data[:rows] = embedding(model).weight.data[:rows]
     return made
 
 
-def forget_padding(model, size, resize):
-    resize(size)
-    embedding(model).padding_idx = None
+def one_row_short(model):
+    model.resize_token_embeddings(embedding_rows(model) - 1)
 
 
-def write_over_padding(model, size, resize):
-    resize(size)
-    embedding(model).weight.data[0] = 1.0
+def another_input(model):
+    model.set_input_embeddings(resized(model, embedding_rows(model), padding_idx=0))
 
 
-def shuffle(model, size, resize):
-    resize(size)
-    embedding(model).weight.data[:5] = embedding(model).weight.data[:5].flip(0).clone()
+def another_head(model, *, bias=True):
+    model.set_output_embeddings(torch.nn.Linear(16, embedding_rows(model), bias=bias))
 
 
-def halve(model, size, resize):
-    resize(size)
-    model.half()
+def other_values(change):
+    def fault(model):
+        with torch.no_grad():
+            change(embedding(model).weight.data)
+
+    return fault
 
 
-def forget_config(model, size, resize):
-    resize(size)
-    model.config.vocab_size = size - 1
+def swap(rows):
+    rows[:5] = rows[:5].flip(0).clone()
 
 
 # What resizers were seen to do wrong, or could.
 BROKEN = {
-    "does nothing": lambda model, size, resize: None,
-    "one row short": lambda model, size, resize: resize(size - 1),
-    "rounds up by itself": lambda model, size, resize: resize(size + 8),
-    "grows the input only": lambda model, size, resize: model.set_input_embeddings(
-        bigger(model, size, padding_idx=0)
-    ),
-    "unties the head": lambda model, size, resize: (resize(size), new_head(model, size)),
-    "loses the bias": lambda model, size, resize: (resize(size), new_head(model, size, bias=False)),
-    "forgets the padding row": forget_padding,
-    "writes over the padding row": write_over_padding,
-    "moves old rows": shuffle,
-    "changes the number type": halve,
-    "leaves the config": forget_config,
+    "one row short": one_row_short,
+    "rounds up by itself": lambda model: model.resize_token_embeddings(embedding_rows(model) + 8),
+    "unties the input": another_input,
+    "unties the head": another_head,
+    "loses the bias": lambda model: another_head(model, bias=False),
+    "forgets the padding row": lambda model: setattr(embedding(model), "padding_idx", None),
+    "writes over the padding row": other_values(lambda rows: rows[0].fill_(1.0)),
+    "moves old rows": other_values(swap),
+    "changes the number type": lambda model: model.half(),
+    "leaves the config": lambda model: setattr(model.config, "vocab_size", model.config.vocab_size - 1),
+    "changes the bias": lambda model: head(model).bias.data.add_(1),
 }
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_a_resizer_that_is_broken_is_found_out(build, monkeypatch, fault):
+def test_a_growth_that_went_wrong_is_found_out(build, fault):
     model = build("BertForMaskedLM")
-    rows, resize = embedding_rows(model), model.resize_token_embeddings
-    monkeypatch.setattr(
-        model, "resize_token_embeddings", lambda size, **choices: BROKEN[fault](model, size, resize)
-    )
+    rows = embedding_rows(model)
+    plan, before = plan_added(rows, rows, [rows, rows + 1]), snapshot(model, ("vocab_size",))
+    apply(model, plan)
+    prove_rows(model, plan, before)
+    BROKEN[fault](model)
     with pytest.raises(NegativeResultError):
-        apply(model, plan_added(rows, rows, [rows, rows + 1]))
+        prove_rows(model, plan, before)
+
+
+def test_a_model_that_did_not_grow_is_found_out(build):
+    model = build("BertForMaskedLM")
+    rows = embedding_rows(model)
+    with pytest.raises(NegativeResultError):
+        prove_rows(model, plan_added(rows, rows, [rows]), snapshot(model, ("vocab_size",)))
 
 
 def test_rows_that_start_from_other_pieces_are_not_one_row(build):

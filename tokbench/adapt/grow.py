@@ -20,6 +20,7 @@ from tokbench.io.extras import require
 from tokbench.io.links import refuse_links_out
 from tokbench.io.quiet import quiet
 from tokbench.model.files import INDEX
+from tokbench.model.probes import old_inputs
 from tokbench.model.row_plan import RowInit, RowPlan, plan_added, row_init
 from tokbench.pretrained.added_tokens import (
     DEFAULT_MATCH,
@@ -46,8 +47,9 @@ from tokbench.results import Result
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from tokbench.model.contract import GrowthProof
     from tokbench.model.loading import Memory, ModelSize
-    from tokbench.model.resize import Resized, ResizeProof
+    from tokbench.model.resize import Resized
 
 
 def beyond(folder: TokenizerFolder, rows: int) -> tuple[TokenizerFolder, Added]:
@@ -118,7 +120,7 @@ class Growth(Result, kind="growth"):
     plan: RowPlan | None = None
     memory: Memory | None = None
     resized: Resized | None = None
-    proof: ResizeProof | None = None
+    proof: GrowthProof | None = None
     fresh: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     followed: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -201,7 +203,8 @@ def _verify_model(model: PreTrainedModel, folder: Path) -> None:
 
 def _verify_config(model: PreTrainedModel, folder: Path) -> None:
     """The saved config makes a model of these shapes: nothing will be started anew when it is loaded."""
-    from tokbench.model.loading import BROKEN, first_line, hollow
+    from tokbench.model.loading import hollow
+    from tokbench.model.readers import BROKEN, first_line
 
     if not type(model).__module__.startswith("transformers."):
         return  # code from the model's own folder was run once, on purpose; not again in a new place
@@ -232,7 +235,8 @@ class RowChoices(TypedDict, total=False):
     """How the new rows are made, as keyword arguments of grow, planned and add_tokens.
 
     `start` is the name of an initializer or copy=TOKEN; `descriptions` are token → words it is the mean
-    of; `shrink` lets spare rows go; `trust_remote_code` runs code in the model's folder.
+    of; `shrink` lets spare rows go; `vocabulary` names the config's keys that the tokenizer's size is, of a
+    model that has several; `trust_remote_code` runs code in the model's folder.
     """
 
     start: str
@@ -240,6 +244,7 @@ class RowChoices(TypedDict, total=False):
     pad_to_multiple_of: int | None
     shrink: bool
     seed: int
+    vocabulary: Sequence[str]
     trust_remote_code: bool
 
 
@@ -253,27 +258,19 @@ def grow_model(
     if model is None:
         return Growth(added=added, tokenizer=folder)
     require("torch", extra="train", what="growing a model")
-    from tokbench.adapt.sync_ids import follow_roles
-    from tokbench.model.loading import load_model, memory, model_size
-    from tokbench.model.resize import apply, hidden_states, initializer, largest_difference, old_inputs
+    from tokbench.model.loading import load_model, memory, model_size, told
+    from tokbench.model.resize import grown_keys, initializer
 
     start, seed = _start(folder, added, choices), choices.get("seed", 0)
     initializer(start.way)
     loaded = load_model(model, seed=seed, trust_remote_code=choices.get("trust_remote_code", False))
-    measure = model_size(loaded.model)
-    plan = _plan(folder, model, measure, added, choices)
-    inputs = [
-        ids for ids in old_inputs(without_truncation(folder), added.tokenizer) if max(ids) < measure.rows
-    ]
-    before = hidden_states(loaded.model, inputs)
-    followed = follow_roles(loaded.model, added.roles)
-    resized = apply(
-        loaded.model, plan, start=start.way, pieces=start.pieces, described=start.described, seed=seed
-    )
-    proof = largest_difference(before, hidden_states(loaded.model, inputs))
-    if not proof.holds:
-        raise NegativeResultError(
-            f"old texts give other hidden states after the growth, by {proof.largest_difference:.1e}"
+    with told(model, "grown"):
+        keys = grown_keys(loaded.model, choices.get("vocabulary", ()))
+        measure = model_size(loaded.model, keys)
+        plan = _plan(folder, model, measure, added, choices)
+        inputs = old_inputs(without_truncation(folder), added.tokenizer, rows=measure.rows)
+        followed, resized, proof = _carried_out(
+            loaded.model, plan, added, start, inputs, keys=keys, seed=seed
         )
     return Growth(
         added=added,
@@ -291,6 +288,45 @@ def grow_model(
     )
 
 
+def _carried_out(
+    model: PreTrainedModel,
+    plan: RowPlan,
+    added: Added,
+    start: RowInit,
+    inputs: Sequence[Sequence[int]],
+    *,
+    keys: Sequence[str],
+    seed: int,
+) -> tuple[dict[str, tuple[int, int]], Resized, GrowthProof]:
+    """The ids that followed, what was resized, and the proof: answers before and after."""
+    from tokbench.adapt.sync_ids import follow_roles
+    from tokbench.model.contract import answers, prove_growth
+    from tokbench.model.readers import reader_of
+    from tokbench.model.resize import apply
+    from tokbench.model.vocabulary_tables import vocabulary_tables
+
+    reader = reader_of(model, inputs[0], vocabulary_tables(model).inputs, hidden=True)
+    before = answers(model, reader, inputs, plan.rows_before)
+    resized = apply(
+        model,
+        plan,
+        keys=keys,
+        start=start.way,
+        pieces=start.pieces,
+        described=start.described,
+        seed=seed,
+    )
+    followed = follow_roles(model, added.roles)
+    proof = prove_growth(model, before, plan, keys=keys, new=_every_kind(added), moved=bool(followed))
+    return followed, resized, proof
+
+
+def _every_kind(added: Added) -> tuple[int, ...]:
+    """The first and the last new id of each kind."""
+    kinds = (list(added.special.values()), list(added.regular.values()))
+    return tuple(dict.fromkeys(ids[at] for ids in kinds if ids for at in (0, -1)))
+
+
 def planned(
     folder: TokenizerFolder, model: str | Path | None, added: Added, **choices: Unpack[RowChoices]
 ) -> Growth:
@@ -302,7 +338,9 @@ def planned(
     from tokbench.model.resize import initializer
 
     initializer(_start(folder, added, choices).way)
-    measure = meta_model(model, trust_remote_code=choices.get("trust_remote_code", False))
+    measure = meta_model(
+        model, choices.get("vocabulary", ()), trust_remote_code=choices.get("trust_remote_code", False)
+    )
     plan = _plan(folder, model, measure, added, choices)
     return Growth(
         added=added, tokenizer=folder, model=str(model), plan=plan, memory=memory(measure, plan), dry=True
@@ -362,7 +400,9 @@ def resize(
 
     folder = load(tokenizer)
     _refuse_links(folder, model)
-    rows = meta_model(model, trust_remote_code=choices.get("trust_remote_code", False)).rows
+    rows = meta_model(
+        model, choices.get("vocabulary", ()), trust_remote_code=choices.get("trust_remote_code", False)
+    ).rows
     older, added = beyond(folder, rows)
     growth = (planned if dry_run else grow_model)(older, model, added, **choices)
     growth = replace(growth, tokenizer=folder)

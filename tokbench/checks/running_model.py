@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import FileError
-from tokbench.model.loading import BROKEN, first_line, load_model
+from tokbench.model.loading import load_model
+from tokbench.model.readers import BROKEN, first_line
 
 if TYPE_CHECKING:
     import torch

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,48 @@ def architecture(folder: Path) -> str:
     """The class that wrote the model, head included; '' when the config does not say."""
     named = read_object(folder / CONFIG).get("architectures")
     return str(named[0]) if isinstance(named, list) and named else ""
+
+
+MOST_PARTS = 1_000  # layers, experts or heads that a config may name without weights that bear it out
+COUNTS = re.compile(r"((num|n)_\w*(layers?|experts|heads?|blocks)|\w*layers|depth)")
+
+
+def ensure_bounded(folder: Path) -> None:
+    """Refuse a config that names more layers, experts or heads than its weights have tensors.
+
+    A class is built by what config.json says before its weights are looked at: a damaged number there would
+    have a billion layers built.
+    """
+    largest = max(_counts(read_object(folder / CONFIG)), key=lambda pair: pair[1], default=("", 0))
+    key, count = largest
+    if count <= MOST_PARTS:
+        return
+    tensors = tensor_count(folder)
+    if count > max(tensors, MOST_PARTS):
+        raise FileError(
+            f"{folder / CONFIG} says {key} {count:,}, and the weights have {tensors:,} tensors",
+            fix="take config.json and weights from the same save of the model",
+        )
+
+
+def tensor_count(folder: Path) -> int:
+    """How many tensors the headers of a folder's safetensors name; 0 where there are none."""
+    count = 0
+    for file in folder.glob("*.safetensors"):
+        with file.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            if length <= min(file.stat().st_size, 100 * MIB):
+                count += stream.read(length).count(b'"data_offsets"')
+    return count
+
+
+def _counts(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, int]]:
+    """The numbers of layers, experts and heads in a config and in the configs inside it."""
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _counts(value, f"{prefix}{key}.")
+        elif isinstance(value, int) and not isinstance(value, bool) and COUNTS.fullmatch(key):
+            yield prefix + key, value
 
 
 # The model types whose position ids start behind the padding id; all others start at 0.

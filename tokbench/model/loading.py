@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import transformers
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from transformers import AutoConfig, PreTrainedModel
 from transformers.models.auto import modeling_auto
 
 from tokbench.errors import FileError, plural
 from tokbench.io.json_files import read_object
 from tokbench.io.quiet import quiet
-from tokbench.model.files import CONFIG, architecture, find_model
-from tokbench.model.resize import embedding_rows, head_kind, vocabulary_weights
+from tokbench.model.files import CONFIG, architecture, ensure_bounded, find_model
+from tokbench.model.readers import BROKEN, first_line
+from tokbench.model.resize import grown_keys, head_kind, vocabulary_weights
+from tokbench.model.vocabulary_tables import vocabulary_tables
 
 if TYPE_CHECKING:
     from tokbench.model.row_plan import RowPlan
-
-# What a damaged config or weight file was seen to raise inside transformers.
-BROKEN = (
-    ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, OSError, RuntimeError,
-    SafetensorError, StrictDataclassError, TypeError, ValueError,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +62,7 @@ def load_model(
     nobody sets but a person.
     """
     path = find_model(name)
+    ensure_bounded(path)
     kind = kind or (remote_class(path) if trust_remote_code else class_of(path))
     try:
         with quiet(), nullcontext() if seed is None else torch.random.fork_rng(devices=[]):
@@ -91,6 +87,18 @@ def load_model(
     _refuse_hollow(name, model, missing, mismatched)
     dropped = tuple(sorted(info["unexpected_keys"]))
     return LoadedModel(model=model, path=path, fresh=missing, dropped=dropped, mismatched=mismatched)
+
+
+@contextmanager
+def told(name: str | Path, doing: str) -> Iterator[None]:
+    """Inside, what the model's library raises becomes one sentence: `name` cannot be `doing`."""
+    try:
+        yield
+    except BROKEN as error:
+        raise FileError(
+            f"{name} cannot be {doing}: {type(error).__name__}: {first_line(error)}",
+            fix=f"tokbench check {name}",
+        ) from error
 
 
 def class_of(folder: Path) -> Any:  # noqa: ANN401  the classes of transformers are made on demand
@@ -135,12 +143,6 @@ def _is_body(model: PreTrainedModel, key: str) -> bool:
     return model.base_model is model or key.startswith(f"{model.base_model_prefix}.")
 
 
-def first_line(error: BaseException) -> str:
-    """What the library said, without the pages that follow."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300]
-
-
 DTYPES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}  # safetensors' names → bytes
 
 
@@ -167,11 +169,18 @@ class ModelSize:
     ids: dict[str, int]
 
 
-def model_size(model: PreTrainedModel, *, item_bytes: int | None = None) -> ModelSize:
-    """The measures of a model in memory, or of one without storage whose numbers take `item_bytes` each."""
-    weights = vocabulary_weights(model).values()
+def model_size(
+    model: PreTrainedModel, keys: Sequence[str] = (), *, item_bytes: int | None = None
+) -> ModelSize:
+    """The measures of a model in memory, or of one without storage whose numbers take `item_bytes` each.
+
+    `keys` are those of the vocabulary that grows, by default the only one there is; UsageError where the
+    class cannot grow.
+    """
+    keys = grown_keys(model, keys)
+    weights = vocabulary_weights(model, keys).values()
     return ModelSize(
-        rows=embedding_rows(model),
+        rows=vocabulary_tables(model).values[keys[0]],
         head=head_kind(model),
         weight_bytes=sum(each.numel() * (item_bytes or each.element_size()) for each in model.parameters()),
         row_bytes=sum(each[0].numel() * (item_bytes or each.element_size()) for each in weights),
@@ -179,20 +188,15 @@ def model_size(model: PreTrainedModel, *, item_bytes: int | None = None) -> Mode
     )
 
 
-def meta_model(name: str | Path, *, trust_remote_code: bool = False) -> ModelSize:
+def meta_model(name: str | Path, keys: Sequence[str] = (), *, trust_remote_code: bool = False) -> ModelSize:
     """The measures from config.json and the weights' header alone; 7 billion weights take no longer.
 
     Of a model on the hub only the config is fetched.
     """
     path = find_model(name, weights=Path(name).expanduser().is_dir())
-    try:
-        with quiet():
-            model = hollow(path, trust_remote_code=trust_remote_code)
-            return model_size(model, item_bytes=_item_bytes(path))
-    except BROKEN as error:
-        raise FileError(
-            f"{name} cannot be planned for: {first_line(error)}", fix=f"tokbench check {name}"
-        ) from error
+    with told(name, "planned for"), quiet():
+        model = hollow(path, trust_remote_code=trust_remote_code)
+        return model_size(model, keys, item_bytes=_item_bytes(path))
 
 
 def memory(measure: ModelSize, plan: RowPlan) -> Memory:
@@ -203,6 +207,7 @@ def memory(measure: ModelSize, plan: RowPlan) -> Memory:
 
 def hollow(path: Path, *, trust_remote_code: bool = False) -> PreTrainedModel:
     """The model of a folder's config, head included, whose tensors have shapes and no storage."""
+    ensure_bounded(path)
     kind: Any = remote_class(path) if trust_remote_code else class_of(path)
     config = AutoConfig.from_pretrained(path, trust_remote_code=trust_remote_code, local_files_only=True)
     with torch.device("meta"):

@@ -1,4 +1,4 @@
-"""A RowPlan carried out on a model: embeddings, head, ties, head bias and config; proved afterwards."""
+"""A RowPlan carried out on a model: every tensor that its vocabulary sizes, and the config; then proved."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokbench.errors import NegativeResultError, UsageError, did_you_mean
-from tokbench.io.quiet import quiet
+from tokbench.model.vocabulary_tables import (
+    VocabularyTables,
+    VocabularyTensor,
+    set_key,
+    vocabulary_keys,
+    vocabulary_tables,
+)
 
 if TYPE_CHECKING:
     from tokbench.model.row_plan import RowPlan
@@ -75,11 +80,22 @@ def initializer(name: str) -> Callable[[Tensor, Pieces], Tensor]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GrownTable:
+    """A tensor over the vocabulary: its name, the key that sizes it, its rows before and after."""
+
+    name: str
+    key: str
+    rows_before: int
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Resized:
     """What was done to a model: its rows, and what follows them.
 
     `head` is "tied" (the output matrix is the input's), "own" or "none"; `bias` says whether the head has
-    one value a row; `padding_idx` is the row that the embedding never trains.
+    one value a row; `padding_idx` is the row that the embedding never trains. `tables` are all tensors that
+    the vocabulary sizes; `described` the new rows that start as the mean of given words.
     """
 
     rows_before: int
@@ -89,12 +105,74 @@ class Resized:
     bias: bool
     padding_idx: int | None
     initializer: str
+    tables: tuple[GrownTable, ...] = ()
+    described: tuple[int, ...] = ()
+
+
+ALONE = "leave --model out: the tokenizer grows alone, and the model stays as it is"
+
+
+def grown_keys(model: PreTrainedModel, vocabulary: Sequence[str] = ()) -> tuple[str, ...]:
+    """The keys that grow with a tokenizer: those named, or the only one that the class reads tokens by.
+
+    UsageError names the class and the reason where it cannot grow: it reads no tokens, has several
+    vocabularies and none was named, or has rows of its own behind its tokens.
+    """
+    tables, name = vocabulary_tables(model), type(model).__name__
+    keys = tuple(vocabulary) or tables.text
+    for key in keys:
+        if key not in tables.tensors:
+            known = [each for each in tables.tensors if "type_" not in each]
+            raise UsageError(f"{name} has no vocabulary {key}", fix=did_you_mean(key, known or ["none"]))
+    if not keys:
+        raise UsageError(f"{name} {_no_tokens(tables)}, so no row can be made for a new token", fix=ALONE)
+    if len(keys) > 1 and not vocabulary:
+        sizes = " and ".join(f"{key} ({tables.values[key]:,})" for key in keys)
+        raise UsageError(
+            f"{name} has {len(keys)} vocabularies, {sizes}, and does not say which is this tokenizer's",
+            fix=f"name those that are: {' '.join(f'--vocabulary {key}' for key in keys)}",
+        )
+    if len({tables.values[key] for key in keys}) > 1:
+        raise UsageError(
+            f"{' and '.join(keys)} of {name} have other numbers of rows, which no one tokenizer has",
+            fix=f"name one of them: --vocabulary {keys[0]}",
+        )
+    for key in keys:
+        _refuse_reserved(name, key, tables)
+    return keys
+
+
+def _no_tokens(tables: VocabularyTables) -> str:
+    for key, why in tables.untried.items():
+        return f"cannot be built with another {key} ({why})"
+    written = [key for key in tables.tensors if key.rpartition(".")[2] == "vocab_size"]
+    return f"writes by {written[0]} and reads no tokens" if written else "reads no tokens"
+
+
+def _refuse_reserved(name: str, key: str, tables: VocabularyTables) -> None:
+    """Rows behind the vocabulary that the class itself reads would become the new token's."""
+    for each in tables.tensors[key]:
+        if each.offset or each.step != 1:
+            what = f"{each.rows + each.offset:,} rows for {key} {each.rows:,}"
+            what = what if each.step == 1 else f"{each.step:,} rows for each token"
+            raise UsageError(
+                f"{name} reads rows behind its vocabulary itself: {each.name} has {what}", fix=ALONE
+            )
+    for other, tensors in tables.tensors.items():
+        for each in tensors:
+            behind = any(each.name.startswith(f"{table.rpartition('.')[0]}.") for table in tables.inputs)
+            if other not in (key, *tables.beside(key)) and behind and each.embeds:
+                raise UsageError(
+                    f"{name} has a second table for ids behind its vocabulary, {each.name} by {other}",
+                    fix=ALONE,
+                )
 
 
 def apply(
     model: PreTrainedModel,
     plan: RowPlan,
     *,
+    keys: Sequence[str] = (),
     start: str = "pieces",
     pieces: Mapping[int, Sequence[int]] | None = None,
     described: Mapping[int, Sequence[int]] | None = None,
@@ -102,93 +180,274 @@ def apply(
 ) -> Resized:
     """Change the model in place as the plan says; `pieces` is new id → old ids for the rows made of them.
 
-    Rows in `described` are the mean of these old rows, whatever the others start with.
+    Every tensor that a key of the vocabulary sizes follows, whatever dimension its tokens are in, and so do
+    the numbers that modules keep beside them. Rows in `described` are the mean of these old rows, whatever
+    the others start with.
 
     NegativeResultError when an old row, a tie or the config is not what it should be afterwards.
     """
     make = initializer(start)
-    _refuse_another_model(model, plan)
-    head, padding = head_kind(model), _padding(model)
-    old = {name: weight.detach().clone() for name, weight in vocabulary_weights(model).items()}
-    if plan.resize_needed:
-        with quiet(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            model.resize_token_embeddings(plan.size, mean_resizing=False)
-    _prove_shape(model, plan, old, head=head, padding=padding)
+    keys = grown_keys(model, keys)
+    before = snapshot(model, keys)
+    if before.rows != plan.rows_before:
+        raise UsageError(
+            f"the plan is for {plan.rows_before:,} rows, and the model has {before.rows:,}",
+            fix="plan again with this model",
+        )
     origins = [(pieces or {}).get(row, ()) for row in plan.started]
-    with torch.random.fork_rng(devices=[]):
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for name, weight in vocabulary_weights(model).items():
-            trained = _matrix(old[name])[: plan.tokens_before]
-            rows = make(trained, origins).clone()
-            _describe(rows, plan, trained, described or {})
-            _start_rows(weight, plan, rows)
-    _prove_rows(model, plan, old)
+        for table in before.tables:
+            rows = _started(table, plan, make, origins, described or {})
+            _put(model, table, _whole(table, plan, rows))
+    _follow(model, plan, before)
+    prove_rows(model, plan, before)
     return Resized(
         rows_before=plan.rows_before,
         rows=plan.size,
         started=len(plan.started),
-        head=head,
-        bias="bias" in old,
-        padding_idx=padding,
+        head=before.head,
+        bias=any(table.is_bias for table in before.tables),
+        padding_idx=before.padding,
         initializer=start,
+        tables=tuple(
+            GrownTable(name=each.name, key=each.key, rows_before=len(each.old), rows=each.size(plan))
+            for each in before.tables
+        ),
+        described=tuple(sorted(described or {})),
     )
+
+
+@dataclass(frozen=True)
+class HeldTable:
+    """A tensor over the vocabulary as it was: `old` has a row a token (R, all other dimensions)."""
+
+    key: str
+    tensor: VocabularyTensor
+    old: Tensor
+    first: bool  # of the vocabulary's own key, not of a key beside it
+
+    @property
+    def name(self) -> str:
+        """The tensor's first name."""
+        return self.tensor.name
+
+    @property
+    def is_bias(self) -> bool:
+        """Whether it has one value a token."""
+        return self.old.shape[1] == 1
+
+    def size(self, plan: RowPlan) -> int:
+        """Its rows afterwards; a second table with fewer rows grows only where a new token needs one."""
+        if self.first or len(self.old) == plan.rows_before:
+            return plan.size
+        needed = plan.started and plan.started[-1] >= len(self.old)
+        return max(plan.size, len(self.old)) if needed else len(self.old)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A model's vocabulary before it grows: its tables, and what must still be true of them afterwards."""
+
+    keys: tuple[str, ...]
+    rows: int
+    tables: tuple[HeldTable, ...]
+    head: str
+    padding: int | None
+
+
+def snapshot(model: PreTrainedModel, keys: Sequence[str]) -> Snapshot:
+    """The tables of these keys and of keys beside them, copied.
+
+    UsageError where the class ties matrices that the file holds with other numbers each: growing one of
+    them would lose the other.
+    """
+    found = vocabulary_tables(model)
+    tables = []
+    for key in keys:
+        for each in (key, *found.beside(key)):
+            for tensor in found.tensors[each]:
+                _refuse_untied(model, tensor)
+                tables.append(
+                    HeldTable(each, tensor, _rows_first(_get(model, tensor.name), tensor), each == key)
+                )
+    return Snapshot(tuple(keys), found.values[keys[0]], tuple(tables), head_kind(model), _padding(model))
+
+
+def _refuse_untied(model: PreTrainedModel, tensor: VocabularyTensor) -> None:
+    first = _get(model, tensor.name)
+    for name in tensor.aliases:
+        other = _get(model, name)
+        if other is not first and not torch.equal(other, first):
+            raise UsageError(
+                f"config.json ties {name} to {tensor.name}, and the file holds other numbers for each",
+                fix='write "tie_word_embeddings": false into config.json, if it was trained with two',
+            )
+
+
+def _rows_first(weight: Tensor, tensor: VocabularyTensor) -> Tensor:
+    """A copy of a tensor as a matrix with a row a token."""
+    moved = weight.detach().movedim(tensor.dimension, 0)
+    return moved.reshape(moved.shape[0], -1).clone()
+
+
+def _started(
+    table: HeldTable,
+    plan: RowPlan,
+    make: Callable[[Tensor, Pieces], Tensor],
+    origins: Pieces,
+    described: Mapping[int, Sequence[int]],
+) -> Tensor:
+    """The new rows of one table, in the order of the plan; whole numbers are those of the first piece."""
+    trained = table.old[: plan.tokens_before]
+    known = [[row for row in each if row < len(trained)] for each in origins]
+    if not trained.is_floating_point():
+        return trained[[each[0] if each else 0 for each in known]]
+    if 0 in trained.shape:
+        return trained.new_zeros(len(known), trained.shape[1])
+    rows = make(trained, known).clone()
+    _describe(rows, plan, trained, described)
+    return rows
+
+
+def _whole(table: HeldTable, plan: RowPlan, rows: Tensor) -> Tensor:
+    """The table with old and new rows, in its own shape and number type.
+
+    Between a second table's rows and the first new one lie ids that the class reads as id 0 there: their
+    rows are that one's.
+    """
+    size, old = table.size(plan), table.old
+    new = old.new_empty(size, old.shape[1])
+    kept = min(size, len(old))
+    new[:kept] = old[:kept]
+    if kept < size:
+        new[kept:] = old[:1]
+    places = [row for row in plan.started if row < size]
+    new[places] = rows[: len(places)].to(old.dtype)
+    others = [length for at, length in enumerate(table.tensor.shape) if at != table.tensor.dimension]
+    return new.reshape(size, *others).movedim(0, table.tensor.dimension).contiguous()
+
+
+def _get(model: PreTrainedModel, name: str) -> Tensor:
+    module, _, leaf = name.rpartition(".")
+    found: Tensor = getattr(model.get_submodule(module), leaf)
+    return found
+
+
+def _put(model: PreTrainedModel, table: HeldTable, whole: Tensor) -> None:
+    """Give a tensor its new content under all its names; in place where its size stays."""
+    first = _get(model, table.name)
+    if first.shape == whole.shape:
+        first.copy_(whole)
+        new = first
+    elif table.tensor.buffer:
+        new = whole
+    else:
+        new = torch.nn.Parameter(whole, requires_grad=first.requires_grad)
+    for name in table.tensor.names:
+        module, _, leaf = name.rpartition(".")
+        setattr(model.get_submodule(module), leaf, new)
+
+
+def _follow(model: PreTrainedModel, plan: RowPlan, before: Snapshot) -> None:
+    """The config's keys, and the numbers of modules that are a key's value and a constant."""
+    found = vocabulary_tables(model)
+    sizes = {table.key: table.size(plan) for table in before.tables}
+    for key, size in sizes.items():
+        for module, attribute, beyond in found.numbers[key]:
+            *outer, last = attribute.split(".")
+            holder: Any = model.get_submodule(module)
+            for part in outer:
+                holder = getattr(holder, part)
+            if getattr(holder, last) == found.values[key] + beyond:
+                setattr(holder, last, size + beyond)
+    for key in before.keys:
+        for silent in found.silent(key):
+            set_key(model.config, silent, plan.size)
+
+
+def prove_rows(model: PreTrainedModel, plan: RowPlan, before: Snapshot) -> None:
+    """Whatever resized the tables: each has its rows, kept ones their bits, and all that hangs on them is so.
+
+    NegativeResultError says what is not.
+    """
+    now = head_kind(model)
+    if now != before.head:
+        raise NegativeResultError(f"the head was {before.head} and is {now}")
+    if _padding(model) != before.padding:
+        raise NegativeResultError(
+            f"the row that is never trained was {before.padding} and is {_padding(model)}"
+        )
+    for table in before.tables:
+        _prove_table(model, plan, table)
+    values = dict(vocabulary_keys(model.config))
+    for key in before.keys:
+        if values[key] != plan.size:
+            raise NegativeResultError(f"{key} is {values[key]:,}, not {plan.size:,}")
+
+
+def _prove_table(model: PreTrainedModel, plan: RowPlan, table: HeldTable) -> None:
+    weight, size = _get(model, table.name), table.size(plan)
+    for name in table.tensor.names:
+        if _get(model, name) is not weight:
+            raise NegativeResultError(f"{name} was tied to {table.name} and is not")
+    shape = list(table.tensor.shape)
+    shape[table.tensor.dimension] = size
+    if list(weight.shape) != shape or weight.dtype != table.old.dtype:
+        raise NegativeResultError(f"{table.name} is {_shape(weight)}, not {' x '.join(map(str, shape))}")
+    kept = torch.tensor([row for row in plan.kept if row < min(size, len(table.old))], dtype=torch.long)
+    if not torch.equal(_rows_first(weight, table.tensor)[kept], table.old[kept]):
+        raise NegativeResultError(f"old rows of {table.name} changed")
 
 
 def embedding_rows(model: PreTrainedModel) -> int:
     """V: the rows of the input embedding, spare ones included."""
-    return int(_embedding(model).weight.shape[0])
+    weight = getattr(_embedding(model), "weight", None)
+    if weight is not None:
+        return int(weight.shape[0])
+    tables = vocabulary_tables(model)
+    return tables.values[tables.text[0]] if tables.text else 0
 
 
 def head_kind(model: PreTrainedModel) -> str:
     """Whether the output matrix is "tied" to the input's, its "own", or "none"."""
-    head = _head(model)
-    if head is None:
+    own, shared = (getattr(each, "weight", None) for each in (_head(model), _embedding(model)))
+    if own is None:
         return "none"
-    own, shared = head.weight, _embedding(model).weight
-    same = own is shared or (not own.is_meta and own.data_ptr() == shared.data_ptr())
+    same = own is shared or (shared is not None and not own.is_meta and own.data_ptr() == shared.data_ptr())
     return "tied" if same else "own"
 
 
-def vocabulary_weights(model: PreTrainedModel) -> dict[str, Tensor]:
-    """The tensors with a row (or one value) a token, each storage once."""
-    head, found = _head(model), {"input": _embedding(model).weight}
-    if head is not None and head_kind(model) == "own":
-        found["output"] = head.weight
-    if getattr(head, "bias", None) is not None:
-        found["bias"] = head.bias
-    return found
+def vocabulary_weights(model: PreTrainedModel, keys: Sequence[str] = ()) -> dict[str, Tensor]:
+    """The tensors with a row (or one value) a token, by name, each storage once."""
+    tables = vocabulary_tables(model)
+    every = [each for key in keys or tables.text for each in (key, *tables.beside(key))]
+    return {
+        tensor.name: _get(model, tensor.name).movedim(tensor.dimension, 0)
+        for key in every
+        for tensor in tables.tensors[key]
+    }
 
 
 def _embedding(model: PreTrainedModel) -> Any:  # noqa: ANN401  an Embedding, or what a model has in its place
-    return model.get_input_embeddings()
+    try:
+        return model.get_input_embeddings()
+    except NotImplementedError:  # of several stacks: the class names none of them
+        return None
 
 
 def _head(model: PreTrainedModel) -> Any:  # noqa: ANN401  a Linear, an Embedding or None
-    return model.get_output_embeddings()  # type: ignore[no-untyped-call]
-
-
-def _matrix(weight: Tensor) -> Tensor:
-    return weight if weight.dim() == 2 else weight[:, None]
+    try:
+        return model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    except NotImplementedError:
+        return None
 
 
 def _describe(rows: Tensor, plan: RowPlan, trained: Tensor, described: Mapping[int, Sequence[int]]) -> None:
     if described:
         place = {row: at for at, row in enumerate(plan.started)}
-        rows[[place[row] for row in described]] = pieces_mean(trained, list(described.values()))
-
-
-def _start_rows(weight: Tensor, plan: RowPlan, rows: Tensor) -> None:
-    with torch.no_grad():
-        _matrix(weight)[list(plan.started)] = rows.to(weight.dtype)
-
-
-def _refuse_another_model(model: PreTrainedModel, plan: RowPlan) -> None:
-    if embedding_rows(model) != plan.rows_before:
-        raise UsageError(
-            f"the plan is for {plan.rows_before:,} rows, and the model has {embedding_rows(model):,}",
-            fix="plan again with this model",
-        )
+        known = [[row for row in each if row < len(trained)] for each in described.values()]
+        rows[[place[row] for row in described]] = pieces_mean(trained, known)
 
 
 def _padding(model: PreTrainedModel) -> int | None:
@@ -196,88 +455,5 @@ def _padding(model: PreTrainedModel) -> int | None:
     return found
 
 
-def _prove_shape(
-    model: PreTrainedModel, plan: RowPlan, old: Mapping[str, Tensor], *, head: str, padding: int | None
-) -> None:
-    """Whatever resized the matrices: they have the plan's rows, and all that hangs on them is as it was."""
-    new, now = vocabulary_weights(model), head_kind(model)
-    if now != head or new.keys() != old.keys():
-        raise NegativeResultError(
-            f"the head was {head} and is {now}, of {', '.join(new)} instead of {', '.join(old)}"
-        )
-    for name, weight in new.items():
-        if weight.shape != (plan.size, *old[name].shape[1:]) or weight.dtype != old[name].dtype:
-            raise NegativeResultError(
-                f"the {name} is {_shape(weight)}, not {plan.size:,} rows of {_shape(old[name])}"
-            )
-    if _padding(model) != padding:
-        raise NegativeResultError(f"the row that is never trained was {padding} and is {_padding(model)}")
-    stated = model.config.get_text_config().vocab_size
-    if stated != plan.size:
-        raise NegativeResultError(f"config.vocab_size is {stated:,}, not {plan.size:,}")
-
-
-def _prove_rows(model: PreTrainedModel, plan: RowPlan, old: Mapping[str, Tensor]) -> None:
-    """Every kept row has the bits of its ancestor."""
-    kept, origin = (
-        torch.tensor(list(side), dtype=torch.long) for side in (plan.kept.keys(), plan.kept.values())
-    )
-    for name, weight in vocabulary_weights(model).items():
-        if not torch.equal(weight.detach()[kept], old[name][origin]):
-            raise NegativeResultError(f"old rows of the {name} changed")
-
-
 def _shape(weight: Tensor) -> str:
     return f"{weight.dtype} {' x '.join(map(str, weight.shape))}"
-
-
-LONGEST = 32  # tokens of a probe; every model has that many positions
-PROBES = (
-    "The quick brown fox jumps over the lazy dog.",
-    "It was the best of times, it was the worst of times.",
-    "빠른 갈색 여우가 게으른 개를 뛰어넘는다.",
-    "def add(a, b):\n    return a + b  # 1 + 2 = 3",
-    "naïve café, 12.5 % of 3,000 €",
-    "Ünïcödé 😀 emoji, and    spaces",
-)
-
-
-@dataclass(frozen=True)
-class ResizeProof:
-    """How many old texts gave the same hidden states before and after, and the largest difference seen."""
-
-    texts: int
-    largest_difference: float
-
-    @property
-    def holds(self) -> bool:
-        """Whether the hidden states are the same bit by bit."""
-        return self.largest_difference == 0.0
-
-
-def old_inputs(old: Tokenizer, new: Tokenizer, texts: Sequence[str] = PROBES) -> list[list[int]]:
-    """The ids of the texts that both tokenizers split alike: those are the texts nothing may change for.
-
-    What a template puts around them is left out of the comparison, for a role may have moved.
-    """
-    inside = [[each.encode(text, add_special_tokens=False).ids for text in texts] for each in (old, new)]
-    alike = [text for text, before, after in zip(texts, *inside, strict=True) if before == after]
-    inputs = (old.encode(text).ids[:LONGEST] for text in alike)
-    return [ids for ids in inputs if ids]
-
-
-def hidden_states(model: PreTrainedModel, inputs: Sequence[Sequence[int]]) -> list[Tensor]:
-    """The last hidden states (T, H) of each input."""
-    body = model.get_encoder() if model.config.is_encoder_decoder else model.base_model
-    with torch.inference_mode():
-        return [body(input_ids=torch.tensor([list(ids)]))[0][0] for ids in inputs]
-
-
-def largest_difference(before: Sequence[Tensor], after: Sequence[Tensor]) -> ResizeProof:
-    """The largest difference between two runs of hidden_states."""
-    differences = [_difference(old, new) for old, new in zip(before, after, strict=True)]
-    return ResizeProof(len(differences), max(differences, default=0.0))
-
-
-def _difference(old: Tensor, new: Tensor) -> float:
-    return 0.0 if torch.equal(old, new) else float((old.double() - new.double()).abs().max())

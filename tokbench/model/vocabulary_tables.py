@@ -19,14 +19,10 @@ import torch
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from tokbench.io.quiet import quiet
+from tokbench.model.readers import BROKEN, first_line
 
 KEY = "vocab_size"
 STACKS = ("encoder", "decoder")
-# Whatever a class of transformers was seen to raise over a config that it does not like.
-UNBUILDABLE = (
-    ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NotImplementedError, OSError,
-    RuntimeError, TypeError, ValueError,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,12 +116,17 @@ def config_with(config: PreTrainedConfig, changes: Mapping[str, int]) -> PreTrai
     """A copy of a config with these dotted keys set."""
     made = copy.deepcopy(config)
     for key, value in changes.items():
-        *outer, last = key.split(".")
-        inner: Any = made
-        for part in outer:
-            inner = getattr(inner, part)
-        setattr(inner, last, value)
+        set_key(made, key, value)
     return made
+
+
+def set_key(config: PreTrainedConfig, key: str, value: int) -> None:
+    """Set a dotted key of a config in place."""
+    *outer, last = key.split(".")
+    inner: Any = config
+    for part in outer:
+        inner = getattr(inner, part)
+    setattr(inner, last, value)
 
 
 def hollow_model(kind: type[PreTrainedModel], config: PreTrainedConfig) -> PreTrainedModel:
@@ -157,8 +158,8 @@ def _asked(model: PreTrainedModel) -> VocabularyTables:
     for key, value in values.items():
         try:
             other = hollow_model(type(model), config_with(model.config, {key: value + 1}))
-        except UNBUILDABLE as error:
-            untried[key] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        except BROKEN as error:
+            untried[key] = first_line(error)
             continue
         found = tuple(_changed(base, other, value, names))
         if found:
@@ -260,7 +261,7 @@ def _readers(model: PreTrainedModel, names: Mapping[int, tuple[str, ...]]) -> tu
         for stack in ("get_encoder", "get_decoder"):
             try:
                 parts.append(getattr(model, stack)())
-            except UNBUILDABLE:
+            except BROKEN:
                 continue
     found = [_weight(part, "get_input_embeddings") for part in parts]
     return _first_names(found, names)
@@ -273,7 +274,7 @@ def _heads(model: PreTrainedModel, names: Mapping[int, tuple[str, ...]]) -> tupl
 def _weight(part: Any, getter: str) -> Any:  # noqa: ANN401
     try:
         return getattr(getattr(part, getter)(), "weight", None)
-    except UNBUILDABLE:  # NotImplementedError of models with several stacks
+    except BROKEN:  # NotImplementedError of models with several stacks
         return None
 
 

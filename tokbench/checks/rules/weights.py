@@ -276,7 +276,8 @@ def fitted(model: ModelFiles) -> LoadOutcome:
     import torch
 
     from tokbench.io.quiet import quiet
-    from tokbench.model.loading import BROKEN, class_of, first_line
+    from tokbench.model.loading import class_of
+    from tokbench.model.readers import BROKEN, first_line
 
     assert model.folder is not None
     hollow = {
