@@ -49,7 +49,7 @@ def test_an_encoding_of_tiktoken_is_measured_by_its_own_library():
         number for text in (*ENGLISH, *KOREAN) for number in encoding.encode_ordinary(text)
     ]
     assert (ours.size, ours.ids) == (260, 301)
-    assert ours.look(["the 한"]).spans == [[(0, 3), (3, 4), (4, 4), (4, 4), (4, 5)]]
+    assert ours.encode_sample(["the 한"]).spans == [[(0, 3), (3, 4), (4, 4), (4, 4), (4, 5)]]
     found = probe(ours, KOREAN)
     assert (found.round_trip.exact, found.continued_rate, found.ids_verified) == (1.0, 1.0, True)
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from tokbench.analysis.sweep import SaveSizes, knee, read_sizes, sweep, train_sizes, wanted
+from tokbench.analysis.sweep import knee, read_sizes, sizes_to_save, sweep, train_sizes
 from tokbench.corpus.reading import open_corpus
 from tokbench.errors import FileError, RecipeError, UsageError
 from tokbench.pretrained.train import train
@@ -107,34 +107,34 @@ def test_unknown_tokens_show_in_the_curve(corpora):
 
 def test_a_kept_size_is_the_folder_that_training_it_makes(corpora, tmp_path):
     recipe = resolve_recipe("bpe")
-    keeping = SaveSizes(("300",), tmp_path / "sizes")
-    swept = sweep([str(corpora["en"])], recipe, (300, 400), keeping=keeping)
+    keeping = {"keep": [300], "output": tmp_path / "sizes"}
+    swept = sweep([str(corpora["en"])], recipe, (300, 400), **keeping)
     assert swept.kept == (tmp_path / "sizes" / "300",)
     train([str(corpora["en"])], replace(recipe, vocab_size=300), output=tmp_path / "alone")
     for file in (tmp_path / "alone").iterdir():
         assert (tmp_path / "sizes" / "300" / file.name).read_bytes() == file.read_bytes(), file.name
     with pytest.raises(FileError, match="exists already"):
-        sweep([str(corpora["en"])], recipe, (300,), keeping=keeping)
-    forced = SaveSizes(("all",), tmp_path / "sizes", force=True)
-    assert len(sweep([str(corpora["en"])], recipe, (300, 400), keeping=forced).kept) == 2
+        sweep([str(corpora["en"])], recipe, (300,), **keeping)
+    forced = {"keep": ["all"], "output": tmp_path / "sizes", "force": True}
+    assert len(sweep([str(corpora["en"])], recipe, (300, 400), **forced).kept) == 2
     Tokenizer.from_file(str(tmp_path / "sizes" / "400" / "tokenizer.json"))
 
 
 def test_a_size_that_cannot_be_kept_is_refused_and_nothing_is_written(corpora, tmp_path):
     with pytest.raises(UsageError, match="none of the sizes"):
-        sweep(["missing.txt"], resolve_recipe("bpe"), (300,), keeping=SaveSizes(("500",), tmp_path / "sizes"))
-    keeping = SaveSizes(("10",), tmp_path / "sizes")
+        sweep(["missing.txt"], resolve_recipe("bpe"), (300,), keep=["500"], output=tmp_path / "sizes")
+    keeping = {"keep": ["10"], "output": tmp_path / "sizes"}
     with pytest.raises(RecipeError, match="too small"):
-        sweep([str(corpora["en"])], resolve_recipe("wordpiece"), (10, 150), keeping=keeping)
+        sweep([str(corpora["en"])], resolve_recipe("wordpiece"), (10, 150), **keeping)
     assert not (tmp_path / "sizes").exists()
 
 
 def test_keeping_needs_sizes_and_a_folder(tmp_path):
-    assert wanted(None, None) is None
+    assert sizes_to_save((), None) is None
     with pytest.raises(UsageError, match="need a folder"):
-        wanted(["all"], None)
+        sizes_to_save(["all"], None)
     with pytest.raises(UsageError, match="none is"):
-        wanted(None, tmp_path)
+        sizes_to_save((), tmp_path)
 
 
 def test_stdin_cannot_be_swept():

@@ -105,8 +105,8 @@ def test_a_model_elsewhere_is_mended_in_its_place_only(tmp_path):
     files.model["pad_token_id"] = 1
     model = files.write(tmp_path / "model")
     tokenizer = clean("bert").write(tmp_path / "tokenizer")
-    assert fix(tokenizer, model, output=tmp_path / "new", quick=True).changes == ()
-    mended = fix(tokenizer, model, in_place=True, quick=True)
+    assert fix(tokenizer, model=model, output=tmp_path / "new", quick=True).changes == ()
+    mended = fix(tokenizer, model=model, in_place=True, quick=True)
     assert json.loads((model / "config.json").read_text())["pad_token_id"] == 0
     assert mended.backup == str(tmp_path / "model.backup")
     assert not (tmp_path / "tokenizer.backup").exists()

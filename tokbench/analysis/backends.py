@@ -32,7 +32,7 @@ Spans = list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Look:
+class EncodedSample:
     """Some texts encoded on one thread, without special tokens: ids and spans of each, and how long it took.
 
     spans: the characters of the text that each token stands for. seconds: of processor time, ids alone where
@@ -66,8 +66,8 @@ class Backend(Protocol):
         size: bytes of all that will be encoded, which says whether compiling for it is worth it.
         """
 
-    def look(self, texts: Sequence[str]) -> Look:
-        """These texts, closely."""
+    def encode_sample(self, texts: Sequence[str]) -> EncodedSample:
+        """These texts with their spans, and the time that it took."""
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """The texts that these ids stand for."""
@@ -105,13 +105,13 @@ class SentencePieceBackend:
         for batch in batches:
             yield encoded_one_by_one(self._processor.encode(texts_of(batch)), self.library)
 
-    def look(self, texts: Sequence[str]) -> Look:
+    def encode_sample(self, texts: Sequence[str]) -> EncodedSample:
         """These texts on one thread."""
         begun = time.process_time()
         ids = [self._processor.encode(text) for text in texts]
         seconds = time.process_time() - begun
         spans = [list(self._processor.encode_as_offset_mapping(text)["offsets"]) for text in texts]
-        return Look(ids, spans, seconds)
+        return EncodedSample(ids, spans, seconds)
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """The texts that these ids stand for."""
@@ -159,12 +159,12 @@ class TiktokenBackend:
         for batch in batches:
             yield encoded_one_by_one(self._encoding.encode_ordinary_batch(texts_of(batch)), self.library)
 
-    def look(self, texts: Sequence[str]) -> Look:
+    def encode_sample(self, texts: Sequence[str]) -> EncodedSample:
         """These texts one by one, as tiktoken does it on one thread."""
         begun = time.process_time()
         ids = [self._encoding.encode_ordinary(text) for text in texts]
         seconds = time.process_time() - begun
-        return Look(ids, [self._spans(each) for each in ids], seconds)
+        return EncodedSample(ids, [self._spans(each) for each in ids], seconds)
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """The texts that these ids stand for."""
@@ -225,13 +225,13 @@ class HfBackend:
                 self.tokenizer, batches, special=False, size=size, progress=_of_compiling(progress)
             )
 
-    def look(self, texts: Sequence[str]) -> Look:
+    def encode_sample(self, texts: Sequence[str]) -> EncodedSample:
         """These texts by the library itself."""
         with _in_words(self.name), _one_thread():
             begun = time.process_time()
             encoded = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
             seconds = time.process_time() - begun
-        return Look([each.ids for each in encoded], [each.offsets for each in encoded], seconds)
+        return EncodedSample([each.ids for each in encoded], [each.offsets for each in encoded], seconds)
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """The texts that these ids stand for, special tokens written out."""

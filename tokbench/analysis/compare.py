@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice, tee, zip_longest
 from operator import itemgetter
 from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tokbench.analysis.backends import Backend, backend_for
 from tokbench.analysis.corpus_metrics import gini, parity
 from tokbench.analysis.corpus_stats import CorpusStats, StatsCollector, sample_batches
-from tokbench.analysis.measure import Measured, Scorer, Tally, ensure_pairs, probe, surprise
+from tokbench.analysis.measure import (
+    Measured,
+    Scorer,
+    Tally,
+    ensure_pairs,
+    measure_bits_per_byte,
+    probe,
+)
 from tokbench.corpus.lines import TextPart, read_txt
-from tokbench.corpus.reading import Corpus, open_corpus
+from tokbench.corpus.reading import Corpus, CorpusSource, are_paths, as_corpus
 from tokbench.corpus.sources import Source, find_sources
 from tokbench.errors import DataError, UsageError
-from tokbench.pretrained.folder import TokenizerSource, load
 from tokbench.progress import Progress, silent
 from tokbench.results import Result
 
+if TYPE_CHECKING:
+    from tokbench.pretrained.folder import TokenizerSource
+
 ROWS = 4096  # lines taken at once
+TEXTS = "texts"  # the name of a corpus that no file holds
 
 Rows = Sequence[Sequence[str]]  # of each language, its lines
 
@@ -48,26 +62,23 @@ class Parity:
 
 
 def measure_parity(
-    backends: Sequence[Backend],
-    paths: Sequence[str],
-    names: Sequence[str],
-    *,
-    progress: Progress = silent,
+    backends: Sequence[Backend], parallel: Sequence[str | Sequence[str]], *, progress: Progress = silent
 ) -> Parity:
-    """The tokens of each language; DataError where the files do not have the same number of lines."""
-    sources = _sources(paths)
-    aligned = _Aligned(sources, progress)
-    feeds = tee(aligned, len(backends) * len(paths))
-    places = [(each, language) for each in backends for language in range(len(paths))]
+    """The tokens of each language; DataError where they do not have the same number of lines."""
+    languages = _languages(parallel)
+    aligned = _Aligned(languages, progress)
+    copies = tee(aligned, len(backends) * len(languages))
+    places = [(each, at) for each in backends for at in range(len(languages))]
     streams = [
-        each.stream(map(itemgetter(language), feed), size=sum(source.size for source in sources))
-        for (each, language), feed in zip(places, feeds, strict=True)
+        each.stream(map(itemgetter(at), batches), size=sum(language.size for language in languages))
+        for (each, at), batches in zip(places, copies, strict=True)
     ]
-    tokens = np.zeros((len(backends), len(paths)), np.int64)
+    tokens = np.zeros((len(backends), len(languages)), np.int64)
     for row in zip(*streams, strict=True):
         tokens += np.array([len(each.ids) for each in row]).reshape(tokens.shape)
     rows = [_row(each.name, counts) for each, counts in zip(backends, tokens.tolist(), strict=True)]
-    return Parity(languages=tuple(names), lines=aligned.lines, left_out=aligned.left_out, rows=tuple(rows))
+    names = tuple(language.name for language in languages)
+    return Parity(languages=names, lines=aligned.lines, left_out=aligned.left_out, rows=tuple(rows))
 
 
 def _row(name: str, tokens: Sequence[int]) -> ParityRow:
@@ -75,30 +86,50 @@ def _row(name: str, tokens: Sequence[int]) -> ParityRow:
     return ParityRow(tokenizer=name, tokens=tuple(tokens), parity=ratios, gini=gini(np.array(tokens)))
 
 
-def _sources(paths: Sequence[str]) -> list[Source]:
-    """One plain file for each language."""
-    if len(paths) < 2:
+@dataclass(frozen=True)
+class _Language:
+    """The lines of one language, in a file or in memory; `origin` is what errors call them."""
+
+    name: str
+    origin: str
+    size: int
+    lines: Callable[[], Iterable[str]]
+
+
+def _languages(parallel: Sequence[str | Sequence[str]]) -> list[_Language]:
+    """One plain file, or one list of lines, for each language."""
+    if len(parallel) < 2:
         raise UsageError(
             "parity needs two files or more, whose lines say the same",
             fix="--parallel base.txt --parallel other.txt",
         )
-    found = [find_sources([path]) for path in paths]
-    for path, sources in zip(paths, found, strict=True):
+    origins = [os.fspath(each) if isinstance(each, str | os.PathLike) else TEXTS for each in parallel]
+    names = _apart(short(origins, stems=True))
+    found = [None if name == TEXTS else find_sources([name]) for name in origins]
+    languages = []
+    for given, name, origin, sources in zip(parallel, names, origins, found, strict=True):
+        if sources is None:
+            from tokbench.corpus.objects import held_texts  # files need none of it
+
+            lines: Sequence[str] = [*held_texts(given, None)]
+            languages.append(_Language(name, name, sum(map(len, lines)), partial(iter, lines)))
+            continue
         if len(sources) != 1 or sources[0].format != "txt" or sources[0].path is None:
-            raise DataError(f"{path} is not one file of plain lines", fix="give one .txt file a language")
-    return [sources[0] for sources in found]
+            raise DataError(f"{origin} is not one file of plain lines", fix="give one .txt file a language")
+        languages.append(_Language(name, sources[0].name, sources[0].size, partial(_lines, sources[0])))
+    return languages
 
 
 class _Aligned:
     """The lines of all files side by side, those left out that are blank in one of them."""
 
-    def __init__(self, sources: Sequence[Source], progress: Progress) -> None:
-        self._sources = sources
+    def __init__(self, languages: Sequence[_Language], progress: Progress) -> None:
+        self._languages = languages
         self._progress = progress
         self.lines = self.left_out = 0
 
     def __iter__(self) -> Iterator[Rows]:
-        rows = zip_longest(*(_lines(source) for source in self._sources))
+        rows = zip_longest(*(each.lines() for each in self._languages))
         while taken := list(islice(rows, ROWS)):
             self._same_end(taken[-1])
             kept = [row for row in taken if all(text.strip() for text in row)]
@@ -111,9 +142,10 @@ class _Aligned:
             raise DataError("the parallel files share no line with text", fix="look at the files")
 
     def _same_end(self, row: Sequence[str | None]) -> None:
-        ended = [source.name for source, text in zip(self._sources, row, strict=True) if text is None]
+        sides = list(zip(self._languages, row, strict=True))
+        ended = [each.origin for each, text in sides if text is None]
         if ended:
-            more = [source.name for source, text in zip(self._sources, row, strict=True) if text is not None]
+            more = [each.origin for each, text in sides if text is not None]
             raise DataError(
                 f"{ended[0]} has fewer lines than {more[0]}, so they do not say the same",
                 fix="give files whose lines belong together: line 7 of one translates line 7 of the other",
@@ -184,10 +216,10 @@ class Work:
 
 
 def compare(
-    tokenizers: Sequence[TokenizerSource],
-    corpora: Sequence[str] = (),
+    tokenizers: TokenizerSource | Sequence[TokenizerSource] | Mapping[str, TokenizerSource],
+    corpora: CorpusSource | Sequence[CorpusSource] | Mapping[str, CorpusSource] = (),
     *,
-    parallel: Sequence[str] = (),
+    parallel: Sequence[str | Sequence[str]] = (),
     scorers: Sequence[Scorer | None] = (),
     column: str | None = None,
     sample: int | None = None,
@@ -197,44 +229,106 @@ def compare(
 ) -> Comparison:
     """Measure these tokenizers on these corpora, and on parallel files, the base language first.
 
-    Everything is looked up before anything is read. A corpus is a path, a folder, a glob or "-".
-    `scorers` are the language models of the tokenizers, in their order, None for one without.
+    Several corpora are a list of them, or a dictionary by the names that they get; a list of strings is a
+    list of paths, or, where they lead nowhere, the texts of one corpus. A corpus is a path, a folder, a glob
+    or "-", texts, or a table, of which `column` names the texts. `parallel` are files, or lists of lines,
+    whose lines say the same in several languages. `scorers` are the language models of the tokenizers, in
+    their order, None for one without. Everything is looked up before anything is read.
+
+    >>> import tokbench as tb
+    >>> texts = ["the cat sat on the mat", "the cats sat on mats"] * 9
+    >>> small, large = (tb.train(texts, "bpe", vocab_size=size) for size in (260, 280))
+    >>> found = tb.compare({"small": small, "large": large}, {"cats": texts})
+    >>> [(each.tokenizer, each.corpus, each.tokens) for each in found.results]
+    [('small', 'cats', 297), ('large', 'cats', 99)]
     """
-    ways = CompareOptions(column=column, sample=sample, seed=seed, max_length=max_length)
-    if not corpora and not parallel:
+    options = CompareOptions(column=column, sample=sample, seed=seed, max_length=max_length)
+    if not _is_given(corpora) and not parallel:
         raise UsageError("there is nothing to compare on", fix="name a corpus: --corpus corpus.txt")
-    backends = [backend_for(each) for each in tokenizers]
-    names = [each if isinstance(each, str) else load(each).name for each in tokenizers]
-    for each, name in zip(backends, short(names), strict=True):
-        each.name = name
+    asked, backends = _backends(tokenizers)
     scorers = [*scorers, *[None] * (len(backends) - len(scorers))]
     ensure_pairs(backends, scorers)
-    opened = [
-        open_corpus([path], column=ways.column, progress=_named(progress, name))
-        for path, name in zip(corpora, short(corpora, stems=True), strict=True)
-    ]
-    named = zip(short(corpora, stems=True), opened, strict=True)
-    work = Work(backends, scorers, _size(opened * len(backends)), progress)
-    found = [measure(name, corpus, work, ways) for name, corpus in named]
+    opened = {
+        name: as_corpus(corpus, column=column, progress=_named(progress, name))
+        for name, corpus in named_corpora(corpora).items()
+    }
+    work = Work(backends, scorers, _size([*opened.values()] * len(backends)), progress)
+    found = [measure(name, corpus, work, options) for name, corpus in opened.items()]
     return Comparison(
         tokenizers=tuple(
             Compared(
                 name=each.name,
-                asked=asked,
+                asked=name,
                 library=each.library,
                 size=each.size,
                 model=None if scorer is None else scorer.name,
             )
-            for each, asked, scorer in zip(backends, names, scorers, strict=True)
+            for each, name, scorer in zip(backends, asked, scorers, strict=True)
         ),
-        corpora=tuple(ground for ground, _ in found),
+        corpora=tuple(stats for stats, _ in found),
         results=tuple(measured for _, several in found for measured in several),
-        parity=measure_parity(backends, parallel, short(parallel, stems=True), progress=progress)
-        if parallel
-        else None,
-        sample=ways.sample,
-        seed=ways.seed,
+        parity=measure_parity(backends, parallel, progress=progress) if parallel else None,
+        sample=sample,
+        seed=seed,
     )
+
+
+def _is_given(corpora: object) -> bool:
+    return not isinstance(corpora, Sized) or isinstance(corpora, str) or len(corpora) > 0
+
+
+def _backends(
+    tokenizers: TokenizerSource | Sequence[TokenizerSource] | Mapping[str, TokenizerSource],
+) -> tuple[list[str], list[Backend]]:
+    """How each tokenizer was asked for, and what measures it, under a name that no other has."""
+    if isinstance(tokenizers, Mapping):
+        asked = list(tokenizers)
+        backends = [backend_for(each) for each in tokenizers.values()]
+        names = asked
+    else:
+        sources: list[Any] = list(tokenizers) if isinstance(tokenizers, list | tuple) else [tokenizers]
+        backends = [backend_for(each) for each in sources]
+        asked = [
+            each if isinstance(each, str) else backend.name
+            for each, backend in zip(sources, backends, strict=True)
+        ]
+        names = _apart(short(asked))
+    for backend, name in zip(backends, names, strict=True):
+        backend.name = name
+    return asked, backends
+
+
+def named_corpora(
+    corpora: CorpusSource | Sequence[CorpusSource] | Mapping[str, CorpusSource],
+) -> dict[str, CorpusSource]:
+    """Each corpus by the name that it has in tables: that of its file, or texts.
+
+    >>> named_corpora(["en.txt", "more/ko.txt"])
+    {'en': 'en.txt', 'ko': 'more/ko.txt'}
+    >>> list(named_corpora([["a text"], ["another"]])), list(named_corpora(["a text", "another"]))
+    (['texts', 'texts 2'], ['texts'])
+    """
+    if isinstance(corpora, Mapping):
+        return dict(corpora)
+    several = list(corpora) if isinstance(corpora, list | tuple) else [corpora]
+    if isinstance(corpora, list | tuple) and all(isinstance(each, str) for each in corpora):
+        several = several if not several or are_paths(corpora) else [several]
+    names = [os.fspath(each) if isinstance(each, str | os.PathLike) else TEXTS for each in several]
+    return dict(zip(_apart(short(names, stems=True)), several, strict=True))
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """The names, with a number where one came before.
+
+    >>> _apart(["texts", "en", "texts"])
+    ['texts', 'en', 'texts 2']
+    """
+    seen = Counter[str]()
+    found = []
+    for name in names:
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name} {seen[name]}")
+    return found
 
 
 def short(names: Sequence[str], *, stems: bool = False) -> list[str]:
@@ -263,29 +357,30 @@ def _size(corpora: Sequence[Corpus]) -> int | None:
 
 
 def measure(
-    name: str, corpus: Corpus, work: Work, ways: CompareOptions
+    name: str, corpus: Corpus, work: Work, options: CompareOptions
 ) -> tuple[CorpusStats, list[Measured]]:
     """All tokenizers on one corpus, which is read once."""
     backends = work.backends
-    survey, tallies = StatsCollector(ways.seed), [Tally(each) for each in backends]
-    own, *feeds = tee(sample_batches(corpus, sample=ways.sample, seed=ways.seed), len(backends) + 1)
+    collector, tallies = StatsCollector(options.seed), [Tally(each) for each in backends]
+    drawn = sample_batches(corpus, sample=options.sample, seed=options.seed)
+    own, *copies = tee(drawn, len(backends) + 1)
     streams = [
-        each.stream(feed, size=work.size, progress=work.progress)
-        for each, feed in zip(backends, feeds, strict=True)
+        each.stream(batches, size=work.size, progress=work.progress)
+        for each, batches in zip(backends, copies, strict=True)
     ]
     for batch, *encoded in zip(own, *streams, strict=True):  # a batch is held until all have had it
-        survey.add(batch)
+        collector.add(batch)
         for tally, part in zip(tallies, encoded, strict=True):
             tally.add(part)
-    ground, closer = survey.ground(name, corpus), survey.closer()
-    return ground, [
+    stats, closer = collector.stats(name, corpus), collector.closer()
+    return stats, [
         tally.measured(
-            ground,
+            stats,
             probe(tally.backend, closer),
-            max_length=ways.max_length,
+            max_length=options.max_length,
             bits_per_byte=None
             if scorer is None
-            else surprise(
+            else measure_bits_per_byte(
                 scorer,
                 tally.backend,
                 closer,

@@ -113,7 +113,7 @@ class StatsCollector:
         """The texts kept."""
         return self._closer.texts()
 
-    def ground(self, name: str, corpus: Corpus) -> CorpusStats:
+    def stats(self, name: str, corpus: Corpus) -> CorpusStats:
         """What was counted, as the facts of this corpus."""
         return CorpusStats(
             name=name,

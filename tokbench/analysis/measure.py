@@ -84,18 +84,18 @@ class Probed:
 
 def probe(backend: Backend, texts: Sequence[str]) -> Probed:
     """These texts through one tokenizer."""
-    look = backend.look(texts)
-    counted = [continued(text, spans) for text, spans in zip(texts, look.spans, strict=True)]
+    encoded = backend.encode_sample(texts)
+    counted = [continued(text, spans) for text, spans in zip(texts, encoded.spans, strict=True)]
     split, words = (sum(each) for each in zip(*counted, strict=True)) if counted else (0, 0)
     [bulk] = backend.stream([list(texts)])
-    same = bulk.ids.tolist() == [number for ids in look.ids for number in ids]
+    same = bulk.ids.tolist() == [number for ids in encoded.ids for number in ids]
     utf8_bytes = sum(len(text.encode()) for text in texts)
     return Probed(
         texts=len(texts),
         words=words,
         continued_rate=continued_rate(continued=split, words=words),
-        round_trip=round_trip(texts, backend.decode(look.ids), backend.normalized),
-        bytes_per_second=share(utf8_bytes, look.seconds),
+        round_trip=round_trip(texts, backend.decode(encoded.ids), backend.normalized),
+        bytes_per_second=share(utf8_bytes, encoded.seconds),
         ids_verified=same and len(bulk) == len(texts),
     )
 
@@ -149,7 +149,7 @@ class Tally:
 
     def measured(
         self,
-        ground: CorpusStats,
+        corpus: CorpusStats,
         probe: Probed,
         *,
         max_length: int | None,
@@ -161,13 +161,13 @@ class Tally:
         occurring = corpus_metrics.used(self.counts)
         return Measured(
             tokenizer=self.backend.name,
-            corpus=ground.name,
+            corpus=corpus.name,
             tokens=tokens,
             unknown=unknown,
-            fertility=corpus_metrics.fertility(tokens=tokens, words=ground.words),
-            bytes_per_token=corpus_metrics.bytes_per_token(utf8_bytes=ground.utf8_bytes, tokens=tokens),
+            fertility=corpus_metrics.fertility(tokens=tokens, words=corpus.words),
+            bytes_per_token=corpus_metrics.bytes_per_token(utf8_bytes=corpus.utf8_bytes, tokens=tokens),
             characters_per_token=corpus_metrics.characters_per_token(
-                characters=ground.characters, tokens=tokens
+                characters=corpus.characters, tokens=tokens
             ),
             unknown_rate=corpus_metrics.unknown_rate(unknown=unknown, tokens=tokens),
             vocabulary_used=occurring,
@@ -225,7 +225,7 @@ def ensure_pairs(backends: Sequence[Backend], scorers: Sequence[Scorer | None]) 
             )
 
 
-def surprise(
+def measure_bits_per_byte(
     scorer: Scorer, backend: Backend, texts: Sequence[str], *, stage: str, progress: Progress = silent
 ) -> float:
     """Bits per byte of these texts: the tokenizer writes their ids, the model says how likely they are.

@@ -207,39 +207,42 @@ class SaveSizes:
 
 
 def save_sizes(
-    tokenizers: Mapping[int, Tokenizer], recipe: Recipe, corpus: CorpusFacts, keeping: SaveSizes
+    tokenizers: Mapping[int, Tokenizer], recipe: Recipe, corpus: CorpusFacts, saving: SaveSizes
 ) -> tuple[Path, ...]:
     """Save the chosen ones as training each would have; returns their folders.
 
     RecipeError when one was too small to be trained.
     """
-    for word in keeping.sizes:
+    for word in saving.sizes:
         if word != ALL and int(word) not in tokenizers:
             raise RecipeError(
                 f"{word} is too small for the characters of these texts",
                 fix=f"keep {min(tokenizers)} or more",
             )
-    chosen = {size: each for size, each in tokenizers.items() if keeping.chosen(size)}
-    with atomic_folder(keeping.folder, force=keeping.force) as folder:
+    chosen = {size: each for size, each in tokenizers.items() if saving.chosen(size)}
+    with atomic_folder(saving.folder, force=saving.force) as folder:
         for size, tokenizer in chosen.items():
             alone = replace(recipe, vocab_size=size)
             save_trained(tokenizer, alone, corpus, folder / str(size), choice=EngineChoice("compiled"))
         facts = {"schema": "tokbench/sweep-folder/1", "sizes": sorted(chosen)}
         (folder / RECORD).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    return tuple(keeping.folder / str(size) for size in chosen)
+    return tuple(saving.folder / str(size) for size in chosen)
 
 
-def wanted(sizes: Sequence[str] | None, folder: Path | None, *, force: bool = False) -> SaveSizes | None:
-    """What these words ask to keep, or None; UsageError for one without the other.
+def sizes_to_save(
+    keep: Sequence[int | str], output: str | Path | None, *, force: bool = False
+) -> SaveSizes | None:
+    """Which sizes to keep and where, or None; UsageError for one without the other.
 
-    >>> wanted(["16_000"], Path("sizes")).sizes
-    ('16000',)
+    >>> sizes_to_save(["16_000", 8000], "sizes").sizes
+    ('16000', '8000')
     """
-    if sizes and folder:
-        return SaveSizes(tuple(size.replace("_", "").replace(",", "") for size in sizes), folder, force)
-    if sizes:
+    if keep and output is not None:
+        words = tuple(str(size).replace("_", "").replace(",", "") for size in keep)
+        return SaveSizes(words, Path(output), force)
+    if keep:
         raise UsageError("sizes that are kept need a folder", fix="name it: -o sizes")
-    if folder:
+    if output is not None:
         raise UsageError("the folder gets the sizes that are kept, and none is", fix="say which: --keep all")
     return None
 
@@ -296,7 +299,7 @@ class TruncatableVocab:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Swept(Result, kind="sweep", table="points"):
+class Sweep(Result, kind="sweep", table="points"):
     """The curve over vocabulary sizes, measured on `measured_on`.
 
     trainings: how many there were; why: why there was more than one, "" otherwise. too_small: sizes that do
@@ -330,38 +333,48 @@ class TrainedSizes:
 def sweep(
     corpus: CorpusSource,
     recipe: RecipeSource = "bpe",
-    sizes: Sequence[int] = DEFAULT_SIZES,
+    sizes: Sequence[int] | str = DEFAULT_SIZES,
     *,
-    held_out: CorpusSource = (),
+    held_out: CorpusSource | None = None,
     column: str | None = None,
     hidden: int = 768,
-    keeping: SaveSizes | None = None,
+    keep: Sequence[int | str] = (),
+    output: str | Path | None = None,
+    force: bool = False,
     progress: Progress = silent,
-) -> Swept:
+) -> Sweep:
     """Train every size, measure each on the corpus, or on texts held out of it, and find the knee.
 
-    What can be known before reading is checked before: sizes, files, and where the kept ones go.
+    `sizes` are numbers, or words such as "2000:64000:x2". `hidden` is the width of the embeddings, for their
+    cost. The sizes in `keep`, or "all", are saved to folders of `output`. What can be known before reading is
+    checked before: sizes, files, and where the kept ones go.
+
+    >>> import tokbench as tb
+    >>> found = tb.sweep(["the cat sat on the mat", "the cats sat on mats"] * 9, "bpe", sizes=[260, 265, 270])
+    >>> [(point.reached, point.tokens) for point in found.points], found.trainings
+    ([(260, 297), (265, 198), (270, 117)], 1)
     """
+    sizes = read_sizes(sizes) if isinstance(sizes, str) else sizes
+    saving = sizes_to_save(keep, output, force=force)
     recipe, sizes = resolve(recipe), sorted(sizes)
     _check(recipe, sizes)
-    if keeping:
-        keeping.check(sizes)
+    if saving:
+        saving.check(sizes)
     texts = _opened(corpus, column, progress)
-    given = isinstance(held_out, Sequence) and not held_out
-    ground = texts if given else _opened(held_out, column, progress)
+    evaluated = texts if held_out is None else _opened(held_out, column, progress)
     begun = time.perf_counter()
     family = train_sizes(recipe, texts, sizes, progress=progress)
     seconds = time.perf_counter() - begun
     facts, kept = texts.facts, _distinct(family.tokenizers)
     backends = [HfBackend(f"{size:,}", each) for size, each in kept.items()]
-    size = None if ground.size is None else ground.size * len(backends)
+    size = None if evaluated.size is None else evaluated.size * len(backends)
     work = Work(backends, [None] * len(backends), size, progress)
-    _, measured = measure("texts", ground, work, CompareOptions(column=column))
+    _, measured = measure("texts", evaluated, work, CompareOptions(column=column))
     curve = points(list(kept), measured, hidden=hidden)
-    return Swept(
+    return Sweep(
         algorithm=recipe.algorithm,
         corpus=facts,
-        measured_on=ground.facts.sources,
+        measured_on=evaluated.facts.sources,
         hidden=hidden,
         points=curve,
         recommendation=recommended(curve),
@@ -370,7 +383,7 @@ def sweep(
         trainings=family.trainings,
         why=family.why,
         training_seconds=seconds,
-        kept=save_sizes(family.tokenizers, recipe, facts, keeping) if keeping else (),
+        kept=save_sizes(family.tokenizers, recipe, facts, saving) if saving else (),
     )
 
 
@@ -424,6 +437,11 @@ def _check(recipe: Recipe, sizes: Sequence[int]) -> None:
 
 def _opened(source: CorpusSource, column: str | None, progress: Progress) -> Corpus:
     opened = as_corpus(source, column=column, progress=progress)
+    if opened.size is None and not opened.sources:
+        raise UsageError(
+            "a sweep reads its corpus more than once, and an iterator can be read only once",
+            fix="give a list of its texts",
+        )
     if opened.size is None:
         raise FileError(
             "a sweep reads its corpus more than once, and stdin can be read only once",

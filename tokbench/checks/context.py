@@ -17,7 +17,7 @@ from tokbench.errors import FileError
 from tokbench.io.json_files import read_object
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.io.quiet import quiet
-from tokbench.pretrained.folder import load
+from tokbench.pretrained.folder import TokenizerSource, load
 from tokbench.pretrained.neighbours import Harm, harms
 from tokbench.pretrained.special_tokens import extra_of, roles_of, special_tokens_of
 from tokbench.tracing.spelling import blocks_of
@@ -229,11 +229,12 @@ class CheckContext:
         return run(self.model.folder, self.config, self.id_of("pad"))
 
 
-def check_context(tokenizer: str | Path, model: str | Path | None = None) -> CheckContext:
+def check_context(tokenizer: TokenizerSource, model: str | Path | None = None) -> CheckContext:
     """Read the files of a tokenizer, and of its model: the one named, or the one in the same folder."""
     loaded = load(tokenizer)
-    loaded.tokenizer.no_truncation()
-    loaded.tokenizer.no_padding()
+    if isinstance(tokenizer, str | Path):  # nobody else has it
+        loaded.tokenizer.no_truncation()
+        loaded.tokenizer.no_padding()
     folder = loaded.path if loaded.path.is_dir() else None
     if model is None and folder is not None and (folder / CONFIG).exists():
         model = folder
@@ -244,7 +245,7 @@ def check_context(tokenizer: str | Path, model: str | Path | None = None) -> Che
     names = ("special_tokens_map.json", "added_tokens.json")
     sides = {name: dict(read_object(folder / name)) for name in names if folder and (folder / name).exists()}
     return CheckContext(
-        loaded.name, folder, loaded.tokenizer, loaded.raw, loaded.config, sides, found, adapter
+        loaded.name, folder, loaded.untruncated, loaded.raw, loaded.config, sides, found, adapter
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from tokenizers import Encoding
 
 from tokbench.checks.context import CheckContext, normalized
 from tokbench.checks.model_files import NO_LIMIT, whole_or_none
-from tokbench.corpus.reading import open_corpus
+from tokbench.corpus.reading import CorpusSource, as_corpus
 from tokbench.corpus.records import TABLES, records
 from tokbench.corpus.sources import Source, find_sources
 from tokbench.errors import DataError
@@ -219,10 +220,11 @@ MOST_INVISIBLE = 500  # distinct words without a letter, a digit or a sign
 
 
 def collect_data_stats(
-    context: CheckContext, data: str, *, sample: int | None = None, progress: Progress = silent
+    context: CheckContext, data: CorpusSource, *, sample: int | None = None, progress: Progress = silent
 ) -> DataStats:
-    """Put the texts of a file, or `sample` of them drawn by chance (always the same), through a tokenizer."""
-    batches: Iterable[list[str]] = open_corpus([data], progress=progress)
+    """Put texts, or `sample` of them drawn by chance (always the same), through a tokenizer."""
+    batches: Iterable[list[str]] = as_corpus(data, progress=progress)
+    name = os.fspath(data) if isinstance(data, str | os.PathLike) else ""
     if sample is not None:
         from tokbench.corpus.sampling import Sample
 
@@ -234,8 +236,8 @@ def collect_data_stats(
     with wrap_library_errors(context.name):
         for batch in batches:
             counts.take(batch)
-        found = counts.survey(data)
-    labels = labels_in_files(data)
+        found = counts.stats(name or "texts")
+    labels = labels_in_files(name) if name else Labels()
     return dataclasses.replace(
         found, label_column=labels.column, labels=labels.counts, label_names=labels.names
     )
@@ -311,7 +313,7 @@ class _Counts:
                 self.korean[0] += 1
                 self.korean[1] += any("\u1100" <= letter <= "\u11ff" for letter in after)
 
-    def survey(self, name: str) -> DataStats:
+    def stats(self, name: str) -> DataStats:
         """The sums as they stand."""
         characters = Counter[str]()
         for character, count in self.characters.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tokbench.results import Result
 
@@ -47,13 +47,23 @@ class Rule:
     fix: Callable[..., Iterable[str]] | None = None
 
 
+@dataclass(frozen=True)
+class CheckRequest:
+    """What a check was asked: tokenizer and model as they were given, and which rules were not to look."""
+
+    tokenizer: Any
+    model: Any = None
+    quick: bool = False
+    ignore: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, repr=False)
 class Checkup(Result, kind="checkup", table="findings"):
     """All findings about a tokenizer and its model, in the order of their codes.
 
     `model` is "" when there was none; `checked` are the codes of the rules that looked; `skipped` says of
     the others why they did not. `survey` is what a file of texts showed, if one was given. `adapter` is the
-    adapter that was found, and `model` then its base.
+    adapter that was found, and `model` then its base. `request` is what was asked, for `fix`.
     """
 
     tokenizer: str
@@ -63,6 +73,7 @@ class Checkup(Result, kind="checkup", table="findings"):
     skipped: Mapping[str, str]
     survey: DataStats | None = None
     adapter: str = ""
+    request: CheckRequest | None = field(default=None, repr=False, compare=False, metadata={"json": False})
 
     @property
     def passed(self) -> bool:

@@ -9,15 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokbench.checks.context import CheckContext, check_context
+from tokbench.checks.findings import CheckRequest, Checkup
 from tokbench.checks.fixes import OF_MODELS
 from tokbench.checks.run import RULES, run_rules
-from tokbench.checks.staging import StagedCopy, copy_files, put_in_place, staged
+from tokbench.checks.staging import (
+    SourcesOnDisk,
+    StagedCopy,
+    copy_files,
+    put_in_place,
+    shown_as,
+    sources_on_disk,
+    staged,
+)
 from tokbench.errors import UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable, scratch_folder
 from tokbench.results import Result
 
 if TYPE_CHECKING:
-    from tokbench.checks.findings import Checkup
+    from tokbench.pretrained.folder import TokenizerSource
+    from tokbench.pretrained.on_disk import ModelSource
 
 ROUNDS = 4  # one fix may uncover what another fixes
 FIXES = {code: rule.fix for code, rule in RULES.items() if rule.fix is not None}
@@ -51,10 +61,10 @@ class FixReport(Result, kind="fix-report", table="changes"):
 
 
 def fix(
-    tokenizer: str | Path,
-    model: str | Path | None = None,
+    checked: Checkup | TokenizerSource,
+    output: str | Path | None = None,
     *,
-    output: Path | None = None,
+    model: ModelSource | None = None,
     in_place: bool = False,
     force: bool = False,
     quick: bool = False,
@@ -62,20 +72,60 @@ def fix(
 ) -> FixReport:
     """Fix what is safe to fix; with neither `output` nor `in_place` only say what would be done.
 
-    The model in the tokenizer's folder is fixed with it; one elsewhere only in its place. Whatever needs a
-    choice is left, with the command that its finding names.
+    `checked` is what `check` gave, or a tokenizer, which is checked first. The model in the tokenizer's
+    folder is fixed with it; one elsewhere only in its place. Whatever needs a choice is left, with the
+    command that its finding names. What is only in memory is fixed as it would be saved, into `output`.
+
+    >>> import tempfile, tokbench as tb
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     tok = tb.train(["a cat", "a hat"] * 9, "wordpiece", vocab_size=30, output=f"{place}/tok")
+    ...     report = tb.fix(tb.check(tok, quick=True), f"{place}/fixed")
+    >>> report.changes, report.after.passed
+    ((), True)
     """
+    request = _request(checked, model, quick=quick, ignore=ignore)
+    out = None if output is None else Path(output)
+    with sources_on_disk(request.tokenizer, request.model) as found:
+        if in_place and (found.names or not isinstance(found.tokenizer, str)):
+            raise UsageError("what is in memory has no place to be fixed in", fix="give an output")
+        report = _fix(found, out, in_place=in_place, force=force, request=request)
+        before, after = (shown_as(each, found.names) for each in (report.before, report.after))
+        name = found.names.get(report.tokenizer, report.tokenizer)
+        return dataclasses.replace(report, tokenizer=name, model=before.model, before=before, after=after)
+
+
+def _request(
+    checked: Checkup | TokenizerSource,
+    model: ModelSource | None,
+    *,
+    quick: bool,
+    ignore: Sequence[str],
+) -> CheckRequest:
+    """What is to be checked and fixed; what a checkup was asked holds unless something else is said."""
+    if not isinstance(checked, Checkup):
+        return CheckRequest(checked, model, quick, tuple(ignore))
+    asked = checked.request
+    if asked is None:  # it was read from a file
+        other = checked.adapter or checked.model
+        asked = CheckRequest(checked.tokenizer, other if other not in ("", checked.tokenizer) else None)
+    return CheckRequest(
+        asked.tokenizer,
+        asked.model if model is None else model,
+        quick or asked.quick,
+        tuple(ignore) or asked.ignore,
+    )
+
+
+def _fix(
+    sources: SourcesOnDisk, output: Path | None, *, in_place: bool, force: bool, request: CheckRequest
+) -> FixReport:
+    tokenizer, model = sources.tokenizer, sources.model
+    quick, ignore = request.quick, request.ignore
     context = check_context(tokenizer, model)
-    if context.folder is None:
-        raise UsageError(
-            f"{tokenizer} is one file, and only a folder is fixed",
-            fix=f"tokbench wrap {context.word} -o wrapped",
-        )
+    _refuse_what_has_no_folder(context, (tokenizer, model) if in_place else ())
+    assert context.folder is not None
     if output is not None:
         ensure_writable(output, force=force)
-    for name in (tokenizer, model) if in_place else ():
-        if name is not None and not Path(name).expanduser().is_dir():
-            raise UsageError(f"{name} is on the hub, and has no place here", fix="write a new folder: -o NEW")
     before = run_rules(context, quick=quick, ignore=ignore)
     apart = _apart(context)
     with scratch_folder() as scratch:
@@ -87,14 +137,14 @@ def fix(
         named: tuple[Path, Path | None] = (copy.folder, other if apart is None else models.folder)
         changes = tuple(_apply_fixes(named, copy, models, known, before))
         names = {str(models.folder): str(model), str(copy.folder): str(output or tokenizer)}
-        after = _renamed(run_rules(check_context(*named), quick=quick, ignore=ignore), names)
+        after = shown_as(run_rules(check_context(*named), quick=quick, ignore=ignore), names)
         backup = ""
         if output is not None:
             with atomic_folder(output, force=force) as place:
                 put_in_place(copy, place)
         elif in_place:
-            sources = {context.folder: copy} | ({} if apart is None else {apart: models})
-            backup = ", ".join(_put_back(source, each) for source, each in sources.items() if each.changed)
+            copies = {context.folder: copy} | ({} if apart is None else {apart: models})
+            backup = ", ".join(_put_back(source, each) for source, each in copies.items() if each.changed)
     return FixReport(
         tokenizer=str(tokenizer),
         model=before.model,
@@ -104,6 +154,18 @@ def fix(
         before=before,
         after=after,
     )
+
+
+def _refuse_what_has_no_folder(context: CheckContext, named: Iterable[object]) -> None:
+    """UsageError for a tokenizer without a folder, or a name among these that is no folder on this disk."""
+    if context.folder is None:
+        raise UsageError(
+            f"{context.name} is one file or an object, and only a folder is fixed",
+            fix=f"tokbench wrap {context.word} -o wrapped",
+        )
+    for name in named:
+        if name is not None and not Path(str(name)).expanduser().is_dir():
+            raise UsageError(f"{name} is on the hub, and has no place here", fix="write a new folder: -o NEW")
 
 
 def fixable(checkup: Checkup) -> int:
@@ -155,20 +217,3 @@ def _put_back(source: Path, copy: StagedCopy) -> str:
     with atomic_folder(source, force=True) as place:
         put_in_place(copy, place)
     return str(backup)
-
-
-def _renamed(checkup: Checkup, names: Mapping[str, str]) -> Checkup:
-    """A checkup of copies, with the names of what was copied."""
-
-    def own(text: str) -> str:
-        for copy, name in names.items():
-            text = text.replace(copy, name)
-        return text
-
-    findings = tuple(
-        dataclasses.replace(each, message=own(each.message), evidence=own(each.evidence), fix=own(each.fix))
-        for each in checkup.findings
-    )
-    return dataclasses.replace(
-        checkup, tokenizer=own(checkup.tokenizer), model=own(checkup.model), findings=findings
-    )

@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokbench.checks.context import CheckContext, check_context
 from tokbench.checks.data_stats import DataStats, collect_data_stats
-from tokbench.checks.findings import Checkup, Explanation, Finding, Rule, explained
+from tokbench.checks.findings import CheckRequest, Checkup, Explanation, Finding, Rule, explained
 from tokbench.checks.rules import (
     config_ids,
     data_rules,
@@ -30,6 +29,7 @@ from tokbench.checks.rules import (
 from tokbench.checks.rules.saved_files import hazard
 from tokbench.checks.rules.weights import fitted
 from tokbench.checks.safetensors_files import CHEAP, bytes_of
+from tokbench.checks.staging import shown_as, sources_on_disk
 from tokbench.errors import FileError, UsageError, did_you_mean, plural
 from tokbench.io.extras import has
 from tokbench.io.library_errors import wrap_library_errors
@@ -37,6 +37,9 @@ from tokbench.progress import Progress, silent
 
 if TYPE_CHECKING:
     from tokbench.checks.model_files import ModelFiles
+    from tokbench.corpus.reading import CorpusSource
+    from tokbench.pretrained.folder import TokenizerSource
+    from tokbench.pretrained.on_disk import ModelSource
 
 NO_ADAPTER = "there is no adapter_config.json"
 LIGHT = 32 << 20  # bytes of weights that are run without being asked: 8 million numbers, a second or two
@@ -61,7 +64,7 @@ def _not_quick(_: CheckContext, asked: Asked) -> str:
 
 
 def _folder(context: CheckContext, _: Asked) -> str:
-    return "one file was given, not a folder" if context.folder is None else ""
+    return "one file was given, or an object, not a folder" if context.folder is None else ""
 
 
 def _model(context: CheckContext, _: Asked) -> str:
@@ -206,12 +209,12 @@ RULES: dict[str, Rule] = {
 
 
 def check(
-    tokenizer: str | Path,
-    model: str | Path | None = None,
+    tokenizer: TokenizerSource,
+    model: ModelSource | None = None,
     *,
     quick: bool = False,
     values: bool = False,
-    data: str | None = None,
+    data: CorpusSource | None = None,
     sample: int | None = None,
     ignore: Sequence[str] = (),
     progress: Progress = silent,
@@ -221,16 +224,30 @@ def check(
     The model is the one named (a folder, or a name on the hub), or the one in the tokenizer's own folder.
     Nothing of it is loaded but config.json, generation_config.json and the header of its weights; their
     numbers too where the files are small, or with `values`. `quick` leaves out the rules that import
-    transformers or read numbers. `data` is a file of texts, of which `sample` are drawn; rules in `ignore`
-    do not look.
+    transformers or read numbers. `data` are texts, of which `sample` are drawn. Rules in `ignore` do not
+    look.
+
+    What is only in memory is checked as it would be saved: a model and a tokenizer of transformers are
+    written to a temporary folder. A Tokenizer of the library is one file, so `skipped` says which rules of
+    other files did not look at it.
+
+    >>> import tokbench as tb
+    >>> checkup = tb.check(tb.train(["a cat", "a hat"] * 9, "wordpiece", vocab_size=30), quick=True)
+    >>> checkup.passed, checkup.skipped["TB401"]
+    (True, "no model was given, and the tokenizer's folder has no config.json")
     """
     codes = tuple(_known(code) for code in ignore)
-    ending = hazard(tokenizer)
-    if ending:
-        return _not_loaded(str(tokenizer), ending)
-    context = check_context(tokenizer, model)
-    shown = collect_data_stats(context, data, sample=sample, progress=progress) if data is not None else None
-    return run_rules(context, quick=quick, values=values, ignore=codes, shown=shown)
+    request = CheckRequest(tokenizer, model, quick, codes)
+    with sources_on_disk(tokenizer, model) as found:
+        ending = hazard(found.tokenizer) if isinstance(found.tokenizer, str) else ""
+        if ending:
+            return replace(_not_loaded(str(found.tokenizer), ending), request=request)
+        context = check_context(found.tokenizer, found.model)
+        shown = (
+            collect_data_stats(context, data, sample=sample, progress=progress) if data is not None else None
+        )
+        checkup = run_rules(context, quick=quick, values=values, ignore=codes, shown=shown)
+        return replace(shown_as(checkup, found.names), request=request)
 
 
 def run_rules(

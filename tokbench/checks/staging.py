@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from tokenizers import Tokenizer
 
 from tokbench.io.json_files import MIB, read_object
 from tokbench.io.links import copy_inside, ensure_inside
+from tokbench.pretrained.on_disk import ModelSource, folder_of, model_on_disk, tokenizer_on_disk
+
+if TYPE_CHECKING:
+    from tokbench.checks.findings import Checkup
+    from tokbench.pretrained.folder import TokenizerSource
 
 SMALL = 16 * MIB  # what is copied at once; larger files, the weights, are linked until the end
 LARGEST = 512 * MIB
@@ -83,3 +91,48 @@ def _linked(source: Path, place: Path) -> None:
         os.link(source, place)
     except OSError:  # another disk, or one without links
         shutil.copyfile(source, place)
+
+
+@dataclass(frozen=True)
+class SourcesOnDisk:
+    """What a check reads: a tokenizer, a model's files, and what temporary folders stand for."""
+
+    tokenizer: TokenizerSource
+    model: str | None
+    names: Mapping[str, str]  # temporary folder → what it is shown as
+
+
+@contextmanager
+def sources_on_disk(tokenizer: TokenizerSource, model: ModelSource | None) -> Iterator[SourcesOnDisk]:
+    """The files of a tokenizer and a model, in temporary folders for what is only in memory.
+
+    A Tokenizer of the library has no files but tokenizer.json, so none are made for it: rules that look at
+    others say that they did not look.
+    """
+    names: dict[str, str] = {}
+    with ExitStack() as stack:
+        source: TokenizerSource = tokenizer
+        if not isinstance(tokenizer, Tokenizer):
+            source = stack.enter_context(tokenizer_on_disk(tokenizer))
+            names |= {} if folder_of(tokenizer) else {source: type(tokenizer).__name__}
+        place = None if model is None else stack.enter_context(model_on_disk(model))
+        if place is not None and not isinstance(model, str | Path):
+            names[place] = type(model).__name__
+        yield SourcesOnDisk(source, place, names)
+
+
+def shown_as(checkup: Checkup, names: Mapping[str, str]) -> Checkup:
+    """A checkup of copies, with the names of what was copied."""
+    if not names:
+        return checkup
+
+    def own(text: str) -> str:
+        for copy, name in names.items():
+            text = text.replace(copy, name)
+        return text
+
+    findings = tuple(
+        replace(each, message=own(each.message), evidence=own(each.evidence), fix=own(each.fix))
+        for each in checkup.findings
+    )
+    return replace(checkup, tokenizer=own(checkup.tokenizer), model=own(checkup.model), findings=findings)

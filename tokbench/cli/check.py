@@ -64,6 +64,7 @@ def check(
     Example: `tokbench check my-tok` · `tokbench check my-tok my-model` · `tokbench check --explain TB101` ·
     `tokbench check my-tok --data texts.txt` · `tokbench check my-tok --fix -o fixed`
     """
+    import tokbench as tb
     from tokbench.checks import run
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import check as check_view
@@ -80,7 +81,7 @@ def check(
         return _fix(tokenizer, model, output, in_place=in_place, force=force, quick=quick,
                      ignore=ignore or (), fail_on=fail_on, json=json, html=html)  # fmt: skip
     with draw_progress(quiet=data is None) as progress:
-        checkup = run.check(
+        checkup = tb.check(
             tokenizer,
             model,
             quick=quick,
@@ -119,12 +120,12 @@ def same(
 
     Example: `tokbench same my-tok other-tok` · `tokbench same my-tok other-tok --data texts.txt`
     """
-    from tokbench.checks.same import same as compared
+    import tokbench as tb
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import check as check_view
 
     with draw_progress(quiet=data is None) as progress:
-        found = compared(one, other, data, progress=progress)
+        found = tb.same(one, other, data, progress=progress)
     put(found, check_view.sameness, "sameness", json=json, html=html)
     raise typer.Exit(0 if found.passed else 1)
 
@@ -167,10 +168,12 @@ def _fix(
     json: bool,
     html: Path | None,
 ) -> None:
-    from tokbench.checks.fix import fix
+    import tokbench as tb
     from tokbench.reporting.views import check as check_view
 
-    report = fix(tokenizer, model, output=output, in_place=in_place, force=force, quick=quick, ignore=ignore)
+    report = tb.fix(
+        tokenizer, output, model=model, in_place=in_place, force=force, quick=quick, ignore=ignore
+    )
     put(report, check_view.fix_report, "fix-report", json=json, html=html)
     if not report.output:
         hint(f"do it: tokbench check {tokenizer} --fix -o fixed")

@@ -138,15 +138,16 @@ def compare(
 
     Example: `tokbench compare my-bpe my-unigram --corpus en.txt --corpus ko.txt --max-length 512`
     """
-    from tokbench.analysis.compare import compare as compared
+    import tokbench as tb
+    from tokbench.corpus.reading import CorpusPaths
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import compare as compare_view
 
     scorers = scorers_of(tokenizers, model or ())
     with draw_progress(quiet=quiet) as progress:
-        result = compared(
+        result = tb.compare(
             tokenizers,
-            corpus or (),
+            CorpusPaths(corpus or ()),
             parallel=parallel or (),
             scorers=scorers,
             column=column,
@@ -192,22 +193,23 @@ def sweep(
 
     Example: `tokbench sweep corpus.txt --sizes 2000:64000:x2 --keep 16000 -o sizes`
     """
-    from tokbench.analysis.sweep import read_sizes, wanted
-    from tokbench.analysis.sweep import sweep as swept
+    import tokbench as tb
     from tokbench.corpus.reading import CorpusPaths
     from tokbench.recipes.presets import resolve_recipe
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import compare as compare_view
 
     with draw_progress(quiet=quiet) as progress:
-        result = swept(
+        result = tb.sweep(
             CorpusPaths(corpus),
             resolve_recipe(recipe, options.pairs(setting, "--set trainer.min_frequency=2")),
-            read_sizes(sizes),
-            held_out=CorpusPaths(held_out or ()),
+            sizes,
+            held_out=CorpusPaths(held_out) if held_out else None,
             column=column,
             hidden=hidden,
-            keeping=wanted(keep, output, force=force),
+            keep=keep or (),
+            output=output,
+            force=force,
             progress=progress,
         )
     put(result, compare_view.swept, "sweep", json=json, html=html, plot=plot)

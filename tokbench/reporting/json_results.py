@@ -41,7 +41,7 @@ KINDS = {
     "run": ("finetuning.multi:Done", "reporting.views.finetune:done"),
     "sameness": ("checks.same:Sameness", "reporting.views.check:sameness"),
     "side_by_side": ("tracing.side_by_side:SideBySide", "reporting.views.trace:side_by_side"),
-    "sweep": ("analysis.sweep:Swept", "reporting.views.compare:swept"),
+    "sweep": ("analysis.sweep:Sweep", "reporting.views.compare:swept"),
     "trace": ("tracing.steps:Trace", "reporting.views.trace:trace"),
     "trained": ("pretrained.train:Trained", "reporting.views.make:trained"),
 }

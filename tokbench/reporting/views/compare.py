@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tokbench.analysis.compare import Comparison, Parity
     from tokbench.analysis.corpus_stats import CorpusStats
     from tokbench.analysis.measure import Measured
-    from tokbench.analysis.sweep import Point, Swept
+    from tokbench.analysis.sweep import Point, Sweep
 
 SHORTNESS = ("corpus", "tokenizer", "bytes/tok", "chars/tok", "tok/word", "split words")
 LENGTHS = ("corpus", "tokenizer", "mean", "p50", "p90", "p95", "p99", "longest")
@@ -25,8 +25,8 @@ EVENNESS = ("corpus", "tokenizer", "Rényi", "entropy", "Gini", "MB/s", "ids")
 
 def comparison(result: Comparison) -> Iterator[Part]:
     """The shortest of each corpus, then how short, what is lost, how even and fast, and parity."""
-    for ground in result.corpora:
-        yield Headline(_verdict([each for each in result.results if each.corpus == ground.name]))
+    for corpus in result.corpora:
+        yield Headline(_verdict([each for each in result.results if each.corpus == corpus.name]))
     if result.results:
         yield Grid(SHORTNESS, [_short(each) for each in result.results], "How short", right=SHORTNESS[2:])
         yield _lengths(result.results)
@@ -117,7 +117,7 @@ def _models(result: Comparison) -> Iterator[Grid]:
 
 def _grounds(result: Comparison) -> Facts:
     """What was read, and what the words of the tables mean."""
-    rows: list[tuple[str, object]] = [(each.name, _ground(each)) for each in result.corpora]
+    rows: list[tuple[str, object]] = [(each.name, _corpus(each)) for each in result.corpora]
     looked = {each.corpus: each.probe.texts for each in result.results}
     closely = ", ".join(f"{texts:,} of {name}" for name, texts in looked.items())
     rows += [
@@ -137,7 +137,7 @@ def _grounds(result: Comparison) -> Facts:
     return Facts(rows)
 
 
-def _ground(each: CorpusStats) -> str:
+def _corpus(each: CorpusStats) -> str:
     texts = f"{plural(each.texts, 'text')}{_of(each.texts, each.texts_in_all)}"
     return f"{texts}, {plural(each.words, 'word')}, {plural(each.utf8_bytes, 'byte')}"
 
@@ -177,7 +177,7 @@ def _percent(part: float) -> str:
 CURVE = ("size", "bytes/tok", "tok/word", "saves", "Rényi", "unknown", "unused", "params", "")
 
 
-def swept(result: Swept) -> Iterator[Part]:
+def swept(result: Sweep) -> Iterator[Part]:
     """What to take and why, the curve in numbers and in dots, how it was made."""
     advice = result.recommendation
     if advice is None:
@@ -206,7 +206,7 @@ def _point(point: Point, is_knee: bool) -> tuple[str, ...]:
     )
 
 
-def _curve(result: Swept) -> Curve:
+def _curve(result: Sweep) -> Curve:
     line = [(float(point.reached), point.bytes_per_token) for point in result.points]
     knees = [
         point
@@ -223,7 +223,7 @@ def _curve(result: Swept) -> Curve:
     )
 
 
-def _how(result: Swept) -> Iterator[tuple[str, object]]:
+def _how(result: Sweep) -> Iterator[tuple[str, object]]:
     trainings = "one training, cut to each size" if result.trainings == 1 else f"{result.trainings} trainings"
     yield (
         "trained by",
@@ -258,17 +258,17 @@ def page(result: Comparison) -> Iterator[Part]:
     if len(result.corpora) > 1:
         yield _heat(result, "tokens a word", [each.fertility for each in result.results])
         yield _heat(result, "bytes a token", [each.bytes_per_token for each in result.results])
-    for ground in result.corpora:
-        results = [each for each in result.results if each.corpus == ground.name]
+    for corpus in result.corpora:
+        results = [each for each in result.results if each.corpus == corpus.name]
         yield Curve(
-            title=f"{ground.name}: how often tokens occur, by rank",
+            title=f"{corpus.name}: how often tokens occur, by rank",
             x="rank of the token",
             y="occurrences, log10",
             series=[_frequencies(each) for each in results],
             log_x=True,
         )
         yield Curve(
-            title=f"{ground.name}: texts that fit a length",
+            title=f"{corpus.name}: texts that fit a length",
             x="tokens, special ones included",
             y="share of texts",
             series=[_fitting(each) for each in results],
@@ -280,7 +280,7 @@ def _heat(result: Comparison, title: str, values: Sequence[float]) -> Heat:
     """Tokenizers by corpora; the results go corpus by corpus."""
     names = [each.name for each in result.tokenizers]
     rows = [values[place :: len(names)] for place in range(len(names))]
-    return Heat(title, names, [ground.name for ground in result.corpora], rows)
+    return Heat(title, names, [corpus.name for corpus in result.corpora], rows)
 
 
 def _frequencies(each: Measured) -> Line:
