@@ -15,15 +15,13 @@ from tokbench.training.bpe_compiled import learn_compiled
 from tokbench.training.counting import store
 from tokbench.training.counting.count_corpus import CountOptions, count_corpus
 from tokbench.training.counting.store import (
-    CountedCorpus,
-    PipelineRecord,
     StoredCounts,
     load_counts,
     merge_counts,
     packed_of_counts,
     save_counts,
 )
-from tokbench.training.word_counts import WordCounts, library_counts
+from tokbench.training.word_counts import CountedCorpus, PipelineRecord, WordCounts, library_counts
 
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")

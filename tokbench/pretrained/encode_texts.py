@@ -15,7 +15,6 @@ from typing import Protocol
 
 from tokenizers import Tokenizer, models
 
-from tokbench.errors import UsageError
 from tokbench.native.compiler import loops
 from tokbench.native.corpus_encoder import CompiledEncoder, CompiledPipeline, by_library
 from tokbench.native.ragged import Ragged, concatenated
@@ -24,7 +23,7 @@ from tokbench.native.word_counter import TextBatch, map_threads, texts_of
 from tokbench.native.word_ids import added_token_matcher, framing_ids
 from tokbench.pretrained.folder import untruncated
 from tokbench.progress import Progress, silent
-from tokbench.training.engine import ENCODING, EngineChoice, choose_engine
+from tokbench.training.engine import ENCODING, EngineChoice, check_threads, choose_engine
 
 PARALLELISM = "TOKENIZERS_PARALLELISM"
 
@@ -99,8 +98,7 @@ def stream(
     `threads` encode at the same time, one by default; the library left alone takes as many as there are
     cores. A second thread of the compiled loops has a table of its own to fill: it saves time, not work.
     """
-    if threads is not None and threads < 1:
-        raise UsageError(f"{threads} threads do no work", fix="give 1 or more, or leave it out")
+    check_threads(threads)
     tokenizer = untruncated(tokenizer)
     served = cache(partial(served_encoding, tokenizer, special=special))
     choice = choose_engine(ENCODING, engine, size=size, served=served, progress=progress)

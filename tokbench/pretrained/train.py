@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from tokenizers import Tokenizer
 
@@ -26,6 +26,7 @@ from tokbench.recipes.presets import RecipeSource
 from tokbench.recipes.presets import recipe as resolve
 from tokbench.recipes.recipe import Recipe, to_toml
 from tokbench.results import Result
+from tokbench.training.engine import check_threads
 from tokbench.training.word_counts import WordCounts
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def train(
     vocab_size: int | None = None,
     special: Sequence[str] = (),
     engine: str = "auto",
+    threads: int | None = None,
     force: bool = False,
     progress: Progress = silent,
     **choices: Any,  # noqa: ANN401  a choice is any value that TOML has
@@ -134,14 +136,17 @@ def train(
 
     Without `output` nothing is written. `counts`, a file of counted words, stands in for the corpus, and so
     does what count_words gave: the same tokenizer.json, unless rare words were left out when they were
-    counted. `vocab_size`, `special` and `choices` change the recipe, as in `recipe`. Raises FileError before
-    any work when the folder is taken, DataError for a corpus without texts, RecipeError for choices that do
-    not fit, with each other or with the counts.
+    counted. `vocab_size`, `special` and `choices` change the recipe, as in `recipe`. `threads` count words
+    (merges are learned in one), by default one of the compiled loops, and in the library one a core; the
+    result is the same. Raises FileError before any work when the folder is taken, DataError for a corpus
+    without texts, RecipeError for choices that do not fit, with each other or with the counts, UsageError
+    for what does not go together.
 
     >>> trained = train(["the cat sat on the mat", "the cats sat"] * 9, "wordpiece", vocab_size=40)
     >>> trained.tokenizer.encode("the cats").tokens
     ['[CLS]', 'the', 'cats', '[SEP]']
     """
+    check_threads(threads)
     chosen = resolve(recipe, vocab_size=vocab_size, special=special, **choices)
     counted = corpus if isinstance(corpus, WordCounts) or hasattr(corpus, "min_count") else counts
     _refuse_both(corpus, column, counts, counted)
@@ -149,10 +154,12 @@ def train(
     if out is not None:
         ensure_writable(out, force=force)
     if counted is not None:
+        if threads is not None:
+            raise UsageError("counted words are learned from in one thread", fix="leave out threads")
         return _from_counts(chosen, counted, out, engine=engine, force=force, progress=progress)
     texts = as_corpus(cast(CorpusSource, corpus), column=column, progress=progress)
     prepared = prepare(chosen, engine, size=texts.size, progress=progress)
-    tokenizer = train_prepared(prepared, texts, progress=progress)
+    tokenizer = train_prepared(prepared, texts, threads=threads, progress=progress)
     return save_trained(tokenizer, chosen, texts.facts, out, choice=prepared.choice, force=force)
 
 
@@ -199,6 +206,21 @@ def _from_counts(
     return save_trained(tokenizer, recipe, corpus, out, choice=prepared.choice, counts=facts, force=force)
 
 
+@overload
+def count_words(
+    corpus: CorpusSource,
+    recipe: RecipeSource = "bpe",
+    *,
+    output: None = None,
+    column: str | None = None,
+    cased: bool = False,
+    min_count: int = 1,
+    progress: Progress = silent,
+    **options: Any,  # noqa: ANN401
+) -> WordCounts: ...
+
+
+@overload
 def count_words(
     corpus: CorpusSource,
     recipe: RecipeSource = "bpe",
@@ -209,21 +231,48 @@ def count_words(
     min_count: int = 1,
     force: bool = False,
     progress: Progress = silent,
-    **options: Any,  # noqa: ANN401  those of CountOptions
-) -> Counted:
-    """Count the words that a recipe's normalizers and pre_tokenizers make of a corpus, and save them.
+    **options: Any,  # noqa: ANN401
+) -> Counted: ...
 
-    `train` takes the result, or its file, in the place of a corpus. `options` are engine, memory (bytes),
-    workers and scheduler.
+
+def count_words(
+    corpus: CorpusSource,
+    recipe: RecipeSource = "bpe",
+    *,
+    output: str | Path | None = None,
+    column: str | None = None,
+    cased: bool = False,
+    min_count: int = 1,
+    force: bool = False,
+    progress: Progress = silent,
+    **options: Any,
+) -> WordCounts | Counted:
+    """Count the words that a recipe's normalizers and pre_tokenizers make of a corpus.
+
+    `train` takes the result, WordCounts, in the place of a corpus. With `output` they are saved as a parquet
+    file, for corpora of more words than memory holds; then the result, Counted, says what is in it. Words
+    rarer than `min_count` are left out. `options` are engine, memory (bytes), workers and scheduler. Raises
+    FileError when the file is there already and not `force`, DataError for a corpus without texts.
+
+    >>> words = count_words(["the cat sat", "the cat"], "wordpiece")
+    >>> words.counts
+    {'cat': 2, 'the': 2, 'sat': 1}
+    >>> train(words, "wordpiece", vocab_size=20).counts.words
+    3
     """
-    from tokbench.training.counting.count_corpus import CountOptions, count_corpus
+    from tokbench.training.counting.count_corpus import CountOptions, count_corpus, count_in_memory
 
+    tokenizer, ways = assemble(resolve(recipe, cased=cased)), CountOptions(**options)
+    if output is None:
+        return count_in_memory(
+            corpus, tokenizer, column=column, ways=ways, min_count=min_count, progress=progress
+        )
     return count_corpus(
         corpus,
-        assemble(resolve(recipe, cased=cased)),
+        tokenizer,
         Path(output),
         column=column,
-        ways=CountOptions(**options),
+        ways=ways,
         min_count=min_count,
         force=force,
         progress=progress,

@@ -74,6 +74,7 @@ def train_bpe(
     batches: Iterable[list[str]],
     *,
     engine: Engine = "library",
+    threads: int | None = None,
     progress: Progress,
 ) -> Tokenizer:
     """The tokenizer with the merges of these texts: the library's own, whoever learns them.
@@ -82,8 +83,9 @@ def train_bpe(
     characters where two are equally frequent, so those merges are always learned here.
     """
     if engine == "library" and not _is_unsettled(checked_options(recipe.trainer, BPE_TRAINER, "bpe trainer")):
-        return _train_in_library(tokenizer, recipe, batches, progress)
-    return bpe_from(tokenizer, recipe, learning_from(tokenizer, batches, engine=engine, progress=progress))
+        return _train_in_library(tokenizer, recipe, batches, threads, progress)
+    learn = learning_from(tokenizer, batches, engine=engine, threads=threads, progress=progress)
+    return bpe_from(tokenizer, recipe, learn)
 
 
 def bpe_from(tokenizer: Tokenizer, recipe: Recipe, learn: Learn) -> Tokenizer:
@@ -99,7 +101,11 @@ def bpe_from(tokenizer: Tokenizer, recipe: Recipe, learn: Learn) -> Tokenizer:
 
 
 def _train_in_library(
-    tokenizer: Tokenizer, recipe: Recipe, batches: Iterable[list[str]], progress: Progress
+    tokenizer: Tokenizer,
+    recipe: Recipe,
+    batches: Iterable[list[str]],
+    threads: int | None,
+    progress: Progress,
 ) -> Tokenizer:
     options = checked_options(recipe.trainer, BPE_TRAINER, "bpe trainer")
     fallback = recipe.model.get("byte_fallback", False)
@@ -109,7 +115,7 @@ def _train_in_library(
         show_progress=False,
         **(options | {"initial_alphabet": _alphabet(recipe, options)}),
     )
-    trained = train_in_worker(tokenizer, trainer, batches, progress=progress)
+    trained = train_in_worker(tokenizer, trainer, batches, threads=threads, progress=progress)
     return make_ordinary(trained) if fallback else trained
 
 
@@ -162,7 +168,12 @@ def unigram_model(recipe: Recipe) -> Model:
 
 
 def train_unigram(
-    tokenizer: Tokenizer, recipe: Recipe, batches: Iterable[list[str]], *, progress: Progress
+    tokenizer: Tokenizer,
+    recipe: Recipe,
+    batches: Iterable[list[str]],
+    *,
+    threads: int | None = None,
+    progress: Progress,
 ) -> Tokenizer:
     """The tokenizer with the pieces of these texts, in an order that does not change from run to run."""
     fallback = recipe.model.get("byte_fallback", False)
@@ -180,7 +191,8 @@ def train_unigram(
     )
     seen = set(alphabet)
     try:
-        trained = train_in_worker(tokenizer, trainer, _collecting(batches, seen), progress=progress)
+        texts = _collecting(batches, seen)
+        trained = train_in_worker(tokenizer, trainer, texts, threads=threads, progress=progress)
     except RecipeError as error:
         if TOO_SMALL not in error.message:
             raise
@@ -239,7 +251,12 @@ def wordlevel_model(recipe: Recipe) -> Model:
 
 
 def train_wordlevel(
-    tokenizer: Tokenizer, recipe: Recipe, batches: Iterable[list[str]], *, progress: Progress
+    tokenizer: Tokenizer,
+    recipe: Recipe,
+    batches: Iterable[list[str]],
+    *,
+    threads: int | None = None,
+    progress: Progress,
 ) -> Tokenizer:
     """The tokenizer with the words of these texts."""
     trainer = WordLevelTrainer(
@@ -248,7 +265,7 @@ def train_wordlevel(
         show_progress=False,
         **checked_options(recipe.trainer, WORDLEVEL_TRAINER, "wordlevel trainer"),
     )
-    return train_in_worker(tokenizer, trainer, batches, progress=progress)
+    return train_in_worker(tokenizer, trainer, batches, threads=threads, progress=progress)
 
 
 def check_character(recipe: Recipe) -> None:
@@ -262,13 +279,18 @@ def check_character(recipe: Recipe) -> None:
 
 
 def train_character(
-    tokenizer: Tokenizer, recipe: Recipe, batches: Iterable[list[str]], *, progress: Progress
+    tokenizer: Tokenizer,
+    recipe: Recipe,
+    batches: Iterable[list[str]],
+    *,
+    threads: int | None = None,
+    progress: Progress,
 ) -> Tokenizer:
     """The tokenizer with the characters of these texts, whatever its pre_tokenizers cut before."""
     one = library.FixedLength(1)
     before = tokenizer.pre_tokenizer
     tokenizer.pre_tokenizer = one if before is None else library.Sequence([before, one])
-    return train_wordlevel(tokenizer, recipe, batches, progress=progress)
+    return train_wordlevel(tokenizer, recipe, batches, threads=threads, progress=progress)
 
 
 WORDPIECE_MODEL: Mapping[str, Option] = {"max_input_chars_per_word": whole_number(100, low=1)}
@@ -304,12 +326,12 @@ def train_wordpiece(
     batches: Iterable[list[str]],
     *,
     engine: Engine = "library",
+    threads: int | None = None,
     progress: Progress,
 ) -> Tokenizer:
     """The tokenizer with the pieces of these texts; the library's own trainer finds others in every run."""
-    return wordpiece_from(
-        tokenizer, recipe, learning_from(tokenizer, batches, engine=engine, progress=progress)
-    )
+    learn = learning_from(tokenizer, batches, engine=engine, threads=threads, progress=progress)
+    return wordpiece_from(tokenizer, recipe, learn)
 
 
 def wordpiece_from(tokenizer: Tokenizer, recipe: Recipe, learn: Learn) -> Tokenizer:

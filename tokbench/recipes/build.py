@@ -92,9 +92,16 @@ def build(
 
 
 def train_prepared(
-    prepared: Prepared, batches: Iterable[list[str]], *, progress: Progress = silent
+    prepared: Prepared,
+    batches: Iterable[list[str]],
+    *,
+    threads: int | None = None,
+    progress: Progress = silent,
 ) -> Tokenizer:
     """The tokenizer that a recipe makes of these texts.
+
+    `threads` count its words, and in the library they learn, too; by default one of the compiled loops, and
+    in the library one a core.
 
     Raises RecipeError if vocab_size was too small for the characters; DataError if there was nothing to
     learn from.
@@ -103,7 +110,7 @@ def train_prepared(
     texts = _with_text(engines.in_bytes(batches, progress=progress) if choice.compiled else batches)
     algorithm = ALGORITHMS[recipe.algorithm]
     chosen = {"engine": choice.engine} if algorithm.from_merges else {}
-    return _whole(recipe, algorithm.train(blank, recipe, texts, progress=progress, **chosen))
+    return _whole(recipe, algorithm.train(blank, recipe, texts, threads=threads, progress=progress, **chosen))
 
 
 def train_counted(prepared: Prepared, counts: StoredCounts, *, progress: Progress = silent) -> Tokenizer:

@@ -118,6 +118,12 @@ def check_engine(engine: str, known: Sequence[str] = ENGINES) -> None:
         raise UsageError(f"there is no engine {engine}", fix=did_you_mean(engine, known))
 
 
+def check_threads(threads: int | None) -> None:
+    """UsageError for a number of threads that does no work; None leaves it to the engine."""
+    if threads is not None and threads < 1:
+        raise UsageError(f"{threads} threads do no work", fix="give 1 or more, or leave it out")
+
+
 def _why_never(engine: str) -> str:
     """Why nothing is compiled, whatever there is to do."""
     check_engine(engine)
@@ -156,17 +162,25 @@ Learn = Callable[..., "Merges"]  # takes the options of bpe.learn
 
 
 def learning_from(
-    tokenizer: Tokenizer, batches: Iterable[Any], *, engine: Engine, progress: Progress = silent
+    tokenizer: Tokenizer,
+    batches: Iterable[Any],
+    *,
+    engine: Engine,
+    threads: int | None = None,
+    progress: Progress = silent,
 ) -> Learn:
     """Learns the merges of these texts: compiled, or in Python from words that the library counts.
 
+    `threads` count words, by default one of the compiled loops, or the library's; one learns.
     Batches are lists of texts; the compiled loops also take UTF-8 with a line feed after each text.
     """
     if engine == "compiled":
-        return partial(_learn_compiled, lambda: _counted_compiled(tokenizer, batches, progress), progress)
+        counted = partial(_counted_compiled, tokenizer, batches, threads or 1, progress)
+        return partial(_learn_compiled, counted, progress)
     from tokbench.training.word_counts import library_counts
 
-    return partial(_learn_in_python, lambda: library_counts(tokenizer, batches, progress=progress), progress)
+    words = partial(library_counts, tokenizer, batches, threads=threads, progress=progress)
+    return partial(_learn_in_python, words, progress)
 
 
 class CountedWords(Protocol):
@@ -198,14 +212,16 @@ def _learn_in_python(words: Callable[[], WordCounts], progress: Progress, **opti
     return learn(words(), progress=progress, **options)
 
 
-def _counted_compiled(tokenizer: Tokenizer, batches: Iterable[Any], progress: Progress) -> WordArrays:
+def _counted_compiled(
+    tokenizer: Tokenizer, batches: Iterable[Any], threads: int, progress: Progress
+) -> WordArrays:
     """The words of these texts, in no order: the learner needs none."""
     from tokbench.native.word_counter import count_words_compiled
     from tokbench.training.bpe_compiled import arrays_of_bytes
 
     scanner = served_words(tokenizer)
     assert not isinstance(scanner, str), scanner  # choose_engine asked
-    found = count_words_compiled(batches, scanner, threads=1, in_order=False, progress=progress)
+    found = count_words_compiled(batches, scanner, threads=threads, in_order=False, progress=progress)
     return arrays_of_bytes(
         found.arena, found.places, found.counts, bytewise=found.bytewise, blank=found.blank
     )

@@ -34,12 +34,17 @@ NO_MEMORY = (-signal.SIGKILL, -signal.SIGABRT)  # killed by the system; or Rust 
 KEPT_WORDS = 4096
 
 
-def ask_worker(request: Mapping[str, str], batches: Iterable[list[str]], progress: Progress) -> bytes:
-    """The worker's answer to this request about these texts.
+def ask_worker(
+    request: Mapping[str, str],
+    batches: Iterable[list[str]],
+    progress: Progress,
+    threads: int | None = None,
+) -> bytes:
+    """The worker's answer to this request about these texts; it takes all cores, or so many threads.
 
     An exception of `batches`, Ctrl-C included, passes through unchanged, and the worker is killed.
     """
-    with _started() as process, selectors.DefaultSelector() as selector:
+    with _started(threads) as process, selectors.DefaultSelector() as selector:
         talk = _Talk(process, selector, progress)
         if talk.say(_frame(request)) and all(talk.say(_frame(batch)) for batch in batches):
             talk.say(LENGTH.pack(0))
@@ -49,9 +54,10 @@ def ask_worker(request: Mapping[str, str], batches: Iterable[list[str]], progres
 
 
 @contextmanager
-def _started() -> Iterator[subprocess.Popen[bytes]]:
+def _started(threads: int | None) -> Iterator[subprocess.Popen[bytes]]:
     """A running worker, killed on the way out; in its own session, out of reach of a terminal's Ctrl-C."""
     worker = Path(__file__).with_name("library_worker.py")
+    limit = {} if threads is None else {"RAYON_NUM_THREADS": str(threads)}
     process = subprocess.Popen(
         [sys.executable, "-P", str(worker)],  # -P: no folder of ours or the user's shadows a library
         bufsize=0,
@@ -59,7 +65,7 @@ def _started() -> Iterator[subprocess.Popen[bytes]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        env=os.environ | {"TOKENIZERS_PARALLELISM": "true", "RUST_BACKTRACE": "0"},
+        env=os.environ | {"TOKENIZERS_PARALLELISM": "true", "RUST_BACKTRACE": "0"} | limit,
     )
     try:
         yield process
@@ -171,18 +177,28 @@ def _opened(answer: bytes, code: int, words: str) -> bytes:
 
 
 def train_in_worker(
-    tokenizer: Tokenizer, trainer: Trainer, batches: Iterable[list[str]], *, progress: Progress = silent
+    tokenizer: Tokenizer,
+    trainer: Trainer,
+    batches: Iterable[list[str]],
+    *,
+    threads: int | None = None,
+    progress: Progress = silent,
 ) -> Tokenizer:
     """A new tokenizer: this one, its model trained on these texts; the one given is left as it was."""
-    answer = ask_worker(_request(tokenizer, trainer, "tokenizer"), batches, progress)
+    answer = ask_worker(_request(tokenizer, trainer, "tokenizer"), batches, progress, threads)
     return Tokenizer.from_str(answer.decode())
 
 
 def count_in_worker(
-    tokenizer: Tokenizer, trainer: Trainer, batches: Iterable[list[str]], *, progress: Progress = silent
+    tokenizer: Tokenizer,
+    trainer: Trainer,
+    batches: Iterable[list[str]],
+    *,
+    threads: int | None = None,
+    progress: Progress = silent,
 ) -> dict[str, int]:
     """The words this trainer saw in these texts and how often, in no order."""
-    state = json.loads(ask_worker(_request(tokenizer, trainer, "state"), batches, progress))
+    state = json.loads(ask_worker(_request(tokenizer, trainer, "state"), batches, progress, threads))
     counts: dict[str, int] = _options(state)["words"]
     return counts
 

@@ -2,35 +2,72 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.trainers import WordLevelTrainer
 
+from tokbench.errors import RecipeError
 from tokbench.progress import Progress, silent
 from tokbench.training import library
 
 
 @dataclass(frozen=True)
+class PipelineRecord:
+    """What made words of texts: the JSON of normalizer and pre_tokenizer, "null" where there is none."""
+
+    normalizer: str
+    pre_tokenizer: str
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer) -> PipelineRecord:
+        """The pipeline of a tokenizer; its model plays no part."""
+        return cls(_json(tokenizer.normalizer), _json(tokenizer.pre_tokenizer))
+
+
+@dataclass(frozen=True)
+class CountedCorpus:
+    """What was counted: names of sources without folders, texts, blank ones left out, bytes of the others."""
+
+    sources: tuple[str, ...]
+    texts: int
+    blank: int
+    utf8_bytes: int
+
+
+@dataclass(frozen=True, repr=False)
 class WordCounts:
     """The words of a corpus, as its normalizer and pre-tokenizer leave them.
 
-    counts: word → how often; the most frequent first, equally frequent ones by code point.
+    counts: word → how often; the most frequent first, equally frequent ones by code point. Where count_words
+    made them: pipeline, the blocks; corpus, what was counted; min_count, words rarer than this are missing.
+    `train` takes them in the place of a corpus, and refuses a recipe of other blocks.
 
-    >>> WordCounts.of({"a": 1, "the": 9, "an": 1}).counts
+    >>> words = WordCounts.of({"a": 1, "the": 9, "an": 1})
+    >>> words.counts
     {'the': 9, 'a': 1, 'an': 1}
+    >>> words, words.total
+    (WordCounts(3 words, 11 with repetitions), 11)
     """
 
     counts: Mapping[str, int]
+    pipeline: PipelineRecord | None = field(default=None, compare=False)
+    corpus: CountedCorpus | None = field(default=None, compare=False)
+    min_count: int = field(default=1, compare=False)
 
     @classmethod
     def of(cls, counts: Mapping[str, int]) -> WordCounts:
         """These counts, put in order."""
         return cls(dict(by_count(counts)))
+
+    def __repr__(self) -> str:
+        return f"WordCounts({len(self):,} words, {self.total:,} with repetitions)"
 
     @cached_property
     def total(self) -> int:
@@ -61,7 +98,11 @@ def alphabet(words: WordCounts) -> list[tuple[str, int]]:
 
 
 def library_counts(
-    tokenizer: Tokenizer, batches: Iterable[list[str]], *, progress: Progress = silent
+    tokenizer: Tokenizer,
+    batches: Iterable[list[str]],
+    *,
+    threads: int | None = None,
+    progress: Progress = silent,
 ) -> WordCounts:
     """The words that this normalizer and this pre_tokenizer make of these texts; the model plays no part.
 
@@ -73,4 +114,18 @@ def library_counts(
     if tokenizer.pre_tokenizer is not None:
         counting.pre_tokenizer = tokenizer.pre_tokenizer
     trainer = WordLevelTrainer(vocab_size=1, show_progress=False)
-    return WordCounts.of(library.count_in_worker(counting, trainer, batches, progress=progress))
+    return WordCounts.of(
+        library.count_in_worker(counting, trainer, batches, threads=threads, progress=progress)
+    )
+
+
+def _json(block: Any) -> str:  # noqa: ANN401  (a Normalizer or a PreTokenizer)
+    """A block's JSON in one fixed spelling; those written in Python have none."""
+    try:
+        state = "null" if block is None else block.__getstate__()
+    except Exception as error:  # the library raises nothing narrower
+        raise RecipeError(
+            f"a block of this pipeline cannot be written as JSON: {error}",
+            fix="use the library's own blocks instead of custom ones",
+        ) from error
+    return json.dumps(json.loads(state), ensure_ascii=False, sort_keys=True)

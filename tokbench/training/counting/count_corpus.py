@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from os import PathLike
 from pathlib import Path
@@ -22,7 +22,7 @@ from tokbench.results import Result
 from tokbench.training.counting import store
 from tokbench.training.counting.dask_cluster import Cluster, count_distributed
 from tokbench.training.counting.external import BUDGET, Counting, count_externally
-from tokbench.training.counting.store import CountedCorpus, PackedWords, PipelineRecord
+from tokbench.training.counting.store import PackedWords
 from tokbench.training.engine import (
     COUNT_ENGINES,
     COUNTING,
@@ -32,6 +32,7 @@ from tokbench.training.engine import (
     choose_engine,
     in_bytes,
 )
+from tokbench.training.word_counts import CountedCorpus, PipelineRecord, WordCounts
 
 WORKERS = 2
 
@@ -108,8 +109,12 @@ def count_corpus(
     ensure_writable(output, magic=store.MAGIC, force=force)
     pipeline = PipelineRecord.of(tokenizer)
     texts = Texts(source, column, tokenizer)
-    counting = _by_dask if ways.engine == "dask" else _here
-    with counting(texts, ways, output, min_count, progress) as (blocks, corpus, choice):
+    counting = (
+        _by_dask(texts, ways, output, min_count, progress)
+        if ways.engine == "dask"
+        else _here(texts, ways, _existing(output), min_count, progress)
+    )
+    with counting as (blocks, corpus, choice):
         saved = store.save_counts(blocks, output, pipeline, corpus, min_count=min_count)
     return Counted(
         path=output,
@@ -123,17 +128,37 @@ def count_corpus(
     )
 
 
+def count_in_memory(
+    source: CorpusSource,
+    tokenizer: Tokenizer,
+    *,
+    column: str | None = None,
+    ways: CountOptions | None = None,
+    min_count: int = 1,
+    progress: Progress = silent,
+) -> WordCounts:
+    """The words that a tokenizer's normalizer and pre_tokenizer make; no file of them is written."""
+    ways = ways or CountOptions()
+    if ways.engine == "dask":
+        raise UsageError("the engine dask counts into a file", fix="name one with output=, or another engine")
+    pipeline = PipelineRecord.of(tokenizer)
+    texts = Texts(source, column, tokenizer)
+    with _here(texts, ways, None, min_count, progress) as (blocks, corpus, _):
+        words = store.joined_words(list(blocks))
+    return replace(words.word_counts(), pipeline=pipeline, corpus=corpus, min_count=min_count)
+
+
 @contextmanager
 def _here(
-    texts: Texts, ways: CountOptions, output: Path, min_count: int, progress: Progress
+    texts: Texts, ways: CountOptions, folder: Path | None, min_count: int, progress: Progress
 ) -> Iterator[Tallied]:
-    """Counted on this machine."""
+    """Counted on this machine; what memory cannot hold lies in the folder, or where the system has such."""
     corpus = as_corpus(texts.source, column=texts.column, progress=progress)
     served = cache(partial(scanner_for, texts.tokenizer))
     choice = choose_engine(COUNTING, ways.engine, size=corpus.size, served=served, progress=progress)
     scanner = served() if choice.compiled else None
     assert not isinstance(scanner, str)
-    how = Counting(texts.tokenizer, scanner, ways.memory, ways.workers or WORKERS, _existing(output))
+    how = Counting(texts.tokenizer, scanner, ways.memory, ways.workers, folder)
     batches = in_bytes(corpus, progress=progress) if choice.compiled else corpus
     with count_externally(batches, how, min_count=min_count, progress=progress) as blocks:
         yield blocks, corpus_of(corpus.facts), choice

@@ -49,14 +49,12 @@ from tokbench.progress import Progress, silent
 from tokbench.training.counting import external
 from tokbench.training.counting.external import BUDGET, Chain, SortedRun, in_final_order, portions
 from tokbench.training.counting.store import (
-    CountedCorpus,
     PackedWords,
-    PipelineRecord,
     packed_of_compiled,
     packed_of_counts,
 )
 from tokbench.training.engine import COUNTING, choose_engine
-from tokbench.training.word_counts import library_counts
+from tokbench.training.word_counts import CountedCorpus, PipelineRecord, library_counts
 
 ANSWER = 10  # seconds that a scheduler may take
 LEFT: list[ExitStack] = []  # clusters that Ctrl-C ended, never closed

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 ROW = 160  # bytes of memory that merging takes for a word of usual length: measured, and rounded up
 BYTES = 40  # a word's bytes that are counted in that
 SMALLEST = 64  # words in a block
+THREADS = 2
 FAN = 256  # files open at once
 Key = Callable[[PackedWords, int, bytes], Any]
 
@@ -236,12 +237,15 @@ TEXT_SHARE = (
 
 @dataclass(frozen=True)
 class Counting:
-    """How to count. scanner: None if the library does; memory: the budget in bytes; folder: for the runs."""
+    """How to count. scanner: None if the library does; memory: the budget in bytes; folder: for the runs.
+
+    threads: by default two of the compiled loops, and in the library one a core.
+    """
 
     tokenizer: Tokenizer
     scanner: Scanner | None
     memory: int = BUDGET
-    threads: int = 2
+    threads: int | None = None
     folder: Path | None = None
 
 
@@ -332,7 +336,7 @@ def _by_library(
     """Count portions of which the library can hold the words; those of the last are returned."""
     parts: list[PackedWords] = []
     for texts in portions(batches, how.memory // TEXT_SHARE):
-        words = packed_of_counts(library_counts(how.tokenizer, texts, progress=progress))
+        words = packed_of_counts(library_counts(how.tokenizer, texts, threads=how.threads, progress=progress))
         while parts:
             sort.write(parts.pop())
         parts = [words]
@@ -361,7 +365,8 @@ def _compiled(
     """Count in threads, each with a table that is written whenever it has its share; what remains."""
     scanner, compiled = how.scanner, loops("count", progress=progress)
     assert scanner
-    share = how.memory // (TABLES * how.threads)
+    threads = how.threads or THREADS
+    share = how.memory // (TABLES * threads)
     source = _Source(text_blocks_of(_small(batches, share // 16)), progress)
 
     def work() -> WordTable:
@@ -373,9 +378,9 @@ def _compiled(
                 counter = Counter(scanner, compiled)
         return counter.table
 
-    with ThreadPoolExecutor(how.threads) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         try:
-            futures = [pool.submit(work) for _ in range(how.threads)]
+            futures = [pool.submit(work) for _ in range(threads)]
             wait(futures, return_when=FIRST_EXCEPTION)
             first, *others = (future.result() for future in futures)
         finally:

@@ -28,7 +28,7 @@ from tokbench.io.extras import require
 from tokbench.native.scanner import byte_characters
 from tokbench.native.word_counter import CompiledCounts, order_words, sort_words
 from tokbench.training.bpe_compiled import WordArrays, arrays_of_bytes
-from tokbench.training.word_counts import WordCounts
+from tokbench.training.word_counts import CountedCorpus, PipelineRecord, WordCounts
 
 Bytes = NDArray[np.uint8]
 Numbers = NDArray[np.int64]
@@ -241,29 +241,6 @@ def _whole(column: Any) -> Any:  # noqa: ANN401
 SCHEMA = "tokbench/counts/1"
 
 
-@dataclass(frozen=True)
-class PipelineRecord:
-    """What made words of texts: the JSON of normalizer and pre_tokenizer, "null" where there is none."""
-
-    normalizer: str
-    pre_tokenizer: str
-
-    @classmethod
-    def of(cls, tokenizer: Tokenizer) -> PipelineRecord:
-        """The pipeline of a tokenizer; its model plays no part."""
-        return cls(_json(tokenizer.normalizer), _json(tokenizer.pre_tokenizer))
-
-
-@dataclass(frozen=True)
-class CountedCorpus:
-    """What was counted: names of sources without folders, texts, blank ones left out, bytes of the others."""
-
-    sources: tuple[str, ...]
-    texts: int
-    blank: int
-    utf8_bytes: int
-
-
 @dataclass(frozen=True, eq=False)
 class StoredCounts:
     """What a file of counts holds.
@@ -298,12 +275,10 @@ class StoredCounts:
 
 
 def stored(counts: WordCounts, tokenizer: Tokenizer) -> StoredCounts:
-    """Words that somebody counted, as if this tokenizer's blocks had made them of texts."""
-    packed, pipeline = packed_of_counts(counts), PipelineRecord.of(tokenizer)
-    digest = _digest(pipeline)
-    _absorb(digest, packed)
-    corpus = CountedCorpus(("words",), 0, 0, 0)
-    return StoredCounts(packed, pipeline, corpus, fingerprint=digest.hexdigest())
+    """Words that were counted here, or by somebody: those as if this tokenizer's blocks had made them."""
+    packed, pipeline = packed_of_counts(counts), counts.pipeline or PipelineRecord.of(tokenizer)
+    corpus = counts.corpus or CountedCorpus(("words",), 0, 0, 0)
+    return StoredCounts(packed, pipeline, corpus, counts.min_count, counts_fingerprint(packed, pipeline))
 
 
 @dataclass(frozen=True)
@@ -390,18 +365,6 @@ def merge_counts(several: Sequence[StoredCounts]) -> StoredCounts:
         sum(each.utf8_bytes for each in corpora),
     )
     return StoredCounts(words, first.pipeline, corpus, 1, counts_fingerprint(words, first.pipeline))
-
-
-def _json(block: Any) -> str:  # noqa: ANN401  (a Normalizer or a PreTokenizer)
-    """A block's JSON in one fixed spelling; those written in Python have none."""
-    try:
-        state = "null" if block is None else block.__getstate__()
-    except Exception as error:  # the library raises nothing narrower
-        raise RecipeError(
-            f"a block of this pipeline cannot be written as JSON: {error}",
-            fix="use the library's own blocks instead of custom ones",
-        ) from error
-    return json.dumps(json.loads(state), ensure_ascii=False, sort_keys=True)
 
 
 def _digest(pipeline: PipelineRecord) -> Any:  # noqa: ANN401  (hashlib has no name for it)
