@@ -62,6 +62,59 @@ def linked_out(files):
     files.after = lambda folder: (folder / "notes.txt").symlink_to(__file__)
 
 
+def beside(**sides):
+    """Further files, `__` for the dot; bytes are written as they are."""
+
+    def damage(files):
+        text = {name.replace("__", "."): content for name, content in sides.items()}
+        files.sides.update({name: each for name, each in text.items() if not isinstance(each, bytes)})
+        binary = {name: each for name, each in text.items() if isinstance(each, bytes)}
+        files.after = lambda folder: [(folder / name).write_bytes(each) for name, each in binary.items()]
+
+    return damage
+
+
+def sentencepiece(*pieces):
+    """The pieces as SentencePiece's protobuf has them, with a score and a type behind each."""
+
+    def field(content):
+        size = len(content)
+        return b"\x0a" + (bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])) + content
+
+    bodies = [field(each.encode()) + b"\x15\0\0\0\0\x18\1" for each in pieces]
+    return b"".join(map(field, bodies)) + b"\x12\x02\x08\x01"
+
+
+def in_decoder(token, **flags):
+    """An added_tokens_decoder that says something else of a token."""
+
+    def damage(files):
+        entries = {each["id"]: dict(each) for each in files.raw["added_tokens"]}
+        next(each for each in entries.values() if each["content"] == token).update(flags)
+        decoder = {str(entry.pop("id")): entry for entry in entries.values()}
+        files.config["added_tokens_decoder"] = decoder
+
+    return damage
+
+
+def added_behind(files):
+    """A tokenizer.model of the pieces, and a token that came later."""
+    pieces = [piece for piece, _ in files.raw["model"]["vocab"]]
+    plain(files, "foxy")
+    beside(tokenizer__model=sentencepiece(*pieces))(files)
+
+
+def stale_beside_decoder(files):
+    in_decoder("[SEP]")(files)
+    files.sides["added_tokens.json"] = {"<x>": 2000}
+
+
+def picture_moved(files):
+    plain(files, "<image>")
+    put(files, "config", image_token="<image>")
+    put(files, "model", image_token_id=5)
+
+
 def without_segments(files):
     for entry in files.raw["post_processor"]["pair"]:
         next(iter(entry.values()))["type_id"] = 0
@@ -750,7 +803,45 @@ CASES = [
         lambda files: files.sides.update({"training_args.bin": "x"}),
         ("training_args.bin",),
     ),
+    Case("TB606", "warning", "bert", stale_beside_decoder, ("'<x>' = 2000",), "llama.cpp alone"),
+    Case(
+        "TB607",
+        "warning",
+        "bert",
+        beside(tokenizer__model=sentencepiece("fox")),
+        ("'fox' is",),
+        "pieces",
+    ),
+    Case("TB607", "warning", "t5", added_behind, ("'foxy' = ",), "a piece less"),
+    Case("TB607", "warning", "gpt2", beside(qwen__tiktoken="IQ== 7\n"), ("'!' is", "says 7"), "ranks"),
+    Case(
+        "TB607",
+        "warning",
+        "gpt2",
+        beside(merges__txt="#version\nq u\n"),
+        ("merge 1 is", "'q u'"),
+        "merges",
+    ),
+    Case("TB607", "warning", "t5", beside(spiece__model=b"\x0a\x7f"), ("SentencePiece",), "cut short"),
     Case("TB612", "warning", "bert", linked_out, ("notes.txt → ", "/cases.py")),
+    Case("TB613", "error", "bert", in_decoder("[SEP]", rstrip=True), ("'[SEP]': rstrip false → true",)),
+    Case(
+        "TB613",
+        "warning",
+        "gpt2",
+        in_decoder("<|pad|>", special=False),
+        ("special true → false",),
+        "decoding",
+    ),
+    Case("TB614", "error", "bert", picture_moved, ("image: '<image>' is 104, config.json says 5",)),
+    Case(
+        "TB614",
+        "error",
+        "bert",
+        beside(processor_config__json={"image_token": "<image>"}),
+        ("image: '<image>', which is not",),
+        "a processor's",
+    ),
     Case("TB701", "warning", "bert", data("the fox 🙂 fox☕\n"), ("symbols and emoji",)),
     Case("TB701", "note", "bert", data("the fox " * 200 + "☕\n"), ("symbols and emoji",), "a few"),
     Case("TB702", "warning", "bert", data("the fox\n" * 20 + "빠른 여우 " * 20), ("Hangul 40 of 40",)),

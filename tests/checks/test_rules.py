@@ -82,12 +82,14 @@ TB603 transformers-can-load-it error transformers -
 TB604 loading-keeps-the-ids error transformers class_is_generic
 TB605 loading-adds-no-tokens error transformers class_is_generic
 TB606 side-files-say-the-same error folder stale_files_go
-TB607 old-vocabularies-say-the-same warning folder stale_files_go
+TB607 old-vocabularies-say-the-same warning folder contradicting_files_go
 TB608 nothing-is-cut-or-padded warning - nothing_is_baked_in
 TB609 no-code-is-needed warning folder no_code_is_asked_for
 TB610 tokenizer-is-as-trained note folder -
 TB611 nothing-private-lies-beside note folder stale_files_go
 TB612 files-lie-in-the-folder warning folder -
+TB613 added-tokens-are-matched-alike error folder flags_are_those_transformers_takes
+TB614 roles-have-one-id error folder -
 TB701 texts-are-known warning data -
 TB702 scripts-are-known-in-texts warning data -
 TB703 texts-are-composed warning data -

@@ -20,6 +20,7 @@ from tokbench.io.quiet import quiet
 from tokbench.pretrained.folder import TokenizerSource, load
 from tokbench.pretrained.neighbours import Harm, harms
 from tokbench.pretrained.special_tokens import extra_of, roles_of, special_tokens_of
+from tokbench.pretrained.token_facts import FolderFacts
 from tokbench.tracing.spelling import blocks_of
 
 if TYPE_CHECKING:
@@ -163,7 +164,18 @@ class CheckContext:
     @cached_property
     def roles(self) -> dict[str, str]:
         """Role → token as the files declare them, which is what transformers sees; nothing is guessed."""
-        return roles_of(self.config) | roles_of(self.side_files.get("special_tokens_map.json", {}))
+        older = roles_of(self.side_files.get("special_tokens_map.json", {}))
+        return older | roles_of(self.config) if self.has_decoder else roles_of(self.config) | older
+
+    @property
+    def has_decoder(self) -> bool:
+        """Whether tokenizer_config.json lists the added tokens: then older side files are not read."""
+        return isinstance(self.config.get("added_tokens_decoder"), Mapping)
+
+    @cached_property
+    def facts(self) -> FolderFacts:
+        """What each file of the folder says of tokens, read when asked for."""
+        return FolderFacts(self.folder)
 
     @cached_property
     def specials(self) -> dict[str, str]:

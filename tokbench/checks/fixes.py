@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tokbench.checks.context import GENERIC, CheckContext, plain_decoder
+from tokbench.checks.contradictions import SENTENCEPIECE, contradicting_vocabularies, unseen_tokens
 from tokbench.checks.model_files import (
     CONFIG,
     GENERATION,
@@ -21,6 +22,7 @@ from tokbench.checks.model_files import (
 )
 from tokbench.checks.staging import StagedCopy
 from tokbench.pretrained.special_tokens import EXTRA_KEYS, extra_of, guessed_roles, roles_of
+from tokbench.pretrained.token_facts import changed_flags
 from tokbench.pretrained.wrap import CLASS, input_names, wrapper_config
 from tokbench.tracing.spelling import blocks_of
 
@@ -199,6 +201,28 @@ def dropping(*names: str) -> Fix:
                 yield f"{name}: deleted"
 
     return stale_files_go
+
+
+def contradicting_files_go(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
+    """Vocabularies in other formats leave the folder where they are not this tokenizer's."""
+    names = [said.file for said, _ in contradicting_vocabularies(context)]
+    for name in dict.fromkeys([*names, *([SENTENCEPIECE] if unseen_tokens(context) else [])]):
+        copy.drop(name)
+        yield f"{name}: deleted"
+
+
+def flags_are_those_transformers_takes(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
+    """The flags of added_tokens_decoder, which transformers takes, come into tokenizer.json."""
+    raw = copy.read(TOKENIZER)
+    changed = changed_flags(context.tokenizer, context.config)
+    for entry in raw.get("added_tokens") or ():
+        flags = changed.get(entry.get("content"), {})
+        if flags:
+            entry.update(flags)
+            told = ", ".join(f"{name} {str(value).lower()}" for name, value in flags.items())
+            yield f"{TOKENIZER}: {entry['content']} has {told}"
+    if changed:
+        copy.write(TOKENIZER, raw)
 
 
 def _set(copy: StagedCopy, key: str, value: object) -> Iterator[str]:

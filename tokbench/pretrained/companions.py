@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tokbench.io.links import copy_inside
+from tokbench.pretrained.vocabulary_files import VOCABULARIES
 
 # Names at the top of a folder, as shell patterns; the first table that knows a name decides.
 REWRITTEN = (
@@ -29,8 +30,7 @@ MODEL_REWRITTEN = ("config.json", "model*.safetensors", "model.safetensors.index
 
 OLD_VOCABULARY = "holds the vocabulary without the new tokens"
 REASONS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("vocab.txt", "vocab.json", "merges.txt", "*.tiktoken", "*.model", "*.vocab", "tekken.json"),
-     OLD_VOCABULARY),
+    ((*VOCABULARIES, "*.vocab", "tekken.json"), OLD_VOCABULARY),
     (("added_tokens.json", "special_tokens_map.json"), "is part of tokenizer.json and tokenizer_config.json"),
     (("tokbench.toml",), "is the recipe of the tokenizer without the new tokens"),
     (("training_args.bin", "optimizer.*", "scheduler.*", "rng_state*", "scaler.pt", "trainer_state.json",

@@ -16,12 +16,10 @@ from tokbench.checks.context import GENERIC, SAMPLES, CheckContext, error_line
 from tokbench.checks.findings import Finding, Rule, first_few, quoted, tokens_with_ids
 from tokbench.errors import FileError, plural
 from tokbench.io import hub
-from tokbench.io.json_files import MIB, parse_object, read_object, read_text
+from tokbench.io.json_files import parse_object, read_object, read_text
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.pretrained.folder import CHAT, CONFIG, LARGEST, ROLES_FILE, TOKENIZER, names_a_repository
-from tokbench.pretrained.special_tokens import roles_of
 
-LARGEST_TABLE = 256 * MIB
 RECORD = "tokbench.json"
 
 
@@ -61,50 +59,6 @@ def both_versions_can_load_it(context: CheckContext) -> Iterator[Finding]:
             'write "PreTrainedTokenizerFast" and "additional_special_tokens", which both read: '
             f"tokbench wrap {context.word} -o wrapped",
         )
-
-
-def side_files_say_the_same(context: CheckContext) -> Iterator[Finding]:
-    """added_tokens.json and special_tokens_map.json, which are still read, agree with the other files.
-
-    Cause: transformers 5 no longer writes them, so a save into an old folder leaves them behind.
-    Example: a stale special_tokens_map.json wins over tokenizer_config.json: len 2,000 becomes 2,001, and the
-    padding id 2,000 has no row.
-    Source: measured with transformers 5.23
-    """
-    for file, content in context.side_files.items():
-        wrong = list(_added(context, content) if file == "added_tokens.json" else _named(context, content))
-        if wrong:
-            yield Finding(
-                f"{file} contradicts the other files, and transformers believes it",
-                first_few(wrong),
-                f"delete {file}",
-            )
-
-
-def old_vocabularies_say_the_same(context: CheckContext) -> Iterator[Finding]:
-    """vocab.txt and vocab.json, where they lie beside tokenizer.json, give the same ids.
-
-    Cause: they are of an older tokenizer, and the new one was saved into its folder.
-    Example: tools that do not read tokenizer.json take them, and give the model other ids.
-    Source: transformers #26773
-    """
-    for file in ("vocab.txt", "vocab.json"):
-        path = (context.folder or Path()) / file
-        if not path.exists():
-            continue
-        try:
-            written = _vocabulary(path)
-        except FileError as error:
-            yield _unlike(file, "it cannot be read", error.message)
-            continue
-        wrong = [
-            f"{quoted(token)} is {context.vocabulary.get(token)}, {file} says {number}"
-            for token, number in written.items()
-            if context.vocabulary.get(token) != number
-        ]
-        if wrong:
-            count = plural(len(wrong), "token has", "tokens have")
-            yield _unlike(file, f"{count} another id there", first_few(wrong))
 
 
 def nothing_is_cut_or_padded(context: CheckContext) -> Iterator[Finding]:
@@ -160,30 +114,6 @@ def tokenizer_is_as_trained(context: CheckContext) -> Iterator[Finding]:
             f"sha256 {now[:12]}…, trained {trained[:12]}…",
             "nothing, if tokens were added on purpose; else train again from tokbench.toml",
         )
-
-
-def _added(context: CheckContext, content: Mapping[str, Any]) -> Iterator[str]:
-    for token, number in content.items():
-        if context.vocabulary.get(token) != number:
-            yield f"{quoted(token)} = {number}, in tokenizer.json {context.vocabulary.get(token)}"
-
-
-def _named(context: CheckContext, content: Mapping[str, Any]) -> Iterator[str]:
-    own = roles_of(context.config)
-    for role, token in roles_of(content).items():
-        if token not in context.vocabulary or own.get(role, token) != token:
-            yield f"{role}: {quoted(token)}, in tokenizer_config.json {quoted(own.get(role))}"
-
-
-def _vocabulary(path: Path) -> dict[str, int]:
-    if path.suffix == ".json":
-        return dict(read_object(path, limit=LARGEST_TABLE))
-    lines = read_text(path, limit=LARGEST_TABLE).split("\n")
-    return {line.rstrip("\r"): number for number, line in enumerate(lines) if line}
-
-
-def _unlike(file: str, message: str, evidence: str) -> Finding:
-    return Finding(f"{file} is not this tokenizer's: {message}", evidence, f"delete {file}")
 
 
 def _size(value: object) -> str:
@@ -452,10 +382,6 @@ RULES = (
          fixes.class_is_generic),
     Rule("TB605", "loading-adds-no-tokens", "error", "transformers", loading_adds_no_tokens,
          fixes.class_is_generic),
-    Rule("TB606", "side-files-say-the-same", "error", "folder", side_files_say_the_same,
-         fixes.dropping("added_tokens.json", "special_tokens_map.json")),
-    Rule("TB607", "old-vocabularies-say-the-same", "warning", "folder", old_vocabularies_say_the_same,
-         fixes.dropping("vocab.txt", "vocab.json")),
     Rule("TB608", "nothing-is-cut-or-padded", "warning", "", nothing_is_cut_or_padded,
          fixes.nothing_is_baked_in),
     Rule("TB609", "no-code-is-needed", "warning", "folder", no_code_is_needed, fixes.no_code_is_asked_for),

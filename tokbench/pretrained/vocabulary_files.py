@@ -1,0 +1,134 @@
+"""Vocabularies in formats other than tokenizer.json: token → id, as whoever reads that file has them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from pathlib import Path
+
+from tokbench.errors import FileError
+from tokbench.io.json_files import MIB, WHOLE_COPY, read_object, read_text
+
+# How vocabularies in other formats are called.
+VOCABULARIES = ("vocab.txt", "vocab.json", "merges.txt", "*.model", "*.tiktoken")
+LARGEST_TABLE = 256 * MIB
+PIECES, PIECE = 1, 1  # the fields of SentencePiece's ModelProto and of its piece
+
+
+def read_lines(path: Path) -> dict[str, int]:
+    """Of a vocab.txt: a token a line, the id is the line's number from 0."""
+    lines = read_text(path, limit=LARGEST_TABLE).split("\n")
+    return {line.rstrip("\r"): number for number, line in enumerate(lines) if line}
+
+
+def read_table(path: Path) -> dict[str, int]:
+    """Of a vocab.json or added_tokens.json: an object of tokens and ids."""
+    found = read_object(path, limit=LARGEST_TABLE)
+    return {token: number for token, number in found.items() if isinstance(number, int)}
+
+
+def read_merges(path: Path) -> list[tuple[str, str]]:
+    """Of a merges.txt: two pieces a line, in order; the first line may name a version."""
+    lines = read_text(path, limit=LARGEST_TABLE).split("\n")
+    kept = lines[1:] if lines[0].startswith("#version") else lines
+    pairs = [line.rstrip("\r").split(" ") for line in kept if line.strip()]
+    odd = next((number for number, pair in enumerate(pairs) if len(pair) != 2), None)
+    if odd is not None:
+        raise FileError(f"{path} has no pair in its merge {odd + 1:,}", fix=WHOLE_COPY)
+    return [(left, right) for left, right in pairs]
+
+
+def read_pieces(path: Path) -> dict[str, int]:
+    """Of a *.model: SentencePiece's pieces in order, or the lines of tiktoken that some call by that name."""
+    data = _bytes(path)
+    if _is_tiktoken(data):
+        return _ranks(path, data)
+    pieces: dict[str, int] = {}
+    try:
+        for number, content in _fields(data):
+            if number == PIECES and isinstance(content, bytes):
+                text = next(value for field, value in _fields(content) if field == PIECE)
+                pieces.setdefault(bytes(text).decode("utf-8"), len(pieces))
+    except (IndexError, StopIteration, UnicodeDecodeError, TypeError) as error:
+        raise FileError(f"{path} is no whole SentencePiece model", fix=WHOLE_COPY) from error
+    if not pieces:
+        raise FileError(f"{path} is no SentencePiece model: it has no pieces", fix=WHOLE_COPY)
+    return pieces
+
+
+def read_tiktoken(path: Path) -> dict[str, int]:
+    """Of a *.tiktoken: the bytes of a token in base64 and its id on each line, spelt in byte letters."""
+    return _ranks(path, _bytes(path))
+
+
+def _ranks(path: Path, data: bytes) -> dict[str, int]:
+    from tokbench.tracing.spelling import byte_values
+
+    letters = {byte: letter for letter, byte in byte_values().items()}
+    found: dict[str, int] = {}
+    for line, words in enumerate(data.splitlines(), 1):
+        if not words.strip():
+            continue
+        try:
+            token, rank = words.split()
+            found[base64.b64decode(token).decode("latin-1").translate(letters)] = int(rank)
+        except (ValueError, binascii.Error) as error:
+            raise FileError(f"{path} has no token and rank in line {line:,}", fix=WHOLE_COPY) from error
+    found.pop("", None)  # Whisper's file gives the last rank to no bytes at all
+    return found
+
+
+def _is_tiktoken(data: bytes) -> bool:
+    """Whether the first line is base64 and a number, which no SentencePiece model begins with."""
+    words = data[:400].split(b"\n")[0].split()
+    return len(words) == 2 and words[1].isdigit() and all(32 < byte < 127 for byte in words[0])
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if not path.is_file() or size > LARGEST_TABLE:
+            raise FileError(f"{path} is no file of at most {LARGEST_TABLE >> 20} MiB", fix="name another one")
+        return path.read_bytes()
+    except OSError as error:
+        raise FileError(
+            f"{path} cannot be read: {error.strerror}", fix="check the path and its rights"
+        ) from error
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """The fields of a message in protobuf's wire format: their numbers, and ints or bytes.
+
+    >>> list(_fields(bytes([0x08, 0x96, 0x01, 0x12, 0x02, 0x68, 0x69])))
+    [(1, 150), (2, b'hi')]
+    """
+    at = 0
+    while at < len(data):
+        key, at = _varint(data, at)
+        kind = key & 7
+        if kind == 0:
+            value, at = _varint(data, at)
+            yield key >> 3, value
+            continue
+        if kind == 2:
+            size, at = _varint(data, at)
+        else:
+            size = {1: 8, 5: 4}[kind] if kind in (1, 5) else len(data) + 1
+        if at + size > len(data):
+            raise IndexError("the message is cut short")
+        yield key >> 3, data[at : at + size]
+        at += size
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """A number in groups of 7 bits, the lowest first, and the place behind it."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+        if shift > 63:
+            raise IndexError("no number of 64 bits")
