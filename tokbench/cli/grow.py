@@ -98,13 +98,13 @@ def add_tokens(
 
     Example: `tokbench add-tokens my-tok --special "[E1]" --token COVID --model my-model -o grown`
     """
-    from tokbench.adapt.grow import add_tokens as add
+    import tokbench as tb
     from tokbench.pretrained.added_tokens import MatchFlags, token_list
     from tokbench.reporting.views import grow as grow_view
 
     wanted = token_list(special or (), token or (), special_file, token_file)
     _refuse_no_output(output, dry_run=dry_run)
-    growth = add(
+    growth = tb.add_tokens(
         tokenizer,
         wanted.regular,
         wanted.special,
@@ -149,11 +149,11 @@ def resize(
 
     Example: `tokbench resize my-model --tokenizer my-tok -o fitted`
     """
-    from tokbench.adapt.grow import resize as grow_to_fit
+    import tokbench as tb
     from tokbench.reporting.views import grow as grow_view
 
     _refuse_no_output(output, dry_run=dry_run)
-    growth = grow_to_fit(
+    growth = tb.resize(
         model,
         tokenizer,
         output=output,
@@ -204,16 +204,15 @@ def config(
     Example: `tokbench config show my-model` ·
     `tokbench config set my-model hidden_dropout_prob=0.2 --in-place`
     """
-    from tokbench.model.model_config import config as show_config
-    from tokbench.model.model_config import set_config
+    import tokbench as tb
     from tokbench.reporting.views import grow as grow_view
 
     if action not in ACTIONS:
         raise UsageError(f"config does not {action}", fix=did_you_mean(action, ACTIONS))
     if action == "show":
-        put(show_config(model, only=settings or ()), grow_view.view, "config", json=json)
+        put(tb.config(model, only=settings or ()), grow_view.view, "config", json=json)
         return
     wanted = options.pairs(settings, "hidden_dropout_prob=0.2")
-    change = set_config(model, output, in_place=in_place, allow_new=allow_new, force=force, **wanted)
+    change = tb.set_config(model, output, in_place=in_place, allow_new=allow_new, force=force, **wanted)
     put(change, grow_view.change, "config-change", json=json)
     hint(f"check: tokbench check {change.path}")

@@ -35,7 +35,7 @@ def report(
 
     Example: `tokbench check my-tok --json > check.json; tokbench report check.json -o report.html`
     """
-    from tokbench.reporting.pages import report as write_report
+    import tokbench as tb
     from tokbench.reporting.views import make
 
-    put(write_report(results, output, title=title, force=force), make.page, "page", json=json)
+    put(tb.report(results, output, title=title, force=force), make.page, "page", json=json)
