@@ -6,6 +6,7 @@ import io
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tokbench.native.compiler import loops
 from tokbench.native.corpus_encoder import CompiledEncoder
 from tokbench.native.ragged import Ragged
 from tokbench.native.scanner import scanner_for
-from tokbench.native.word_counter import count_words_compiled
+from tokbench.native.word_counter import BLOCK, count_words_compiled
 from tokbench.pretrained.encode_corpus import encode_corpus
 from tokbench.pretrained.encode_texts import served_encoding
 from tokbench.recipes.build import build
@@ -76,13 +77,18 @@ def encoding(tokenizer: Tokenizer, texts: Sequence[str], *, special: bool) -> bo
     wanted = library_ids(tokenizer, texts, special=special)
     if wanted is None:
         return False
-    encoder = CompiledEncoder(pipeline, loops("encode"))
-    batches = [(list(texts), wanted), *(([text], [ids]) for text, ids in zip(texts, wanted, strict=True))]
-    for batch, expected in (*batches, batches[0]):
-        for text, ids, own in zip(batch, expected, rows(encoder.encode(batch)), strict=True):
-            if ids != own:
-                raise DifferenceError("encoding", f"{text!r:.200}, one of {len(batch)} texts", ids, own)
+    for piece in (8, 64, BLOCK):  # as if texts of more bytes were long
+        encoder = CompiledEncoder(pipeline, loops("encode"), piece=piece)
+        for start, end in ((0, len(texts)), *pairwise(range(len(texts) + 1)), (0, len(texts))):
+            _hold(encoder, list(texts[start:end]), wanted[start:end])
     return True
+
+
+def _hold(encoder: CompiledEncoder, texts: list[str], wanted: list[list[int]]) -> None:
+    """DifferenceError where these texts, in one block, have other ids."""
+    for text, ids, own in zip(texts, wanted, rows(encoder.encode(texts)), strict=True):
+        if ids != own:
+            raise DifferenceError("encoding", f"{text!r:.200}, one of {len(texts)} texts", ids, own)
 
 
 def library_ids(tokenizer: Tokenizer, texts: Sequence[str], *, special: bool) -> list[list[int]] | None:

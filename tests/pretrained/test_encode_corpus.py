@@ -8,10 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
+from tokbench.corpus import reading
 from tokbench.corpus.reading import open_corpus
-from tokbench.errors import FileError, TokbenchError, UsageError
+from tokbench.errors import DataError, FileError, TokbenchError, UsageError
+from tokbench.native import corpus_encoder
+from tokbench.native.ragged import ragged
+from tokbench.pretrained import encode_corpus as encode_corpus_module
 from tokbench.pretrained import encode_texts
 from tokbench.pretrained.encode_corpus import encode_corpus
 from tokbench.pretrained.folder import TokenizerFolder
@@ -207,3 +211,53 @@ def test_an_unknown_format_names_the_known_ones(corpus, tmp_path):
 def test_a_stream_takes_lines_only(corpus):
     with pytest.raises(UsageError, match="needs a file"):
         encode_corpus(made(), corpus, output=io.BytesIO(), format="npy")
+
+
+def long_ones():
+    korean, mixed = "안녕하세요" * 14_000, "the cat, 한국어 3.14 don't " * 9000
+    return [korean, mixed, "the cat", mixed + "\u3000" + "no blanks" * 9000, "a [X] cat " * 8000]
+
+
+@pytest.mark.parametrize("kind", [pre_tokenizers.ByteLevel, pre_tokenizers.Metaspace])
+def test_a_text_of_any_length_is_one_row(tmp_path, engine, kind):
+    """A text beyond 65,536 characters was cut into rows, special tokens around each."""
+    tokenizer = Tokenizer(models.BPE(unk_token="[X]"))
+    tokenizer.pre_tokenizer = kind()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    learn = trainers.BpeTrainer(
+        vocab_size=600, special_tokens=["[X]"], initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator([text[:3000] for text in long_ones()], learn)
+    tokenizer.post_processor = processors.TemplateProcessing(single="[X] $A", special_tokens=[("[X]", 0)])
+    (tmp_path / "long.txt").write_text("\n".join(long_ones()), encoding="utf-8")
+    wanted = [each.ids for each in tokenizer.encode_batch(long_ones())]
+    corpus = open_corpus([tmp_path / "long.txt"])
+    result = encode_corpus(tokenizer, corpus, output=tmp_path / "ids.jsonl", engine=engine)
+    lines = (tmp_path / "ids.jsonl").read_text().splitlines()
+    assert [json.loads(line)["ids"] for line in lines] == wanted
+    assert (result.texts, result.engine) == (len(wanted), engine)
+
+
+def test_the_ids_of_a_long_text_are_written_some_at_a_time(monkeypatch):
+    stream = io.BytesIO()
+    monkeypatch.setattr(encode_corpus_module, "MOST_IDS", 3)
+    rows = ragged([[1, 2, 3, 4, 5, 6, 7], [], [8], [9, 10, 11]])
+    encode_corpus_module.JsonLines(stream).write(rows)
+    found = [json.loads(line)["ids"] for line in stream.getvalue().splitlines()]
+    assert found == [[1, 2, 3, 4, 5, 6, 7], [], [8], [9, 10, 11]]
+
+
+def test_a_text_that_the_library_would_need_too_much_memory_for_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus_encoder, "LONGEST_FOR_LIBRARY", 10)
+    folder = made()
+    with pytest.raises(DataError, match="11 characters is too long") as caught:
+        encode_corpus(folder.tokenizer, ["the cat cat"], engine="library")
+    assert "lines" in caught.value.fix
+
+
+def test_a_text_beyond_what_fits_in_memory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "LONGEST_TEXT", 100_000)
+    (tmp_path / "long.txt").write_text("cat " * 80_000)
+    with pytest.raises(DataError, match="longer than 100,000 characters") as caught:
+        encode_corpus(made().tokenizer, [tmp_path / "long.txt"])
+    assert "lines" in caught.value.fix

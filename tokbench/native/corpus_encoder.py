@@ -1,19 +1,27 @@
-"""Texts to ids in one thread: words by a table that is filled as they come, the rest by the library."""
+"""Texts to ids in one thread: words by a table that is filled as they come, the rest by the library.
+
+A text beyond a MiB is cut where nothing reaches across, so that its length costs no memory but that of its
+ids. Such a place is a blank between two letters or numbers: every split that is served ends a word before it
+and begins one with it, every normalizer that is served leaves both sides as they are, and no added token
+holds a blank or takes those beside it (else the text is not cut).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from tokbench.errors import DataError
 from tokbench.native.kernels import encode_abi
 from tokbench.native.ragged import Ragged, concatenated, interleaved, ragged, starts_of
-from tokbench.native.scanner import Rewriter, Scanner
-from tokbench.native.word_counter import TextBatch, TextBlock, text_blocks_of
+from tokbench.native.scanner import LETTER, NUMBER, Rewriter, Scanner, character_flags
+from tokbench.native.word_counter import BLOCK, LONGEST, TextBatch, TextBlock, text_blocks_of
 from tokbench.native.word_ids import (
     AddedTokenMatcher,
     FramingIds,
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
     from tokbench.native.compiler import Loop
 
 MOST_WORDS = 3 << 18  # different words that are remembered: some 100 MB; then all are forgotten
+LONGEST_FOR_LIBRARY = 1 << 24  # characters of a text: the library takes some 150 bytes for each
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,43 +60,79 @@ class CompiledPipeline:
         steps[first:first] = [self.normalized]
         return tuple(step for step in (self.raw, *steps) if isinstance(step, Rewriter) or step.strings)
 
+    @cached_property
+    def bare(self) -> CompiledPipeline:
+        """The same with nothing around texts."""
+        nothing = np.zeros(0, np.int32)
+        return replace(self, around=FramingIds(nothing, nothing), special=False)
+
+    @cached_property
+    def cuts(self) -> bool:
+        """Whether a text may be cut before a blank: no added token holds one, or takes those beside it."""
+        added = self.tokenizer.get_added_tokens_decoder().values()
+        if any(token.lstrip or token.rstrip for token in added):
+            return False
+        return not any(" " in string[1:] for string in self.raw.strings | self.normalized.strings)
+
 
 class CompiledEncoder:
     """Texts to ids; not to be shared by threads."""
 
     def __init__(
-        self, pipeline: CompiledPipeline, lookup: Mapping[str, Loop], *, most_words: int = MOST_WORDS
+        self,
+        pipeline: CompiledPipeline,
+        lookup: Mapping[str, Loop],
+        *,
+        most_words: int = MOST_WORDS,
+        piece: int = BLOCK,
     ) -> None:
         self._pipeline = pipeline
         self._lookup = lookup
-        self._most_words = most_words
+        self._most_words, self._piece = most_words, piece
         self._model = WordModel(pipeline.tokenizer, pipeline.scanner.split, lookup)
         self._forget()
 
     def encode(self, batch: TextBatch) -> Ragged:
         """The ids of these texts."""
-        whole = [batch] if batch else []
-        return concatenated([self._block(block, self._pipeline.steps) for block in text_blocks_of(whole)])
+        blocks = text_blocks_of([batch] if batch else [], longest=None)
+        return concatenated([self._ids(block, self._pipeline) for block in blocks])
 
     def _forget(self) -> None:
         """Begin with an empty table."""
-        self._numbering, self._ids = WordIndexer(self._pipeline.scanner, self._lookup), WordIds()
+        self._numbering, self._known = WordIndexer(self._pipeline.scanner, self._lookup), WordIds()
 
-    def _block(self, block: TextBlock, steps: Sequence[AddedTokenMatcher | Rewriter]) -> Ragged:
-        """The ids of a block's texts."""
+    def _ids(self, block: TextBlock, pipeline: CompiledPipeline) -> Ragged:
+        """The ids of a block's texts; a long text is a block of its own."""
+        if len(block.utf8) <= self._piece or block.utf8.count(block.separator) > 1:
+            return self._block(block, pipeline, pipeline.steps)
+        bare, parts = pipeline.bare, [pipeline.around.before.astype(np.uint32)]
+        for piece in cut_text(block.utf8[:-1], self._piece if pipeline.cuts else len(block.utf8)):
+            if len(piece) >= LONGEST:
+                return by_library(pipeline.tokenizer, [block.utf8[:-1].decode()], special=pipeline.special)
+            part = TextBlock(piece + block.separator, block.separator)
+            parts.append(self._block(part, bare, bare.steps).ids)
+        whole = np.concatenate([*parts, pipeline.around.after.astype(np.uint32)])
+        return Ragged(whole, starts_of([len(whole)]))
+
+    def _block(
+        self, block: TextBlock, pipeline: CompiledPipeline, steps: Sequence[AddedTokenMatcher | Rewriter]
+    ) -> Ragged:
+        """The ids of a block's texts after these steps."""
         if len(self._numbering.table) > self._most_words:
             self._forget()
         read = self._numbering.read(block, steps)
         try:
-            self._model.add(read.new, self._ids)
+            self._model.add(read.new, self._known)
         except BaseException:
             self._forget()  # words without ids must not stay
             raise
-        ids, counts = self._numbering.write(self._ids, self._pipeline.around)
+        ids, counts = self._numbering.write(self._known, pipeline.around)
         plain = Ragged(ids, starts_of(counts))
-        return self._with_others(plain, block, read) if read.states.any() else plain
+        return self._with_others(plain, block, read, pipeline) if read.states.any() else plain
 
-    def _with_others(self, plain: Ragged, block: TextBlock, read: IndexedBlock) -> Ragged:
+    def _with_others(
+        self, plain: Ragged, block: TextBlock, read: IndexedBlock, pipeline: CompiledPipeline
+    ) -> Ragged:
         """The ids of the plain texts, with those of the others among them."""
         owners = read.states.copy()
         refused = {
@@ -95,15 +140,17 @@ class CompiledEncoder:
             for number in _having(owners, encode_abi.REFUSED)
         }
         for number, text in refused.items():
-            if self._pipeline.normalized.among(text):
+            if pipeline.normalized.among(text):
                 owners[number] = encode_abi.MATCHED
         matched = [_text(block, read, number) for number in _having(owners, encode_abi.MATCHED)]
         rest = [refused[number] for number in _having(owners, encode_abi.REFUSED)]
-        steps = self._pipeline.scanner.steps[1:]
+        steps = pipeline.scanner.steps[1:]
         parts = {
             encode_abi.PLAIN: Ragged(plain.ids, starts_of(plain.lengths[owners == encode_abi.PLAIN])),
-            encode_abi.MATCHED: by_library(self._pipeline.tokenizer, matched, special=self._pipeline.special),
-            encode_abi.REFUSED: concatenated([self._block(each, steps) for each in text_blocks_of([rest])]),
+            encode_abi.MATCHED: by_library(pipeline.tokenizer, matched, special=pipeline.special),
+            encode_abi.REFUSED: concatenated(
+                [self._block(each, pipeline, steps) for each in text_blocks_of([rest])]
+            ),
         }
         return interleaved(owners, parts)
 
@@ -115,8 +162,51 @@ class CompiledEncoder:
         return normalized
 
 
+def cut_text(utf8: bytes, size: int) -> Iterator[bytes]:
+    r"""A text in pieces of about so many bytes, cut before blanks between two letters or numbers.
+
+    >>> [*cut_text(b"one two, three four", 6)]
+    [b'one', b' two, three', b' four']
+    """
+    start = 0
+    while len(utf8) - start > size:
+        at = utf8.rfind(b" ", start + 1, start + size)
+        while at > 0 and not _is_between_words(utf8, at):
+            at = utf8.rfind(b" ", start + 1, at)
+        if at < 0:  # none in reach: the next one there is
+            at = utf8.find(b" ", start + size)
+            while at > 0 and not _is_between_words(utf8, at):
+                at = utf8.find(b" ", at + 1)
+        if at < 0:
+            break
+        yield utf8[start:at]
+        start = at
+    yield utf8[start:]
+
+
+def _is_between_words(utf8: bytes, at: int) -> bool:
+    """Whether a letter or number stands on both sides of this byte."""
+    before, after = (
+        part.decode(errors="ignore") for part in (utf8[max(0, at - 4) : at], utf8[at + 1 : at + 5])
+    )
+    flags = character_flags()
+    return bool(before and after and flags[ord(before[-1])] & WORDISH and flags[ord(after[0])] & WORDISH)
+
+
+WORDISH = LETTER | NUMBER
+
+
 def by_library(tokenizer: Tokenizer, texts: list[str], *, special: bool) -> Ragged:
-    """The ids of these texts, by the library; its truncation and padding must be off."""
+    """The ids of these texts, by the library; its truncation and padding must be off.
+
+    DataError for a text that the library would need more than some 2.5 GB for.
+    """
+    longest = max(map(len, texts), default=0)
+    if longest > LONGEST_FOR_LIBRARY:
+        raise DataError(
+            f"a text of {longest:,} characters is too long for the tokenizers library, which must encode it",
+            fix=f"cut it into several lines of at most {LONGEST_FOR_LIBRARY:,} characters",
+        )
     encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=special)
     return ragged([each.ids for each in encoded], np.uint32)
 

@@ -257,13 +257,13 @@ def texts_of(batch: TextBatch) -> list[str]:
     return batch.decode().removesuffix("\n").split("\n") if batch else []
 
 
-def text_blocks_of(batches: Iterable[TextBatch]) -> Iterator[TextBlock]:
-    """Batches cut into blocks of about a MiB."""
+def text_blocks_of(batches: Iterable[TextBatch], *, longest: int | None = LONGEST) -> Iterator[TextBlock]:
+    """Batches cut into blocks of about a MiB; a longer text is a block, DataError if beyond `longest`."""
     for batch in batches:
         if isinstance(batch, bytes):
-            yield from _cut(TextBlock(batch if batch.endswith(LINE_FEED) else batch + LINE_FEED))
+            yield from _cut(TextBlock(batch if batch.endswith(LINE_FEED) else batch + LINE_FEED), longest)
         elif batch:
-            yield from _cut(_joined(batch))
+            yield from _cut(_joined(batch), longest)
 
 
 def _joined(texts: list[str]) -> TextBlock:
@@ -277,14 +277,14 @@ def _joined(texts: list[str]) -> TextBlock:
         raise half_character(error) from error
 
 
-def _cut(block: TextBlock) -> Iterator[TextBlock]:
+def _cut(block: TextBlock, longest: int | None) -> Iterator[TextBlock]:
     """The block in parts of about a MiB, each of whole texts."""
     start, size = 0, len(block.utf8)
     while start < size:
         end = block.utf8.rfind(block.separator, start, start + BLOCK) + 1
         if end <= start:
             end = block.utf8.find(block.separator, start) + 1
-        if end - start > LONGEST:
+        if longest is not None and end - start > longest:
             raise DataError(
                 f"a text of {end - start:,} bytes is too long", fix="cut it: open_corpus does that by itself"
             )

@@ -27,6 +27,7 @@ from tokbench.results import Result
 from tokbench.training.engine import EngineChoice
 
 STARTS = np.dtype("<i8")
+MOST_IDS = 1 << 20  # that are written as text in one go
 NO_JSON = {"json": False}  # arrays are for Python; files hold them for everybody else
 
 
@@ -48,9 +49,21 @@ class JsonLines:
 
     def write(self, encoded: EncodedTexts) -> None:
         """Add texts."""
+        if len(encoded.ids) > MOST_IDS:
+            for row in range(len(encoded)):
+                self._row(encoded[row])
+            return
         ids = encoded.ids.tolist()  # a list of numbers looks the same in Python and in JSON
         lines = [f'{{"ids": {ids[start:end]}}}\n' for start, end in pairwise(encoded.starts.tolist())]
         self._stream.write("".join(lines).encode())
+
+    def _row(self, ids: NDArray[Any]) -> None:
+        """Add one text of any length, some of its ids at a time."""
+        self._stream.write(b'{"ids": [')
+        for start in range(0, len(ids), MOST_IDS):
+            comma = ", " if start else ""
+            self._stream.write((comma + str(ids[start : start + MOST_IDS].tolist())[1:-1]).encode())
+        self._stream.write(b"]}\n")
 
     def close(self) -> None:
         """Write what is in the stream's buffer; the stream stays open."""
@@ -192,10 +205,10 @@ FORMATS: dict[str, Callable[[Path, np.dtype[Any]], IdFile]] = {
 class EncodedCorpus(Result, kind="encoded-corpus"):
     """What became of a corpus: its texts and their tokens, how long it took and by which engine.
 
-    texts: as they were encoded, so that one of a file beyond 65,536 characters counts as its pieces.
-    utf8_bytes: of the texts. dtype: of the ids in the files, "" in JSON lines. `why` says what kept the
-    compiled engine from it. Without files, ids are all ids, int32 (tokens,), and starts, int64 (texts + 1,),
-    say where each text begins and the last one ends: text i is ids[starts[i]:starts[i + 1]].
+    texts: rows, each of them a whole text, however long. utf8_bytes: of the texts. dtype: of the ids in the
+    files, "" in JSON lines. `why` says what kept the compiled engine from it. Without files, ids are all ids,
+    int32 (tokens,), and starts, int64 (texts + 1,), say where each text begins and the last one ends: text i
+    is ids[starts[i]:starts[i + 1]].
     """
 
     texts: int
@@ -227,7 +240,7 @@ def encode_corpus(
     """The ids of every text, as the library gives them: in arrays, or in a file, which appears when whole.
 
     Of objects every text is a row, blank and missing ones too (`column` names those of a table); of files
-    every line or record that is not blank, in pieces where it is beyond 65,536 characters. `output` ends in
+    every line or record that is not blank, whole however long it is. `output` ends in
     .jsonl, .npy, .bin or .arrow, or `format` says which; a stream gets JSON lines. `threads` work at the same
     time; None leaves that to the library, and is one for the compiled engine.
 
@@ -246,7 +259,7 @@ def encode_corpus(
     dtype = np.dtype(np.int32) if out is None else _dtype(folder)
     encoded = stream(
         folder.untruncated,
-        texts.rows() if isinstance(texts, TextsCorpus) else texts.blocks(),
+        texts.rows() if isinstance(texts, TextsCorpus) else texts.whole_texts(),
         special=special,
         engine=engine,
         size=texts.size,
