@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 # name → the module below tokbench that has it; "" for a module that is itself the name
 _PLACES = {
-    "recipe": "recipes.presets",
+    "recipe": "pretrained.recipe_of",
     "Recipe": "recipes.recipe",
     "train": "pretrained.train",
     "Trained": "pretrained.train",

@@ -19,11 +19,11 @@ from tokbench.pretrained.encode import trace as trace
 from tokbench.pretrained.encode_corpus import encode_corpus as encode_corpus
 from tokbench.pretrained.folder import load as load
 from tokbench.pretrained.info import info as info
+from tokbench.pretrained.recipe_of import recipe as recipe
 from tokbench.pretrained.train import Trained as Trained
 from tokbench.pretrained.train import count_words as count_words
 from tokbench.pretrained.train import train as train
 from tokbench.pretrained.wrap import wrap as wrap
-from tokbench.recipes.presets import recipe as recipe
 from tokbench.recipes.recipe import Recipe as Recipe
 from tokbench.reporting.pages import report as report
 from tokbench.reporting.pages import result_html as result_html

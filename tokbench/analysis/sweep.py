@@ -20,11 +20,11 @@ from tokbench.analysis.corpus_metrics import share
 from tokbench.corpus.reading import Corpus, CorpusFacts, CorpusSource, as_corpus
 from tokbench.errors import FileError, RecipeError, UsageError, did_you_mean
 from tokbench.io.atomic import atomic_folder, ensure_writable
+from tokbench.pretrained.recipe_of import RecipeSource
+from tokbench.pretrained.recipe_of import recipe as resolve
 from tokbench.pretrained.train import save_trained
 from tokbench.progress import Progress, silent
 from tokbench.recipes.build import assemble, build
-from tokbench.recipes.presets import RecipeSource
-from tokbench.recipes.presets import recipe as resolve
 from tokbench.recipes.validate import check_result
 from tokbench.results import Result
 from tokbench.training.bpe import Merges, truncate_merges

@@ -18,12 +18,12 @@ from tokbench.corpus.reading import CorpusFacts, CorpusSource, as_corpus
 from tokbench.errors import UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.pretrained.folder import InMemoryFolder, TokenizerFolder, load, save_folder, tokenizer_text
+from tokbench.pretrained.recipe_of import RecipeSource
+from tokbench.pretrained.recipe_of import recipe as resolve
 from tokbench.pretrained.special_tokens import special_tokens_of
 from tokbench.pretrained.wrap import wrapper_config
 from tokbench.progress import Progress, silent
 from tokbench.recipes.build import assemble, prepare, prepare_counted, train_counted, train_prepared
-from tokbench.recipes.presets import RecipeSource
-from tokbench.recipes.presets import recipe as resolve
 from tokbench.recipes.recipe import Recipe, to_toml
 from tokbench.results import Result
 from tokbench.training.engine import check_threads

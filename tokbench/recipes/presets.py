@@ -261,7 +261,7 @@ def start_recipe(
     return change(keep_case(recipe) if cased else recipe, settings or {})
 
 
-RecipeSource = Union[str, "PathLike[str]", Recipe, "HasRecipe"]
+NamedRecipe = Union[str, "PathLike[str]", Recipe, "HasRecipe"]
 
 
 class HasRecipe(Protocol):
@@ -272,8 +272,8 @@ class HasRecipe(Protocol):
         """The choices behind it."""
 
 
-def recipe(
-    source: RecipeSource = "bpe",
+def choose_recipe(
+    source: NamedRecipe = "bpe",
     *,
     vocab_size: int | None = None,
     special: Sequence[str] = (),
@@ -285,7 +285,7 @@ def recipe(
     `special` are more special tokens. `choices` are fields of a Recipe, as in TOML; tables are merged into
     those of the recipe. RecipeError for a name or a choice that no recipe has.
 
-    >>> chosen = recipe("bert", vocab_size=8000, trainer={"min_frequency": 3}, special=["[E1]"])
+    >>> chosen = choose_recipe("bert", vocab_size=8000, trainer={"min_frequency": 3}, special=["[E1]"])
     >>> chosen.vocab_size, dict(chosen.trainer), chosen.tokens[-1]
     (8000, {'min_frequency': 3}, '[E1]')
     """
@@ -300,7 +300,7 @@ def recipe(
     return from_data(data, name="the recipe's choices")
 
 
-def _found(source: RecipeSource) -> Recipe:
+def _found(source: NamedRecipe) -> Recipe:
     if isinstance(source, Recipe):
         return source
     if isinstance(source, str | PathLike):

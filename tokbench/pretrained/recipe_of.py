@@ -1,0 +1,257 @@
+"""The recipe behind a name, a file or a result, or the one that a library's tokenizer amounts to."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tokenizers import Tokenizer, models
+
+from tokbench.errors import RecipeError, plural
+from tokbench.pretrained.folder import TOKENIZER, TokenizerFolder, TokenizerSource, load
+from tokbench.recipes.algorithms import AFFIXES, ALGORITHMS
+from tokbench.recipes.build import assemble
+from tokbench.recipes.decoders import DECODERS
+from tokbench.recipes.normalizers import NORMALIZERS
+from tokbench.recipes.post_processors import post_processor, post_processors
+from tokbench.recipes.pre_tokenizers import PRE_TOKENIZERS
+from tokbench.recipes.presets import NamedRecipe, choose_recipe
+from tokbench.recipes.recipe import Recipe, from_data
+from tokbench.recipes.validate import TOKEN_OPTIONS, WRAPPER
+
+if TYPE_CHECKING:
+    from tokbench.recipes.options import Option
+    from tokbench.recipes.registry import BlockSpec
+
+TOML = "tokbench.toml"
+MODELS = {
+    models.BPE: "bpe",
+    models.WordPiece: "wordpiece",
+    models.Unigram: "unigram",
+    models.WordLevel: "wordlevel",
+}
+RENAMED = {
+    ("normalizer", "Strip"): {"strip_left": "left", "strip_right": "right"},
+    ("decoder", "Strip"): {"start": "left", "stop": "right"},
+}
+INSIDE = ("normalizers", "pretokenizers", "processors", "decoders")  # of a Sequence
+TABLES: Mapping[str, Mapping[str, BlockSpec[Any]]] = {
+    "normalizer": NORMALIZERS,
+    "pre_tokenizer": PRE_TOKENIZERS,
+    "post_processor": post_processors({}),
+    "decoder": DECODERS,
+}
+RecipeSource = NamedRecipe | TokenizerSource
+
+
+def recipe(
+    source: RecipeSource = "bpe",
+    *,
+    vocab_size: int | None = None,
+    special: Sequence[str] = (),
+    cased: bool = False,
+    **choices: Any,  # noqa: ANN401  any value that TOML has
+) -> Recipe:
+    """The recipe of an algorithm, of a preset, in a TOML file or of a tokenizer, with these choices.
+
+    A tokenizer that tokbench trained has its recipe beside it; of any other (a library's object, a folder, a
+    tokenizer.json) the blocks and special tokens are said as one, which trains such a tokenizer on other
+    texts: how often a piece had to occur is not in its files, and special tokens get the ids from 0.
+    `special` are more special tokens. `choices` are fields of a Recipe, as in TOML; tables are merged into
+    those of the recipe. RecipeError for a name or a choice that no recipe has, and for a tokenizer that no
+    recipe makes.
+
+    >>> chosen = recipe("bert", vocab_size=8000, trainer={"min_frequency": 3}, special=["[E1]"])
+    >>> chosen.vocab_size, dict(chosen.trainer), chosen.tokens[-1]
+    (8000, {'min_frequency': 3}, '[E1]')
+    >>> from tokenizers import pre_tokenizers
+    >>> tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "the": 1}, "[UNK]"))
+    >>> tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    >>> recipe(tokenizer).pre_tokenizers
+    (Block(type='Whitespace', options={}),)
+    """
+    return choose_recipe(_named(source), vocab_size=vocab_size, special=special, cased=cased, **choices)
+
+
+def _named(source: RecipeSource) -> NamedRecipe:
+    """What names a recipe already, as it is; the recipe of a tokenizer that has none."""
+    if isinstance(source, str | PathLike):
+        path = Path(source)
+        bare = path.suffix == ".json" and path.is_file()
+        if not bare and ((path / TOML).is_file() or not (path / TOKENIZER).is_file()):
+            return str(source)
+        return recipe_of(load(path))
+    if isinstance(source, Recipe) or isinstance(getattr(source, "recipe", None), Recipe):
+        return source  # type: ignore[return-value]
+    if not isinstance(source, TokenizerFolder | Tokenizer) and not hasattr(source, "backend_tokenizer"):
+        raise RecipeError(
+            f"{source!r:.60} is no recipe", fix="give a name, a TOML file, a tokenizer or its folder"
+        )
+    folder = load(source)  # type: ignore[arg-type]  # the library's is known by what it offers
+    return folder.path if (folder.path / TOML).is_file() else recipe_of(folder)
+
+
+def recipe_of(folder: TokenizerFolder) -> Recipe:
+    """The blocks, special tokens and wrapper of a tokenizer; RecipeError where no recipe makes them."""
+    tokenizer = folder.tokenizer
+    blocks = {place: _blocks(getattr(tokenizer, place), place) for place in TABLES}
+    algorithm = MODELS[type(tokenizer.model)]
+    if algorithm == "wordlevel" and blocks["pre_tokenizer"][-1:] == [{"type": "FixedLength", "length": 1}]:
+        algorithm = "character"
+        del blocks["pre_tokenizer"][-1]
+    post = blocks["post_processor"]
+    chosen = from_data(
+        {
+            "algorithm": algorithm,
+            "vocab_size": tokenizer.get_vocab_size(),
+            **_special_tokens(folder),
+            "normalizers": blocks["normalizer"],
+            "pre_tokenizers": blocks["pre_tokenizer"],
+            "decoders": blocks["decoder"],
+            **(
+                {"post_processor": post[0] if len(post) == 1 else {"type": "Sequence", "blocks": post}}
+                if post
+                else {}
+            ),
+            **_model(folder, algorithm),
+            "wrapper": _accepted(folder.config, WRAPPER),
+        },
+        name=f"{folder.name} as a recipe",
+    )
+    _ensure_the_same(folder, chosen)
+    return chosen
+
+
+def _blocks(block: Any, place: str) -> list[dict[str, Any]]:  # noqa: ANN401  one of the library's blocks
+    """The blocks at this place as a recipe's tables, in order."""
+    if block is None:
+        return []
+    raw = json.loads(block.__getstate__())
+    return list(_inside(raw, place)) if raw["type"] == "Sequence" else [_table(raw, place)]
+
+
+def _inside(sequence: Mapping[str, Any], place: str) -> Iterator[dict[str, Any]]:
+    for name in INSIDE:
+        for each in sequence.get(name) or ():
+            yield _table(each, place)
+
+
+def _table(raw: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """A block of tokenizer.json as a recipe writes it: options by their names in Python, no defaults."""
+    kind = raw["type"]
+    if kind == "Sequence":
+        return {"type": kind, "blocks": list(_inside(raw, place))}
+    renamed = RENAMED.get((place, kind), {})
+    options = {renamed.get(key, key): value for key, value in raw.items() if key != "type"}
+    if isinstance(sought := options.pop("pattern", None), Mapping):
+        [(how, words)] = sought.items()
+        options["regex" if how == "Regex" else "pattern"] = words
+    if "behavior" in options:
+        options["behavior"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", options["behavior"]).lower()
+    if kind in ("BertProcessing", "RobertaProcessing"):
+        options |= {end: options[end][0] for end in ("sep", "cls")}
+    if kind == "TemplateProcessing":
+        options = {name: [_place(each) for each in raw[name]] for name in ("single", "pair")}
+    known = TABLES[place][kind].options if kind in TABLES[place] else {}
+    if kind == "ByteLevel":  # as a normalizer or a decoder it tells options that change nothing there
+        options = {name: value for name, value in options.items() if name in known}
+    chosen = {name: value for name, value in options.items() if not _is_default(known.get(name), value)}
+    return {"type": kind, **chosen}
+
+
+def _place(piece: Mapping[str, Mapping[str, Any]]) -> str:
+    """One place of a template: $A, $B:1 or a special token.
+
+    >>> _place({"Sequence": {"id": "B", "type_id": 1}})
+    '$B:1'
+    """
+    [(kind, told)] = piece.items()
+    number = f":{told['type_id']}" if told["type_id"] else ""
+    return f"{'$' if kind == 'Sequence' else ''}{told['id']}{number}"
+
+
+def _is_default(option: Option | None, value: object) -> bool:
+    return value is None or (option is not None and not option.required and option.default == value)
+
+
+def _accepted(values: Mapping[str, Any], known: Mapping[str, Option]) -> dict[str, Any]:
+    """Those of the values that are options and not their defaults."""
+    return {
+        name: values[name]
+        for name, option in known.items()
+        if name in values and not _is_default(option, values[name]) and option.accepts(values[name])
+    }
+
+
+def _special_tokens(folder: TokenizerFolder) -> dict[str, Any]:
+    """Roles, further special tokens and their options, each in the order of their ids."""
+    added = sorted(folder.tokenizer.get_added_tokens_decoder().items())
+    plain = [token.content for _, token in added if not token.special]
+    if plain:
+        raise RecipeError(
+            f"no recipe makes {folder.name}: {plural(len(plain), 'added token')}, not special: {plain[0]!r}",
+            fix="train from a recipe that is near, then add them: tokbench add-tokens",
+        )
+    at = {token.content: number for number, (_, token) in enumerate(added)}
+    roles = {role: token for role, token in folder.roles.items() if token in at}
+    unknown = _unknown(folder)
+    if unknown and "unk" not in roles:
+        roles["unk"] = unknown
+    options = {
+        token.content: {name: True for name in TOKEN_OPTIONS if getattr(token, name)} for _, token in added
+    }
+    return {
+        "special_tokens": dict(sorted(roles.items(), key=lambda named: at.get(named[1], -1))),
+        "extra_special_tokens": [token for token in at if token not in roles.values()],
+        "token_options": {token: chosen for token, chosen in options.items() if chosen},
+    }
+
+
+def _unknown(folder: TokenizerFolder) -> str:
+    """The token for what the model does not know, or ""."""
+    model = folder.outline["model"]
+    if model.get("unk_id") is not None:
+        return str(folder.tokenizer.id_to_token(model["unk_id"]))
+    return model.get("unk_token") or ""
+
+
+def _model(folder: TokenizerFolder, algorithm: str) -> dict[str, dict[str, Any]]:
+    """The options of the model, and those of its trainer that show in it."""
+    model = folder.tokenizer.model
+    told = {name: getattr(model, name, None) for name in (*ALGORITHMS[algorithm].model_options, *AFFIXES)}
+    if algorithm == "unigram":
+        told = {"byte_fallback": folder.outline["model"].get("byte_fallback", False)}
+    trainer = _accepted(told, ALGORITHMS[algorithm].trainer_options)
+    return {"model": _accepted(told, ALGORITHMS[algorithm].model_options), "trainer": trainer}
+
+
+def _ensure_the_same(folder: TokenizerFolder, chosen: Recipe) -> None:
+    """RecipeError unless the recipe makes the tokenizer's own blocks."""
+    library, made = folder.tokenizer, assemble(chosen)
+    places = ("normalizer", "pre_tokenizer", "decoder")
+    blocks: dict[str, list[Any]] = {
+        place: [_blocks(getattr(each, place), place) for each in (library, made)] for place in places
+    }
+    if chosen.algorithm == "character":  # its trainer adds the last block
+        del blocks["pre_tokenizer"]
+    ids = {token: number for token in chosen.tokens if (number := library.token_to_id(token)) is not None}
+    around = library.post_processor, post_processor(chosen.post_processor, ids)
+    blocks["post_processor"] = [None if each is None else json.loads(each.__getstate__()) for each in around]
+    for place, (there, here) in blocks.items():
+        if there != here:
+            raise _not_the_same(folder, f"{place} {there or None!r:.80}", here)
+    if not chosen.is_byte_level and chosen.algorithm != "unigram":  # bytes are never unknown
+        unknown = library.model.unk_token or None, made.model.unk_token
+        if unknown[0] != unknown[1]:
+            raise _not_the_same(folder, f"unknown token {unknown[0]}", unknown[1])
+
+
+def _not_the_same(folder: TokenizerFolder, what: str, here: object) -> RecipeError:
+    return RecipeError(
+        f"no recipe makes {folder.name}: its {what} would become {here!r:.80}",
+        fix="start from a preset that is near: tokbench presets",
+    )
