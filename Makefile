@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 SECONDS ?= 600
 
-.PHONY: demo test fuzz quality fmt lint types arch test-transformers4 clean
+.PHONY: demo test fuzz kill quality fmt lint types arch test-transformers4 clean
 
 demo: .venv/installed
 	$(BIN)/tokbench demo --force
@@ -18,6 +18,10 @@ test: .venv/installed
 # Random tokenizers and texts against the library, for so many seconds, from a seed of this hour.
 fuzz: .venv/installed
 	$(BIN)/python -m tests.laws.fuzz --seconds $(SECONDS) --first $$(date +%Y%m%d%H0000000)
+
+# kill -9 at 200 random moments of every kind of output: nothing damaged, mixed or left (some 20 minutes).
+kill: .venv/installed
+	$(BIN)/python benchmarks/kills.py
 
 quality: lint types arch
 

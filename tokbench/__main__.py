@@ -47,6 +47,15 @@ def main(words: Sequence[str] | None = None) -> int:
             signal.signal(signal.SIGTERM, before)
 
 
+def _say_what_could_not_be_kept(words: list[str]) -> None:
+    """The trouble with the user's cache, once, unless it shall be quiet."""
+    cache = sys.modules.get("tokbench.io.cache")
+    if cache is not None and leading() and not {"-q", "--quiet"} & set(words):
+        for trouble in cache.TROUBLES.values():
+            tell(f"Note:  {trouble}")
+        cache.TROUBLES.clear()
+
+
 def _end_by_sigterm_as_by_ctrl_c() -> Any:  # noqa: ANN401
     """Let SIGTERM clean up, too; the handler there was, or None where it is not ours to set."""
     if threading.current_thread() is not threading.main_thread():
@@ -116,6 +125,7 @@ def _run(words: list[str]) -> int:
         tell(str(fault))  # the help page, for no words at all
         code = UsageError.exit_code
     sys.stdout.flush()
+    _say_what_could_not_be_kept(words)
     return code if isinstance(code, int) else 0
 
 

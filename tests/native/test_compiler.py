@@ -166,3 +166,32 @@ def test_ctrl_c_while_compiling_ends_it_at_once(tmp_path, seconds):
     assert time.monotonic() - begun < 0.5 * max(1, os.getloadavg()[0] / os.cpu_count())
     assert (process.returncode, said) == (130, "Stopped; nothing was written.\n")
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        "others may write",
+        pytest.param(
+            "a stranger's", marks=pytest.mark.skipif(os.geteuid() != 0, reason="root alone gives files away")
+        ),
+    ],
+)
+def test_machine_code_that_others_could_have_written_is_not_run_but_compiled_and_that_is_said(
+    nothing_loaded, owner, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(cache, "TROUBLES", {})
+    ran = []
+    monkeypatch.setattr(compiler, "_is_loaded", lambda which, code: code is not None and not ran.append(code))
+    monkeypatch.setattr(compiler, "compiled", lambda several: [b"compiled here"] * len(several))
+    cache.put_in_cache(nothing_loaded._name("count"), b"planted")
+    if owner == "others may write":
+        cache.cache_folder().chmod(0o777)
+    else:
+        os.chown(cache.cache_folder() / nothing_loaded._name("count"), 65534, -1)
+    nothing_loaded.load_kernels(["count"])
+    assert ran == [b"compiled here"]
+    assert len(cache.TROUBLES) == 1
+    assert (
+        (cache.cache_folder() / nothing_loaded._name("count")).read_bytes().endswith(b"planted")
+    )  # left alone

@@ -19,7 +19,7 @@ def env(json: options.AsJson = False) -> None:
     from tokbench.finetuning.environment import environment
     from tokbench.reporting.views import finetune
 
-    put(environment(), finetune.environment, "environment", json=json)
+    put(environment(tried=True), finetune.environment, "environment", json=json)
 
 
 def report(
