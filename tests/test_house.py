@@ -41,8 +41,6 @@ MANY_PARAMETERS = {
     "cli/compare.py:sweep": "it trains, measures, draws and saves: what each of these commands takes",
     "cli/look.py:encode": "a text to look at, and files to write, by one name",
     "cli/make.py:count": "a cluster on top of what every reader of a corpus takes",
-    "cli/make.py:train_bpe": "--counts in the place of a corpus, on top of what every trainer takes",
-    "cli/make.py:train_wordpiece": "--counts and --cased on top of what every trainer takes",
 }
 # Public names that stand in several modules, and why; cli and views are named for what they show.
 SEVERAL_HOMES: dict[str, str] = {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import Parameter, Signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Option
@@ -164,137 +165,105 @@ Role = Annotated[
 ]
 
 
-def train_bpe(
-    corpus: options.CorpusOrCounts = None,
-    output: options.Output = None,
-    vocab_size: options.VocabSize = None,
-    min_frequency: options.MinFrequency = None,
-    special: options.Special = None,
-    preset: options.Preset = None,
-    setting: options.Set = None,
-    column: options.Column = None,
-    counts: options.Counts = None,
-    engine: options.Engine = "auto",
-    force: options.Force = False,
-    json: options.AsJson = False,
-    quiet: options.Quiet = False,
-) -> None:
+# The options of the train commands in the order of help: name → what Typer is told, and the default.
+TRAIN_OPTIONS: dict[str, tuple[object, object]] = {
+    "corpus": (options.Corpus, Parameter.empty),
+    "output": (options.Output, None),
+    "vocab_size": (options.VocabSize, None),
+    "min_frequency": (options.MinFrequency, None),
+    "cased": (options.Cased, False),
+    "special": (options.Special, None),
+    "preset": (options.Preset, None),
+    "setting": (options.Set, None),
+    "column": (options.Column, None),
+    "counts": (options.Counts, None),
+    "engine": (options.Engine, "auto"),
+    "force": (options.Force, False),
+    "json": (options.AsJson, False),
+    "quiet": (options.Quiet, False),
+}
+
+
+def training_command(algorithm: str, help_text: str, *, without: Sequence[str] = ()) -> Callable[..., None]:
+    """The command that trains an algorithm; it takes TRAIN_OPTIONS but for those it is `without`."""
+
+    def command(**given: Any) -> None:  # noqa: ANN401  Typer gives what the signature says
+        from tokbench.recipes.presets import start_recipe
+
+        recipe = start_recipe(
+            algorithm,
+            given.get("preset"),
+            _choices(given["vocab_size"], given.get("min_frequency"), given["setting"]),
+            special=given["special"] or (),
+            cased=given.get("cased", False),
+        )
+        source = Source(given["corpus"], given["column"], given.get("counts"), given.get("engine", "auto"))
+        train(recipe, source, given["output"], **{name: given[name] for name in ("force", "json", "quiet")})
+
+    taken = {name: option for name, option in TRAIN_OPTIONS.items() if name not in without}
+    if "counts" in taken:
+        taken["corpus"] = (options.CorpusOrCounts, None)
+    parameters = [
+        Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, annotation=told, default=default)
+        for name, (told, default) in taken.items()
+    ]
+    command.__doc__ = help_text
+    command.__annotations__ = {name: told for name, (told, _) in taken.items()}
+    command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return command
+
+
+ONLY_LEARNED = ("counts", "engine")  # the compiled engine learns merges, of texts or of counted words
+
+train_bpe = training_command(
+    "bpe",
     """Train byte-level BPE, GPT-2 style: nothing is unknown.
 
     Every text comes back exactly as it went in, because all 256 bytes are in the vocabulary.
 
     Example: `tokbench train-bpe corpus.txt -o my-bpe --vocab-size 16000`
-    """
-    from tokbench.recipes.presets import start_recipe
-
-    choices = _choices(vocab_size, min_frequency, setting)
-    recipe = start_recipe("bpe", preset, choices, special=special or ())
-    source = Source(corpus, column, counts, engine)
-    train(recipe, source, output, force=force, json=json, quiet=quiet)
-
-
-def train_wordpiece(
-    corpus: options.CorpusOrCounts = None,
-    output: options.Output = None,
-    vocab_size: options.VocabSize = None,
-    min_frequency: options.MinFrequency = None,
-    cased: options.Cased = False,
-    special: options.Special = None,
-    preset: options.Preset = None,
-    setting: options.Set = None,
-    column: options.Column = None,
-    counts: options.Counts = None,
-    engine: options.Engine = "auto",
-    force: options.Force = False,
-    json: options.AsJson = False,
-    quiet: options.Quiet = False,
-) -> None:
+    """,
+    without=("cased",),
+)
+train_wordpiece = training_command(
+    "wordpiece",
     """Train WordPiece, BERT style, pieces with ##.
 
     [PAD] [UNK] [CLS] [SEP] [MASK] get the ids 0 to 4, and BERT's template serves one text and pairs.
 
     Example: `tokbench train-wordpiece corpus.txt -o my-tok --vocab-size 8000`
-    """
-    from tokbench.recipes.presets import start_recipe
-
-    choices = _choices(vocab_size, min_frequency, setting)
-    recipe = start_recipe("wordpiece", preset, choices, special=special or (), cased=cased)
-    source = Source(corpus, column, counts, engine)
-    train(recipe, source, output, force=force, json=json, quiet=quiet)
-
-
-def train_unigram(
-    corpus: options.Corpus,
-    output: options.Output = None,
-    vocab_size: options.VocabSize = None,
-    special: options.Special = None,
-    preset: options.Preset = None,
-    setting: options.Set = None,
-    column: options.Column = None,
-    force: options.Force = False,
-    json: options.AsJson = False,
-    quiet: options.Quiet = False,
-) -> None:
+    """,
+)
+train_unigram = training_command(
+    "unigram",
     """Train Unigram, SentencePiece style, pieces with ▁.
 
     Starts from many pieces and drops those that help least; slower than BPE, segments by likelihood.
 
     Example: `tokbench train-unigram corpus.txt -o my-unigram --vocab-size 8000`
-    """
-    from tokbench.recipes.presets import start_recipe
-
-    choices = _choices(vocab_size, None, setting)
-    recipe = start_recipe("unigram", preset, choices, special=special or ())
-    train(recipe, Source(corpus, column), output, force=force, json=json, quiet=quiet)
-
-
-def train_wordlevel(
-    corpus: options.Corpus,
-    output: options.Output = None,
-    vocab_size: options.VocabSize = None,
-    min_frequency: options.MinFrequency = None,
-    special: options.Special = None,
-    setting: options.Set = None,
-    column: options.Column = None,
-    force: options.Force = False,
-    json: options.AsJson = False,
-    quiet: options.Quiet = False,
-) -> None:
+    """,
+    without=("min_frequency", "cased", *ONLY_LEARNED),
+)
+train_wordlevel = training_command(
+    "wordlevel",
     """Train a vocabulary of whole words.
 
     Words outside the vocabulary become the unknown token: a baseline to compare subwords with.
 
     Example: `tokbench train-wordlevel corpus.txt -o my-words --vocab-size 20000`
-    """
-    from tokbench.recipes.presets import start_recipe
-
-    choices = _choices(vocab_size, min_frequency, setting)
-    recipe = start_recipe("wordlevel", None, choices, special=special or ())
-    train(recipe, Source(corpus, column), output, force=force, json=json, quiet=quiet)
-
-
-def train_char(
-    corpus: options.Corpus,
-    output: options.Output = None,
-    vocab_size: options.VocabSize = None,
-    special: options.Special = None,
-    setting: options.Set = None,
-    column: options.Column = None,
-    force: options.Force = False,
-    json: options.AsJson = False,
-    quiet: options.Quiet = False,
-) -> None:
+    """,
+    without=("cased", "preset", *ONLY_LEARNED),
+)
+train_char = training_command(
+    "character",
     """Train a vocabulary of single characters.
 
     The most frequent characters up to the vocabulary size: a baseline to compare subwords with.
 
     Example: `tokbench train-char corpus.txt -o my-chars`
-    """
-    from tokbench.recipes.presets import start_recipe
-
-    choices = _choices(vocab_size, None, setting)
-    recipe = start_recipe("character", None, choices, special=special or ())
-    train(recipe, Source(corpus, column), output, force=force, json=json, quiet=quiet)
+    """,
+    without=("min_frequency", "cased", "preset", *ONLY_LEARNED),
+)
 
 
 def build(
