@@ -21,7 +21,15 @@ from difflib import get_close_matches
 
 
 class TokbenchError(Exception):
-    """A sentence on what is wrong and where, and in `fix` what helps (a command, if there is one)."""
+    """A sentence on what is wrong and where, and in `fix` what helps (a command, if there is one).
+
+    >>> import tokbench as tb
+    >>> try:
+    ...     tb.recipe("wordpeice")
+    ... except tb.TokbenchError as error:
+    ...     error.exit_code, type(error) is tb.errors.RecipeError, error.fix
+    (2, True, 'did you mean wordpiece or wordlevel?; or a TOML file')
+    """
 
     exit_code = 2
 

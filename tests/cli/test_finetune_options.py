@@ -3,7 +3,7 @@
 import pytest
 
 from tokbench.cli.finetune import _config
-from tokbench.finetuning.config import FinetuneConfig
+from tokbench.finetuning.config import CHOICES, FinetuneConfig
 
 NOT_GIVEN = {"epochs": None, "pooling": None, "skip_incomplete": None}
 
@@ -34,3 +34,17 @@ def test_a_key_nobody_knows_in_a_config_file_is_named_with_the_nearest(tokbench,
     (tmp_path / "run.toml").write_text("epohcs = 3\n")
     said = tokbench("finetune", "--config", "run.toml")
     assert (said.code, "'epohcs'" in said.err, "epochs" in said.err) == (2, True, True)
+
+
+@pytest.mark.parametrize("command", [("finetune",), ("prove", "one", "other")])
+def test_set_help_lists_every_field_with_its_type_default_and_line(command, tokbench):
+    said = tokbench(*command, "--set", "help")
+    assert said.code == 0
+    rows = [line.split("\t") for line in said.out.splitlines() if line.count("\t") == 3]
+    assert {row[0] for row in rows} >= {"warmup", "patience", "pooling"}
+    assert {row[0] for row in rows} - {"setting"} == set(CHOICES)
+    by_name = {row[0]: row[1:] for row in rows}
+    assert by_name["epochs"] == ["a whole number, 1 or more", "3", "Times through the train rows."]
+    assert by_name["learning_rate"][:2] == ["a number above 0", "by model"]
+    assert by_name["device"][0] == "one of auto, cpu, cuda"
+    assert all(line for row in rows for line in row)

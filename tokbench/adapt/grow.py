@@ -68,7 +68,9 @@ def beyond(folder: TokenizerFolder, rows: int) -> tuple[TokenizerFolder, Added]:
     }
     late = dict(sorted(late.items(), key=lambda pair: pair[1]))
     raw = _without(new, rows)
-    older = replace(folder, tokenizer=Tokenizer.from_str(json.dumps(raw)), raw=raw)
+    tokenizer = Tokenizer.from_str(json.dumps(raw))
+    roles, extra = folder.roles, folder.extra
+    older = TokenizerFolder(folder.name, folder.path, tokenizer, raw, folder.config, roles, extra)
     return older, Added(
         tokenizer=new,
         config=portable_config(folder, new),
@@ -366,6 +368,12 @@ def add_tokens(
 
     Without `output` nothing is written, and the result holds what was made. A dry run gives the plan alone,
     and loads no weights. `sample` is a file of texts whose words that now split differently are listed.
+
+    >>> import tokbench as tb
+    >>> tok = tb.train(["a cat", "a hat"] * 9, "wordpiece", vocab_size=30)
+    >>> grown = tb.add_tokens(tok, tokens=["COVID"], special=["[E1]"])
+    >>> grown.added.special, grown.added.regular
+    ({'[E1]': 14}, {'COVID': 15})
     """
     _refuse_unknown(choices)
     out = _place(output, dry_run=dry_run, force=force)
@@ -392,7 +400,18 @@ def resize(
     force: bool = False,
     **choices: Unpack[RowChoices],
 ) -> Growth:
-    """Give a model the rows for a tokenizer that is already right, and save both; see add_tokens."""
+    """Give a model the rows for a tokenizer that is already right, and save both; see add_tokens.
+
+    >>> import tempfile, tokbench as tb
+    >>> from transformers import BertConfig, BertModel
+    >>> tok = tb.train(["a cat", "a hat"] * 9, "wordpiece", vocab_size=30)
+    >>> small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     BertModel(BertConfig(vocab_size=tok.reached, **small)).save_pretrained(place)
+    ...     fitted = tb.resize(place, tb.add_tokens(tok, special=["[E1]"]).added.tokenizer)
+    >>> fitted.plan.size == tok.reached + 1
+    True
+    """
     _refuse_unknown(choices)
     out = _place(output, dry_run=dry_run, force=force)
     require("torch", extra="train", what="growing a model")

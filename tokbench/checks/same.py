@@ -180,7 +180,13 @@ def same(
     *,
     progress: Progress = silent,
 ) -> Sameness:
-    """Compare two tokenizers on the probes, on tokens that only one has, and on the texts of `data`."""
+    """Compare two tokenizers on the probes, on tokens that only one has, and on the texts of `data`.
+
+    >>> import tokbench as tb
+    >>> one, other = (tb.train(["a cat", "a hat"] * 9, "bpe", vocab_size=size) for size in (258, 259))
+    >>> tb.same(one, one).verdict, tb.same(one, other).only
+    ('identical', (0, 1))
+    """
     sides = load(one), load(other)
     pair = [side.untruncated for side in sides]
     roles = [roles_of(side.config) for side in sides]

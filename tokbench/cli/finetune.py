@@ -27,13 +27,14 @@ SHORT = {"task": "-t", "output": "-o"}
 MODEL = ("task", "tokenizer", "model", "data", "output", "trainer", "device", "precision", "seed")
 TRAINING = ("epochs", "batch_size", "learning_rate", "max_length", "max_train_rows", "pooling")
 OWN_FILES = ("text_column", "pair_column", "label_column", "dev", "skip_incomplete", "label_all_pieces")
+HELP = "help"  # the word that --set takes in the place of KEY=VALUE
 WATCHING = ("fast_dev_run", "report_to")
 SETTING = {
     "settings": Annotated[
         list[str] | None,
         Option(
             "--set",
-            help="Any other choice, of the trainer's too: patience=3, warmup=0.1.",
+            help="Any other choice, of the trainer's too: patience=3, warmup=0.1; help lists them.",
             metavar="KEY=VALUE",
             rich_help_panel="Training",
         ),
@@ -74,6 +75,8 @@ def configured(
         def called(**values: Any) -> None:  # noqa: ANN401  whatever the options hold
             fields = {name: values.pop(name) for name in made}
             setting = {name: values.pop(name) for name in extra}
+            if HELP in (setting.get("settings") or ()):
+                _list_settings(json=values["json"])
             command(config=_config(fields, **setting, quiet=values["quiet"]), **values)
 
         parameters = [*given, *(each.replace(kind=Parameter.KEYWORD_ONLY) for each in own.values())]
@@ -82,6 +85,15 @@ def configured(
         return called
 
     return decorate
+
+
+def _list_settings(*, json: bool) -> None:
+    """Show every field that --set can name, and end there."""
+    from tokbench.finetuning.config import settings
+    from tokbench.reporting.views import finetune as finetune_view
+
+    put(settings(), finetune_view.settings, "settings", json=json)
+    raise typer.Exit
 
 
 def _option(name: str, panel: str | None) -> Any:  # noqa: ANN401  an annotation

@@ -178,6 +178,44 @@ def kind_of(name: str) -> type:
     return _kind(CHOICES[name])
 
 
+@dataclass(frozen=True)
+class Setting:
+    """A field in words: its name, what it takes, its default, and what it is for."""
+
+    name: str
+    takes: str
+    default: str
+    help: str
+
+
+def settings() -> tuple[Setting, ...]:
+    """Every field that `--set` can name, in their order.
+
+    >>> epochs = settings()[5]
+    >>> epochs.name, epochs.takes, epochs.default, epochs.help
+    ('epochs', 'a whole number, 1 or more', '3', 'Times through the train rows.')
+    """
+    return tuple(
+        Setting(
+            name,
+            takes_of(each),
+            str(each.metadata["unset"] if each.default is None else each.default) or "none",
+            help_of(name),
+        )
+        for name, each in CHOICES.items()
+    )
+
+
+def takes_of(each: Field[Any]) -> str:
+    """What a field takes, in words."""
+    rules, kind = each.metadata, _kind(each)
+    if rules["known"]:
+        return f"one of {', '.join(filter(None, rules['known']))}"
+    if kind is bool or (rules["least"] is None and rules["above"] is None):
+        return WANTED[kind]
+    return f"{WANTED[kind]}, {_range(each)}" if kind is int else _range(each)
+
+
 def no_setting(name: str, known: Mapping[str, object] | tuple[str, ...] = CHOICES) -> UsageError:
     """The error for a name that no field has."""
     return UsageError(f"there is no setting {name!r}", fix=did_you_mean(name, known))

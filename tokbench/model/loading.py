@@ -143,7 +143,7 @@ def _is_body(model: PreTrainedModel, key: str) -> bool:
     return model.base_model is model or key.startswith(f"{model.base_model_prefix}.")
 
 
-DTYPES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}  # safetensors' names → bytes
+BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}  # by safetensors' names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,5 +232,5 @@ def _item_bytes(path: Path) -> int | None:
     for file in sorted(path.glob("*.safetensors")):
         with safe_open(file, framework="pt") as tensors:
             for name in tensors.keys():  # noqa: SIM118  no mapping, though it looks like one
-                return DTYPES.get(tensors.get_slice(name).get_dtype())
+                return BYTES.get(tensors.get_slice(name).get_dtype())
     return None

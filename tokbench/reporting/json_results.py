@@ -59,6 +59,7 @@ PAGELESS = {
     "page": "it is where another page was written",
     "presets": LISTS,
     "recipe": "tokbench presets NAME prints it as TOML",
+    "settings": LISTS,
     "tasks": LISTS,
 }
 

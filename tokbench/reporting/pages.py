@@ -42,6 +42,13 @@ def report(
     """One page of results, or of files that `--json` wrote: a section for each, in the order given.
 
     Raises FileError or DataError for a file that is no result.
+
+    >>> import tempfile, tokbench as tb
+    >>> tok = tb.train(["a cat", "a hat"] * 9, "bpe", vocab_size=259)
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     page = tb.report([tok, tb.info(tok)], f"{place}/page.html")
+    >>> page.sections
+    ('trained', 'info')
     """
     sections = []
     for each in results:

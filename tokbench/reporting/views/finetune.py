@@ -13,6 +13,7 @@ from tokbench.reporting.svg import picture
 from tokbench.reporting.views import check, grow, make
 
 if TYPE_CHECKING:
+    from tokbench.finetuning.config import Setting
     from tokbench.finetuning.demo import Demo
     from tokbench.finetuning.environment import Environment
     from tokbench.finetuning.prove import Pair, Proof
@@ -226,6 +227,12 @@ def predicted(result: Predictions) -> Iterator[Part]:
     yield Facts([(label, f"{count:,}") for label, count in result.labels.items()], title="answers")
     if result.notes:
         yield Grid(("worth knowing",), [(note,) for note in result.notes])
+
+
+def settings(result: Sequence[Setting]) -> Iterator[Part]:
+    """A row a field: what it takes, its default and what it is for."""
+    rows = [(each.name, each.takes, each.default, each.help) for each in result]
+    yield Grid(("setting", "takes", "default", "what it is for"), rows)
 
 
 MOODS = {"better": "good", "worse": "bad"}
