@@ -153,7 +153,7 @@ def row(case, room):
     """One line of the table."""
     files = case.files
     folder = files.write(Path(room) / "folder")
-    quick = RULES[case.code].needs not in ("transformers", "values", "skeleton", "forward")
+    quick = RULES[case.code].needs not in ("transformers", "values", "skeleton", "loaded", "forward")
     checkup = check(folder, quick=quick, data=files.texts(Path(room)))
     found = next(each for each in checkup.findings if each.code == case.code)
     evidence = shortened(found.evidence.replace(str(folder), "folder"), 90)

@@ -5,7 +5,6 @@ import time
 import pytest
 
 from tokbench.checks.context import check_context
-from tokbench.checks.rules.weights import fitted
 from tokbench.checks.run import check
 
 from .folders import clean_pair
@@ -93,7 +92,7 @@ def test_the_library_loses_what_the_header_says_it_will_lose(folder):
     path = folder("BertForSequenceClassification", without(*lost), prefixed(""))
     kind = transformers.BertForSequenceClassification
     _, info = kind.from_pretrained(path, output_loading_info=True)
-    fit = fitted(check_context(path).model)
+    fit = check_context(path).model.outcome
     assert set(fit.missing) == info["missing_keys"] == set(lost)
     assert fit.expected == len(list(kind.from_pretrained(path).parameters()))
 

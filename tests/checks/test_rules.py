@@ -58,7 +58,7 @@ TB452 tokenizer-is-the-models error model -
 TB453 adapter-is-whole error adapter -
 TB454 adapter-has-the-new-rows error adapter -
 TB455 base-is-named warning adapter -
-TB461 model-can-be-loaded error forward -
+TB461 model-can-be-loaded error loaded -
 TB462 inputs-are-taken error forward -
 TB463 numbers-come-out error forward -
 TB464 padding-changes-nothing error forward -

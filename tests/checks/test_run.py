@@ -13,7 +13,7 @@ from .cases import CASES
 from .folders import KINDS, MODELS, clean, clean_pair
 
 NEEDS_TRANSFORMERS = {code for code, rule in RULES.items() if rule.needs == "transformers"}
-SLOW = ("transformers", "values", "skeleton", "forward")
+SLOW = ("transformers", "values", "skeleton", "loaded", "forward")
 NEEDS_TIME = {code for code, rule in RULES.items() if rule.needs in SLOW}
 TWO_FOLDERS, OWN_PROCESS = "TB452", "TB500"  # violated in test_origin.py and test_hazards.py
 

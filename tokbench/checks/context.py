@@ -238,7 +238,8 @@ class CheckContext:
 
         assert self.model is not None
         assert self.model.folder is not None
-        return run(self.model.folder, self.config, self.id_of("pad"))
+        ids = self.tokenizer.encode("The dog").ids or [0]
+        return run(self.model.folder, self.config, self.id_of("pad"), ids)
 
 
 def check_context(tokenizer: TokenizerSource, model: str | Path | None = None) -> CheckContext:

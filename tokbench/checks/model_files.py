@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tokbench.checks.class_facts import ClassFacts, LoadOutcome, class_facts, load_outcome
 from tokbench.checks.safetensors_files import INDEX, ONE, Tensor, Weights, read_weights, shards_of
 from tokbench.errors import FileError
 from tokbench.io.json_files import read_object
@@ -168,6 +169,23 @@ class ModelFiles:
     config: Mapping[str, Any]
     generation: Mapping[str, Any] = field(default_factory=dict)
     weights: Weights = field(default_factory=Weights)
+    ask_class: bool = True  # whether transformers may be imported to ask the model's class
+
+    @cached_property
+    def facts(self) -> ClassFacts | None:
+        """What the model's class says of its tables; None where it is not asked, or cannot be."""
+        quantised = bool(self.config.get("quantization_config"))
+        if not self.ask_class or quantised or self.folder is None or not self.weights.tensors:
+            return None
+        return class_facts(self.folder, self.weights.tensors, self.architecture)
+
+    @cached_property
+    def outcome(self) -> LoadOutcome:
+        """What loading would find; a FileError when the library cannot make a model of the config."""
+        if self.facts is not None:
+            return self.facts.outcome
+        assert self.folder is not None
+        return load_outcome(self.folder, self.weights.tensors)
 
     @cached_property
     def text(self) -> Mapping[str, Any]:
@@ -223,6 +241,8 @@ class ModelFiles:
     @property
     def rows(self) -> int | None:
         """Rows of the input embedding, counted in the weights, else as the config says."""
+        if self.facts is not None and self.facts.embedding:
+            return max(self.facts.embedding.values())
         tensors = self.embeddings
         return next(iter(tensors.values())) if tensors else self.number("vocab_size")
 

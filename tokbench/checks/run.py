@@ -27,12 +27,12 @@ from tokbench.checks.rules import (
     weights,
 )
 from tokbench.checks.rules.saved_files import hazard
-from tokbench.checks.rules.weights import fitted
 from tokbench.checks.safetensors_files import CHEAP, bytes_of
 from tokbench.checks.staging import shown_as, sources_on_disk
-from tokbench.errors import FileError, UsageError, did_you_mean, plural
+from tokbench.errors import FileError, UsageError, did_you_mean
 from tokbench.io.extras import has
 from tokbench.io.library_errors import wrap_library_errors
+from tokbench.model.files import ensure_bounded
 from tokbench.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -110,17 +110,33 @@ def _class(context: CheckContext, _: Asked) -> str:
     return ""
 
 
-def _layers(context: CheckContext, _: Asked) -> str:
+def _bounded(context: CheckContext, _: Asked) -> str:
     """No model is made of a config that was damaged into millions of layers."""
-    layers, tensors = _of(context).layers or 0, len(_of(context).weights.tensors)
-    count = plural(tensors, "tensor")
-    return f"config.json says {layers:,} layers for {count}" if layers > max(tensors, 99) else ""
+    folder = _of(context).folder
+    assert folder is not None
+    try:
+        ensure_bounded(folder)
+    except FileError as error:
+        return error.message
+    return ""
+
+
+def _plain(context: CheckContext, _: Asked) -> str:
+    """Nor of quantised weights, whose tensors are not the class's and whose library may not be here."""
+    found = _of(context).config.get("quantization_config")
+    method = found.get("quant_method", "some way") if isinstance(found, dict) else "some way"
+    return f"cannot be tried here: the weights are quantised ({method})" if found else ""
+
+
+def _taken(context: CheckContext, _: Asked) -> str:
+    """A model that takes more than ids, and no part of which takes ids alone, is not put to work."""
+    return f"cannot be tried here: {context.running.untried}" if context.running.untried else ""
 
 
 def _fits(context: CheckContext, _: Asked) -> str:
     """What would be random numbers is not put to work; nor is its room taken."""
     with suppress(FileError):  # TB461 says so
-        return "the weights are not those of the model's class" if fitted(_of(context)).lost else ""
+        return "the weights are not those of the model's class" if _of(context).outcome.lost else ""
     return ""
 
 
@@ -157,6 +173,7 @@ class Need:
     takes: str = ""
 
 
+LOADED = (_model, _not_adapted, _weights, _not_quick, _passes, _bounded, _plain, _class, _fits)
 NEEDS: Mapping[str, Need] = {
     "": Need("", ()),
     "folder": Need("a folder, not a bare tokenizer.json", (_folder,)),
@@ -165,7 +182,7 @@ NEEDS: Mapping[str, Need] = {
     "weights": Need("the model's safetensors, of which it reads the header", (_model, _weights), "model"),
     "skeleton": Need(
         "torch and transformers, and the header of the safetensors (left out by --quick)",
-        (_model, _weights, _not_quick, _layers, _class),
+        (_model, _weights, _not_quick, _bounded, _plain, _class),
         "model",
     ),
     "values": Need(
@@ -173,9 +190,14 @@ NEEDS: Mapping[str, Need] = {
         (_model, _weights, _values),
         "model",
     ),
-    "forward": Need(
+    "loaded": Need(
         "a forward pass, with torch: where the files are small, or with --weights",
-        (_model, _not_adapted, _weights, _not_quick, _passes, _layers, _class, _fits),
+        LOADED,
+        "model",
+    ),
+    "forward": Need(
+        "a forward pass of a model that takes ids, with torch: where the files are small, or with --weights",
+        (*LOADED, _taken),
         "model",
     ),
     "adapter": Need("an adapter_config.json", (_adapter,)),
@@ -260,6 +282,8 @@ def run_rules(
 ) -> Checkup:
     """What the rules find in a context that is loaded already, and in the statistics of texts."""
     asked = Asked(quick=quick, values=values, shown=shown)
+    if quick and context.model is not None:
+        context = replace(context, model=replace(context.model, ask_class=False))
     findings: list[Finding] = []
     skipped = dict.fromkeys(ignore, "it was to be ignored")
     for code, rule in RULES.items():

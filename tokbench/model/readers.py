@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ SOUNDS = ("input_features", "input_values", "flattened_patches", "speech_inputs"
 OTHERS = (*PICTURES, *SOUNDS)
 FRAMES = 64  # of a sound whose length no config gives
 SEED = 7  # some classes draw numbers while they read
+NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 NOT_ANSWERS = ("past_key_values", "cache", "attentions", "loss")
 
 
@@ -50,29 +52,36 @@ class Reader:
     call: Callable[..., Any]
     whole: bool = False
 
-    def answers(self, ids: Sequence[int] | Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
+    def answers(
+        self, ids: Sequence[int] | Tensor, mask: Tensor | None = None, more: Mapping[str, Tensor] = NOTHING
+    ) -> dict[str, Tensor]:
         """What comes back for a row of ids, or for a batch (B, T): name → tensor of floating-point numbers.
 
-        Raises what the library raises.
+        `more` are further inputs, such as segments. Raises what the library raises.
         """
         rows = ids if isinstance(ids, Tensor) else torch.tensor([list(ids)])
         mask = torch.ones_like(rows) if mask is None else mask
         with torch.inference_mode(), quiet(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(SEED)
-            return dict(_flat(self.call(rows, mask)))
+            return dict(_flat(self.call(rows, mask, **more)))
 
 
 def reader_of(
-    model: PreTrainedModel, ids: Sequence[int], tables: Sequence[str] = (), *, hidden: bool = False
+    model: PreTrainedModel,
+    ids: Sequence[int],
+    tables: Sequence[str] = (),
+    *,
+    hidden: bool = False,
+    blanks: bool = True,
 ) -> Reader:
     """The first reader that answers to these ids; UntriedError where none does.
 
     `tables` are the names of the matrices that a part must hold to be tried; `hidden` asks for the hidden
-    states of all layers beside what the class returns.
+    states of all layers beside what the class returns; without `blanks` no blank pictures are shown.
     """
     said = ""
     wanted = [True, False] if hidden else [False]
-    for reader in (each for also in wanted for each in _readers(model, tables, also)):
+    for reader in (each for also in wanted for each in _readers(model, tables, also, blanks)):
         try:
             if reader.answers(ids):
                 return reader
@@ -80,8 +89,13 @@ def reader_of(
             said = said or first_line(error)
     raise UntriedError(
         f"{type(model).__name__} cannot be tried with texts alone{_wants(model)}: {said}",
-        fix="try it with inputs of its own kind; nothing was changed",
+        fix="leave --model out: the tokenizer grows alone, and the model stays as it is",
     )
+
+
+def whole_reader(model: PreTrainedModel) -> Reader:
+    """The class as it stands, whether it answers to ids or not."""
+    return Reader("", _caller(model, {}), whole=True)
 
 
 def wants_more(model: PreTrainedModel) -> tuple[str, ...]:
@@ -100,12 +114,12 @@ def _wants(model: PreTrainedModel) -> str:
     return f", for it takes {', '.join(more)}" if more else ""
 
 
-def _readers(model: PreTrainedModel, tables: Sequence[str], hidden: bool) -> Iterator[Reader]:
+def _readers(model: PreTrainedModel, tables: Sequence[str], hidden: bool, showing: bool) -> Iterator[Reader]:
     named = _parameters(model)
     more: dict[str, Any] = {"output_hidden_states": True} if hidden else {}
     if "input_ids" in named:
         yield Reader("", _caller(model, more), whole=True)
-    blanks = _blanks(model.config, [name for name in named if name in OTHERS])
+    blanks = _blanks(model.config, [name for name in named if name in OTHERS and showing])
     if blanks:
         yield Reader(f"with blank {' and '.join(blanks)}", _caller(model, {**blanks, **more}))
     if hasattr(model, "get_text_features"):
@@ -125,12 +139,12 @@ def _caller(
     more: Mapping[str, Any],
     *,
     method: str = "forward",
-) -> Callable[[Tensor, Tensor], Any]:
+) -> Callable[..., Any]:
     """A call with ids and mask under the names that the class has for them; a decoder gets the same ids."""
     named = _parameters(model, method)
     stacks = bool(getattr(model.config, "is_encoder_decoder", False)) and "decoder_input_ids" in named
 
-    def call(ids: Tensor, mask: Tensor) -> Any:  # noqa: ANN401
+    def call(ids: Tensor, mask: Tensor, **segments: Tensor) -> Any:  # noqa: ANN401
         given = {"input_ids": ids, "attention_mask": mask, "decoder_input_ids": ids if stacks else None}
         inputs: dict[str, Any] = {
             key: value for key, value in given.items() if key in named and value is not None
@@ -140,7 +154,7 @@ def _caller(
         if "use_cache" in named:
             inputs["use_cache"] = False
         target = model if method == "forward" else getattr(model, method)
-        return target(**inputs, **more)
+        return target(**inputs, **more, **segments)
 
     return call
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tokbench.checks.findings import Finding, Rule, first_few, quoted
@@ -43,10 +44,8 @@ def inputs_are_taken(context: CheckContext, model: ModelFiles) -> Iterator[Findi
     """
     if context.running.problem:
         return
-    from tokbench.checks.running_model import said
-
     for what, ids, types, fix in _trials(context):
-        if problem := said(context.running, [ids], types):
+        if problem := context.running.said([ids], types):
             mend = fix if context.size <= (model.rows or 0) else "give every id a row first: TB401"
             yield Finding(f"the model fails on {what}", problem, mend)
             return
@@ -86,26 +85,42 @@ def padding_changes_nothing(context: CheckContext, model: ModelFiles) -> Iterato
     left = running.side == "left" and not running.classifies  # generate() sets the positions there
     if running.problem or running.pad is None or left or said_alone(context):
         return
-    from tokbench.checks.running_model import said
-
     rows = [context.tokenizer.encode(text).ids for text in (SHORT, LONG)]
     stated = model.number("pad_token_id")
     ids = f"padding id {running.pad}, {CONFIG}: {'none' if stated is None else stated}"
-    if problem := said(running, rows):
+    if problem := running.said(rows):
         words, evidence = "the model fails on two texts of different length", f"{ids}; {problem}"
-    elif (difference := _difference(context, rows)) > NEAR:
+    elif (difference := _difference(running, rows)) > NEAR:
         words = "a text gives other numbers when it is padded"
         evidence = f"{quoted(SHORT)} beside a longer text: off by {difference:.2g} of the largest; {ids}"
     else:
         return
+    if not problem and _by_design(context, model, rows):
+        yield Finding(
+            "this class lets padding into a text, whatever it is padded with",
+            evidence,
+            "put texts of one length into a batch, or one text at a time",
+            severity="note",
+        )
+        return
     yield Finding(words, evidence, _remedy(running, model))
+
+
+def _by_design(context: CheckContext, model: ModelFiles, rows: list[list[int]]) -> bool:
+    """Whether no other side helps, and the model has the padding id that the tokenizer fills with.
+
+    FNet has no attention mask, and ConvBERT's convolutions reach over the end of a text.
+    """
+    running = context.running
+    if model.number("pad_token_id") not in (running.pad, None):
+        return False
+    other = replace(running, side="left" if running.side == "right" else "right")
+    return other.said(rows) != "" or _difference(other, rows) > NEAR
 
 
 def said_alone(context: CheckContext) -> str:
     """What the library says against one short text by itself; "" when it takes it."""
-    from tokbench.checks.running_model import said
-
-    return said(context.running, [context.tokenizer.encode(SHORT).ids])
+    return context.running.said([context.tokenizer.encode(SHORT).ids])
 
 
 def _trials(context: CheckContext) -> Iterator[tuple[str, list[int], list[int], str]]:
@@ -143,9 +158,8 @@ def _remedy(running: Running, model: ModelFiles) -> str:
     return f'write "padding_side": "{other}" into tokenizer_config.json'
 
 
-def _difference(context: CheckContext, rows: list[list[int]]) -> float:
+def _difference(running: Running, rows: list[list[int]]) -> float:
     """How far the first row is off in a batch, as a share of its largest number; 0 if chance is at work."""
-    running = context.running
     running.model.float()  # half of the digits would hide the difference
     [alone], [again] = running.numbers(rows[:1]), running.numbers(rows[:1])
     beside = running.numbers(rows)[0]
@@ -155,7 +169,7 @@ def _difference(context: CheckContext, rows: list[list[int]]) -> float:
 
 
 RULES = (
-    Rule("TB461", "model-can-be-loaded", "error", "forward", model_can_be_loaded),
+    Rule("TB461", "model-can-be-loaded", "error", "loaded", model_can_be_loaded),
     Rule("TB462", "inputs-are-taken", "error", "forward", inputs_are_taken),
     Rule("TB463", "numbers-come-out", "error", "forward", numbers_come_out),
     Rule("TB464", "padding-changes-nothing", "error", "forward", padding_changes_nothing),

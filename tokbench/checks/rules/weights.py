@@ -8,15 +8,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tokbench.checks import fixes
 from tokbench.checks.findings import Finding, Rule, first_few, quoted
 from tokbench.checks.model_files import CONFIG, ModelFiles
 from tokbench.checks.safetensors_files import parts_of, tensors_of
-from tokbench.errors import FileError, plural
+from tokbench.errors import plural
 
 if TYPE_CHECKING:
+    from tokbench.checks.class_facts import ClassFacts
     from tokbench.checks.context import CheckContext
 
 
@@ -48,13 +49,15 @@ def vocab_size_is_the_rows(context: CheckContext, model: ModelFiles) -> Iterator
     the whole embedding at random instead.
     Source: transformers #2480, LlamaFactory #8823
     """
-    stated, rows = model.number("vocab_size"), model.rows
-    if model.embeddings and stated is not None and stated != rows:
-        yield Finding(
-            f"config.json says {plural(stated, 'row')}, the weights have {rows:,}",
-            f"{next(iter(model.embeddings))}: {rows:,} rows; tokenizer: highest id {context.size - 1:,}",
-            f"tokbench check {context.word} {shlex.quote(model.name)} --fix --in-place",
-        )
+    for key, stated, found in _sizes(model):
+        name, rows = next(iter(found.items()))
+        if stated != rows:
+            what = "" if key == "vocab_size" else f" by {key}"
+            yield Finding(
+                f"config.json says {plural(stated, 'row')}{what}, the weights have {rows:,}",
+                f"{name}: {rows:,} rows; tokenizer: highest id {context.size - 1:,}",
+                f"tokbench check {context.word} {shlex.quote(model.name)} --fix --in-place",
+            )
 
 
 def spare_rows_are_few(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
@@ -89,13 +92,40 @@ def matrices_have_the_same_rows(context: CheckContext, model: ModelFiles) -> Ite
     that scrolls by.
     Source: transformers #1730, #2480, #35141, skeletoken #108
     """
-    sizes = model.embeddings | model.outputs
-    if model.embeddings and len(set(sizes.values())) > 1:
-        yield Finding(
-            "the model's matrices over the vocabulary differ in their rows",
-            first_few([f"{name} {rows:,}" for name, rows in sizes.items()], 6),
-            "resize them together: model.resize_token_embeddings(n), then save the model again",
-        )
+    for sizes in _alike(model):
+        if len(set(sizes.values())) > 1:
+            yield Finding(
+                "the model's matrices over the vocabulary differ in their rows",
+                first_few([f"{name} {rows:,}" for name, rows in sizes.items()], 6),
+                "resize them together: model.resize_token_embeddings(n), then save the model again",
+            )
+
+
+def _sizes(model: ModelFiles) -> Iterator[tuple[str, int, dict[str, int]]]:
+    """Every key that the class reads tokens by, its value, and the rows of its tensors, the embedding first.
+
+    Where the class is not asked: vocab_size and the embedding, by their names.
+    """
+    facts = model.facts
+    if facts is not None and facts.embedding:
+        for key in facts.tables.text:
+            rows = facts.rows(key)
+            first = {name: rows[name] for name in facts.tables.inputs if name in rows}
+            if rows:
+                yield key, facts.tables.values[key], first | rows
+        return
+    stated = model.number("vocab_size")
+    if model.embeddings and stated is not None:
+        yield "vocab_size", stated, model.embeddings
+
+
+def _alike(model: ModelFiles) -> Iterator[dict[str, int]]:
+    """Tensors that must have the same rows: those of one key, or all that are known by their names."""
+    facts = model.facts
+    if facts is None or not facts.embedding:
+        yield model.embeddings | model.outputs if model.embeddings else {}
+        return
+    yield from (rows for _, _, rows in _sizes(model))
 
 
 def weights_can_be_read(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
@@ -192,15 +222,21 @@ def head_is_there(context: CheckContext, model: ModelFiles) -> Iterator[Finding]
     Source: transformers #35141, LlamaFactory #8823
     """
     stated = model.text.get("tie_word_embeddings", model.config.get("tie_word_embeddings"))
-    tied = model.model_type not in UNTIED if stated is None else bool(stated)
-    heads = [name for name in model.outputs if name.endswith("weight")]
-    if not tied and not heads and model.embeddings and model.architecture.endswith(WRITING):
+    if _head_is_lost(model, stated) and model.embeddings and model.architecture.endswith(WRITING):
         yield Finding(
             "there is no output head, and the embedding is not to be used for it",
             f"tie_word_embeddings {stated}, {model.architecture}, "
             f"{plural(len(model.weights.tensors), 'tensor')}",
             f'write "tie_word_embeddings": true into config.json of {model.name}, if it was trained so',
         )
+
+
+def _head_is_lost(model: ModelFiles, stated: object) -> bool:
+    """Whether the class has a head of its own that the file lacks; by names where it is not asked."""
+    if model.facts is not None:
+        return any(name in model.facts.outcome.missing for name in model.facts.tables.heads)
+    tied = model.model_type not in UNTIED if stated is None else bool(stated)
+    return not tied and not any(name.endswith("weight") for name in model.outputs)
 
 
 def _stacks(model: ModelFiles) -> Mapping[str, Mapping[int, frozenset[str]]]:
@@ -223,24 +259,6 @@ def _gaps(stack: str, layers: Mapping[int, frozenset[str]]) -> Iterator[str]:
             yield f"{stack}.{at} has no {first_few(missing, 2)}"
 
 
-@dataclass(frozen=True)
-class LoadOutcome:
-    """What loading does: `missing` starts at random, so does `other` (of another size); `unexpected` is lost.
-
-    `expected` counts the tensors that the class has.
-    """
-
-    missing: tuple[str, ...]
-    unexpected: tuple[str, ...]
-    other: tuple[str, ...]
-    expected: int
-
-    @property
-    def lost(self) -> tuple[str, ...]:
-        """The weights of the class that would be random numbers."""
-        return self.missing + self.other
-
-
 def weights_are_the_classes(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """Every weight of the class that config.json names is in the file, by its name and in its size.
 
@@ -250,7 +268,7 @@ def weights_are_the_classes(context: CheckContext, model: ModelFiles) -> Iterato
     the model is random; it says so in a table that scrolls by.
     Source: measured with transformers 5.23, whose loading is run on tensors without content
     """
-    fit = fitted(model)
+    fit = model.outcome
     if not fit.lost:
         return
     names = f"{len(fit.missing):,} missing: {first_few(fit.missing, 2)}" if fit.missing else ""
@@ -266,54 +284,6 @@ def weights_are_the_classes(context: CheckContext, model: ModelFiles) -> Iterato
         if whole and fit.unexpected
         else f"take {CONFIG} and weights of {model.name} from the same save of the model",
     )
-
-
-def fitted(model: ModelFiles) -> LoadOutcome:
-    """What from_pretrained would find, tried with tensors that have a shape and nothing in it.
-
-    A FileError when the library cannot make a model of the config.
-    """
-    import torch
-
-    from tokbench.io.quiet import quiet
-    from tokbench.model.loading import class_of
-    from tokbench.model.readers import BROKEN, first_line
-
-    assert model.folder is not None
-    hollow = {
-        name: torch.empty(tensor.shape, device="meta") for name, tensor in model.weights.tensors.items()
-    }
-    try:
-        with quiet():
-            built, info = class_of(model.folder).from_pretrained(
-                None,
-                config=_config(model),
-                state_dict=hollow,
-                device_map="meta",
-                ignore_mismatched_sizes=True,
-                output_loading_info=True,
-            )
-    except BROKEN as error:
-        raise FileError(
-            f"transformers makes no model of {CONFIG}: {first_line(error)}", fix=f"correct {CONFIG}"
-        ) from error
-    return LoadOutcome(
-        missing=_sorted(info["missing_keys"]),
-        unexpected=_sorted(info["unexpected_keys"]),
-        other=_sorted(each[0] for each in info["mismatched_keys"]),
-        expected=len({id(each) for each in built.parameters()}),
-    )
-
-
-def _config(model: ModelFiles) -> Any:  # noqa: ANN401
-    from transformers import AutoConfig
-
-    assert model.folder is not None
-    return AutoConfig.from_pretrained(model.folder, local_files_only=True, trust_remote_code=False)
-
-
-def _sorted(names: Any) -> tuple[str, ...]:  # noqa: ANN401
-    return tuple(sorted(map(str, names)))
 
 
 NEAR = 0.01  # of the usual distance from the mean row: rows made by mean_resizing have 0.001
@@ -339,6 +309,8 @@ def weights_are_numbers(context: CheckContext, model: ModelFiles) -> Iterator[Fi
     import numpy as np
 
     broken, blank = [], []
+    facts = model.facts
+    zero = set(_buffers(facts)) if facts else set()
     for name, path, tensor in tensors_of(_folder(model)):
         some = False
         for part in parts_of(path, tensor):
@@ -346,7 +318,7 @@ def weights_are_numbers(context: CheckContext, model: ModelFiles) -> Iterator[Fi
             if not np.isfinite(part).all():
                 broken.append(name)
                 break
-        if not some and len(tensor.shape) > 1:
+        if not some and len(tensor.shape) > 1 and name not in zero:
             blank.append(name)
     if broken:
         yield Finding(
@@ -361,6 +333,14 @@ def weights_are_numbers(context: CheckContext, model: ModelFiles) -> Iterator[Fi
             "take a whole copy of the model: this one may have lost its content",
             severity="warning",
         )
+
+
+def _buffers(facts: ClassFacts) -> Iterator[str]:
+    """The tensors over the vocabulary that nothing trains: a bias of zeros is one by design."""
+    for tensors in facts.tables.tensors.values():
+        for each in tensors:
+            if each.buffer:
+                yield from each.names
 
 
 def rows_are_trained(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
