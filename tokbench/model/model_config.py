@@ -265,7 +265,18 @@ class ConfigChange(Result, kind="config-change"):
 
 
 def config(model: str | Path, *, only: Sequence[str] = ()) -> ConfigView:
-    """Every key, or only these, with its value and whether it may change."""
+    """Every key, or only these, with its value and whether it may change.
+
+    Raises FileError where there is no model, UsageError for a key that its config has not.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as place:
+    ...     told = '{"model_type": "bert", "hidden_dropout_prob": 0.1}'
+    ...     _ = (Path(place) / "config.json").write_text(told)
+    ...     shown = config(place, only=["hidden_dropout_prob"])
+    >>> [(each.key, each.value, each.allowed) for each in shown.keys]
+    [('hidden_dropout_prob', 0.1, 'may')]
+    """
     folder = find_model(model, weights=False)
     raw = read_object(folder / CONFIG)
     values = _over(_defaults(folder, raw), raw)
@@ -291,6 +302,14 @@ def set_config(
     A value that is text is read as JSON where it is JSON. UsageError for a key that must not change, that
     does not exist (unless `allow_new`), or whose value its class refuses. Weights and all other files stay as
     they are; nothing is half written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as place:
+    ...     told = '{"model_type": "bert", "hidden_dropout_prob": 0.1}'
+    ...     _ = (Path(place) / "config.json").write_text(told)
+    ...     change = set_config(place, in_place=True, hidden_dropout_prob=0.2)
+    >>> change.changed
+    {'hidden_dropout_prob': (0.1, 0.2)}
     """
     if (output is None) is not in_place:
         raise UsageError("say once where to write", fix="-o FOLDER for a copy, or --in-place")

@@ -246,8 +246,15 @@ def trace(
 ) -> Trace | PairTrace | SideBySide:
     """Every step of a text through a tokenizer: of it and its pair, or beside the steps of a second one.
 
-    `span` asks why those characters are not one token. UsageError for what is asked of one text, and a pair
-    was given.
+    `span`, the first character and the one behind the last, asks why those are not one token. UsageError for
+    what is asked of one text, and a pair was given, and where the library cannot encode.
+
+    >>> from tokenizers import Tokenizer, models, pre_tokenizers
+    >>> tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0, "cat": 1, "##s": 2}, unk_token="[UNK]"))
+    >>> tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    >>> followed = trace(tokenizer, "cats")
+    >>> [step.name for step in followed.steps], followed.ids
+    (['text', 'Whitespace', 'WordPiece', 'none'], (1, 2))
     """
     folder = load(tokenizer)
     if pair is not None:

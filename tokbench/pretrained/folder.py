@@ -128,6 +128,7 @@ def load(tokenizer: TokenizerSource) -> TokenizerFolder:
     """The tokenizer of a folder, of a bare tokenizer.json, or of a name on the hub; the disk comes first.
 
     A tokenizer of a library is taken as it is, without a copy, and what is loaded already is given back.
+    Raises FileError where there is none or where its file cannot be read, UsageError for other objects.
 
     >>> from tokenizers import models
     >>> load(Tokenizer(models.WordLevel({"a": 0}, "a"))).tokenizer.encode("a").ids

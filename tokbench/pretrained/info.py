@@ -37,7 +37,16 @@ class TokenizerInfo(Result, kind="info"):
 
 
 def info(tokenizer: TokenizerSource) -> TokenizerInfo:
-    """What a tokenizer is: its blocks in order, its sizes, its special tokens."""
+    """What a tokenizer is: its blocks in order, its sizes, its special tokens.
+
+    Raises FileError where there is no tokenizer.
+
+    >>> from tokenizers import Tokenizer, models
+    >>> tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "cat": 1}, "[UNK]"))
+    >>> found = info(tokenizer)
+    >>> found.model, found.tokens, found.special_tokens
+    ("WordLevel(unk_token='[UNK]')", 2, {'unk': ('[UNK]', 0)})
+    """
     folder = load(tokenizer)
     library, raw, config = folder.tokenizer, folder.raw, folder.config
     vocabulary = library.get_vocab(with_added_tokens=True)

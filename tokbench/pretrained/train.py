@@ -93,6 +93,10 @@ class Trained(Result, kind="trained"):
     reach what was asked. `sha256` is that of tokenizer.json: the same corpus and recipe give the same.
     `engine` trained it, `why` says why that is not the compiled one; the result is the same.
     `counts`: the counted words it was trained from instead of texts; then `corpus.sha256` is not known, "".
+
+    >>> trained = train(["the cat sat", "the cats"] * 9, "wordpiece", vocab_size=40)
+    >>> trained.algorithm, trained.path, trained.special_tokens["[CLS]"], trained.corpus.texts
+    ('wordpiece', None, 2, 18)
     """
 
     path: Path | None

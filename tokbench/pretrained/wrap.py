@@ -134,7 +134,16 @@ def wrap(
 ) -> TokenizerInfo:
     """Save the tokenizer with its roles declared: those given, over those its files tell or spell.
 
-    Raises UsageError for a role that does not exist or a token without an id.
+    Raises UsageError for a role that does not exist or a token without an id, FileError when `output` is
+    there already and not `force`.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from tokenizers import models
+    >>> tokenizer = Tokenizer(models.WordLevel({"<pad>": 0, "<?>": 1, "cat": 2}, "<?>"))
+    >>> with TemporaryDirectory() as place:
+    ...     wrapped = wrap(tokenizer, Path(place) / "tok", roles={"unk": "<?>", "pad": "<pad>"})
+    >>> wrapped.special_tokens
+    {'unk': ('<?>', 1), 'pad': ('<pad>', 0)}
     """
     out = Path(output)
     ensure_writable(out, force=force)

@@ -35,6 +35,12 @@ class Recipe:
     normalizers, pre_tokenizers, decoders: done in this order; without decoders, those that undo the rest.
     model, trainer: options of the algorithm.
     wrapper: model_max_length, padding_side, truncation_side, model_input_names.
+
+    >>> chosen = Recipe(algorithm="wordpiece", special_tokens={"pad": "[PAD]", "unk": "[UNK]"})
+    >>> chosen.tokens, chosen.vocab_size
+    (('[PAD]', '[UNK]'), 30000)
+    >>> from_toml(to_toml(chosen)) == chosen
+    True
     """
 
     algorithm: str = "bpe"
