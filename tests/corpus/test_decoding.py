@@ -3,6 +3,7 @@ import subprocess
 
 import pytest
 
+from tokbench.corpus.reading import open_corpus
 from tokbench.errors import DataError
 
 FRENCH = "Le café est fermé, à côté.\n"
@@ -121,3 +122,21 @@ def test_nothing_else_ends_a_line(put, read):
     assert read(put("a.tsv", f"text\n{text}\nnext\n".encode()))[0] == [text, "next"]
     assert read(put("a.csv", f"text\n{text}\nnext\n".encode()))[0] == [text, "next"]
     assert read(put("a.jsonl", '"a\u2028b"\n'.encode()))[0] == ["a\u2028b"]
+
+
+@pytest.mark.parametrize("kept", [1, 2])
+def test_a_file_that_ends_inside_a_character_is_called_cut_and_the_hint_mends_it(tmp_path, kept):
+    whole = "빛나는 조개껍데기\n한 줄 더\n"
+    cut = "\ud55c".encode()[:kept]
+    path = tmp_path / "cut.txt"
+    path.write_bytes(whole.encode() + cut)
+    with pytest.raises(DataError, match="the file is cut inside its last character") as caught:
+        list(open_corpus([str(path)]).blocks())
+    subprocess.run(caught.value.fix, shell=True, check=True, cwd=tmp_path)
+    assert (tmp_path / "cut.utf8.txt").read_text(encoding="utf-8") == whole
+
+
+def test_a_latin_letter_at_the_end_of_a_file_is_no_cut(tmp_path):
+    (tmp_path / "latin.txt").write_bytes("a plain line\nun café".encode("latin-1"))
+    with pytest.raises(DataError, match="it looks like ISO-8859-1"):
+        list(open_corpus([str(tmp_path / "latin.txt")]).blocks())

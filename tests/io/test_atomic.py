@@ -336,3 +336,14 @@ def test_killed_between_any_two_steps_files_of_two_runs_never_stand_side_by_side
         if code == 0:
             break
     assert (code, seen) == (0, {"old", "new"})
+
+
+def test_where_files_cannot_be_locked_the_import_says_where_tokbench_runs():
+    code = (
+        "import sys; sys.platform = 'win32'; sys.modules['fcntl'] = None\n"
+        "from tokbench.errors import UsageError\n"
+        "try: import tokbench.io.atomic\n"
+        "except UsageError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "tokbench runs on Linux and macOS only\n", done.stderr

@@ -1,7 +1,9 @@
 """The playground answers this machine only, encodes as the library does, and is not overrun."""
 
 import json
+import socket
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -15,7 +17,7 @@ from tokbench.recipes.presets import start_recipe
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 
-from tokbench.reporting.playground import LARGEST_REQUEST, LONGEST_TEXT, app, listening
+from tokbench.reporting.playground import LARGEST_REQUEST, LONGEST_TEXT, MOST_CHIPS, app, listening
 
 LINES = ["tokenizers break in silence", "안녕하세요 여러분", "안녕 안녕하세요"]
 
@@ -65,6 +67,9 @@ def test_it_gives_the_ids_of_the_library(address, folder):
     ("body", "words"),
     [
         (b"not json", "not JSON"),
+        (b"[" * 100_000, "not JSON that can be read"),
+        (b'{"a":' * 100_000, "not JSON that can be read"),
+        ({"tokenizer": "x" * 10_000, "text": "x"}, "xxx…xxx"),
         ({"tokenizer": "mine"}, "needs a tokenizer and a text"),
         ([1], "needs a tokenizer and a text"),
         ({"tokenizer": "other", "text": "x"}, "no tokenizer here is called 'other'"),
@@ -94,3 +99,25 @@ def test_a_browser_shows_the_tokens(address, browse):
     shown, console = browse(address)
     assert console == []
     assert "tokens, 2 characters, 6 bytes" in shown
+
+
+def test_a_client_that_hangs_up_leaves_no_traceback(address, capfd, folder):
+    port = int(address.rpartition(":")[2])
+    head = b"POST /encode HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n"
+    for begun in (b"", b'{"tokenizer"'):
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(head + begun)
+            time.sleep(0.2)  # until the server waits for the rest
+    assert ask(address, {"tokenizer": "mine", "text": "x"})[0] == 200  # it goes on
+    time.sleep(0.2)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("text", ["안녕" * 50_000, "ab" * 50_000, "x y " * 25_000])
+def test_a_long_text_is_counted_whole_and_drawn_in_part_within_seconds(address, folder, text):
+    begun = time.process_time()  # of the server too, which is a thread of this process
+    status, answer = ask(address, {"tokenizer": "mine", "text": text})
+    assert time.process_time() - begun < 6
+    ids = folder.tokenizer.encode(text).ids
+    assert (status, answer["count"]) == (200, len(ids))
+    assert [each["id"] for each in answer["tokens"]] == ids[:MOST_CHIPS]

@@ -125,6 +125,7 @@ class Decoding:
         self._offset = 0  # of the block at hand, in the unpacked file
         self._lines = 0  # that end before the block at hand; what else counts lines may tell
         self._block = b""
+        self._has_letters = False  # beyond ASCII, in the blocks before
 
     def block(self, block: bytes, *, lines: int) -> tuple[bytes, str]:
         """The block as UTF-8 and as text: byte order mark dropped, CRLF made LF, NUL and other bytes refused.
@@ -149,6 +150,7 @@ class Decoding:
     def pass_by(self, block: bytes, *, lines: int) -> None:
         """Take a block as it is, because somebody else has read it; `lines` as for `block`."""
         self._offset += len(self._block)
+        self._has_letters = self._has_letters or not self._block.isascii()
         self._lines += lines
         self._block = block
 
@@ -158,7 +160,9 @@ class Decoding:
         if binary:
             return binary
         encoding = encoding_of(self._block, at_start=not self._offset)
-        if encoding == "UTF-8":
+        if self._is_cut(at):
+            what, command = "the file is cut inside its last character", f"head -c {self._offset + at}"
+        elif encoding == "UTF-8":
             what, command = "the text around it is UTF-8, so it is damaged", "iconv -f UTF-8 -t UTF-8 -c"
         else:
             what, command = f"it looks like {encoding}", f"iconv -f {encoding} -t UTF-8"
@@ -166,6 +170,16 @@ class Decoding:
             f"{self.source.name} is not UTF-8: byte 0x{self._block[at]:02x} at {self._place(at)}; {what}",
             fix=repaired(self.source, command),
         )
+
+    def _is_cut(self, at: int) -> bool:
+        """Whether only the beginning of a character is from here to the end, after others beyond ASCII."""
+        try:
+            self._block[at:].decode("utf-8")
+        except UnicodeDecodeError as error:
+            begun = error.start == 0 and error.end == len(self._block) - at
+            others = self._has_letters or not self._block[:at].isascii()
+            return begun and others and "end of data" in error.reason
+        return False
 
     def _nul(self) -> DataError:
         binary = self._binary()

@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import fcntl
 import os
 import re
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from safetensors import SafetensorError
 
-from tokbench.errors import FileError, ResourceError, TokbenchError
+from tokbench.errors import FileError, ResourceError, TokbenchError, UsageError
+
+if sys.platform == "win32":
+    raise UsageError("tokbench runs on Linux and macOS only", fix="on Windows, run it in WSL")
+import fcntl
 
 MARK = "-tokbench-tmp-"
 ASIDE = "-aside"  # an old folder between the two renames of a system that cannot exchange two names

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from tokbench.errors import TokbenchError, UsageError
+from tokbench.errors import TokbenchError, UsageError, clipped
 from tokbench.io.extras import require
 from tokbench.pretrained.encode import encode
 from tokbench.reporting.html import page, served_page
-from tokbench.tracing.spelling import Speller, shown_tokens
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
-    from starlette.responses import Response
+    from starlette.responses import Response as Answer
 
     from tokbench.pretrained.folder import TokenizerFolder
 
@@ -24,6 +24,7 @@ HOST = "127.0.0.1"
 NAMES = [HOST, "localhost"]  # a page elsewhere that resolves its name to this machine is refused
 LARGEST_REQUEST = 2**20  # bytes
 LONGEST_TEXT = 100_000  # characters
+MOST_CHIPS = 10_000  # tokens of a text that are sent and drawn; more are counted
 SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -68,23 +69,26 @@ def app(tokenizers: Mapping[str, TokenizerFolder], *, text: str = "") -> Starlet
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
-    from starlette.responses import HTMLResponse, JSONResponse
+    from starlette.requests import ClientDisconnect
+    from starlette.responses import HTMLResponse, JSONResponse, Response
     from starlette.routing import Route
 
     whole = page("tokbench playground", [], live=served_page(list(tokenizers), text), server=True)
 
-    async def home(_: Request) -> Response:
+    async def home(_: Request) -> Answer:
         return HTMLResponse(whole, headers=SAFE)
 
-    async def encoded(request: Request) -> Response:
+    async def encoded(request: Request) -> Answer:
         from starlette.concurrency import run_in_threadpool
 
         try:
             asked = _asked(await _body(request))
-            tokens = await run_in_threadpool(_tokens, tokenizers, *asked)
+            answer = await run_in_threadpool(_answer, tokenizers, *asked)
         except TokbenchError as error:
             return JSONResponse({"error": error.message}, status_code=400, headers=SAFE)
-        return JSONResponse({"tokens": tokens}, headers=SAFE)
+        except ClientDisconnect:  # who asked has typed on, or left: nobody reads an answer
+            return Response(status_code=400)
+        return JSONResponse(answer, headers=SAFE)
 
     return Starlette(
         routes=[Route("/", home), Route("/encode", encoded, methods=["POST"])],
@@ -106,8 +110,8 @@ def _asked(body: bytes) -> tuple[str, str]:
     """The tokenizer's name and the text; a UsageError for anything else."""
     try:
         data = json.loads(body)
-    except ValueError as error:
-        raise UsageError("the request is not JSON") from error
+    except (ValueError, RecursionError) as error:  # nested without end, which is JSON, too
+        raise UsageError("the request is not JSON that can be read") from error
     name, text = (data.get("tokenizer"), data.get("text")) if isinstance(data, dict) else (None, None)
     if not isinstance(name, str) or not isinstance(text, str):
         raise UsageError("the request needs a tokenizer and a text")
@@ -116,18 +120,18 @@ def _asked(body: bytes) -> tuple[str, str]:
     return name, text
 
 
-def _tokens(tokenizers: Mapping[str, TokenizerFolder], name: str, text: str) -> list[dict[str, Any]]:
+def _answer(tokenizers: Mapping[str, TokenizerFolder], name: str, text: str) -> dict[str, Any]:
+    """The first MOST_CHIPS tokens of the text, and how many there are."""
     if name not in tokenizers:
-        raise UsageError(f"no tokenizer here is called {name!r}")
+        raise UsageError(f"no tokenizer here is called {clipped(name)}")
     clean = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     done = encode(tokenizers[name], clean)
-    speller = Speller(tokenizers[name].raw)
-    shown = shown_tokens(done.tokens, done.pieces, done.offsets, speller)
     kinds = (
         "special" if special else "unknown" if unknown else ""
         for special, unknown in zip(done.special_tokens_mask, done.unknown, strict=True)
     )
-    return [
+    rows = zip(done.tokens, done.ids, kinds, done.shown, done.partial, done.offsets, strict=True)
+    tokens = [
         {
             "token": token,
             "id": number,
@@ -136,7 +140,6 @@ def _tokens(tokenizers: Mapping[str, TokenizerFolder], name: str, text: str) -> 
             "partial": partial,
             "details": f"{token} has id {number} and stands for characters {start}–{end}",
         }
-        for token, number, kind, (words, partial), (start, end) in zip(
-            done.tokens, done.ids, kinds, shown, done.offsets, strict=True
-        )
+        for token, number, kind, words, partial, (start, end) in islice(rows, MOST_CHIPS)
     ]
+    return {"tokens": tokens, "count": len(done.ids)}

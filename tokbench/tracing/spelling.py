@@ -56,6 +56,7 @@ class Speller:
         self._byte_level = is_byte_level(raw)
         self._falls_back = bool(raw["model"].get("byte_fallback"))
         self._prefix: str = raw["model"].get("continuing_subword_prefix") or ""
+        self._spelled: dict[str, tuple[str, bool]] = {}  # a long text has few different tokens
 
     def bytes_of(self, token: str) -> bytes | None:
         """The bytes this token stands for, where it stands for bytes."""
@@ -67,8 +68,11 @@ class Speller:
 
     def spell(self, token: str) -> tuple[str, bool]:
         """What it spells, and whether it holds a part of a character."""
-        raw = self.bytes_of(token)
-        return (token, False) if raw is None else spelled(raw)
+        known = self._spelled.get(token)
+        if known is None:
+            raw = self.bytes_of(token)
+            known = self._spelled[token] = (token, False) if raw is None else spelled(raw)
+        return known
 
     def without_prefix(self, spelling: str) -> str:
         """A spelling without the mark of a piece that continues a word."""
@@ -110,10 +114,13 @@ def shown_tokens(
     """
     for at, (token, text, (start, end)) in enumerate(zip(tokens, texts, offsets, strict=True)):
         spelling, partial = speller.spell(token)
+        if partial:
+            yield spelling, True
+            continue
         beside = [n for n in (at - 1, at + 1) if 0 <= n < len(offsets)]
         sharing = [n for n in beside if max(start, offsets[n][0]) < min(end, offsets[n][1])]
-        if partial or (sharing and token == SPACE):
-            yield spelling, partial
+        if sharing and token == SPACE:
+            yield spelling, False
         elif any(tokens[n] != SPACE for n in sharing):
             yield speller.without_prefix(spelling), True
         else:

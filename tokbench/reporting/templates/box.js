@@ -3,7 +3,7 @@
   "use strict";
   const data = JSON.parse(document.getElementById("live-data").textContent);
   const box = document.getElementById("live-text"), out = document.getElementById("live-out");
-  const LONGEST = 100000;
+  const LONGEST = 100000, MOST_CHIPS = 10000;
 
   const unpacked = async (packed) => {
     const bytes = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
@@ -16,7 +16,7 @@
     });
     const body = await answer.json();
     if (!answer.ok) throw new Error(body.error);
-    return body.tokens;
+    return Object.assign(body.tokens, { count: body.count });
   };
   const made = (name, className, words) => {
     const element = document.createElement(name);
@@ -24,13 +24,18 @@
     if (words !== undefined) element.textContent = words;
     return element;
   };
+  // What is no mark on paper, or turns the order of what is read, shows as an escape, as elsewhere on the page.
+  const escaped = (words) => words.replace(/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, (c) => {
+    const code = c.codePointAt(0), wide = code < 0x100 ? 2 : code < 0x10000 ? 4 : 8;
+    return `\\${{ 2: "x", 4: "u", 8: "U" }[wide]}${code.toString(16).padStart(wide, "0")}`;
+  });
   const chip = ({ token, id, kind, text, partial, details }) => {
     const element = made("span", `chip ${partial ? "partial" : kind}`);
     element.setAttribute("role", "listitem");
     element.tabIndex = 0;
     element.style.setProperty("--hue", String(((id ?? 0) * 47) % 360));
     element.dataset.details = details ?? `${token} has id ${id}${partial ? "; a part of a character, its bytes in hex" : ""}`;
-    element.append(made("span", "text", text.replace(/[\x00-\x1f\x7f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`)), made("small", "", String(id)));
+    element.append(made("span", "text", escaped(text)), made("small", "", String(id)));
     return element;
   };
 
@@ -58,8 +63,10 @@
           const tokens = await encode(text);
           if (mine !== turn) return;
           const bytes = new TextEncoder().encode(text).length;
-          count.textContent = `${tokens.length} tokens, ${characters} characters, ${bytes} bytes`;
-          chips.replaceChildren(...tokens.map(chip));
+          const all = tokens.count ?? tokens.length, drawn = tokens.slice(0, MOST_CHIPS);
+          count.textContent = `${all} tokens, ${characters} characters, ${bytes} bytes`
+            + (drawn.length < all ? `; the first ${drawn.length} are drawn` : "");
+          chips.replaceChildren(...drawn.map(chip));
         } catch (problem) {
           if (mine !== turn) return;
           count.textContent = `Cannot be encoded: ${problem.message}.`;
