@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib.metadata import version
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from tokbench import __version__
-from tokbench.errors import FileError, RecipeError, UsageError
+from tokbench.errors import FileError, RecipeError
 from tokbench.io.atomic import atomic_file
 from tokbench.io.extras import require
 from tokbench.native.scanner import byte_characters
@@ -345,28 +345,6 @@ def counts_fingerprint(words: PackedWords, pipeline: PipelineRecord) -> str:
     return str(digest.hexdigest())
 
 
-def merge_counts(several: Sequence[StoredCounts]) -> StoredCounts:
-    """One from several of the same pipeline: as if all texts had been counted at once."""
-    first, *others = several
-    for other in others:
-        _refuse_other_pipeline(first.pipeline, other.pipeline)
-    for each in several:
-        if each.min_count > 1:
-            raise UsageError(
-                f"words rarer than {each.min_count} were left out of {_named(each)}, so sums would be wrong",
-                fix="count it again without --min-count",
-            )
-    words = summed(joined_words([each.words for each in several])).by_count()
-    corpora = [each.corpus for each in several]
-    corpus = CountedCorpus(
-        tuple(chain.from_iterable(each.sources for each in corpora)),
-        sum(each.texts for each in corpora),
-        sum(each.blank for each in corpora),
-        sum(each.utf8_bytes for each in corpora),
-    )
-    return StoredCounts(words, first.pipeline, corpus, 1, counts_fingerprint(words, first.pipeline))
-
-
 def _digest(pipeline: PipelineRecord) -> Any:  # noqa: ANN401  (hashlib has no name for it)
     return sha256("\n".join((SCHEMA, pipeline.normalizer, pipeline.pre_tokenizer, "")).encode())
 
@@ -394,17 +372,3 @@ def _checked(path: Path, facts: Mapping[str, Any], words: PackedWords) -> Stored
     if counts_fingerprint(words, pipeline) != stored.fingerprint:
         raise FileError(f"{path} is damaged: its words are not those that were written", fix=AGAIN)
     return stored
-
-
-def _refuse_other_pipeline(one: PipelineRecord, other: PipelineRecord) -> None:
-    for name in ("normalizer", "pre_tokenizer"):
-        here, there = getattr(one, name), getattr(other, name)
-        if here != there:
-            raise UsageError(
-                f"these counts have different {name}s, so their words cannot be added up: {here} and {there}",
-                fix="count both corpora with the same recipe",
-            )
-
-
-def _named(counts: StoredCounts) -> str:
-    return ", ".join(counts.corpus.sources)
