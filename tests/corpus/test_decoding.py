@@ -140,3 +140,13 @@ def test_a_latin_letter_at_the_end_of_a_file_is_no_cut(tmp_path):
     (tmp_path / "latin.txt").write_bytes("a plain line\nun café".encode("latin-1"))
     with pytest.raises(DataError, match="it looks like ISO-8859-1"):
         list(open_corpus([str(tmp_path / "latin.txt")]).blocks())
+
+
+def test_a_line_inside_a_file_that_ends_inside_a_character_is_damaged_and_nothing_after_it_goes(tmp_path):
+    line = "빛나는 조개껍데기\n".encode()
+    path = tmp_path / "in.txt"
+    path.write_bytes(line * 3 + "한".encode()[:2] + b"\n" + line * 3)
+    with pytest.raises(DataError, match="so it is damaged") as caught:
+        list(open_corpus([str(path)]).blocks())
+    subprocess.run(caught.value.fix, shell=True, check=False, cwd=tmp_path)
+    assert (tmp_path / "in.utf8.txt").read_bytes().count(line) == 6

@@ -160,9 +160,10 @@ class Decoding:
         if binary:
             return binary
         encoding = encoding_of(self._block, at_start=not self._offset)
-        if self._is_cut(at):
+        begun = self._is_begun(at)
+        if begun and self._is_cut(at):
             what, command = "the file is cut inside its last character", f"head -c {self._offset + at}"
-        elif encoding == "UTF-8":
+        elif begun or encoding == "UTF-8":
             what, command = "the text around it is UTF-8, so it is damaged", "iconv -f UTF-8 -t UTF-8 -c"
         else:
             what, command = f"it looks like {encoding}", f"iconv -f {encoding} -t UTF-8"
@@ -171,15 +172,22 @@ class Decoding:
             fix=repaired(self.source, command),
         )
 
-    def _is_cut(self, at: int) -> bool:
-        """Whether only the beginning of a character is from here to the end, after others beyond ASCII."""
+    def _is_begun(self, at: int) -> bool:
+        """Whether the first bytes of a character, and no more, end the block, after other such."""
+        rest = self._block[at:].removesuffix(b"\n")  # which is put to a last line that has none
         try:
-            self._block[at:].decode("utf-8")
+            rest.decode("utf-8")
         except UnicodeDecodeError as error:
-            begun = error.start == 0 and error.end == len(self._block) - at
             others = self._has_letters or not self._block[:at].isascii()
-            return begun and others and "end of data" in error.reason
+            return others and error.start == 0 and error.end == len(rest) and "end of data" in error.reason
         return False
+
+    def _is_cut(self, at: int) -> bool:
+        """Whether the file ends after these first bytes; of a compressed one and of stdin nobody knows."""
+        if self.source.path is None or self.source.compression:
+            return False
+        rest = self._block[at:]
+        return self.source.path.stat().st_size == self._offset + at + len(rest) - rest.endswith(b"\n")
 
     def _nul(self) -> DataError:
         binary = self._binary()
