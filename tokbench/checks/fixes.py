@@ -23,6 +23,7 @@ from tokbench.checks.model_files import (
 from tokbench.checks.staging import StagedCopy
 from tokbench.pretrained.special_tokens import EXTRA_KEYS, extra_of, guessed_roles, roles_of
 from tokbench.pretrained.token_facts import changed_flags
+from tokbench.pretrained.tokenizer_classes import exists
 from tokbench.pretrained.wrap import CLASS, input_names, wrapper_config
 from tokbench.tracing.spelling import blocks_of
 
@@ -164,7 +165,8 @@ def config_is_written(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
 def both_versions_read_it(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
     """The class and the list of further special tokens get the names that both versions know."""
     config = copy.read(TOKENIZER_CONFIG)
-    if config.get("tokenizer_class") == GENERIC[1]:
+    named = config.get("tokenizer_class")
+    if named == GENERIC[1] or (isinstance(named, str) and not exists(named)):
         config["tokenizer_class"] = CLASS
         yield f"{TOKENIZER_CONFIG}: tokenizer_class {CLASS}"
     if isinstance(config.get(EXTRA_KEYS[1]), list):

@@ -323,12 +323,12 @@ def _reason(
 ) -> str:
     """The verdict in one sentence."""
     if moved or alone[0] or alone[1]:
-        if sizes[0] == sizes[1]:
-            return f"same size, different vocabulary: {moved + len(alone[0]):,} of {sizes[0]:,} ids differ"
         if not moved and not alone[0]:
             return f"the second has all tokens of the first, under the same ids, and {len(alone[1]):,} more"
         if not moved and not alone[1]:
             return f"the first has all tokens of the second, under the same ids, and {len(alone[0]):,} more"
+        if sizes[0] == sizes[1]:
+            return f"same size, different vocabulary: {moved + len(alone[0]):,} of {sizes[0]:,} ids differ"
         return "the vocabularies differ in size, tokens or ids"
     if found:
         return f"one vocabulary, but texts come out differently: {', '.join(unlike)} differ"

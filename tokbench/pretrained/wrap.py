@@ -15,6 +15,7 @@ from tokbench.io.links import refuse_links_out
 from tokbench.pretrained.companions import companions
 from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load, save_folder
 from tokbench.pretrained.special_tokens import declared, refuse_unknown_roles, special_tokens_of, with_extra
+from tokbench.pretrained.tokenizer_classes import exists
 from tokbench.recipes.recipe import ROLES
 from tokbench.recipes.validate import SIDES
 
@@ -72,8 +73,24 @@ def wrapper_config(
 def input_names(tokenizer: Tokenizer) -> list[str]:
     """What a model of this tokenizer is given; token_type_ids only where a template tells segments apart."""
     processor = json.loads(tokenizer.post_processor.__getstate__()) if tokenizer.post_processor else {}
-    segments = ["token_type_ids"] if any(type_ids(processor)) else []
+    segments = ["token_type_ids"] if tells_segments(processor) else []
     return ["input_ids", *segments, "attention_mask"]
+
+
+def tells_segments(processor: Mapping[str, Any]) -> bool:
+    """Whether a post-processor gives a pair two segments as encoders read them, with a token behind a text.
+
+    Decoders' templates (Llama 3, Gemma) count a second text as 1 too, but their models take no segments:
+    generate raises TypeError for token_type_ids.
+    """
+    return any(type_ids(processor)) and _ends_texts(processor)
+
+
+def _ends_texts(processor: Mapping[str, Any]) -> bool:
+    parts = [*(processor.get("single") or ())]
+    inner = processor.get("processors") or ()
+    ended = bool(parts) and "SpecialToken" in parts[-1]
+    return processor.get("type") == "BertProcessing" or ended or any(map(_ends_texts, inner))
 
 
 def type_ids(processor: Mapping[str, Any]) -> Iterator[int]:
@@ -117,7 +134,7 @@ def _with_roles(config: dict[str, Any], folder: TokenizerFolder, tokenizer: Toke
 
 def _with_class(config: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:
     name = str(config.get("tokenizer_class") or "").removesuffix("Fast")
-    if name not in {known.removesuffix("Fast") for known in PLAIN}:
+    if name not in {known.removesuffix("Fast") for known in PLAIN} and exists(name):
         return config
     names = ["input_ids", "attention_mask"] if name == "DistilBertTokenizer" else input_names(tokenizer)
     return {"model_input_names": names, **config, "tokenizer_class": CLASS}

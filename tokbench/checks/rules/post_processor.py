@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tokbench.checks import fixes
 from tokbench.checks.context import SAMPLES, CheckContext
 from tokbench.checks.findings import Finding, Rule, first_few, quoted
+from tokbench.pretrained.wrap import tells_segments
 
 if TYPE_CHECKING:
     from tokbench.checks.model_files import ModelFiles
@@ -67,13 +68,15 @@ def segments_reach_the_model(context: CheckContext) -> Iterator[Finding]:
     """Where the template tells two segments apart, token_type_ids are among the inputs.
 
     Cause: the generic class of transformers 5 returns input_ids and attention_mask only, unless
-    model_input_names says more.
+    model_input_names says more. A template of a decoder, with no token behind a text, has no such reader.
     Example: a BERT fine-tuned on pairs sees both sentences as segment 0; accuracy drops, nothing is said.
     Source: transformers #48128
     """
     names = context.config.get("model_input_names")
     given = names if isinstance(names, list) else []
     if not (given or context.is_generic) or "token_type_ids" in given or _takes_no_segments(context.model):
+        return
+    if context.model is None and not tells_segments(context.raw.get("post_processor") or {}):
         return
     segments = _segments(context)
     if any(segments):

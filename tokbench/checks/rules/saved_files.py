@@ -19,6 +19,7 @@ from tokbench.io import hub
 from tokbench.io.json_files import parse_object, read_object, read_text
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.pretrained.folder import CHAT, CONFIG, LARGEST, ROLES_FILE, TOKENIZER, names_a_repository
+from tokbench.pretrained.tokenizer_classes import exists
 
 RECORD = "tokbench.json"
 
@@ -42,7 +43,8 @@ def config_lies_beside(context: CheckContext) -> Iterator[Finding]:
 def both_versions_can_load_it(context: CheckContext) -> Iterator[Finding]:
     """tokenizer_config.json can be read by transformers 4 as well as 5.
 
-    Cause: transformers 5 writes tokenizer_class TokenizersBackend and a list extra_special_tokens.
+    Cause: transformers 5 writes tokenizer_class TokenizersBackend and a list extra_special_tokens; or the
+    class is one of somebody's own, which transformers 5 passes over and 4 refuses.
     Example: transformers 4.57 says "Tokenizer class TokenizersBackend does not exist", or raises
     AttributeError over the list; so do the converters of llama.cpp and mlx.
     Source: transformers #47553, #44297, unsloth #8444, mlx-lm #683
@@ -50,6 +52,9 @@ def both_versions_can_load_it(context: CheckContext) -> Iterator[Finding]:
     wrong = []
     if context.config.get("tokenizer_class") == "TokenizersBackend":
         wrong.append('"tokenizer_class": "TokenizersBackend"')
+    named = context.config.get("tokenizer_class")
+    if isinstance(named, str) and not exists(named) and not context.config.get("auto_map"):
+        wrong.append(f"{quoted(named)} is no tokenizer class of transformers")
     if isinstance(context.config.get("extra_special_tokens"), list):
         wrong.append('"extra_special_tokens": […]')
     if wrong:

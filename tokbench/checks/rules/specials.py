@@ -10,7 +10,8 @@ from tokbench.checks import fixes
 from tokbench.checks.findings import Finding, Rule, first_few, quoted, tokens_with_ids
 from tokbench.errors import plural
 from tokbench.pretrained.neighbours import ALONE, IDS, TEXT, UNMET, Harm, remedy
-from tokbench.pretrained.special_tokens import extra_of, roles_of
+from tokbench.pretrained.special_tokens import extra_of, guessed_roles, roles_of
+from tokbench.pretrained.tokenizer_classes import brings_padding
 
 if TYPE_CHECKING:
     from tokbench.checks.context import CheckContext
@@ -126,17 +127,18 @@ def padding_stands_apart(context: CheckContext) -> Iterator[Finding]:
 
 
 def there_is_a_padding_token(context: CheckContext) -> Iterator[Finding]:
-    """A padding token is declared.
+    """A padding token is declared, or the tokenizer's class brings one.
 
-    Cause: GPT-2 and Llama have none.
+    Cause: GPT-2 and Llama have none, nor has a class that transformers does not know.
     Example: tokenizer(texts, padding=True) raises ValueError; a decoder cannot classify batches of more than
     one text.
     Source: transformers #9785
     """
-    if context.is_generic and "pad" not in context.roles:
+    roles = context.roles or guessed_roles(context.raw)
+    if "pad" not in roles and not brings_padding(str(context.config.get("tokenizer_class") or "")):
         yield Finding(
             "no padding token is declared, so texts of different length make no batch",
-            f"roles: {first_few(list(context.roles)) or 'none'}",
+            f"roles: {first_few(list(roles)) or 'none'}",
             _padded(context),
         )
 
@@ -184,7 +186,11 @@ def neighbours_are_left_alone(context: CheckContext) -> Iterator[Finding]:
 
 
 def _padded(context: CheckContext) -> str:
-    """The commands that give a tokenizer a padding token of its own."""
+    """The commands that give a tokenizer a padding token of its own; one that waits for it comes first."""
+    others = set(context.roles.values())
+    waiting = [each for each in context.added.values() if each.special and "pad" in each.content.lower()]
+    if named := [each.content for each in waiting if each.content not in others]:
+        return f"tokbench wrap {context.word} -o ready --role {shlex.quote(f'pad={named[0]}')}"
     add = f"tokbench add-tokens {context.word} --special '[PAD]' -o padded"
     return f"{add} && tokbench wrap padded -o ready --role 'pad=[PAD]'"
 
@@ -195,6 +201,7 @@ def _knows_all_bytes(context: CheckContext) -> bool:
     return levels or bool(context.raw.get("model", {}).get("byte_fallback"))
 
 
+FREQUENT = 10  # what stands in every text is learned early: in the first tenth of the ids
 SHORTEST = 3  # characters of a fragment that hardly comes about by chance
 
 
@@ -234,14 +241,17 @@ def specials_are_not_learned(context: CheckContext) -> Iterator[Finding]:
     added = {token.content for token in context.added.values()}
     learned = context.vocabulary.keys() - added
     found = {
-        piece: context.vocabulary[piece]
+        form: context.vocabulary[form]
         for token in context.specials
         for piece in _fragments(token)
-        if piece in learned or f"##{piece}" in learned
-        if piece in context.vocabulary
+        for form in (piece, f"##{piece}")
+        if form in learned
     }
-    bracketed = {piece: number for piece, number in found.items() if not piece.isalnum()}
-    names = {piece: number for piece, number in found.items() if piece.isalnum() and piece.isupper()}
+    bracketed = [piece for piece in found if not piece.removeprefix("##").isalnum()]
+    early = context.size // FREQUENT
+    names = [
+        piece for piece, number in found.items() if piece.isupper() and piece.isalnum() and number < early
+    ]
     if bracketed or len(names) > 1:
         yield Finding(
             f"{plural(len(found), 'piece of a special token was', 'pieces of special tokens were')} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -99,6 +100,7 @@ def _gap(context: CheckContext) -> int:
 
 
 LETTERS = ("{}", "a{}", "{}a", "a{}a", "a {}", "1{}")
+SPARE = re.compile(r"[\[<]unused_?\d+[\]>]")  # BERT's [unused0], and how others write it
 MANY = 0.1  # of the learned tokens: then it is no leftover, but a vocabulary of other blocks
 
 
@@ -112,7 +114,13 @@ def every_token_can_occur(context: CheckContext) -> Iterator[Finding]:
     Source: rten #453, magikarp #13, wordchipper #386
     """
     dead = sorted(_dead(context))
-    learned = len(context.vocabulary) - len(context.added)
+    spare = [number for number, token in dead if SPARE.fullmatch(token)]
+    dead = [(number, token) for number, token in dead if number not in set(spare)]
+    learned = len(context.vocabulary) - len(context.added) - len(spare)
+    if spare:
+        kept = tokens_with_ids([(context.tokenizer.id_to_token(number) or "", number) for number in spare])
+        message = f"{plural(len(spare), 'token is', 'tokens are')} kept free for words of your own"
+        yield Finding(message, kept, "nothing: a model has rows for them", severity="note")
     if dead:
         yield Finding(
             f"{len(dead):,} of {learned:,} learned tokens can never occur",

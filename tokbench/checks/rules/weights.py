@@ -201,12 +201,21 @@ def layers_are_all_there(context: CheckContext, model: ModelFiles) -> Iterator[F
 def embedding_is_found(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
     """Among the weights is the embedding of the tokens.
 
-    Cause: all tensors were renamed (a prefix of a training script), or these are the weights of an adapter.
+    Cause: all tensors were renamed (a prefix of a training script), these are the weights of an adapter, or
+    DeepSpeed's ZeRO-3 saved the parameters that its processes had given away: each of shape [0].
     Example: from_pretrained warns that 41 weights were newly initialized; the model knows nothing.
     Source: measured with transformers 5.23
     """
     tensors = model.weights.tensors
-    if model.family is not None and not model.embeddings:
+    empty = [name for name, tensor in tensors.items() if 0 in tensor.shape]
+    if empty and len(empty) > len(tensors) // 2:
+        yield Finding(
+            f"{len(empty):,} of {plural(len(tensors), 'tensor')} hold no number, as ZeRO-3 saves them",
+            first_few([f"{name} {list(tensors[name].shape)}" for name in empty]),
+            'save again with "stage3_gather_16bit_weights_on_model_save": true in DeepSpeed\'s config, or '
+            "make the weights of the checkpoint with its zero_to_fp32.py",
+        )
+    elif model.family is not None and not model.embeddings:
         yield Finding(
             "the weights hold no embedding of tokens under any name that is known",
             f"{plural(len(tensors), 'tensor')}: {first_few(list(tensors))}",
