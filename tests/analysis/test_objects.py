@@ -15,7 +15,9 @@ TEXTS = ["the cat sat on the mat", "한국어 문장", "a cat"] * 9
 
 
 def measured(comparison):
-    return [replace(each, tokenizer="", corpus="", probe=None, engine="") for each in comparison.results]
+    return [
+        replace(each, tokenizer="", corpus="", probe=None, engine="", why="") for each in comparison.results
+    ]
 
 
 @pytest.fixture

@@ -113,3 +113,20 @@ def test_what_is_asked_wrongly_is_answered_and_nothing_is_written(case, tokbench
     assert said.out == ""
     assert sorted(tmp_path.iterdir()) == before
     assert (tmp_path / "there.jsonl").read_text() == "mine"
+
+
+def test_ids_that_the_loops_get_wrong_are_the_librarys_and_stderr_says_so(
+    tokbench, corpus, made, tmp_path, monkeypatch
+):
+    pytest.importorskip("numba")
+    from tokbench.native import scanner
+
+    wrong = scanner.WordSplit(scanner.count_abi.RUNS, scanner._whitespace_split_flags)
+    monkeypatch.setitem(scanner.PRE_TOKENIZERS, ("BertPreTokenizer",), lambda _: wrong)
+    said = tokbench("encode", "made", "--file", corpus, "--engine", "compiled")
+    assert [json.loads(line)["ids"] for line in said.out.splitlines()] == wanted(made, corpus)
+    assert "the library did this: the compiled loops and the library do not agree on" in said.err
+    told = tokbench("encode", "made", "--file", corpus, "-o", "i.npy", "--engine", "compiled", "--json")
+    assert json.loads(told.out)["engine"] == "library"
+    assert "do not agree" in json.loads(told.out)["why"]
+    assert "do not agree" in told.err

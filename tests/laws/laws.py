@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer, models, trainers
+from tokenizers import Tokenizer
 
 from tests.laws.random_cases import Case, blank, raw_trainer, recipe_of, trained
 from tokbench.analysis.backends import HfBackend
@@ -25,6 +25,8 @@ from tokbench.pretrained.encode_corpus import encode_corpus
 from tokbench.pretrained.encode_texts import served_encoding
 from tokbench.recipes.build import build
 from tokbench.training.counting.store import packed_of_compiled
+from tokbench.training.engine import DIFFERENT
+from tokbench.training.probe import library_words
 
 
 class DifferenceError(AssertionError):
@@ -36,19 +38,6 @@ class DifferenceError(AssertionError):
 
 class UnusableCaseError(TokbenchError):
     """The library itself makes no tokenizer of this case, or no ids of its texts."""
-
-
-def library_words(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, int]:
-    """The words that the library's own trainers are given of these texts, and how often."""
-    counting = Tokenizer(models.WordLevel())
-    if tokenizer.normalizer is not None:
-        counting.normalizer = tokenizer.normalizer
-    if tokenizer.pre_tokenizer is not None:
-        counting.pre_tokenizer = tokenizer.pre_tokenizer
-    trainer = trainers.WordLevelTrainer(vocab_size=1, show_progress=False)
-    counting.train_from_iterator(texts, trainer)
-    words: dict[str, int] = json.loads(trainer.__getstate__())["WordLevelTrainer"]["words"]
-    return words
 
 
 def counting(tokenizer: Tokenizer, texts: Sequence[str]) -> bool:
@@ -117,12 +106,14 @@ def files(tokenizer: Tokenizer, texts: Sequence[str], *, engine: str) -> bool:
         file.write("\n".join(texts).encode())
         file.flush()
         try:
-            encode_corpus(tokenizer, [Path(file.name)], output=out, engine=engine)
+            done = encode_corpus(tokenizer, [Path(file.name)], output=out, engine=engine)
         except UsageError as error:
             if "compiled engine cannot" in error.message or "NUL" in error.message:
                 return False
             raise
     found = [json.loads(line)["ids"] for line in out.getvalue().splitlines()]
+    if done.why.startswith(DIFFERENT):
+        raise DifferenceError("files", done.why, "", "")
     if found != wanted:
         raise DifferenceError("files", f"engine {engine}", wanted, found)
     return True
@@ -135,6 +126,8 @@ def comparing(tokenizer: Tokenizer, texts: Sequence[str]) -> bool:
         return False
     backend = HfBackend("fuzzed", tokenizer)
     [found] = backend.stream([list(texts)], size=None)
+    if found.choice.fell_back:
+        raise DifferenceError("comparing", found.choice.why, "", "")
     if rows(found) != wanted:
         raise DifferenceError("comparing", found.choice.engine, wanted, rows(found))
     return True

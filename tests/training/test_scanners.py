@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-from tests.laws.laws import library_words
 from tokbench.native.scanner import SPLITTERS, character_flags, scanner_for
 from tokbench.native.word_counter import count_words_compiled
 from tokbench.training.counting.store import packed_of_compiled
+from tokbench.training.probe import library_words
 
 pytest.importorskip("numba")
 CORPORA = Path(__file__).parents[3] / "shared" / "data" / "corpora"

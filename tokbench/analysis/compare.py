@@ -376,7 +376,7 @@ def measure(
     return stats, [
         tally.measured(
             stats,
-            probe(tally.backend, closer),
+            probe(tally.backend, closer, size=work.size),
             max_length=options.max_length,
             bits_per_byte=None
             if scorer is None

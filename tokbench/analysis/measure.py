@@ -15,6 +15,7 @@ from tokbench.analysis.corpus_metrics import Lengths, bits_per_byte, continued_r
 from tokbench.analysis.corpus_stats import CorpusStats, continued
 from tokbench.errors import UsageError
 from tokbench.progress import Progress, silent
+from tokbench.training.engine import EngineChoice
 
 if TYPE_CHECKING:
     from tokbench.analysis.backends import Backend
@@ -82,12 +83,12 @@ class Probed:
     ids_verified: bool
 
 
-def probe(backend: Backend, texts: Sequence[str]) -> Probed:
-    """These texts through one tokenizer."""
+def probe(backend: Backend, texts: Sequence[str], *, size: int | None = 0) -> Probed:
+    """These texts through one tokenizer, by the engine that encodes `size` bytes."""
     encoded = backend.encode_sample(texts)
     counted = [continued(text, spans) for text, spans in zip(texts, encoded.spans, strict=True)]
     split, words = (sum(each) for each in zip(*counted, strict=True)) if counted else (0, 0)
-    [bulk] = backend.stream([list(texts)])
+    [bulk] = backend.stream([list(texts)], size=size)
     same = bulk.ids.tolist() == [number for ids in encoded.ids for number in ids]
     utf8_bytes = sum(len(text.encode()) for text in texts)
     return Probed(
@@ -106,7 +107,8 @@ class Measured:
 
     tokens: without the special ones around texts, which only `lengths` counts. unknown: unknown tokens.
     renyi_efficiency: over the whole vocabulary; renyi_efficiency_seen: over the tokens that occur.
-    ranks: (rank, how often) of tokens, thinned out. engine: what made the ids of the whole corpus.
+    ranks: (rank, how often) of tokens, thinned out. engine: what made the ids of the whole corpus, and why
+    that was not the compiled one.
     bits_per_byte: what the tokenizer's language model needs for the texts looked at closely, when it has one.
     """
 
@@ -129,6 +131,7 @@ class Measured:
     probe: Probed
     ranks: tuple[tuple[int, int], ...]
     engine: str
+    why: str = ""
     bits_per_byte: float | None = None
 
 
@@ -139,13 +142,13 @@ class Tally:
         self.backend = backend
         self.counts: NDArray[np.int64] = np.zeros(backend.ids, np.int64)
         self.lengths: NDArray[np.int64] = np.zeros(1, np.int64)
-        self.engine = ""
+        self.choice = EngineChoice("library")
 
     def add(self, encoded: EncodedTexts) -> None:
         """Count these texts."""
         self.counts = _sum(self.counts, np.bincount(encoded.ids))
         self.lengths = _sum(self.lengths, np.bincount(encoded.lengths))
-        self.engine = encoded.choice.engine
+        self.choice = encoded.choice
 
     def measured(
         self,
@@ -180,7 +183,8 @@ class Tally:
             lengths=lengths(self.lengths, around=self.backend.around, max_length=max_length),
             probe=probe,
             ranks=corpus_metrics.ranks(self.counts),
-            engine=self.engine,
+            engine=self.choice.engine,
+            why=self.choice.why,
             bits_per_byte=bits_per_byte,
         )
 

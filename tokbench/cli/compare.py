@@ -11,7 +11,7 @@ import typer
 from typer import Argument, Option
 
 from tokbench.cli import options
-from tokbench.cli.output import boxed, hint, put
+from tokbench.cli.output import boxed, hint, put, say_fallback
 from tokbench.errors import UsageError
 from tokbench.io.extras import require
 
@@ -158,6 +158,8 @@ def compare(
         )
     window = compare_view.page if html or plot else compare_view.comparison
     put(result, window, "comparison", json=json, html=html, plot=plot, box=boxed(html, tokenizers, TEXT))
+    for why in dict.fromkeys(row.why for row in result.results):
+        say_fallback(why, quiet=quiet)
 
 
 def sweep(

@@ -13,7 +13,7 @@ import typer
 from typer import Option
 
 from tokbench.cli import options
-from tokbench.cli.output import boxed, hint, put, stdout_for_a_reader, text_of
+from tokbench.cli.output import boxed, hint, put, say_fallback, stdout_for_a_reader, text_of
 from tokbench.errors import UsageError, plural
 
 Files = Annotated[
@@ -125,9 +125,11 @@ def _encode_files(tokenizer: str, job: _Job, *, special: bool, force: bool, json
             with stdout_for_a_reader() as stream:
                 done = encoded(output=stream)
                 hint(f"{plural(done.tokens, 'token')} of {plural(done.texts, 'text')}", quiet=quiet)
+                say_fallback(done.why, quiet=quiet)
             return
         result = encoded(output=job.output)
     put(result, make.encoded, "encoded-corpus", json=json)
+    say_fallback(result.why, quiet=quiet)
 
 
 def decode(

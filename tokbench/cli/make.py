@@ -14,7 +14,7 @@ import typer
 from typer import Option
 
 from tokbench.cli import options
-from tokbench.cli.output import hint, put
+from tokbench.cli.output import hint, put, say_fallback
 from tokbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def count(
             scheduler=scheduler,
         )
     put(counted, make_view.counted, "counted", json=json)
+    say_fallback(counted.why, quiet=quiet)
     hint(f"train: {train_command(like, cased=cased)} --counts {output}", quiet=quiet)
 
 
@@ -150,6 +151,7 @@ def train(
             progress=progress,
         )
     put(trained, make_view.trained, "trained", json=json)
+    say_fallback(trained.why, quiet=quiet)
     if trained.why == NO_NUMBA and trained.corpus.utf8_bytes >= TRAINING.worth:
         hint("faster: pip install 'tokbench[fast]'", quiet=quiet)
     hint(

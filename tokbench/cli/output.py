@@ -109,6 +109,14 @@ def say(words: str, *, quiet: bool = False) -> None:
         tell(words)
 
 
+def say_fallback(why: str, *, quiet: bool = False) -> None:
+    """Say on stderr that the library did the work because the compiled loops gave something else."""
+    from tokbench.training.engine import DIFFERENT
+
+    if why.startswith(DIFFERENT):
+        say(f"the library did this: {why}", quiet=quiet)
+
+
 def hint(*lines: str, quiet: bool = False) -> None:
     """Say on stderr what to do next, when a person is looking."""
     if not quiet and sys.stderr.isatty():

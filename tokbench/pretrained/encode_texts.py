@@ -24,6 +24,7 @@ from tokbench.native.word_ids import added_token_matcher, framing_ids
 from tokbench.pretrained.folder import untruncated
 from tokbench.progress import Progress, silent
 from tokbench.training.engine import ENCODING, EngineChoice, check_threads, choose_engine
+from tokbench.training.probe import Probe, probed
 
 PARALLELISM = "TOKENIZERS_PARALLELISM"
 
@@ -95,6 +96,7 @@ def stream(
 
     `auto` takes the compiled loops where they serve the tokenizer and texts of `size` bytes are worth it:
     that is more where they are not compiled yet. UsageError when `compiled` is asked for and cannot be had.
+    The library encodes the first texts as well: where it disagrees it encodes all, and the choice says so.
     `threads` encode at the same time, one by default; the library left alone takes as many as there are
     cores. A second thread of the compiled loops has a table of its own to fill: it saves time, not work.
     """
@@ -102,11 +104,14 @@ def stream(
     tokenizer = untruncated(tokenizer)
     served = cache(partial(served_encoding, tokenizer, special=special))
     choice = choose_engine(ENCODING, engine, size=size, served=served, progress=progress)
-    encoders: list[Encoder] = [LibraryEncoder(tokenizer, special)] * (threads or 1)
+    encoders: list[Encoder] = []
     if choice.compiled:
         pipeline, lookup = served(), loops("encode")
         assert isinstance(pipeline, CompiledPipeline)
         encoders = [CompiledEncoder(pipeline, lookup) for _ in range(threads or 1)]
+        choice, batches = probed(choice, batches, _probe(encoders[0], LibraryEncoder(tokenizer, special)))
+    if not choice.compiled:
+        encoders = [LibraryEncoder(tokenizer, special)] * (threads or 1)
     done = 0
     with nullcontext() if threads is None else _no_threads_of_the_library():
         for part in _in_order(encoders, batches):
@@ -156,6 +161,16 @@ def _unserved_model(tokenizer: Tokenizer) -> str:
     if isinstance(model, models.WordPiece | models.WordLevel):
         return ""
     return f"the model {type(model).__name__} has no compiled form"
+
+
+def _probe(compiled: Encoder, library: Encoder) -> Probe:
+    """The ids of texts by both."""
+
+    def ids(encoder: Encoder, texts: list[str]) -> list[list[int]]:
+        found = encoder.encode(texts)
+        return [found[row].tolist() for row in range(len(found))]
+
+    return Probe(partial(ids, compiled), partial(ids, library))
 
 
 def _encoded(part: Ragged, choice: EngineChoice) -> EncodedTexts:

@@ -163,8 +163,8 @@ def train(
         return _from_counts(chosen, counted, out, engine=engine, force=force, progress=progress)
     texts = as_corpus(cast(CorpusSource, corpus), column=column, progress=progress)
     prepared = prepare(chosen, engine, size=texts.size, progress=progress)
-    tokenizer = train_prepared(prepared, texts, threads=threads, progress=progress)
-    return save_trained(tokenizer, chosen, texts.facts, out, choice=prepared.choice, force=force)
+    built = train_prepared(prepared, texts, threads=threads, progress=progress)
+    return save_trained(built.tokenizer, chosen, texts.facts, out, choice=built.choice, force=force)
 
 
 def default_output(source: str, recipe: Recipe) -> Path:

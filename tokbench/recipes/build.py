@@ -88,7 +88,16 @@ def build(
 
     Arguments and errors are those of prepare and train.
     """
-    return train_prepared(prepare(recipe, engine, size=size, progress=progress), batches, progress=progress)
+    prepared = prepare(recipe, engine, size=size, progress=progress)
+    return train_prepared(prepared, batches, progress=progress).tokenizer
+
+
+@dataclass(frozen=True)
+class Built:
+    """A trained tokenizer, and what trained it: as prepared, unless the first texts spoke against that."""
+
+    tokenizer: Tokenizer
+    choice: EngineChoice
 
 
 def train_prepared(
@@ -97,20 +106,25 @@ def train_prepared(
     *,
     threads: int | None = None,
     progress: Progress = silent,
-) -> Tokenizer:
+) -> Built:
     """The tokenizer that a recipe makes of these texts.
 
-    `threads` count its words, and in the library they learn, too; by default one of the compiled loops, and
-    in the library one a core.
+    The compiled loops are held against the library on the first of them. `threads` count its words, and in
+    the library they learn, too; by default one of the compiled loops, and in the library one a core.
 
     Raises RecipeError if vocab_size was too small for the characters; DataError if there was nothing to
     learn from.
     """
     recipe, blank, choice = prepared.recipe, prepared.blank, prepared.choice
     texts = _with_text(engines.in_bytes(batches, progress=progress) if choice.compiled else batches)
+    if choice.compiled:
+        from tokbench.training.probe import probed_counting
+
+        choice, texts = probed_counting(choice, blank, texts)
     algorithm = ALGORITHMS[recipe.algorithm]
     chosen = {"engine": choice.engine} if algorithm.from_merges else {}
-    return _whole(recipe, algorithm.train(blank, recipe, texts, threads=threads, progress=progress, **chosen))
+    trained = algorithm.train(blank, recipe, texts, threads=threads, progress=progress, **chosen)
+    return Built(_whole(recipe, trained), choice)
 
 
 def train_counted(prepared: Prepared, counts: StoredCounts, *, progress: Progress = silent) -> Tokenizer:

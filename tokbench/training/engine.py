@@ -42,6 +42,7 @@ ENGINES = ("auto", "compiled", "library")
 COUNT_ENGINES = (*ENGINES, "dask")
 NO_NUMBA = "numba is not installed"
 NOT_YET = "the loops are not compiled yet, which"
+DIFFERENT = "the compiled loops and the library do not agree on"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ class EngineChoice:
     def compiled(self) -> bool:
         """Whether the compiled loops do it."""
         return self.engine == "compiled"
+
+    @property
+    def fell_back(self) -> bool:
+        """Whether the compiled loops were to do it, and the library's answer was another."""
+        return self.why.startswith(DIFFERENT)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 
@@ -32,6 +33,7 @@ from tokbench.training.engine import (
     choose_engine,
     in_bytes,
 )
+from tokbench.training.probe import probed_counting
 from tokbench.training.word_counts import CountedCorpus, PipelineRecord, WordCounts
 
 WORKERS = 2
@@ -156,10 +158,13 @@ def _here(
     corpus = as_corpus(texts.source, column=texts.column, progress=progress)
     served = cache(partial(scanner_for, texts.tokenizer))
     choice = choose_engine(COUNTING, ways.engine, size=corpus.size, served=served, progress=progress)
+    batches: Iterable[Any] = corpus
+    if choice.compiled:
+        compiled = in_bytes(corpus, progress=progress)
+        choice, batches = probed_counting(choice, texts.tokenizer, compiled)
     scanner = served() if choice.compiled else None
     assert not isinstance(scanner, str)
     how = Counting(texts.tokenizer, scanner, ways.memory, ways.workers, folder)
-    batches = in_bytes(corpus, progress=progress) if choice.compiled else corpus
     with count_externally(batches, how, min_count=min_count, progress=progress) as blocks:
         yield blocks, corpus_of(corpus.facts), choice
 
