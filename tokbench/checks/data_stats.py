@@ -10,18 +10,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import Encoding
 
 from tokbench.checks.context import CheckContext, normalized
 from tokbench.checks.model_files import NO_LIMIT, whole_or_none
-from tokbench.corpus.reading import CorpusSource, as_corpus
-from tokbench.corpus.records import TABLES, records
-from tokbench.corpus.sources import Source, find_sources
 from tokbench.errors import DataError
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from tokbench.corpus.reading import CorpusSource
+    from tokbench.corpus.sources import Source
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,9 @@ class Labels:
 
 def labels_in_files(data: str) -> Labels:
     """The labels in the files of `data`; none when it is plain text or has no column called like one."""
+    from tokbench.corpus.records import TABLES, records
+    from tokbench.corpus.sources import find_sources
+
     counts, column, names = Counter[str](), "", tuple[str, ...]()
     for source in find_sources([data]):
         if source.format not in TABLES or source.path is None:
@@ -223,6 +227,8 @@ def collect_data_stats(
     context: CheckContext, data: CorpusSource, *, sample: int | None = None, progress: Progress = silent
 ) -> DataStats:
     """Put texts, or `sample` of them drawn by chance (always the same), through a tokenizer."""
+    from tokbench.corpus.reading import as_corpus
+
     batches: Iterable[list[str]] = as_corpus(data, progress=progress)
     name = os.fspath(data) if isinstance(data, str | os.PathLike) else ""
     if sample is not None:

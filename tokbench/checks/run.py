@@ -9,7 +9,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from tokbench.checks.context import CheckContext, check_context
-from tokbench.checks.data_stats import DataStats, collect_data_stats
 from tokbench.checks.findings import CheckRequest, Checkup, Explanation, Finding, Rule, explained
 from tokbench.checks.rules import (
     config_ids,
@@ -36,6 +35,7 @@ from tokbench.model.files import ensure_bounded
 from tokbench.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from tokbench.checks.data_stats import DataStats
     from tokbench.checks.model_files import ModelFiles
     from tokbench.corpus.reading import CorpusSource
     from tokbench.pretrained.folder import TokenizerSource
@@ -265,9 +265,11 @@ def check(
         if ending:
             return replace(_not_loaded(str(found.tokenizer), ending), request=request)
         context = check_context(found.tokenizer, found.model)
-        shown = (
-            collect_data_stats(context, data, sample=sample, progress=progress) if data is not None else None
-        )
+        shown = None
+        if data is not None:
+            from tokbench.checks.data_stats import collect_data_stats
+
+            shown = collect_data_stats(context, data, sample=sample, progress=progress)
         checkup = run_rules(context, quick=quick, values=values, ignore=codes, shown=shown)
         return replace(shown_as(checkup, found.names), request=request)
 

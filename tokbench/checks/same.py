@@ -7,12 +7,11 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
 from tokbench.checks.context import SAMPLES
-from tokbench.corpus.reading import CorpusSource, as_corpus
 from tokbench.errors import FileError
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.pretrained.folder import TokenizerSource, load
@@ -20,6 +19,9 @@ from tokbench.pretrained.special_tokens import roles_of
 from tokbench.progress import Progress, silent
 from tokbench.results import Result
 from tokbench.tracing.spelling import blocks_of
+
+if TYPE_CHECKING:
+    from tokbench.corpus.reading import CorpusSource
 
 PLACES = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
 # How fast it is, and what training asked for, change no id.
@@ -340,4 +342,8 @@ def _reason(
 
 
 def _texts(data: CorpusSource | None, progress: Progress) -> Iterable[list[str]]:
-    return () if data is None else as_corpus(data, progress=progress)
+    if data is None:
+        return ()
+    from tokbench.corpus.reading import as_corpus
+
+    return as_corpus(data, progress=progress)

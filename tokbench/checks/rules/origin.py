@@ -5,14 +5,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tokbench.checks import fixes
 from tokbench.checks.context import ADAPTER, TENSORS, Adapter, CheckContext
 from tokbench.checks.findings import Finding, Rule, first_few, quoted
 from tokbench.checks.model_files import CONFIG, ModelFiles
-from tokbench.checks.same import Sameness, compared
 from tokbench.errors import FileError, plural
 from tokbench.pretrained.folder import load
+
+if TYPE_CHECKING:
+    from tokbench.checks.same import Sameness
 
 TOKENIZER = "tokenizer.json"
 # The key of CVE-2026-4372: code of the hub was run whatever trust_remote_code said.
@@ -54,6 +57,8 @@ def tokenizer_is_the_models(context: CheckContext, model: ModelFiles) -> Iterato
         return
     theirs.no_truncation()
     theirs.no_padding()
+    from tokbench.checks.same import compared  # few folders bring a second tokenizer
+
     found = compared((context.tokenizer, theirs), (context.name, model.name))
     if not found.passed and found.reason:
         grown = found.only[0] and not found.only[1] and not found.moved and context.size > found.sizes[1]

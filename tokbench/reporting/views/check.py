@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tokbench.checks.data_stats import DataStats, ScriptCount
 from tokbench.checks.run import NO_ADAPTER
 from tokbench.errors import plural
 from tokbench.reporting.elements import Facts, Grid, Headline, Part
 
 if TYPE_CHECKING:
+    from tokbench.checks.data_stats import DataStats, ScriptCount
     from tokbench.checks.findings import Checkup, Explanation, Finding
     from tokbench.checks.fix import FixReport
     from tokbench.checks.same import Difference, Sameness
@@ -98,6 +98,8 @@ def _gathered(result: DataStats) -> Iterator[ScriptCount]:
 
 
 def _sum(name: str, scripts: list[ScriptCount] | tuple[ScriptCount, ...]) -> ScriptCount:
+    from tokbench.checks.data_stats import ScriptCount
+
     return ScriptCount(
         name,
         sum(each.characters for each in scripts),

@@ -10,7 +10,6 @@ from tokbench.finetuning.multi import Done, Glue, PoolingComparison
 from tokbench.finetuning.result import Run
 from tokbench.reporting.elements import Curve, Facts, Grid, Headline, Paragraph, Part
 from tokbench.reporting.svg import picture
-from tokbench.reporting.views import check, grow, make
 
 if TYPE_CHECKING:
     from tokbench.finetuning.config import Setting
@@ -95,6 +94,8 @@ def _yes(fact: bool) -> str:
 
 def demo(result: Demo) -> Iterator[Part]:
     """Step by step, then the verdict."""
+    from tokbench.reporting.views import check, grow, make
+
     yield Headline("1. A tokenizer is trained on the texts that ship", opens=True)
     yield from make.trained(result.trained)
     yield Headline("2. Tokens are added, and a model grows with them", opens=True)
