@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Union
 from tokbench.errors import UsageError
 from tokbench.io.quiet import quiet
 from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load, save_folder
-from tokbench.pretrained.wrap import portable_config
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -50,6 +49,8 @@ def tokenizer_on_disk(source: TokenizerSource) -> Iterator[str]:
 
 
 def _save(source: Any, folder: Path) -> None:  # noqa: ANN401  TokenizerSource
+    from tokbench.pretrained.wrap import portable_config  # what lies in files needs none
+
     loaded = load(source)
     if hasattr(source, "save_pretrained"):
         with quiet():
