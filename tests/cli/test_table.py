@@ -38,6 +38,13 @@ def public_calls(module: str, function: str) -> set[str]:
     """The public names that a command's function calls, itself or through what is beside it in its file."""
     tree = MODULES[module]
     beside = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    beside |= {  # commands that a function makes
+        node.targets[0].id: node
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and hasattr(node.targets[0], "id")
+    }
     seen, found, todo = set(), set(), [function]
     while todo:
         name = todo.pop()
@@ -57,6 +64,8 @@ def public_calls(module: str, function: str) -> set[str]:
 
 
 def parameters(function):
+    if isinstance(function, ast.Assign):
+        return []
     return [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
 
 
