@@ -24,6 +24,10 @@ Files = Annotated[
         show_default=False,
     ),
 ]
+ChatFile = Annotated[
+    Path | None,
+    Option("--chat", help="A JSON file of messages, put through the chat template.", show_default=False),
+]
 IdFile = Annotated[Path | None, Option("--output", "-o", help="The file to write.", show_default="stdout")]
 Format = Annotated[
     str, Option("--format", help="jsonl, bin, npy or arrow.", show_default="the file's suffix")
@@ -50,6 +54,7 @@ def encode(
     special: Annotated[
         bool, Option("--special-tokens/--no-special-tokens", help="Apply the post_processor.")
     ] = True,
+    chat: ChatFile = None,
     file: Files = None,
     output: IdFile = None,
     format: Format = "",
@@ -65,20 +70,32 @@ def encode(
     With --file every line is a text, and its ids go to stdout as JSON lines, or to --output: .jsonl, .arrow,
     or .bin and .npy, flat arrays with the starts of the texts beside them.
 
-    Example: `tokbench encode my-tok "Tokenizers break in silence."`
+    Example: `tokbench encode my-tok "Tokenizers break in silence."` ·
+    `tokbench encode chat-tok --chat messages.json`
     """
     from tokbench.pretrained.encode import encode as encoded
     from tokbench.reporting.views import look as look_view
 
     if file:
-        if pair is not None:
-            raise UsageError("pairs are not encoded from files", fix="leave out --pair")
+        if pair is not None or chat is not None:
+            odd = "--pair" if chat is None else "--chat"
+            raise UsageError(f"--file encodes lines, which {odd} does not", fix=f"leave out {odd} or --file")
         job = _Job([*file, *(text or ())], column, output, format, engine)
         _encode_files(tokenizer, job, special=special, force=force, json=json, quiet=quiet)
+        return
+    if chat is not None:
+        _refuse_text(text, pair, output, format, column)
+        put(encoded(tokenizer, chat=chat), look_view.encoded, "encoded", json=json, html=html)
         return
     words = text_of(_only(text, (output, format, column)))
     result = encoded(tokenizer, words, pair=pair, special=special)
     put(result, look_view.encoded, "encoded", json=json, html=html, box=boxed(html, [tokenizer], words))
+
+
+def _refuse_text(*given: object) -> None:
+    """UsageError for a text beside a chat, which is all that is read."""
+    if any(given):
+        raise UsageError("--chat is read alone, without a text, pair or file", fix="leave out the rest")
 
 
 @dataclass(frozen=True)
@@ -154,7 +171,10 @@ def decode(
 
 def trace(
     tokenizer: options.Tokenizer,
-    text: Annotated[str, typer.Argument(help="The text, or - for stdin.", show_default=False)],
+    text: Annotated[
+        str | None, typer.Argument(help="The text, or - for stdin.", metavar="TEXT", show_default=False)
+    ] = None,
+    chat: ChatFile = None,
     against: Annotated[
         str | None,
         Option(help="A second tokenizer: show where the two cut differently.", show_default=False),
@@ -177,13 +197,22 @@ def trace(
     """Follow a text through every block, and say why it is cut where.
 
     Example: `tokbench trace my-tok "Tokenizers break in silence." --why silence` ·
-    `tokbench trace my-tok "Who broke?" --pair "The tokenizer did."`
+    `tokbench trace my-tok "Who broke?" --pair "The tokenizer did."` ·
+    `tokbench trace chat-tok --chat messages.json`
     """
     from tokbench.pretrained.encode import trace as traced_steps
     from tokbench.reporting.views import trace as trace_view
     from tokbench.tracing.post_model import PairTrace
     from tokbench.tracing.side_by_side import SideBySide
+    from tokbench.tracing.steps import Trace
 
+    if chat is not None:
+        _refuse_text(text, pair, against, why)
+        talk = traced_steps(tokenizer, chat=chat)
+        assert isinstance(talk, Trace)
+        return put(talk, trace_view.trace, "trace", json=json, html=html)
+    if text is None:
+        raise UsageError("there is no text to trace", fix='add "a text", or --chat FILE')
     words = text_of(text)
     traced = traced_steps(tokenizer, words, pair=pair, against=against, span=_span(words, why))
     if isinstance(traced, PairTrace):

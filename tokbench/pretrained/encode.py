@@ -8,13 +8,15 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any, overload
 
 from tokbench.errors import UsageError
-from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load
+from tokbench.pretrained.chat_template import chat_text, chat_tokenizer
+from tokbench.pretrained.folder import InMemoryFolder, TokenizerFolder, TokenizerSource, load
 from tokbench.results import Result
 from tokbench.tracing.side_by_side import SideBySide, side_by_side
 from tokbench.tracing.spelling import Speller, shown_tokens
 from tokbench.tracing.trace import follow, follow_pair
 
 if TYPE_CHECKING:
+    from tokbench.pretrained.chat_template import Chat
     from tokbench.tracing.post_model import PairTrace
     from tokbench.tracing.steps import Trace
 
@@ -78,6 +80,10 @@ def encode(  # type: ignore[overload-overlap]  # a str is an iterable of str, an
 
 
 @overload
+def encode(tokenizer: TokenizerSource, *, chat: Chat, max_length: int | None = None) -> Encoded: ...
+
+
+@overload
 def encode(
     tokenizer: TokenizerSource,
     text: Iterable[str],
@@ -90,13 +96,18 @@ def encode(
 
 def encode(
     tokenizer: TokenizerSource,
-    text: str | Iterable[str],
+    text: str | Iterable[str] | None = None,
     *,
     pair: str | None = None,
+    chat: Chat | None = None,
     max_length: int | None = None,
     special: bool = True,
 ) -> Encoded | list[Encoded]:
-    """Encode one text, a text and its pair, or each of several texts, without padding.
+    """Encode one text, a text and its pair, each of several texts, or a chat, without padding.
+
+    `chat` is a conversation in the place of a text: messages, an object of messages and tools, or a JSON
+    file of either, put through the chat template and encoded as apply_chat_template of transformers does,
+    without the post_processor; the start of the next answer is added where the last message is not one.
 
     `max_length` tokens are kept, special ones included, as the library's truncation does: of a pair the
     longer is cut first; the left end goes where tokenizer_config.json says so. What tokenizer.json holds of
@@ -114,11 +125,26 @@ def encode(
     [(1, 2), (2,)]
     """
     folder, how = load(tokenizer), _How(max_length, special)
+    if chat is not None:
+        _refuse_beside_a_chat(text=text, pair=pair)
+        text, as_loaded = chat_text(folder, chat), chat_tokenizer(folder)
+        if as_loaded is not folder.untruncated:
+            folder = InMemoryFolder(folder.name, as_loaded, folder.config)
+        return _encoded(folder, text, None, _How(max_length, special=False))
+    if text is None:
+        raise UsageError("there is no text to encode", fix="give a text, texts, or chat=messages")
     if isinstance(text, str):
         return _encoded(folder, text, pair, how)
     if pair is not None:
         raise UsageError("a pair belongs to one text", fix="encode the pairs one by one")
     return [_encoded(folder, each, None, how) for each in text]
+
+
+def _refuse_beside_a_chat(**given: object) -> None:
+    """UsageError for what says in another way than a chat what is to be read."""
+    for name, value in given.items():
+        if value is not None:
+            raise UsageError(f"a chat is read alone, and there is a {name}", fix=f"leave out {name} or chat")
 
 
 @dataclass(frozen=True)
@@ -238,14 +264,16 @@ def decode(tokenizer: TokenizerSource, ids: Sequence[int], *, skip_special_token
 
 def trace(
     tokenizer: TokenizerSource,
-    text: str,
+    text: str | None = None,
     *,
     pair: str | None = None,
+    chat: Chat | None = None,
     against: TokenizerSource | None = None,
     span: tuple[int, int] | None = None,
 ) -> Trace | PairTrace | SideBySide:
     """Every step of a text through a tokenizer: of it and its pair, or beside the steps of a second one.
 
+    `chat` is a conversation in the place of a text, as encode takes it.
     `span`, the first character and the one behind the last, asks why those are not one token. UsageError for
     what is asked of one text, and a pair was given, and where the library cannot encode.
 
@@ -257,6 +285,11 @@ def trace(
     (['text', 'Whitespace', 'WordPiece', 'none'], (1, 2))
     """
     folder = load(tokenizer)
+    if chat is not None:
+        _refuse_beside_a_chat(text=text, pair=pair, against=against)
+        return follow(chat_tokenizer(folder, bare=True), chat_text(folder, chat), name=folder.name, span=span)
+    if text is None:
+        raise UsageError("there is no text to trace", fix="give a text, or chat=messages")
     if pair is not None:
         for option, value in (("--against", against), ("--why", span)):
             if value is not None:

@@ -155,6 +155,10 @@ def _config_of(tokenizer: Any) -> dict[str, Any]:  # noqa: ANN401  PreTrainedTok
     """What tokenizer_config.json would say of a tokenizer of transformers."""
     names = ("model_max_length", "padding_side", "truncation_side", "model_input_names")
     said = {name: getattr(tokenizer, name) for name in names}
+    template = getattr(tokenizer, "chat_template", None)
+    if isinstance(template, dict):
+        template = [{"name": name, "template": text} for name, text in template.items()]
+    said |= {} if template is None else {"chat_template": template}
     return {"tokenizer_class": type(tokenizer).__name__, **said, **tokenizer.special_tokens_map}
 
 
