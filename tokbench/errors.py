@@ -85,8 +85,10 @@ class RunInterruptedError(NegativeResultError):
     exit_code = 130
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str], *, before: str = "") -> str:
     """A hint naming the known words nearest to `word`, or all of them when none is near.
+
+    `before` is put to each word named, so that it can be pasted: the folder of a file.
 
     >>> did_you_mean("wordpeice", ["bpe", "wordpiece"])
     'did you mean wordpiece?'
@@ -97,7 +99,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     lowered = {each.lower(): each for each in words}
     near = get_close_matches(word.lower(), lowered, n=3, cutoff=0.6)
     if near:
-        return f"did you mean {' or '.join(lowered[each] for each in near)}?"
+        return f"did you mean {' or '.join(before + lowered[each] for each in near)}?"
     return f"known: {', '.join(words)}"
 
 

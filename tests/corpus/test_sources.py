@@ -116,7 +116,7 @@ def test_a_missing_file_brings_up_its_neighbours(here):
     touch(here / "d/train.txt", here / "d/dev.txt")
     message, fix = refused("d/trian.txt")
     assert message == "there is no file d/trian.txt"
-    assert fix == "did you mean train.txt?"
+    assert fix == "did you mean d/train.txt?"
     assert refused("d/other.parquet")[1] == "look what is there: ls d"
 
 

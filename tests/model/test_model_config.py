@@ -105,8 +105,11 @@ WRONG = {
     "an unknown key": ({"hiden_dropout_prob": "0.1"}, "no key hiden_dropout_prob"),
     "an architecture key": ({"num_hidden_layers": "3"}, "num_hidden_layers must not change"),
     "the size of the vocabulary": ({"vocab_size": "200"}, "vocab_size changes only with a resize"),
-    "a word for a number": ({"hidden_dropout_prob": "much"}, "the config's class refuses it"),
-    "a number for a switch": ({"use_cache": "3"}, "the config's class refuses it"),
+    "a word for a number": (
+        {"hidden_dropout_prob": "much"},
+        "hidden_dropout_prob takes a number, not .much.",
+    ),
+    "a number for a switch": ({"use_cache": "3"}, "use_cache takes true or false, not 3"),
     "a share above 1": ({"hidden_dropout_prob": "1.5"}, "a share of what is dropped"),
     "an id without a row": ({"eos_token_id": "5000"}, "eos_token_id is 5000, and the model has"),
     "three labels for two rows": ({"id2label": '["a", "b", "c"]'}, "3 labels were named, and the head"),

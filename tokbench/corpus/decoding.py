@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
 UNPACK = {"gz": "gzip -dc", "zst": "zstd -dc", "xz": "xz -dc", "bz2": "bzip2 -dc"}
 
+UNPICKLE = "a pickle runs code when it is read: where you trust it, write its texts into a .jsonl file"
+TO_PARQUET = (
+    "import pyarrow as pa, pyarrow.parquet as pq; pq.write_table(pa.ipc.{open}({file!r}).read_all(), {out!r})"
+)
+OPENS = {"an Arrow file": "open_file", "a stream of Arrow, as the datasets library keeps": "open_stream"}
+NOT_IN_TEXT = bytes({*range(9), *range(14, 27), *range(28, 32)})  # ESC is in logs, tab to CR in all texts
+MANY = 0.01  # of the bytes
 # First bytes → what the file is → what to do with it.
 BEGINNINGS = (
     (b"\x1f\x8b", "gzip data", "give it the suffix .gz"),
@@ -24,8 +31,24 @@ BEGINNINGS = (
     (b"%PDF", "a PDF", "take its text out first"),
     (b"\x89PNG", "a PNG picture", "name a text file"),
     (b"\xff\xd8\xff", "a JPEG picture", "name a text file"),
+    *((b"\x80" + bytes([protocol]), "a pickle", UNPICKLE) for protocol in range(2, 6)),
+    (b"ARROW1", "an Arrow file", "write it as parquet"),
+    (b"\xff\xff\xff\xff", "a stream of Arrow, as the datasets library keeps", "write it as parquet"),
+    (b"\x93NUMPY", "an array of numpy", "name the texts it was made of"),
+    (b"SQLite format 3", "an SQLite database", "write the texts out of it into a .csv or .jsonl file"),
+    (b"GGUF", "a GGUF model", "name a text file"),
+    (b"\x7fELF", "a program", "name a text file"),
 )
 TAR_MARK = slice(257, 262)  # where a tar archive says "ustar" (POSIX pax, "ustar Interchange Format")
+
+
+def python_line(code: str) -> str:
+    r"""A shell's line that runs this Python code, quoted as plainly as it can be.
+
+    >>> python_line("print('a')"), python_line("print('$a')")
+    ('python -c "print(\'a\')"', 'python -c \'print(\'"\'"\'$a\'"\'"\')\'')
+    """
+    return f"python -c {shlex.quote(code)}" if set(code) & set('"$`\\!') else f'python -c "{code}"'
 
 
 def not_text(start: bytes) -> tuple[str, str] | None:
@@ -35,6 +58,11 @@ def not_text(start: bytes) -> tuple[str, str] | None:
             return what, action
     if start[TAR_MARK] == b"ustar":
         return "a tar archive", "unpack it and name the files in it"
+    if start[8:10] == b'{"' and int.from_bytes(start[:8], "little") < 1 << 32:
+        return "a safetensors file", "name a text file"
+    controls = len(start) - len(start.translate(None, NOT_IN_TEXT))
+    if controls - start.count(0) > MANY * len(start) and not _wide(start):
+        return "binary data", "name a text file"
     return None
 
 
@@ -210,6 +238,10 @@ class Decoding:
         if known is None:
             return None
         what, action = known
+        if what in OPENS and not self.source.compression:
+            name = self.source.name
+            out = str(Path(name).with_suffix(".parquet"))
+            action = python_line(TO_PARQUET.format(open=OPENS[what], file=name, out=out))
         return DataError(f"{self.source.name} is not text: it looks like {what}", fix=action)
 
     def _place(self, at: int) -> str:

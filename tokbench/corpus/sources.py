@@ -72,7 +72,8 @@ def missing(path: Path) -> FileError:
     where = "" if ends == path else f": {ends.parent} has no folder {ends.name}"
     if not ends.parent.is_dir():
         where = f": {ends.parent} is a file, not a folder"
-    hint = did_you_mean(ends.name, _neighbours(ends.parent))
+    inside = "" if str(ends.parent) == "." else f"{ends.parent}/"
+    hint = did_you_mean(ends.name, _neighbours(ends.parent), before=inside)
     if not hint.startswith("did you mean"):
         hint = f"look what is there: ls {shlex.quote(str(ends.parent))}"
     return FileError(f"there is no file {path}{where}", fix=hint)

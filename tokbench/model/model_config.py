@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tokbench.errors import FileError, UsageError, did_you_mean, plural
+from tokbench.errors import FileError, UsageError, clipped, did_you_mean, plural
 from tokbench.io.atomic import atomic_folder
 from tokbench.io.json_files import read_object
 from tokbench.io.links import copy_inside
@@ -206,6 +206,13 @@ def checked(config: Mapping[str, Any], keys: Sequence[str]) -> None:
         with quiet():
             AutoConfig.for_model(kind, **rest)
     except (StrictDataclassError, TypeError, ValueError, AttributeError, KeyError) as error:
+        for key in keys:
+            if f"'{key}'" in str(error) and (types := TYPE_NAMES.findall(str(error))):
+                wanted = " or ".join(sorted({TYPES.get(each, each) for each in types}))
+                raise UsageError(
+                    f"{key} takes {wanted}, not {clipped(_value(config, key))}",
+                    fix=f"write for example {key}={EXAMPLES.get(types[0], 'null')}",
+                ) from error
         raise UsageError(
             f"{', '.join(keys)}: the config's class refuses it: {_reason(error)}", fix="tokbench config show"
         ) from error
@@ -236,6 +243,11 @@ def _value(config: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401  any JSO
     for part in key.split("."):
         config = config[part]
     return config
+
+
+TYPE_NAMES = re.compile(r"(?:<class '|expected )(\w+)")  # as huggingface_hub's dataclasses say it
+TYPES = {"float": "a number", "int": "a number", "bool": "true or false", "str": "a word", "list": "a list"}
+EXAMPLES = {"float": "0.1", "int": "1", "bool": "true", "str": "gelu", "list": "[0, 1]"}
 
 
 def _reason(error: Exception) -> str:

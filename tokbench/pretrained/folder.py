@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from tokenizers import Tokenizer, models
 
+from tokbench.corpus.decoding import not_text, python_line
 from tokbench.errors import FileError, UsageError, did_you_mean
 from tokbench.io import hub
 from tokbench.io.json_files import MIB, parse_object, read_object, read_text
@@ -24,15 +26,18 @@ if TYPE_CHECKING:
 TOKENIZER, CONFIG, ROLES_FILE = "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"
 CHAT = "chat_template.jinja"
 LARGEST = 512 * MIB  # the largest we met, of a vocabulary of a million, has 80
-CONVERT = "convert it with transformers: AutoTokenizer, then save_pretrained"
-HINTS = {
-    "vocab.txt": f"it has a vocab.txt of the older kind: {CONVERT}",
-    "merges.txt": f"it has vocab.json and merges.txt of the older kind: {CONVERT}",
-    "tokenizer.model": f"it has a SentencePiece model: {CONVERT}",
-    "spiece.model": f"it has a SentencePiece model: {CONVERT}",
-    "sentencepiece.bpe.model": f"it has a SentencePiece model: {CONVERT}",
-    "config.json": "it is a model's folder: name the tokenizer's",
+ONLY_JSON = "take the tokenizer.json that the model's page on the hub most often has, too"
+SPM, TIKTOKEN = "a SentencePiece model", "a vocabulary of tiktoken"
+WORDS, MERGES = "a vocab.txt of the older kind", "a vocab.json with merges.txt of the older kind"
+# files of other kinds of tokenizers, and what they are
+KINDS = {
+    "vocab.txt": WORDS,
+    "merges.txt": MERGES,
+    "tokenizer.model": SPM,
+    "spiece.model": SPM,
+    "sentencepiece.bpe.model": SPM,
 }
+RANK = re.compile(rb"[A-Za-z0-9+/]+=* \d+\r?\n")  # a line of tiktoken's files: base64, then the token's id
 
 
 @dataclass(frozen=True)
@@ -221,6 +226,7 @@ def _find(name: str | Path) -> Path:
             return path
         raise FileError(f"{name} has no tokenizer.json", fix=_hint(path))
     if path.exists():
+        _refuse_other_kinds(path)
         return path
     if not isinstance(name, str) or not names_a_repository(name):
         raise _nothing_at(name)
@@ -251,13 +257,51 @@ def _nothing_at(name: str | Path) -> FileError:
 def _neighbours(path: Path) -> str:
     """A hint at a tokenizer of nearly that name beside it, or ''."""
     beside = [each.parent.name for each in path.parent.glob(f"*/{TOKENIZER}")]
-    found = did_you_mean(path.name, beside)
+    found = did_you_mean(path.name, beside, before="" if str(path.parent) == "." else f"{path.parent}/")
     return found if found.startswith("did you mean") else ""
 
 
+def _refuse_other_kinds(path: Path) -> None:
+    """A FileError for a file that is whole, and of another kind: what it is, and what to do with it."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        start = file.read(2048)
+    kind = KINDS.get(path.name, "")
+    if path.suffix == ".model" and start[:1] == b"\n":
+        kind = SPM
+    if path.suffix == ".tiktoken" or RANK.match(start):
+        kind = TIKTOKEN
+    if kind:
+        raise FileError(f"{path} is {kind}, no tokenizer.json", fix=_conversion(kind, path.parent))
+    if found := not_text(start):
+        raise FileError(
+            f"{path} is no tokenizer.json: it looks like {found[0]}", fix="name a tokenizer's file"
+        )
+
+
+def _conversion(kind: str, folder: Path) -> str:
+    """The command that makes a tokenizer.json of the older files in a folder, where one command can."""
+    out = repr(str(folder / TOKENIZER))
+    if kind == WORDS:
+        config = _optional(folder / CONFIG)
+        case = f"lowercase={bool(config.get('do_lower_case', True))}"
+        made = f"BertWordPieceTokenizer({str(folder / 'vocab.txt')!r}, {case})"
+    elif kind == MERGES:
+        made = f"ByteLevelBPETokenizer({str(folder / 'vocab.json')!r}, {str(folder / 'merges.txt')!r})"
+    else:
+        return ONLY_JSON
+    return python_line(f"from tokenizers import *; {made}.save({out})")
+
+
 def _hint(path: Path) -> str:
-    found = [hint for file, hint in HINTS.items() if (path / file).exists()]
     inside = [each.parent.name for each in sorted(path.glob(f"*/{TOKENIZER}"))]
     if inside:
         return f"there is one inside: {path / inside[0]}"
-    return found[0] if found else "name the folder that holds it, or train one: tokbench train-bpe corpus.txt"
+    found = [kind for file, kind in KINDS.items() if (path / file).exists()]
+    found += [TIKTOKEN for _ in path.glob("*.tiktoken")]
+    if found:
+        return f"it has {found[0]}: {_conversion(found[0], path)}"
+    if (path / "config.json").exists():
+        return "it is a model's folder: name the tokenizer's"
+    return "name the folder that holds it, or train one: tokbench train-bpe corpus.txt"

@@ -1,0 +1,139 @@
+"""A file of another kind is called what it is, and the hint, pasted, makes of it what was asked for."""
+
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tokenizers import ByteLevelBPETokenizer, Tokenizer
+from transformers import BertConfig, BertModel
+
+from tokbench.io.quiet import quiet
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "Hello", "##s"]
+
+
+def hint_of(said):
+    return (
+        next(line for line in said.err.splitlines() if line.startswith("Hint:")).removeprefix("Hint:").strip()
+    )
+
+
+def paste(line, folder):
+    """A line in a shell whose python is this one."""
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    subprocess.run(line, shell=True, check=True, cwd=folder, env={"PATH": path})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("p.txt", pickle.dumps({"a": ["text"] * 90}), "a pickle"),
+        ("p.pkl", pickle.dumps(["\N{LATIN SMALL LETTER E WITH ACUTE}" * 90], protocol=2), "a pickle"),
+        ("n.npy", b"\x93NUMPY\x01\x00" + bytes(90), "an array of numpy"),
+        ("d.db", b"SQLite format 3\x00" + bytes(90), "an SQLite database"),
+        ("w.txt", (90).to_bytes(8, "little") + b'{"a":1}', "a safetensors file"),
+        ("r.txt", np.random.default_rng(0).bytes(5_000), "binary data"),
+    ],
+)
+def test_no_hint_strips_bytes_from_what_is_no_text(name, content, kind, tokbench, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    said = tokbench("train-bpe", name)
+    assert said.code == 2
+    assert f"{name} is not text: it looks like {kind}" in said.err
+    assert not {"iconv", "tr"} & set(hint_of(said).split())
+
+
+@pytest.mark.parametrize("opened", ["new_stream", "new_file"])
+def test_an_arrow_file_of_datasets_becomes_parquet_by_the_hint(opened, tokbench, tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"text": ["a line of text to train on"] * 50})
+    with (
+        pa.OSFile(str(tmp_path / "it's.arrow"), "wb") as file,
+        getattr(pa.ipc, opened)(file, table.schema) as writer,
+    ):
+        writer.write_table(table)
+    paste(hint_of(tokbench("train-bpe", "it's.arrow")), tmp_path)
+    assert tokbench("train-bpe", "it's.parquet", "-v", "300", "-q").code == 0
+
+
+@pytest.mark.parametrize("named", ["vocab.txt", "older/vocab.txt", "older"])
+@pytest.mark.parametrize("lower", [True, False])
+def test_a_vocab_txt_becomes_a_tokenizer_by_the_hint(named, lower, tokbench, tmp_path):
+    folder = tmp_path if named == "vocab.txt" else tmp_path / "older"
+    folder.mkdir(exist_ok=True)
+    (folder / "vocab.txt").write_text("\n".join(WORDS))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": lower}))
+    said = tokbench("info", named)
+    assert "vocab.txt of the older kind" in said.err
+    hint = hint_of(said)
+    paste(hint[hint.index("python") :], tmp_path)
+    ids = Tokenizer.from_file(str(folder / "tokenizer.json")).encode("Hellos").ids
+    assert ids == [2, 5 if lower else 6, 7, 3]
+
+
+def test_vocab_json_and_merges_become_a_tokenizer_by_the_hint(tokbench, tmp_path):
+    tokenizer = ByteLevelBPETokenizer()
+    tokenizer.train_from_iterator(["hello hello help"], vocab_size=262)
+    (tmp_path / "older").mkdir()
+    tokenizer.save_model(str(tmp_path / "older"))
+    hint = hint_of(tokbench("encode", "older", "help"))
+    paste(hint[hint.index("python") :], tmp_path)
+    assert (
+        json.loads(tokbench("encode", "older", "help hello", "--json").out)["ids"]
+        == tokenizer.encode("help hello").ids
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("t.model", b"\n\x0e\n\x05<unk>\x15\x00\x00\x00\x00\x18\x02", "a SentencePiece model"),
+        ("cl100k.tiktoken", b"IQ== 0\nIg== 1\n", "a vocabulary of tiktoken"),
+        ("ranks", b"IQ== 0\nIg== 1\n", "a vocabulary of tiktoken"),
+        ("t.pkl", pickle.dumps([1, 2]), "a pickle"),
+    ],
+)
+def test_a_tokenizer_of_another_kind_is_called_that_and_not_cut_short(
+    name, content, kind, tokbench, tmp_path
+):
+    (tmp_path / name).write_bytes(content)
+    said = tokbench("info", name)
+    assert said.code == 2
+    assert kind in said.err
+    assert "cut short" not in said.err
+
+
+def test_a_slip_in_a_path_is_corrected_with_its_folder(tokbench, tmp_path, corpus):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / corpus).rename(tmp_path / "sub" / "english.txt")
+    said = tokbench("train-bpe", "sub/engliish.txt")
+    assert hint_of(said) == "did you mean sub/english.txt?"
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("hidden_dropout_prob=abc", "hidden_dropout_prob takes a number, not 'abc'"),
+        ("use_cache=3", "use_cache takes true or false, not 3"),
+    ],
+)
+def test_a_config_value_of_another_type_is_one_sentence_and_the_hint_works(
+    setting, sentence, tokbench, tmp_path
+):
+    small = {
+        "hidden_size": 8,
+        "vocab_size": 9,
+        "num_attention_heads": 2,
+        "intermediate_size": 8,
+        "num_hidden_layers": 1,
+    }
+    with quiet():
+        BertModel(BertConfig(**small)).save_pretrained(tmp_path / "model")
+    said = tokbench("config", "set", "model", setting, "-o", "changed")
+    assert (said.code, said.err.splitlines()[0]) == (2, f"Error: {sentence}")
+    example = hint_of(said).removeprefix("write for example ")
+    assert tokbench("config", "set", "model", example, "-o", "changed").code == 0
