@@ -153,6 +153,14 @@ def covid_twice(files):
     plain(files, "covid", "COVID")
 
 
+def learned_byte_piece(files):
+    model = files.raw["model"]
+    model["byte_fallback"] = True
+    for piece in ("<0x0", "A>", "<0x0A>"):
+        model["vocab"][piece] = files.rows()
+    model["merges"].append(["<0x0", "A>"])
+
+
 def bytes_before_signs(files):
     cutters = [files.raw["pre_tokenizer"], {"type": "Punctuation", "behavior": "Isolated"}]
     files.raw["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": cutters}
@@ -524,6 +532,8 @@ CASES = [
     Case("TB210", "warning", "bert", joined_by_nothing, ("'afoxyb' is encoded as a foxy b",)),
     Case("TB210", "warning", "gpt2", prefixed_bytes, ("'(foxy)' comes back as",), "split by a prefix space"),
     Case("TB210", "warning", "t5", prepending, ("see foxy  here",), "two spaces for one"),
+    Case("TB211", "error", "bert", covid_twice, ("'covid' and 'COVID' → 'covid'",)),
+    Case("TB514", "warning", "gpt2", learned_byte_piece, ("'<0x0A>' → '\\n'",), alone=True),
     Case("TB512", "warning", "gpt2", trimming, ("'(foxy)' has the offsets",)),
     Case("TB513", "warning", "gpt2", bytes_before_signs, ("'라 마 카 를' → 'ë', 'Ŀ', '¼'",)),
     Case("TB513", "note", "t5", split_at_no_space, ("라",), "finds nothing to do"),

@@ -28,6 +28,7 @@ TB207 added-tokens-are-reached warning - -
 TB208 specials-are-taken-literally warning - specials_are_taken_as_written
 TB209 specials-are-not-learned note - -
 TB210 neighbours-are-left-alone warning - -
+TB211 added-tokens-stay-apart error - equal_tokens_are_taken_as_written
 TB301 template-ids-are-the-vocabularys error - template_follows_the_vocabulary
 TB302 declared-ends-are-put-around warning - -
 TB303 segments-reach-the-model warning - segments_are_given
@@ -76,6 +77,7 @@ TB510 letters-keep-their-kind note - -
 TB511 texts-stay-short error - -
 TB512 offsets-cover-the-text warning - -
 TB513 blocks-stand-in-order warning - -
+TB514 byte-pieces-are-not-learned warning - -
 TB601 config-lies-beside error folder config_is_written
 TB602 both-versions-can-load-it warning folder both_versions_read_it
 TB603 transformers-can-load-it error transformers -

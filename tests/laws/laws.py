@@ -97,7 +97,8 @@ def rows(ragged: Ragged) -> list[list[int]]:
 
 def files(tokenizer: Tokenizer, texts: Sequence[str], *, engine: str) -> bool:
     """`encode --file` writes the library's ids of every text that is not blank, whatever the engine."""
-    lines = [line for line in "\n".join(texts).replace("\r\n", "\n").split("\n") if line.strip()]
+    text = "\n".join(texts).removeprefix("\ufeff")  # at the beginning of a file it is no character
+    lines = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
     wanted = library_ids(tokenizer, lines, special=True)
     if wanted is None or not lines:
         return False

@@ -15,7 +15,7 @@ from tokbench.pretrained.added_tokens import (
     read_token_list,
     with_tokens,
 )
-from tokbench.pretrained.folder import load, tokenizer_text
+from tokbench.pretrained.folder import InMemoryFolder, load, tokenizer_text
 from tokbench.pretrained.special_tokens import special_tokens_of
 
 
@@ -87,6 +87,19 @@ def test_tokens_equal_under_the_normalizer_are_refused_by_name(folder):
     with pytest.raises(UsageError, match="HIV and hiv are one token here") as caught:
         with_tokens(folder, regular=["HIV", "hiv"])
     assert "leave one of them out" in caught.value.fix
+
+
+def test_special_tokens_equal_under_the_normalizer_are_refused_new_or_not(folder):
+    """After a reload texts had the id of the other one."""
+    normalized = MatchFlags(normalized=True)
+    with pytest.raises(UsageError, match="are one token here: the normalizer makes both '<hiv>'") as caught:
+        with_tokens(folder, special=["<HIV>", "<hiv>"], otherwise=normalized)
+    assert '"normalized": false' in caught.value.fix
+    first = with_tokens(folder, regular=["zq"])
+    grown = InMemoryFolder("grown", first.tokenizer, first.config)
+    with pytest.raises(UsageError, match="zq and ZQ are one token here"):
+        with_tokens(grown, special=["ZQ"], otherwise=normalized)
+    assert with_tokens(grown, special=["ZQ"]).special == {"ZQ": first.after}
 
 
 def test_what_exists_is_told_and_not_added_again(folder):

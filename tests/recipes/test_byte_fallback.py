@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from tokbench.errors import RecipeError
 from tokbench.recipes.build import build
@@ -23,7 +24,8 @@ MARKED = st.sampled_from(["<0x41>", "<0x0A>", "<0xED>", "한", "ꙮ", " ", "a", 
 
 @pytest.fixture(scope="module", params=["bpe", "unigram"])
 def tokenizer(request, texts):
-    return build(change(RECIPE, {"algorithm": request.param}), [[*texts, *["literally <0x41> here"] * 50]])
+    named = ["literally <0x41> here"] * 50 if request.param == "unigram" else []  # BPE: see below
+    return build(change(RECIPE, {"algorithm": request.param}), [[*texts, *named]])
 
 
 def test_the_bytes_follow_the_special_tokens_and_are_ordinary(tokenizer):
@@ -47,6 +49,24 @@ def test_every_text_comes_back_even_one_that_names_bytes(tokenizer, parts):
     text = "".join(parts)
     if "<pad>" not in text and "<unk>" not in text:
         assert tokenizer.decode(tokenizer.encode(text).ids) == text
+
+
+@pytest.mark.parametrize("engine", ["library", "compiled"])
+def test_a_byte_that_the_texts_write_out_is_merged_as_the_librarys_trainer_does(engine, texts):
+    """The engine `library` left out what `compiled` learned; `check` says what such a merge does (TB514)."""
+    if engine == "compiled":
+        pytest.importorskip("numba")
+    named = ["<0x0A> is a line feed"] * 50
+    made = json.loads(build(RECIPE, [[*texts, *named]], engine=engine).to_str())["model"]
+    raw = Tokenizer(models.BPE(unk_token="<unk>"))
+    raw.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")
+    special = ["<pad>", "<unk>", *BYTES]
+    raw.train_from_iterator(
+        [*texts, *named], trainers.BpeTrainer(vocab_size=700, special_tokens=special, show_progress=False)
+    )
+    wanted = json.loads(raw.to_str())["model"]
+    assert "<0x0A>" in map("".join, wanted["merges"])
+    assert (made["vocab"], made["merges"]) == (wanted["vocab"], wanted["merges"])
 
 
 def test_the_bytes_count_for_the_size():

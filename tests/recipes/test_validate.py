@@ -1,10 +1,13 @@
 """Special tokens come first, keep their options, and may share roles."""
 
+from dataclasses import replace
+
 import pytest
 
+from tokbench.errors import RecipeError
 from tokbench.recipes.build import build
 from tokbench.recipes.presets import DEFAULTS
-from tokbench.recipes.recipe import change
+from tokbench.recipes.recipe import Recipe, block, change
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
@@ -36,3 +39,21 @@ def test_one_token_may_have_several_roles(texts):
     recipe = change(DEFAULTS["wordpiece"], {"special_tokens.bos": "[CLS]", "vocab_size": "400"})
     assert recipe.tokens == ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
     assert build(recipe, [texts]).token_to_id("[SEP]") == 3
+
+
+def test_two_special_tokens_that_the_normalizer_makes_one_are_refused():
+    """After a reload the library gave the id of the other one."""
+    options = {"CAFÉ": {"normalized": True}, "café": {"normalized": True}}
+    recipe = Recipe(
+        algorithm="wordpiece",
+        vocab_size=60,
+        special_tokens={"unk": "[UNK]"},
+        extra_special_tokens=("CAFÉ", "café"),
+        token_options=options,
+        normalizers=(block("Lowercase"),),
+    )
+    with pytest.raises(RecipeError, match="CAFÉ and café are one token here") as caught:
+        build(recipe, [["a café"]])
+    assert "token_options.café.normalized" in caught.value.fix
+    build(replace(recipe, token_options={"CAFÉ": {"normalized": True}}), [["a cafe", "the cafe"]])
+    build(replace(recipe, normalizers=()), [["a cafe", "the cafe"]])

@@ -25,6 +25,7 @@ from tokbench.pretrained.special_tokens import EXTRA_KEYS, extra_of, guessed_rol
 from tokbench.pretrained.token_facts import changed_flags
 from tokbench.pretrained.tokenizer_classes import exists
 from tokbench.pretrained.wrap import CLASS, input_names, wrapper_config
+from tokbench.recipes.validate import equal_tokens
 from tokbench.tracing.spelling import blocks_of
 
 Fix = Callable[[CheckContext, StagedCopy], Iterator[str]]
@@ -72,6 +73,21 @@ def specials_are_taken_as_written(context: CheckContext, copy: StagedCopy) -> It
     raw = copy.read(TOKENIZER)
     for entry in raw.get("added_tokens") or ():
         if entry.get("special") and entry.get("normalized"):
+            entry["normalized"] = False
+            yield f"{TOKENIZER}: {entry['content']} is not normalized"
+    copy.write(TOKENIZER, raw)
+
+
+def equal_tokens_are_taken_as_written(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
+    """Added tokens that the normalizer makes one are each matched as they are written."""
+    raw = copy.read(TOKENIZER)
+    equal = {
+        token
+        for tokens in equal_tokens(context.tokenizer.normalizer, context.added.values()).values()
+        for token in tokens
+    }
+    for entry in raw.get("added_tokens") or ():
+        if entry["content"] in equal and entry.get("normalized"):
             entry["normalized"] = False
             yield f"{TOKENIZER}: {entry['content']} is not normalized"
     copy.write(TOKENIZER, raw)

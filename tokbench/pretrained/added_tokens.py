@@ -23,6 +23,7 @@ from tokbench.pretrained.special_tokens import (
     with_moves,
 )
 from tokbench.pretrained.wrap import portable_config
+from tokbench.recipes.validate import equal_tokens
 
 if TYPE_CHECKING:
     from tokbench.pretrained.folder import TokenizerFolder
@@ -243,6 +244,19 @@ def _refuse_equals(old: Tokenizer, tokens: Sequence[str]) -> None:
                 fix=f"leave one of them out; {seen[form]} is met in both spellings",
             )
         seen[form] = token
+
+
+def _refuse_equal_to_others(new: Tokenizer, plan: AddTokensPlan) -> None:
+    """Of two tokens that the normalizer makes equal a text gets one, and another one after a reload."""
+    asked = {*plan.all_special, *plan.all_regular}
+    for form, tokens in equal_tokens(new.normalizer, new.get_added_tokens_decoder().values()).items():
+        if mine := [token for token in tokens if token in asked]:
+            [other, *_] = [token for token in tokens if token != mine[0]]
+            raise UsageError(
+                f"{other} and {mine[0]} are one token here: the normalizer makes both {form!r}",
+                fix=f"leave {mine[0]} out, or have it met only as it is written: "
+                f'{{"content": {json.dumps(mine[0], ensure_ascii=False)}, "normalized": false}}',
+            )
 
 
 def unreached(tokenizer: Tokenizer, plan: AddTokensPlan, alone: Collection[str] = ()) -> list[str]:
@@ -466,6 +480,7 @@ def _added(
     new = Tokenizer.from_str(old.to_str())
     new.add_special_tokens([options.made(token, special=True, raw=True) for token in plan.all_special])
     new.add_tokens([options.made(token, special=False, raw=token in raw_only) for token in plan.all_regular])
+    _refuse_equal_to_others(new, plan)
     again = Tokenizer.from_str(new.to_str())
     for place, token in enumerate(plan.new):
         if again.token_to_id(token) != before + place:

@@ -21,7 +21,7 @@ from tokbench.recipes.post_processors import post_processor
 from tokbench.recipes.pre_tokenizers import pre_tokenizer
 from tokbench.recipes.presets import command_for
 from tokbench.recipes.registry import recipe_errors
-from tokbench.recipes.validate import check_recipe, check_result
+from tokbench.recipes.validate import check_recipe, check_result, refuse_equal_tokens
 from tokbench.training import engine as engines
 from tokbench.training.engine import LEARNING, TRAINING, EngineChoice
 
@@ -160,6 +160,7 @@ def assemble(recipe: Recipe) -> Tokenizer:
     post_processor(recipe.post_processor, {token: number for number, token in enumerate(recipe.tokens)})
     tokenizer = Tokenizer(algorithm.model(recipe))
     tokenizer.normalizer = normalizer(recipe.normalizers)
+    refuse_equal_tokens(recipe, tokenizer.normalizer)
     tokenizer.pre_tokenizer = pre_tokenizer(recipe.pre_tokenizers)
     tokenizer.decoder = decoder(recipe.decoders or default_decoders(recipe, trainer))
     _try_out(tokenizer)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import AddedToken, Tokenizer
 
 from tokbench.errors import DataError, RecipeError, did_you_mean
 from tokbench.recipes.options import LARGEST, Option, checked_options, flag, one_of, some_of, whole_number
 from tokbench.recipes.recipe import ROLES, Recipe, flat
+
+if TYPE_CHECKING:
+    from tokenizers.normalizers import Normalizer
 
 TOKEN_OPTIONS: Mapping[str, Option] = {
     "single_word": flag(False),
@@ -70,15 +73,43 @@ def _options(recipe: Recipe, token: str) -> dict[str, bool]:
     return checked_options(recipe.token_options.get(token, {}), TOKEN_OPTIONS, f"token_options {token}")
 
 
+def equal_tokens(normalizer: Normalizer | None, tokens: Iterable[AddedToken]) -> dict[str, list[str]]:
+    """Tokens that are looked for in normalized texts, and that the normalizer makes one: its form → them.
+
+    Which of them a text gets is a matter of the library's hash table: another one after each load.
+
+    >>> from tokenizers import normalizers
+    >>> equal_tokens(normalizers.Lowercase(), [AddedToken("Hi"), AddedToken("hi"), AddedToken("ho")])
+    {'hi': ['Hi', 'hi']}
+    """
+    forms: dict[str, list[str]] = {}
+    for token in tokens:
+        if token.normalized:
+            form = token.content if normalizer is None else normalizer.normalize_str(token.content)
+            forms.setdefault(form, []).append(token.content)
+    return {form: several for form, several in forms.items() if len(several) > 1}
+
+
+def refuse_equal_tokens(recipe: Recipe, normalizer: Normalizer | None) -> None:
+    """RecipeError for special tokens of which nobody can say which one a text gets."""
+    for form, (first, second, *_) in equal_tokens(normalizer, added(recipe)).items():
+        raise RecipeError(
+            f"{first} and {second} are one token here: the normalizers make both {form!r}",
+            fix=f"leave one of them out, or take away token_options.{second}.normalized",
+        )
+
+
 def make_ordinary(tokenizer: Tokenizer) -> Tokenizer:
-    """The same tokenizer with its byte pieces no longer special, and used for what is unknown."""
+    """The same tokenizer with its byte pieces no longer special, and used for what is unknown.
+
+    BPE keeps the merges that a corpus with <0x0A> written out teaches it, as the library's trainer does;
+    `check` finds them (byte-pieces-are-not-learned).
+    """
     data = json.loads(tokenizer.to_str())
     data["added_tokens"] = [each for each in data["added_tokens"] if each["content"] not in BYTES]
     data["model"]["byte_fallback"] = True
     if data["model"]["type"] == "Unigram":
         _make_dear(data["model"]["vocab"])
-    else:  # a corpus that writes <0x0A> often teaches a merge to it
-        data["model"]["merges"] = [pair for pair in data["model"]["merges"] if "".join(pair) not in BYTES]
     return Tokenizer.from_str(json.dumps(data))
 
 

@@ -12,6 +12,7 @@ from tokbench.errors import plural
 from tokbench.pretrained.neighbours import ALONE, IDS, TEXT, UNMET, Harm, remedy
 from tokbench.pretrained.special_tokens import extra_of, guessed_roles, roles_of
 from tokbench.pretrained.tokenizer_classes import brings_padding
+from tokbench.recipes.validate import equal_tokens
 
 if TYPE_CHECKING:
     from tokbench.checks.context import CheckContext
@@ -272,6 +273,24 @@ def _fragments(token: str) -> Iterator[str]:
             yield token[-size:]
 
 
+def added_tokens_stay_apart(context: CheckContext) -> Iterator[Finding]:
+    """No two added tokens are the same to the normalizer.
+
+    Cause: both are looked for in normalized texts (normalized=True), and the normalizer makes them equal.
+    Example: with a lowercasing normalizer "CAFÉ" and "café" are one; the library keeps them in a hash table,
+    so the same file gives the id of the one in this process and that of the other in the next.
+    Source: tokenizers, added_vocabulary.rs
+    """
+    equal = equal_tokens(context.tokenizer.normalizer, context.added.values())
+    if equal:
+        shown = [f"{' and '.join(map(quoted, tokens))} → {quoted(form)}" for form, tokens in equal.items()]
+        yield Finding(
+            f"{plural(len(equal), 'text has', 'texts have')} two added tokens, and either id at random",
+            first_few(shown),
+            'remove one of each pair, or write "normalized": false into both in added_tokens',
+        )
+
+
 RULES = (
     Rule("TB201", "specials-stay-whole", "error", "", specials_stay_whole, fixes.specials_are_declared),
     Rule("TB202", "named-specials-exist", "error", "", named_specials_exist, fixes.roles_name_known_tokens),
@@ -285,4 +304,6 @@ RULES = (
          fixes.specials_are_taken_as_written),
     Rule("TB209", "specials-are-not-learned", "note", "", specials_are_not_learned),
     Rule("TB210", "neighbours-are-left-alone", "warning", "", neighbours_are_left_alone),
+    Rule("TB211", "added-tokens-stay-apart", "error", "", added_tokens_stay_apart,
+         fixes.equal_tokens_are_taken_as_written),
 )  # fmt: skip

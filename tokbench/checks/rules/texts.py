@@ -22,6 +22,7 @@ from tokbench.errors import FileError, plural
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.pretrained.neighbours import CONTENT, OFFSETS
 from tokbench.recipes.order import block_of, wrong_orders
+from tokbench.recipes.validate import BYTES
 
 WORD = re.compile("[A-Za-z]+")
 
@@ -235,6 +236,26 @@ def byte_fallback_has_its_pieces(context: CheckContext) -> Iterator[Finding]:
         )
 
 
+def byte_pieces_are_not_learned(context: CheckContext) -> Iterator[Finding]:
+    """No merge of BPE makes a byte piece such as <0x0A> of the characters that spell it.
+
+    Cause: the training texts had <0x0A> written in them, often enough for a merge.
+    Example: the text "<0x0A>" becomes the piece of the byte 10, and decode gives a line feed.
+    Source: tokenizers, bpe/trainer.rs merges to any token, also one it was given
+    """
+    model = context.raw.get("model", {})
+    if context.kind != "BPE" or not model.get("byte_fallback"):
+        return
+    merges = (pair if isinstance(pair, list) else pair.split(" ") for pair in model.get("merges") or ())
+    made = {"".join(pair) for pair in merges}.intersection(BYTES)
+    if made:
+        yield Finding(
+            f"{plural(len(made), 'text is', 'texts are')} read as the byte that they name",
+            first_few([f"{quoted(piece)} → {quoted(chr(int(piece[3:5], 16)))}" for piece in sorted(made)]),
+            "take them out of the texts and train again",
+        )
+
+
 def byte_letters() -> dict[int, str]:
     """Byte → the printable letter that byte-level tokenizers write for it, as GPT-2 chose them.
 
@@ -342,4 +363,5 @@ RULES = (
     Rule("TB510", "letters-keep-their-kind", "note", "", letters_keep_their_kind),
     Rule("TB512", "offsets-cover-the-text", "warning", "", offsets_cover_the_text),
     Rule("TB513", "blocks-stand-in-order", "warning", "", blocks_stand_in_order),
+    Rule("TB514", "byte-pieces-are-not-learned", "warning", "", byte_pieces_are_not_learned),
 )  # fmt: skip
