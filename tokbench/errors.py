@@ -12,6 +12,10 @@ TokbenchError                 one sentence on what is wrong and where, one on wh
     └── RunInterruptedError 130   stopped by Ctrl-C after what was done had been saved
 
 Anything else that reaches main() is our bug: exit code 3. Ctrl-C: 130.
+
+>>> import tokbench as tb
+>>> issubclass(tb.errors.FileError, tb.errors.UsageError), tb.errors.RunInterruptedError.exit_code
+(True, 130)
 """
 
 from __future__ import annotations

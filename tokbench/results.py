@@ -23,7 +23,16 @@ WORDS = 32  # characters of one value in it
 
 
 class Result:
-    """A frozen dataclass that shows and saves itself; its class names the kind and version of its JSON."""
+    """A frozen dataclass that shows and saves itself; its class names the kind and version of its JSON.
+
+    >>> import tokbench as tb
+    >>> tok = tb.train(["a cat", "a hat"] * 9, "wordpiece", vocab_size=30)
+    >>> encoded = tb.encode(tok, "a cat")
+    >>> isinstance(encoded, tb.Result), encoded.to_dict()["tokens"]
+    (True, ['[CLS]', 'a', 'cat', '[SEP]'])
+    >>> encoded.to_json().splitlines()[1]
+    '  "schema": "tokbench/encoded/1",'
+    """
 
     kind = ""
     version = 1

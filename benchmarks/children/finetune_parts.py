@@ -63,8 +63,8 @@ def batches_of(lines: Lines, size: int, seed: int) -> Batches:
     ids = np.concatenate([np.array(row, np.int64) for row in rows])
     starts = np.cumsum([0, *map(len, rows)], dtype=np.int64)
     encoded = EncodedRows(ids, starts, np.zeros_like(ids), np.array(labels, np.int64), 0)
-    feed = ModelInputs(inputs=INPUTS, pad_id=0, max_length=WIDTH)
-    return Batches(encoded=encoded, feed=feed, size=size, seed=seed)
+    model_inputs = ModelInputs(inputs=INPUTS, pad_id=0, max_length=WIDTH)
+    return Batches(encoded=encoded, model_inputs=model_inputs, size=size, seed=seed)
 
 
 def model_of(asked: argparse.Namespace) -> tuple[Any, Any]:

@@ -43,7 +43,10 @@ def test_rows_of_like_length_stand_together():
 def test_epochs_differ_and_batches_do_not_come_sorted(tokenizer):
     rows = Rows([f"a {'b ' * (number % 17)}" for number in range(80)], None, [0] * 80)
     batches = Batches(
-        encoded=tokenize_rows(tokenizer, rows, max_length=64, task=TASKS["sst2"]), feed=FEED, size=4, seed=1
+        encoded=tokenize_rows(tokenizer, rows, max_length=64, task=TASKS["sst2"]),
+        model_inputs=FEED,
+        size=4,
+        seed=1,
     )
     widths = [[batch["input_ids"].shape[1] for batch in batches.epoch(number)] for number in (0, 1)]
     assert len(batches) == len(widths[0])
@@ -80,8 +83,10 @@ def test_batches_are_padded_as_the_wrapper_pads(side, tokenizer):
     tokenizer.padding_side = side
     wanted = tokenizer(TEXTS, PAIRS, padding=True, return_tensors="pt")
     encoded = tokenize_rows(tokenizer, Rows(TEXTS, PAIRS, [0, 1, 0, 1]), max_length=64, task=TASKS["sst2"])
-    feed = ModelInputs(inputs=FEED.inputs, pad_id=tokenizer.pad_token_id, max_length=64, left=side == "left")
-    batch = pad_batch(encoded, np.arange(4), feed)
+    model_inputs = ModelInputs(
+        inputs=FEED.inputs, pad_id=tokenizer.pad_token_id, max_length=64, left=side == "left"
+    )
+    batch = pad_batch(encoded, np.arange(4), model_inputs)
     assert all(torch.equal(batch[name], wanted[name]) for name in FEED.inputs)
     assert batch["labels"].tolist() == [0, 1, 0, 1]
 

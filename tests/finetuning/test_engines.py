@@ -270,8 +270,8 @@ def test_weights_decay_and_biases_and_norms_do_not(preset, tokenizer):
 def test_batches_cut_out_of_flat_tensors_are_the_padded_ones(left, data, plan):
     chosen = plan(data=data)
     train = prepare_run(chosen, read_data(chosen)).train
-    train = replace(train, feed=replace(train.feed, left=left))
-    flat = DeviceRows(train.encoded, train.feed, torch.device("cpu"))
+    train = replace(train, model_inputs=replace(train.model_inputs, left=left))
+    flat = DeviceRows(train.encoded, train.model_inputs, torch.device("cpu"))
     for rows, batch in zip(train.orders(0), train.epoch(0), strict=True):
         cut = flat.batch(rows, batch["input_ids"].shape[1])
         assert cut.keys() == batch.keys()

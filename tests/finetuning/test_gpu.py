@@ -32,9 +32,9 @@ NOISE = {
 
 def feeding(model, tokenizer, chosen, *, size=8):
     """Batches of ROWS as this model wants them."""
-    feed = model_inputs_of(model, tokenizer, chosen.max_length)
-    encoded = tokenize_rows(tokenizer, ROWS, max_length=feed.max_length, task=SST2)
-    return Batches(encoded=encoded, feed=feed, size=size, seed=0)
+    model_inputs = model_inputs_of(model, tokenizer, chosen.max_length)
+    encoded = tokenize_rows(tokenizer, ROWS, max_length=model_inputs.max_length, task=SST2)
+    return Batches(encoded=encoded, model_inputs=model_inputs, size=size, seed=0)
 
 
 def without_dropout(model):
@@ -197,10 +197,10 @@ def test_rows_cut_on_the_gpu_are_those_padded_in_the_computer(left, parts):
     from dataclasses import replace
 
     _, batches, _, machine = parts()
-    feed = replace(batches.feed, left=left)
-    flat = DeviceRows(batches.encoded, feed, machine.device)
+    model_inputs = replace(batches.model_inputs, left=left)
+    flat = DeviceRows(batches.encoded, model_inputs, machine.device)
     for rows in batches.orders(0):
-        wanted = pad_batch(batches.encoded, rows, feed)
+        wanted = pad_batch(batches.encoded, rows, model_inputs)
         found = flat.batch(rows, wanted["input_ids"].shape[1])
         assert {each.device.type for each in found.values()} == {"cuda"}
         assert all(torch.equal(found[name].cpu(), wanted[name]) for name in wanted)

@@ -31,13 +31,13 @@ def stepper(make_model, tokenizer):
         model = load_classifier(
             make_model(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0), SST2, seed=0
         ).model
-        feed = model_inputs_of(model, tokenizer, 64)
+        model_inputs = model_inputs_of(model, tokenizer, 64)
         encoded = tokenize_rows(tokenizer, ROWS, max_length=64, task=SST2)
-        batches = Batches(encoded=encoded, feed=feed, size=8, seed=0)
+        batches = Batches(encoded=encoded, model_inputs=model_inputs, size=8, seed=0)
         optimizer = torch.optim.AdamW(grouped_weights(model, 0.01), lr=1e-3, fused=True, capturable=True)
         made = kind(model.train(), optimizer, batches, FinetuneConfig(), CPU, ALONE, **changes)
         made.gradients = Gradients(model, by_row=False, asks=False)  # as on a GPU
-        return made, DeviceRows(encoded, feed, CPU.device)
+        return made, DeviceRows(encoded, model_inputs, CPU.device)
 
     return make
 
@@ -100,7 +100,7 @@ def test_a_last_batch_and_a_very_long_one_are_not_replayed(stepper):
     assert width % MULTIPLE == 0
     assert 0 <= width - made.batches.encoded.lengths[rows].max() < MULTIPLE
     assert made.batches.replayed_width(rows[:-1]) is None
-    wide = Batches(encoded=made.batches.encoded, feed=made.batches.feed, size=LONGEST, seed=0)
+    wide = Batches(encoded=made.batches.encoded, model_inputs=made.batches.model_inputs, size=LONGEST, seed=0)
     assert wide.replayed_width(rows.repeat(LONGEST // len(rows))) is None
 
 

@@ -27,9 +27,11 @@ def trained(model_folder, tokenizer, plan):
     def train(**changes):
         chosen = plan(**changes)
         model = load_classifier(model_folder, TASKS["sst2"], seed=chosen.seed).model
-        feed = model_inputs_of(model, tokenizer, chosen.max_length)
-        encoded = tokenize_rows(tokenizer, ROWS, max_length=feed.max_length, task=TASKS["sst2"])
-        batches = Batches(encoded=encoded, feed=feed, size=chosen.batch_size, seed=chosen.seed)
+        model_inputs = model_inputs_of(model, tokenizer, chosen.max_length)
+        encoded = tokenize_rows(tokenizer, ROWS, max_length=model_inputs.max_length, task=TASKS["sst2"])
+        batches = Batches(
+            encoded=encoded, model_inputs=model_inputs, size=chosen.batch_size, seed=chosen.seed
+        )
         machine = machine_of(chosen)
         return (
             model,
@@ -80,7 +82,7 @@ def test_predictions_come_in_the_order_of_the_rows(trained):
     alone = [
         predict_logits(
             model,
-            Batches(encoded=one_row(batches.encoded, row), feed=batches.feed, size=1, seed=0),
+            Batches(encoded=one_row(batches.encoded, row), model_inputs=batches.model_inputs, size=1, seed=0),
             machine=machine,
         )[0]
         for row in range(len(ROWS))
@@ -109,9 +111,12 @@ def test_a_row_that_padding_holds_back_gets_no_gradient(model_folder, tokenizer,
     good = tokenizer.convert_tokens_to_ids("good")
     model = load_classifier(model_folder, TASKS["sst2"], seed=0).model
     model.get_input_embeddings().padding_idx = good
-    feed = model_inputs_of(model, tokenizer, 64)
+    model_inputs = model_inputs_of(model, tokenizer, 64)
     batches = Batches(
-        encoded=tokenize_rows(tokenizer, ROWS, max_length=64, task=TASKS["sst2"]), feed=feed, size=4, seed=0
+        encoded=tokenize_rows(tokenizer, ROWS, max_length=64, task=TASKS["sst2"]),
+        model_inputs=model_inputs,
+        size=4,
+        seed=0,
     )
     gradient = fit(TrainingJob(model, batches, plan(), 1e-3, machine=machine_of(plan()))).gradient
     assert not gradient[good]

@@ -114,7 +114,7 @@ def damage_by_pickle(folder):
         (damage_size, "bert.embeddings.word_embeddings.weight in .* has not the shape"),
         (damage_layers, "lacks 16 weights of its body, bert.encoder.layer.1"),
         (damage_weights, "damaged cannot be loaded: Error while"),
-        (damage_config, "damaged cannot be loaded"),
+        (damage_config, "damaged/config.json is not whole JSON"),
         (damage_by_pickle, "a format that can run code"),
     ],
 )
@@ -149,9 +149,9 @@ def test_a_decoder_finds_the_last_token_by_the_tokenizers_padding_id(tokenizer):
     model = decoder()
     align(LoadedModel(model=model), tokenizer)
     assert model.config.pad_token_id == tokenizer.pad_token_id
-    feed = model_inputs_of(model, tokenizer, 128)
-    assert feed.max_length == 32
-    assert "token_type_ids" in feed.inputs  # gpt2 takes them, and the tokenizer declares them
+    model_inputs = model_inputs_of(model, tokenizer, 128)
+    assert model_inputs.max_length == 32
+    assert "token_type_ids" in model_inputs.inputs  # gpt2 takes them, and the tokenizer declares them
 
 
 def test_padding_falls_back_to_the_end_when_there_is_no_token_for_it(tokenizer):

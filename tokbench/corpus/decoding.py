@@ -128,6 +128,7 @@ def half_character(error: UnicodeEncodeError) -> DataError:
 def repaired(source: Source, command: str) -> str:
     """The shell command that sends a source through `command` into a new file beside it.
 
+    >>> from tokbench.corpus.sources import Source
     >>> repaired(Source("in.txt", Path("in.txt"), "txt", "", 1), "iconv -f UTF-16 -t UTF-8")
     'iconv -f UTF-16 -t UTF-8 < in.txt > in.utf8.txt'
     """

@@ -148,12 +148,14 @@ def _answers(
     device: Machine,
     progress: Progress,
 ) -> _Answers:
-    feed = model_inputs_of(model, tokenizer, config.max_length)
-    encoded = tokenize_rows(tokenizer, asked.rows, max_length=feed.max_length, task=task, progress=progress)
+    model_inputs = model_inputs_of(model, tokenizer, config.max_length)
+    encoded = tokenize_rows(
+        tokenizer, asked.rows, max_length=model_inputs.max_length, task=task, progress=progress
+    )
     must_fit(encoded, limits_of(model), tokenizer.convert_ids_to_tokens)
-    batches = Batches(encoded=encoded, feed=feed, size=config.batch_size, seed=config.seed)
+    batches = Batches(encoded=encoded, model_inputs=model_inputs, size=config.batch_size, seed=config.seed)
     logits = predict_logits(model, batches, machine=device, progress=progress)
-    notes = _cut(encoded, feed.max_length, asked)
+    notes = _cut(encoded, model_inputs.max_length, asked)
     if isinstance(asked.rows, Tagged):
         return _Answers(unit_labels(logits, encoded, task), notes)
     if task.scores is not None:

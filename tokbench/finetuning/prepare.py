@@ -225,7 +225,7 @@ def hyperparameters(prepared: PreparedRun) -> dict[str, Any]:
     return {
         **asked,
         "learning_rate": prepared.parts.rate,
-        "max_length": prepared.train.feed.max_length,
+        "max_length": prepared.train.model_inputs.max_length,
         "device": prepared.machine.device.type,
         "precision": prepared.machine.precision,
         "versions": {
@@ -240,16 +240,18 @@ def hyperparameters(prepared: PreparedRun) -> dict[str, Any]:
 def input_notes(prepared: PreparedRun) -> tuple[str, ...]:
     """What is worth knowing before the first step: lengths, the rate, segments, what tags cost."""
     notes = []
-    feed, limits = prepared.train.feed, limits_of(prepared.parts.model)
-    if feed.max_length < prepared.config.max_length:
-        notes.append(f"rows are cut to {feed.max_length} tokens: more do not fit the tokenizer or the model")
+    model_inputs, limits = prepared.train.model_inputs, limits_of(prepared.parts.model)
+    if model_inputs.max_length < prepared.config.max_length:
+        notes.append(
+            f"rows are cut to {model_inputs.max_length} tokens: more do not fit the tokenizer or the model"
+        )
     if prepared.config.learning_rate is None:
         whose = prepared.config.model if prepared.config.model in PRESETS else "trained weights"
         notes.append(
             f"the learning rate {prepared.parts.rate:g} is the default for {whose};"
             " --learning-rate changes it"
         )
-    segments = "token_type_ids" in feed.inputs and int(prepared.train.encoded.type_ids.max()) > 0
+    segments = "token_type_ids" in model_inputs.inputs and int(prepared.train.encoded.type_ids.max()) > 0
     if len(prepared.task.texts) == 2 and (limits.types or 0) > 1 and not segments:
         notes.append(
             "the tokenizer gives no segment ids: the model tells a row's two texts apart by separators"

@@ -148,19 +148,21 @@ def prepare_run(config: FinetuneConfig, data: Dataset, *, progress: Progress = s
     parts = load_parts(config, task)
     must_have_room(parts.model, Path(config.output))
     limits = limits_of(parts.model)
-    feed = model_inputs_of(parts.model, parts.tokenizer, config.max_length)
+    model_inputs = model_inputs_of(parts.model, parts.tokenizer, config.max_length)
     batches = {}
     for name, rows in {"train": data.train, **data.evaluation}.items():
         encoded = tokenize_rows(
             parts.tokenizer,
             rows,
-            max_length=feed.max_length,
+            max_length=model_inputs.max_length,
             task=task,
             cache=config.cache == "on",
             progress=progress,
         )
         must_fit(encoded, limits, parts.tokenizer.convert_ids_to_tokens)
-        batches[name] = Batches(encoded=encoded, feed=feed, size=config.batch_size, seed=config.seed)
+        batches[name] = Batches(
+            encoded=encoded, model_inputs=model_inputs, size=config.batch_size, seed=config.seed
+        )
     train = batches.pop("train")
     prepared = PreparedRun(config, task, data, parts, machine, train, batches)
     return replace(prepared, parts=replace(parts, notes=(*parts.notes, *input_notes(prepared))))
@@ -216,7 +218,7 @@ def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
         steps=outcome.fit.steps,
         loss=outcome.fit.loss,
         learning_rate=prepared.parts.rate,
-        max_length=prepared.train.feed.max_length,
+        max_length=prepared.train.model_inputs.max_length,
         parameters=sum(each.numel() for each in prepared.parts.model.parameters()),
         device=prepared.machine.device.type,
         precision=prepared.machine.precision,
@@ -276,7 +278,7 @@ def reload(
     """Load tokenizer and model from `folder`, encode and predict again, and compare with what was trained."""
     some = rows.pick(range(min(COMPARED_ROWS, len(rows))))
     kept = batches.encoded.first(len(some))
-    again = tokenize_rows(load_tokenizer(folder), some, max_length=batches.feed.max_length, task=task)
+    again = tokenize_rows(load_tokenizer(folder), some, max_length=batches.model_inputs.max_length, task=task)
     same = np.array_equal(kept.ids, again.ids) and np.array_equal(kept.starts, again.starts)
     loaded = load_classifier(folder, task, seed=0).model
     machine.hold(loaded)

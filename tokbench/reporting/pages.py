@@ -64,7 +64,13 @@ def report(
 
 
 def result_html(result: Result) -> str:
-    """The elements of a result's page as a fragment, for a notebook; JSON of a kind that has no page."""
+    """The elements of a result's page as a fragment, for a notebook; JSON of a kind that has no page.
+
+    >>> import tokbench as tb
+    >>> tok = tb.train(["a cat", "a hat"] * 9, "wordpiece", vocab_size=30)
+    >>> tb.result_html(tb.encode(tok, "a cat")).splitlines()[0]
+    '<div class="tokbench">'
+    """
     if result.kind in PAGELESS:
         return fragment([Paragraph(result.to_json(), verbatim=True)])
     return fragment(view_of(result.kind)(result))

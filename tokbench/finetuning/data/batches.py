@@ -69,7 +69,7 @@ class Batches:
     """The batches of all epochs; the same for the same seed, whoever asks and how often."""
 
     encoded: EncodedRows
-    feed: ModelInputs
+    model_inputs: ModelInputs
     size: int
     seed: int
 
@@ -78,7 +78,7 @@ class Batches:
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of one epoch."""
-        return (pad_batch(self.encoded, rows, self.feed) for rows in self.orders(number))
+        return (pad_batch(self.encoded, rows, self.model_inputs) for rows in self.orders(number))
 
     def orders(self, number: int) -> list[Ids]:
         """Which rows stand in which batch of one epoch."""
@@ -87,7 +87,7 @@ class Batches:
     def replayed_width(self, rows: Ids) -> int | None:
         """The width of the graph that these rows are replayed in; None where they are computed as is."""
         starts = self.encoded.starts
-        width = bucket(int((starts[rows + 1] - starts[rows]).max()), self.feed.max_length)
+        width = bucket(int((starts[rows + 1] - starts[rows]).max()), self.model_inputs.max_length)
         return width if len(rows) == self.size and width * len(rows) <= LONGEST else None
 
     def padding(self, epochs: int, *, replayed: bool = False) -> float:
@@ -101,20 +101,20 @@ class Batches:
         return computed / (int(lengths.sum()) * epochs) - 1
 
 
-def pad_batch(encoded: EncodedRows, rows: Ids, feed: ModelInputs) -> Batch:
+def pad_batch(encoded: EncodedRows, rows: Ids, model_inputs: ModelInputs) -> Batch:
     """These rows as tensors (B, T), T the longest of them; `labels` beside the model's inputs."""
     lengths = encoded.lengths[rows]
     column = np.arange(lengths.max())
-    if feed.left:
+    if model_inputs.left:
         column = column - (lengths.max() - lengths)[:, None]
     real = (column >= 0) & (column < lengths[:, None])
     place = np.where(real, encoded.starts[rows][:, None] + column, 0)
     arrays = {
-        "input_ids": np.where(real, encoded.ids[place], feed.pad_id),
+        "input_ids": np.where(real, encoded.ids[place], model_inputs.pad_id),
         "token_type_ids": np.where(real, encoded.type_ids[place], 0),
         "attention_mask": real.astype(np.int64),
     }
-    batch = {name: torch.from_numpy(arrays[name]) for name in feed.inputs}
+    batch = {name: torch.from_numpy(arrays[name]) for name in model_inputs.inputs}
     tagged = encoded.units is not None  # a label a piece instead of one a row
     labels = np.where(real, encoded.labels[place], UNLABELLED) if tagged else encoded.labels[rows]
     return {**batch, "labels": torch.from_numpy(labels)}
@@ -123,24 +123,24 @@ def pad_batch(encoded: EncodedRows, rows: Ids, feed: ModelInputs) -> Batch:
 class DeviceCollator:
     """Makes padded batches of rows; on a GPU only the numbers of the rows travel."""
 
-    def __init__(self, encoded: EncodedRows, feed: ModelInputs, machine: Machine) -> None:
+    def __init__(self, encoded: EncodedRows, model_inputs: ModelInputs, machine: Machine) -> None:
         self.encoded = encoded
-        self.feed = feed
+        self.model_inputs = model_inputs
         self.lengths = encoded.lengths
-        self.flat = DeviceRows(encoded, feed, machine.device) if machine.gpu else None
+        self.flat = DeviceRows(encoded, model_inputs, machine.device) if machine.gpu else None
 
     def __call__(self, rows: Ids, width: int | None = None) -> Batch:
         """These rows as tensors (B, T), T the longest of them, or `width`."""
         if self.flat is None:
-            return pad_batch(self.encoded, rows, self.feed)
+            return pad_batch(self.encoded, rows, self.model_inputs)
         return self.flat.batch(rows, width or int(self.lengths[rows].max()))
 
 
 class DeviceRows:
     """All rows of a split as flat tensors on one device."""
 
-    def __init__(self, encoded: EncodedRows, feed: ModelInputs, device: torch.device) -> None:
-        self.feed = feed
+    def __init__(self, encoded: EncodedRows, model_inputs: ModelInputs, device: torch.device) -> None:
+        self.model_inputs = model_inputs
         self.device = device
         self.tagged = encoded.units is not None
         self.ids, self.type_ids = self._put(encoded.ids), self._put(encoded.type_ids)
@@ -162,17 +162,17 @@ class DeviceRows:
         start = self.starts[rows][:, None]
         length = self.starts[rows + 1][:, None] - start
         column = torch.arange(width, device=self.device)[None, :]
-        if self.feed.left:
+        if self.model_inputs.left:
             column = column - (width - length)
         real = (column >= 0) & (column < length)
         place = (start + column).masked_fill(~real, 0)
         tensors = {
-            "input_ids": self.ids[place].masked_fill(~real, self.feed.pad_id),
+            "input_ids": self.ids[place].masked_fill(~real, self.model_inputs.pad_id),
             "token_type_ids": self.type_ids[place].masked_fill(~real, 0),
             "attention_mask": real.long(),
         }
         labels = self.labels[place].masked_fill(~real, UNLABELLED) if self.tagged else self.labels[rows]
-        return {**{name: tensors[name] for name in self.feed.inputs}, "labels": labels}
+        return {**{name: tensors[name] for name in self.model_inputs.inputs}, "labels": labels}
 
     def _put(self, array: Ids) -> torch.Tensor:
         return torch.from_numpy(array).to(self.device)

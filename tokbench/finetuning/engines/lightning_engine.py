@@ -150,7 +150,7 @@ class _Split:
         return len(self.order)
 
     def __iter__(self) -> Iterator[Batch]:
-        return (pad_batch(self.batches.encoded, rows, self.batches.feed) for rows in self.order)
+        return (pad_batch(self.batches.encoded, rows, self.batches.model_inputs) for rows in self.order)
 
 
 require("lightning", extra="lightning", what="--engine lightning")

@@ -67,7 +67,7 @@ def predict_logits(
     """
     model.eval()
     encoded = batches.encoded
-    feeder = DeviceCollator(encoded, batches.feed, machine)
+    feeder = DeviceCollator(encoded, batches.model_inputs, machine)
     rows_done = 0
     size = max(batches.size, ROWS_PREDICTED) if machine.gpu else batches.size
     orders = by_length(encoded.lengths, size)

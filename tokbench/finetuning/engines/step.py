@@ -119,7 +119,7 @@ class Stepper:
 
     def __post_init__(self) -> None:
         self.parts = self.settings.accumulate
-        self.feeder = DeviceCollator(self.batches.encoded, self.batches.feed, self.machine)
+        self.feeder = DeviceCollator(self.batches.encoded, self.batches.model_inputs, self.machine)
         self.weight = weight_of_rows(self.batches.encoded)
         # a GPU fills a matrix with zeros at once, and several processes exchange whole ones
         alone = self.team.size == 1

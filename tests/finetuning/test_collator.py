@@ -28,19 +28,19 @@ def splits(draw):
     starts = np.cumsum([0, *lengths], dtype=np.int64)
     encoded = EncodedRows(ids, starts, types, labels, 0, NO_UNITS if tagged else None)
     inputs = draw(some.sampled_from([INPUTS, INPUTS[::2], INPUTS[:1]]))
-    feed = ModelInputs(
+    model_inputs = ModelInputs(
         inputs=inputs, pad_id=draw(some.integers(0, 60)), max_length=16, left=draw(some.booleans())
     )
     rows = draw(some.lists(some.integers(0, len(lengths) - 1), min_size=1, max_size=6))
-    return encoded, feed, np.array(rows)
+    return encoded, model_inputs, np.array(rows)
 
 
 @settings(deadline=None)
 @given(splits())
 def test_cut_batches_are_padded_ones_to_the_last_number_and_kind(split):
-    encoded, feed, rows = split
-    wanted = pad_batch(encoded, rows, feed)
-    found = DeviceRows(encoded, feed, CPU).batch(rows, int(encoded.lengths[rows].max()))
+    encoded, model_inputs, rows = split
+    wanted = pad_batch(encoded, rows, model_inputs)
+    found = DeviceRows(encoded, model_inputs, CPU).batch(rows, int(encoded.lengths[rows].max()))
     assert found.keys() == wanted.keys()
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
     assert all(found[name].dtype == wanted[name].dtype for name in wanted)
@@ -49,12 +49,12 @@ def test_cut_batches_are_padded_ones_to_the_last_number_and_kind(split):
 @settings(deadline=None)
 @given(splits(), some.integers(1, 9))
 def test_a_wider_batch_has_nothing_but_padding_more(split, more):
-    encoded, feed, rows = split
-    narrow = pad_batch(encoded, rows, feed)
-    wide = DeviceRows(encoded, feed, CPU).batch(rows, int(encoded.lengths[rows].max()) + more)
-    kept = slice(more, None) if feed.left else slice(None, -more)
-    added = slice(None, more) if feed.left else slice(-more, None)
-    fillings = {"input_ids": feed.pad_id, "labels": UNLABELLED}
+    encoded, model_inputs, rows = split
+    narrow = pad_batch(encoded, rows, model_inputs)
+    wide = DeviceRows(encoded, model_inputs, CPU).batch(rows, int(encoded.lengths[rows].max()) + more)
+    kept = slice(more, None) if model_inputs.left else slice(None, -more)
+    added = slice(None, more) if model_inputs.left else slice(-more, None)
+    fillings = {"input_ids": model_inputs.pad_id, "labels": UNLABELLED}
     for name, batch in wide.items():
         if batch.ndim == 1:
             assert torch.equal(batch, narrow[name])
@@ -66,15 +66,15 @@ def test_a_wider_batch_has_nothing_but_padding_more(split, more):
 @pytest.mark.parametrize("left", [False, True])
 def test_the_last_row_is_cut_like_any_other(left):
     encoded = EncodedRows(np.arange(5), np.array([0, 3, 5]), np.zeros(5, np.int64), np.array([0, 1]), 0)
-    feed = ModelInputs(inputs=INPUTS[:1], pad_id=9, max_length=8, left=left)
-    found = DeviceRows(encoded, feed, CPU).batch(np.array([1, 0]), 4)["input_ids"].tolist()
+    model_inputs = ModelInputs(inputs=INPUTS[:1], pad_id=9, max_length=8, left=left)
+    found = DeviceRows(encoded, model_inputs, CPU).batch(np.array([1, 0]), 4)["input_ids"].tolist()
     assert found == ([[9, 9, 3, 4], [9, 0, 1, 2]] if left else [[3, 4, 9, 9], [0, 1, 2, 9]])
 
 
 def test_a_processor_pads_without_a_copy_of_all_rows():
     encoded = EncodedRows(np.arange(3), np.array([0, 1, 3]), np.zeros(3, np.int64), np.array([0, 1]), 0)
-    feed = ModelInputs(inputs=INPUTS, pad_id=0, max_length=8)
-    feeder = DeviceCollator(encoded, feed, Machine(CPU, bf16=False))
+    model_inputs = ModelInputs(inputs=INPUTS, pad_id=0, max_length=8)
+    feeder = DeviceCollator(encoded, model_inputs, Machine(CPU, bf16=False))
     assert feeder.flat is None
-    wanted = pad_batch(encoded, np.array([1]), feed)
+    wanted = pad_batch(encoded, np.array([1]), model_inputs)
     assert all(torch.equal(each, wanted[name]) for name, each in feeder(np.array([1])).items())
