@@ -2,11 +2,15 @@
 
 import base64
 import subprocess
+import time
 
 import pytest
 
-from tokbench.checks.rules import saved_files
+from tokbench.checks import hazards
 from tokbench.checks.run import RULES, check
+from tokbench.errors import FileError
+from tokbench.pretrained.folder import growth_of, load
+from tokbench.recipes.presets import PRESETS
 
 from .folders import KINDS, clean
 
@@ -31,7 +35,7 @@ def broken_charsmap(files):
 
 @pytest.mark.parametrize("damage", [long_replace, chained, long_prepend, broken_charsmap])
 def test_a_file_the_library_does_not_survive_is_a_finding(damage, tmp_path, monkeypatch):
-    monkeypatch.setattr(saved_files, "SECONDS", 1)
+    monkeypatch.setattr(hazards, "SECONDS", 1)
     files = clean("bert")
     damage(files)
     checkup = check(files.write(tmp_path), quick=True)
@@ -44,7 +48,9 @@ def test_a_file_the_library_does_not_survive_is_a_finding(damage, tmp_path, monk
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_honest_file_starts_no_process(kind, tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess, "run", lambda *words, **more: pytest.fail("a process was started"))
-    assert saved_files.hazard(clean(kind).write(tmp_path)) == ""
+    files = clean(kind)
+    assert hazards.hazard(files.raw, files.write(tmp_path) / "tokenizer.json") == ""
+    assert hazards.runaway_text(files.raw) == ""
 
 
 def test_an_odd_file_that_does_no_harm_is_loaded(tmp_path):
@@ -52,3 +58,76 @@ def test_an_odd_file_that_does_no_harm_is_loaded(tmp_path):
     files.raw["normalizer"] = {"type": "Replace", "pattern": {"String": "ζ"}, "content": "z" * 40}
     checkup = check(files.write(tmp_path), quick=True)
     assert len(checkup.checked) > 20
+
+
+def splitting(pattern):
+    return {
+        "pre_tokenizer": {
+            "type": "Split",
+            "pattern": {"Regex": pattern},
+            "behavior": "Isolated",
+            "invert": False,
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(a+)+$", "(x|xx)+$", r"(\w+\s?)*$", "(ab?)*(ab)*(a|b)*c$", r"(é|한|\s)+(é|한|\s)+!$"]
+)
+def test_a_pattern_that_runs_away_is_found_in_seconds_with_a_text_that_shows_it(pattern):
+    before = time.perf_counter()
+    assert "characters, the last" in hazards.runaway_text(splitting(pattern))
+    assert time.perf_counter() - before < 30  # on a busy machine; alone it takes less than two
+
+
+HONEST = [
+    regex
+    for each in PRESETS.values()
+    for block in each.pre_tokenizers
+    if (regex := block.options.get("regex"))
+]
+
+
+@pytest.mark.parametrize("pattern", dict.fromkeys(HONEST))
+def test_the_patterns_of_presets_do_not_run_away(pattern):
+    assert hazards.runaway_text(splitting(pattern)) == ""
+
+
+def test_check_finds_a_runaway_pattern_and_looks_with_every_other_rule(tmp_path):
+    files = clean("gpt2")
+    files.raw |= splitting("(a+)+$")
+    checkup = check(files.write(tmp_path), quick=True)
+    found = [each for each in checkup.findings if each.code == "TB501"]
+    assert [each.message for each in found] == [
+        "a regular expression of the blocks runs away on some texts, which then cannot be encoded"
+    ]
+    assert len(checkup.checked) > 20
+
+
+def seven_fold(files):
+    each = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 20}
+    files.raw["normalizer"] = {"type": "Sequence", "normalizers": [each] * 7}
+
+
+def test_a_normalizer_that_multiplies_texts_is_refused_in_one_sentence_before_the_library_has_it(tmp_path):
+    files = clean("gpt2")
+    seven_fold(files)
+    with pytest.raises(FileError, match=r"its normalizer makes \d[\d,]* characters or more of one") as caught:
+        load(files.write(tmp_path))
+    assert caught.value.fix == f"tokbench check {tmp_path}"
+    (finding,) = check(tmp_path, quick=True).findings
+    assert finding.code == "TB500"
+
+
+@pytest.mark.parametrize(
+    ("contents", "grows"),
+    [
+        ([("a", "aaa")] * 5, False),
+        ([("“", '"'), ("…", "..."), (".", " . "), (" ", "▁")], False),
+        ([("a", "b" * 200), ("b", "c" * 200)], True),
+        ([("a", "b" * 200), ("c", "d" * 200)], False),  # nothing feeds the second
+    ],
+)
+def test_growth_is_followed_through_the_chain(contents, grows):
+    blocks = [{"type": "Replace", "pattern": {"String": one}, "content": other} for one, other in contents]
+    assert bool(growth_of({"normalizer": {"type": "Sequence", "normalizers": blocks}})) is grows

@@ -1,5 +1,8 @@
 """What transformers makes of a folder: silently something else, or nothing; never a word on stdout."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tokbench.checks.context import load_with_transformers
@@ -59,5 +62,41 @@ def test_code_of_the_folder_is_not_run(tmp_path):
     files = clean("bert")
     files.config |= {"auto_map": {"AutoTokenizer": ["trap.Trap", "trap.Trap"]}, "tokenizer_class": "Trap"}
     files.sides["trap.py"] = "raise SystemExit('run')"
-    reloaded = load_with_transformers(files.write(tmp_path))
+    reloaded = load_with_transformers(files.write(tmp_path), files.config, files.raw)
     assert type(reloaded.tokenizer).__name__ == "TokenizersBackend" or reloaded.problem
+
+
+CLASSES = [
+    "BertTokenizer", "BertTokenizerFast", "GPT2Tokenizer", "LlamaTokenizer", "LlamaTokenizerFast",
+    "T5TokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend", "PreTrainedTokenizer",
+    "BloomTokenizerFast", "NoSuchTokenizer", None,
+]  # fmt: skip
+
+
+def outcome(load):
+    """The class and the ids of a text, or the error."""
+    try:
+        tokenizer = load()
+        return type(tokenizer).__name__, tokenizer("The fox, 한 [MASK] <s>")["input_ids"]
+    except Exception as error:
+        return type(error).__name__
+
+
+@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("kind", ["bert", "gpt2", "t5"])
+def test_the_class_taken_without_asking_autotokenizer_is_the_one_that_it_takes(name, kind, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    files = clean(kind)
+    files.config["tokenizer_class"] = name
+    folder = files.write(tmp_path)
+    auto = transformers.AutoTokenizer
+    theirs = outcome(lambda: auto.from_pretrained(folder, local_files_only=True))
+    ours = load_with_transformers(folder, files.config, files.raw)
+    assert outcome(lambda: ours.tokenizer) == theirs or str(theirs) in ours.problem
+
+
+def test_a_whole_check_of_a_tokenizer_runs_the_reload_without_torch(tmp_path):
+    folder = clean("gpt2").write(tmp_path)
+    look = "import sys; from tokbench.checks.run import check; print('TB604' in check(sys.argv[1]).checked)"
+    run = [sys.executable, "-c", f"{look}; print('torch' in sys.modules)", str(folder)]
+    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == "True\nFalse\n"

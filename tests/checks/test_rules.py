@@ -17,7 +17,7 @@ TB101 ids-have-no-gaps warning - -
 TB102 one-id-is-one-token error - -
 TB103 added-tokens-keep-their-ids error - added_tokens_are_pinned
 TB104 vocabulary-is-learned error - -
-TB105 every-token-can-occur warning - -
+TB105 every-token-can-occur warning tokens -
 TB201 specials-stay-whole error - specials_are_declared
 TB202 named-specials-exist error - roles_name_known_tokens
 TB203 unknown-tokens-agree error - unknown_token_is_the_models

@@ -9,10 +9,11 @@ import timeit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, processors
-from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers import Regex, Tokenizer, models, processors
+from tokenizers.pre_tokenizers import ByteLevel, Split
 
 import tokbench as tb
+from tokbench.errors import UsageError
 from tokbench.pretrained.encode import encode
 from tokbench.pretrained.folder import load
 from tokbench.recipes.build import build
@@ -166,3 +167,13 @@ def test_truncation_and_padding_that_a_file_holds_are_of_no_effect(tmp_path):
         change()
         tokenizer.save(str(tmp_path / f"{name}.json"))
         assert encode(load(tmp_path / f"{name}.json"), "a few plain words").ids == plain
+
+
+def test_a_text_on_which_a_pattern_runs_away_is_an_error_in_one_sentence(make_folder, capfd):
+    tokenizer = Tokenizer(models.WordLevel({"a": 0}, "a"))
+    tokenizer.pre_tokenizer = Split(Regex("(a+)+$"), "isolated")
+    folder = make_folder(tokenizer)
+    with pytest.raises(UsageError, match="cannot encode this text: Onig: Regex search error") as caught:
+        encode(folder, "a" * 40 + "!")
+    assert caught.value.fix == f"tokbench check {folder.name}"
+    assert capfd.readouterr().err == ""  # the panic's own report is held back

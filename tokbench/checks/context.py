@@ -17,7 +17,7 @@ from tokbench.errors import FileError
 from tokbench.io.json_files import read_object
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.io.quiet import quiet
-from tokbench.pretrained.folder import TokenizerSource, load
+from tokbench.pretrained.folder import Inspect, TokenizerSource, load
 from tokbench.pretrained.neighbours import Harm, harms
 from tokbench.pretrained.special_tokens import extra_of, roles_of, special_tokens_of
 from tokbench.pretrained.token_facts import FolderFacts
@@ -102,21 +102,42 @@ class Reloaded:
             return list(self.tokenizer(text, pair)["input_ids"])
 
 
-def load_with_transformers(folder: Path) -> Reloaded:
-    """AutoTokenizer on the folder; imports transformers, which takes 2 to 3 seconds the first time."""
+def load_with_transformers(folder: Path, config: Mapping[str, Any], raw: Mapping[str, Any]) -> Reloaded:
+    """What AutoTokenizer makes of the folder; imports transformers, which takes half a second or more."""
     with quiet(stdout=False):
-        from transformers import AutoTokenizer
-
         try:
             with wrap_library_errors(folder.name):
-                found = AutoTokenizer.from_pretrained(
-                    str(folder), local_files_only=True, trust_remote_code=False
-                )
-            return Reloaded(found)
+                kind, options = _class_for(folder, config, raw)
+                return Reloaded(kind.from_pretrained(str(folder), local_files_only=True, **options))
         except FileError as error:
             return Reloaded(problem=error_line(error.__cause__ or error))
         except Exception as error:  # a damaged folder raises whatever its damage leads to
             return Reloaded(problem=error_line(error))
+
+
+def _class_for(
+    folder: Path, config: Mapping[str, Any], raw: Mapping[str, Any]
+) -> tuple[Any, dict[str, object]]:
+    """The class that AutoTokenizer takes, read off the name, and its options.
+
+    AutoTokenizer imports all configurations and torch, which takes another second, so it is asked only where
+    a model or code in the folder has a say. transformers 5.23: the name without Fast, the generic class for
+    one that does not exist, and for Llama's beside byte-level blocks.
+    """
+    import transformers
+
+    named = config.get("tokenizer_class")
+    if config.get("auto_map") or (folder / CONFIG).exists():
+        return transformers.AutoTokenizer, {"trust_remote_code": False}
+    plain = str(named or ANY_CLASS[0]).removesuffix("Fast")
+    bytewise = any(
+        block.get("type") == "ByteLevel"
+        for place in ("pre_tokenizer", "decoder")
+        for block in blocks_of(raw, place)
+    )
+    generic = plain in ANY_CLASS or (plain == "LlamaTokenizer" and bytewise)
+    found = None if generic else getattr(transformers, plain, getattr(transformers, f"{plain}Fast", None))
+    return found or transformers.PreTrainedTokenizerFast, {}
 
 
 def error_line(error: BaseException) -> str:
@@ -125,6 +146,7 @@ def error_line(error: BaseException) -> str:
     return words if len(words) <= 160 else words[:159] + "…"
 
 
+ANY_CLASS = ("PreTrainedTokenizer", "TokenizersBackend", "PythonBackend", "BloomTokenizer")
 GENERIC = ("PreTrainedTokenizerFast", "TokenizersBackend")  # one class under two names
 
 
@@ -229,7 +251,7 @@ class CheckContext:
     def reloaded(self) -> Reloaded:
         """What transformers makes of the folder."""
         assert self.folder is not None
-        return load_with_transformers(self.folder)
+        return load_with_transformers(self.folder, self.config, self.raw)
 
     @cached_property
     def running(self) -> Running:
@@ -242,9 +264,14 @@ class CheckContext:
         return run(self.model.folder, self.config, self.id_of("pad"), ids)
 
 
-def check_context(tokenizer: TokenizerSource, model: str | Path | None = None) -> CheckContext:
-    """Read the files of a tokenizer, and of its model: the one named, or the one in the same folder."""
-    loaded = load(tokenizer)
+def check_context(
+    tokenizer: TokenizerSource, model: str | Path | None = None, *, inspect: Inspect | None = None
+) -> CheckContext:
+    """Read the files of a tokenizer, and of its model: the one named, or the one in the same folder.
+
+    `inspect` is that of load.
+    """
+    loaded = load(tokenizer, inspect=inspect)
     if isinstance(tokenizer, str | Path):  # nobody else has it
         loaded.tokenizer.no_truncation()
         loaded.tokenizer.no_padding()

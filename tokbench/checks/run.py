@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tokbench.checks.context import CheckContext, check_context
 from tokbench.checks.findings import CheckRequest, Checkup, Explanation, Finding, Rule, explained
+from tokbench.checks.hazards import hazard
 from tokbench.checks.rules import (
     config_ids,
     data_rules,
@@ -25,7 +27,6 @@ from tokbench.checks.rules import (
     vocabulary,
     weights,
 )
-from tokbench.checks.rules.saved_files import hazard
 from tokbench.checks.safetensors_files import CHEAP, bytes_of
 from tokbench.checks.staging import shown_as, sources_on_disk
 from tokbench.errors import FileError, UsageError, did_you_mean
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from tokbench.pretrained.on_disk import ModelSource
 
 NO_ADAPTER = "there is no adapter_config.json"
+MANY_TOKENS = 50_000
 LIGHT = 32 << 20  # bytes of weights that are run without being asked: 8 million numbers, a second or two
 
 
@@ -61,6 +63,16 @@ def why_not(need: str, context: CheckContext, asked: Asked) -> str:
 
 def _not_quick(_: CheckContext, asked: Asked) -> str:
     return "it imports transformers, and this was to be quick" if asked.quick else ""
+
+
+def _few_tokens(context: CheckContext, asked: Asked) -> str:
+    """A pass over a large vocabulary takes a second or two."""
+    large = len(context.vocabulary) > MANY_TOKENS
+    return (
+        f"it encodes each of {len(context.vocabulary):,} tokens, and this was to be quick"
+        if asked.quick and large
+        else ""
+    )
 
 
 def _folder(context: CheckContext, _: Asked) -> str:
@@ -176,6 +188,7 @@ class Need:
 LOADED = (_model, _not_adapted, _weights, _not_quick, _passes, _bounded, _plain, _class, _fits)
 NEEDS: Mapping[str, Need] = {
     "": Need("", ()),
+    "tokens": Need("a pass over all tokens (of more than 50,000 left out by --quick)", (_few_tokens,)),
     "folder": Need("a folder, not a bare tokenizer.json", (_folder,)),
     "transformers": Need("transformers, which it imports (left out by --quick)", (_not_quick, _folder)),
     "model": Need("the model's config.json", (_model,), "model"),
@@ -261,10 +274,10 @@ def check(
     codes = tuple(_known(code) for code in ignore)
     request = CheckRequest(tokenizer, model, quick, codes)
     with sources_on_disk(tokenizer, model) as found:
-        ending = hazard(found.tokenizer) if isinstance(found.tokenizer, str) else ""
-        if ending:
-            return replace(_not_loaded(str(found.tokenizer), ending), request=request)
-        context = check_context(found.tokenizer, found.model)
+        try:
+            context = check_context(found.tokenizer, found.model, inspect=_stop_before_harm)
+        except DeadlyFileError as error:
+            return replace(_not_loaded(str(found.tokenizer), error.message), request=request)
         shown = None
         if data is not None:
             from tokbench.checks.data_stats import collect_data_stats
@@ -272,6 +285,15 @@ def check(
             shown = collect_data_stats(context, data, sample=sample, progress=progress)
         checkup = run_rules(context, quick=quick, values=values, ignore=codes, shown=shown)
         return replace(shown_as(checkup, found.names), request=request)
+
+
+class DeadlyFileError(FileError):
+    """A file that the library does not survive; the message is how it ended."""
+
+
+def _stop_before_harm(raw: Mapping[str, Any], file: Path) -> None:
+    if ending := hazard(raw, file):
+        raise DeadlyFileError(ending)
 
 
 def run_rules(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tokenizers import Tokenizer
 
-from tokbench.errors import FileError, TokbenchError
+from tokbench.errors import FileError, TokbenchError, UsageError
 
 REMEDY = "save it again with tokenizers or transformers, or take a whole copy of it"
 
@@ -46,6 +47,13 @@ def library_errors_as(
                 raise
             forget()
             raise ours(error) from error
+
+
+def cannot_encode(name: str, error: BaseException) -> UsageError:
+    """The error for a text on which the library failed, or panicked: a pattern that runs away, no [UNK]."""
+    return UsageError(
+        f"{name} cannot encode this text: {_short(error)}", fix=f"tokbench check {shlex.quote(name)}"
+    )
 
 
 def is_of_the_library(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any, overload
 
 from tokbench.errors import UsageError
+from tokbench.io.library_errors import cannot_encode, library_errors_as
 from tokbench.pretrained.chat_template import chat_text, chat_tokenizer
 from tokbench.pretrained.folder import InMemoryFolder, TokenizerFolder, TokenizerSource, load
 from tokbench.results import Result
@@ -156,12 +157,8 @@ class _How:
 
 
 def _encoded(folder: TokenizerFolder, text: str, pair: str | None, how: _How) -> Encoded:
-    try:
+    with library_errors_as(lambda error: cannot_encode(folder.name, error), also=(Exception,)):
         encoding = folder.untruncated.encode(text, pair, add_special_tokens=how.special)
-    except Exception as error:  # the library's errors have no class of their own
-        raise UsageError(
-            f"{folder.name} cannot encode this text: {error}", fix=f"tokbench check {folder.name}"
-        ) from error
     sources, outline = (text, pair or ""), folder.outline
     which = (sequence or 0 for sequence in encoding.sequence_ids)
     unknown = _unknown_id(folder, outline)

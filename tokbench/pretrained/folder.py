@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from tokbench.io import hub
 from tokbench.io.json_files import MIB, parse_object, read_object, read_text
 from tokbench.io.library_errors import parse_tokenizer
 from tokbench.pretrained.special_tokens import extra_of, guessed_roles, roles_of
+from tokbench.tracing.spelling import blocks_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -129,11 +131,15 @@ class HasFolder(Protocol):
 TokenizerSource = Union[str, Path, TokenizerFolder, HasFolder, Tokenizer, "PreTrainedTokenizerBase"]
 
 
-def load(tokenizer: TokenizerSource) -> TokenizerFolder:
+Inspect = Callable[[Mapping[str, Any], Path], None]
+
+
+def load(tokenizer: TokenizerSource, *, inspect: Inspect | None = None) -> TokenizerFolder:
     """The tokenizer of a folder, of a bare tokenizer.json, or of a name on the hub; the disk comes first.
 
     A tokenizer of a library is taken as it is, without a copy, and what is loaded already is given back.
-    Raises FileError where there is none or where its file cannot be read, UsageError for other objects.
+    `inspect` is given what tokenizer.json holds, and its path, before the library is. Raises FileError where
+    there is none or where its file cannot be read, UsageError for other objects.
 
     >>> from tokenizers import models
     >>> load(Tokenizer(models.WordLevel({"a": 0}, "a"))).tokenizer.encode("a").ids
@@ -142,7 +148,7 @@ def load(tokenizer: TokenizerSource) -> TokenizerFolder:
     if isinstance(tokenizer, TokenizerFolder):
         return tokenizer
     if isinstance(tokenizer, str | Path):
-        return _load_files(tokenizer)
+        return _load_files(tokenizer, inspect)
     if isinstance(tokenizer, Tokenizer):
         return InMemoryFolder("tokenizer", tokenizer, {})
     if isinstance(folder := getattr(tokenizer, "folder", None), TokenizerFolder):
@@ -167,7 +173,7 @@ def _config_of(tokenizer: Any) -> dict[str, Any]:  # noqa: ANN401  PreTrainedTok
     return {"tokenizer_class": type(tokenizer).__name__, **said, **tokenizer.special_tokens_map}
 
 
-def _load_files(name: str | Path) -> TokenizerFolder:
+def _load_files(name: str | Path, inspect: Inspect | None) -> TokenizerFolder:
     path = _find(name)
     file = path if path.is_file() else path / TOKENIZER
     text = read_text(file, limit=LARGEST)
@@ -176,11 +182,49 @@ def _load_files(name: str | Path) -> TokenizerFolder:
         raise FileError(
             f"{file} is not a tokenizer.json: it describes no model", fix="name a tokenizer's file"
         )
+    if inspect is not None:
+        inspect(raw, file)
+    if growth := growth_of(raw):
+        raise FileError(f"{file} cannot be used: {growth}", fix=f"tokbench check {shlex.quote(str(name))}")
     tokenizer = parse_tokenizer(text, name=str(file))
     config, declared = (_optional(path / CONFIG), _optional(path / ROLES_FILE)) if path.is_dir() else ({}, {})
     roles = roles_of(declared) | roles_of(config) or guessed_roles(raw)
     extra = extra_of(config) or extra_of(declared)
     return TokenizerFolder(str(name), path, tokenizer, raw, config, roles, extra)
+
+
+MOST_GROWTH = 10_000  # characters for one; honest normalizers put in some three
+
+
+def growth_of(raw: Mapping[str, Any]) -> str:
+    """Why the normalizer makes texts grow out of all bounds, in words; "" when it does not.
+
+    Each Replace is followed through those behind it: seven that put 20 letters in for one make a letter a
+    thousand million, and the library ends the process when memory does.
+    """
+    blocks = [each for each in blocks_of(raw, "normalizer") if each.get("type") == "Replace"]
+    most = max((_grown_by(blocks[at:]) for at in range(len(blocks))), default=0)
+    return f"its normalizer makes {most:,} characters or more of one" if most > MOST_GROWTH else ""
+
+
+def _grown_by(replaces: Sequence[Mapping[str, Any]]) -> int:
+    """How many characters each one of what the first looks for becomes, counted until it is too many."""
+    text, start, length = "", 1, 1
+    for number, each in enumerate(replaces):
+        sought, content = each.get("pattern"), str(each.get("content") or "")
+        literal = sought.get("String") if isinstance(sought, Mapping) else None
+        if number == 0:
+            start = max(1, len(literal or " "))
+            text, length = content, len(content)
+        elif length > MOST_GROWTH * start:
+            break
+        elif literal is None:  # a regular expression may meet every character
+            length *= max(1, len(content))
+            text = content * min(length // max(1, len(content)), MOST_GROWTH)
+        elif literal and literal in text:
+            length = len(text) + text.count(literal) * (len(content) - len(literal))
+            text = text.replace(literal, content) if length <= MOST_GROWTH * start else text
+    return length // start
 
 
 def save_folder(

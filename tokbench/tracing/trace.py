@@ -10,6 +10,7 @@ from typing import Any
 from tokenizers import Encoding, Tokenizer
 
 from tokbench.errors import UsageError
+from tokbench.io.library_errors import cannot_encode, library_errors_as
 from tokbench.tracing.bpe_merges import Bpe, Merging
 from tokbench.tracing.cuts import How, Model, cuts_of, verdict, why_span
 from tokbench.tracing.post_model import PairTrace, decoder_steps, joining, steps_after
@@ -92,10 +93,8 @@ def _final(steps: tuple[Step, ...]) -> tuple[Token, ...]:
 
 def encoded(tokenizer: Tokenizer, name: str, text: str, second: str | None = None) -> Encoding:
     """What the library makes of a text, or of two; UsageError for one that it cannot encode."""
-    try:
+    with library_errors_as(lambda error: cannot_encode(name, error), also=(Exception,)):
         return tokenizer.encode(text, second)
-    except Exception as error:  # the library's errors have no class of their own
-        raise UsageError(f"{name} cannot encode this text: {error}", fix=f"tokbench check {name}") from error
 
 
 def without_chance(

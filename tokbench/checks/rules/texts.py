@@ -18,6 +18,7 @@ from tokbench.checks.context import (
     unknowns,
 )
 from tokbench.checks.findings import Finding, Rule, around_difference, first_few, quoted
+from tokbench.checks.hazards import runaway_text
 from tokbench.errors import FileError, plural
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.pretrained.neighbours import CONTENT, OFFSETS
@@ -44,6 +45,12 @@ def texts_can_be_encoded(context: CheckContext) -> Iterator[Finding]:
             f"{len(wrong)} of {len(SAMPLES)} sample texts cannot be encoded",
             f"{quoted(SAMPLES[name])}: {problem}",
             "train the tokenizer again, or take a whole copy of tokenizer.json",
+        )
+    elif worst := runaway_text(context.raw):
+        yield Finding(
+            "a regular expression of the blocks runs away on some texts, which then cannot be encoded",
+            worst,
+            "train with a pattern that repeats nothing inside a repetition: a+ in the place of (a+)+",
         )
 
 
