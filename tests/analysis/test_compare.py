@@ -4,11 +4,14 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from tokbench.analysis import corpus_metrics
 from tokbench.analysis.compare import compare
 from tokbench.analysis.corpus_stats import number_of_words
 from tokbench.errors import UsageError
+from tokbench.reporting.elements import Headline
+from tokbench.reporting.views.compare import comparison as view
 
 from .conftest import ENGLISH, KOREAN, SIZES
 
@@ -124,3 +127,17 @@ def test_long_lines_of_parallel_files_stay_whole(saved, tmp_path):
         (tmp_path / f"{name}.txt").write_text(f"{line}\nend\n", encoding="utf-8")
     result = compare([saved["bpe"]], [], parallel=[str(tmp_path / "a.txt"), str(tmp_path / "b.txt")])
     assert result.parity.lines == 2
+
+
+def test_who_needs_fewer_tokens_is_told_as_the_share_that_is_saved(tmp_path):
+    corpus = tmp_path / "some.txt"
+    corpus.write_text("aaaaaaaaaa\n" * 5, encoding="utf-8")
+    letters = Tokenizer(models.WordLevel({"a": 0, "[UNK]": 1}, "[UNK]"))
+    letters.pre_tokenizer = pre_tokenizers.Split("a", "isolated")
+    fives = Tokenizer(models.WordLevel({"aaaaa": 0, "[UNK]": 1}, "[UNK]"))
+    fives.pre_tokenizer = pre_tokenizers.FixedLength(5)
+    result = compare({"letters": letters, "fives": fives}, str(corpus))
+    (ahead,) = result.leads
+    assert (ahead.tokenizer, ahead.second, ahead.fewer_tokens) == ("fives", "letters", pytest.approx(0.8))
+    said = next(part for part in view(result) if isinstance(part, Headline))
+    assert "80% fewer tokens than letters" in said.text

@@ -105,3 +105,24 @@ def test_a_sample_is_drawn_by_chance_and_always_the_same(surveyed):
     assert one == other
     assert one.texts == 20
     assert one.characters != surveyed(clean("gpt2"), texts[:20]).characters
+
+
+def test_fertility_by_script_divides_the_tokens_in_words_by_these_words(surveyed):
+    shown = {
+        each.script: each for each in surveyed(clean("characters"), ["The 12 2024x", "quick 345"]).scripts
+    }
+    letters = next(each for each in shown.values() if each.script.startswith("Latin"))
+    digits = next(each for script, each in shown.items() if "digit" in script or "number" in script)
+    # 2024x counts for the script of its first letter, so its digits are tokens of a word in Latin letters
+    assert (letters.words, digits.words) == (3, 2)
+    assert (letters.word_tokens, digits.word_tokens) == (3 + 5 + 5, 2 + 3)
+    assert digits.fertility == pytest.approx(2.5)
+    assert letters.fertility == pytest.approx(13 / 3)
+    assert digits.tokens == 9
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_token_is_counted_in_two_words(kind, surveyed):
+    shown = surveyed(clean(kind), TEXTS)
+    assert sum(each.word_tokens for each in shown.scripts) <= shown.tokens
+    assert sum(each.words for each in shown.scripts) == shown.words

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import unicodedata
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,7 +40,8 @@ class ScriptCount:
     """The characters, words and tokens of one script; `unknown` of its tokens are unknown.
 
     A word is what stands between white space, and counts for the script of its first letter; a token counts
-    for the script of its last character.
+    for the script of its last character. `fertility` is the tokens in these words, `word_tokens`, over the
+    words; None without a word.
     """
 
     script: str
@@ -47,6 +49,19 @@ class ScriptCount:
     words: int
     tokens: int
     unknown: int
+    word_tokens: int = 0
+    fertility: float | None = None
+
+
+def script_count(script: str, counts: Sequence[int]) -> ScriptCount:
+    """The row of a script with its fertility; `counts` in the order of the fields.
+
+    >>> script_count("digits", (20, 4, 30, 0, 10)).fertility
+    2.5
+    """
+    characters, words, tokens, unknown, inside = counts
+    fertility = inside / words if words else None
+    return ScriptCount(script, characters, words, tokens, unknown, inside, fertility)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,6 +279,7 @@ class _Counts:
     words: Counter[str] = field(default_factory=Counter)
     tokens: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
+    inside: Counter[str] = field(default_factory=Counter)  # tokens by the script of the word they end in
     pieces: Counter[str] = field(default_factory=Counter)  # the texts of unknown tokens
     decomposed: list[int] = field(default_factory=lambda: [0, 0, 0])
     korean: list[int] = field(default_factory=lambda: [0, 0])
@@ -280,16 +296,22 @@ class _Counts:
         around = self.context.tokenizer.num_special_tokens_to_add(False)
         limit = (whole_or_none(self.context.config.get("model_max_length")) or NO_LIMIT) - around
         for text, encoding in zip(batch, encodings, strict=True):
-            self._text(text)
+            self._text(text, encoding.offsets)
             self._tokens(text, encoding, unknown)
             self.longest = max(self.longest, len(encoding.ids) + around)
             self.too_long += len(encoding.ids) > limit
         self._forms(batch, [len(encoding.ids) for encoding in encodings])
 
-    def _text(self, text: str) -> None:
+    def _text(self, text: str, offsets: Sequence[tuple[int, int]]) -> None:
         self.characters.update(text)
         words = text.split()
-        self.words.update(map(script_of_word, words))
+        scripts = list(map(script_of_word, words))
+        self.words.update(scripts)
+        starts, ends = _spans(text, words)
+        for _, end in offsets:
+            at = bisect_left(ends, end)
+            if at < len(ends) and starts[at] < end:
+                self.inside[scripts[at]] += 1
         if len(self.invisible) < MOST_INVISIBLE and not text.isascii():
             self.invisible.update(word for word in words if not word.isprintable() and _is_invisible(word))
 
@@ -347,10 +369,22 @@ class _Counts:
 
     def _scripts(self, characters: Counter[str]) -> Iterator[ScriptCount]:
         for script, count in characters.most_common():
-            yield ScriptCount(script, count, self.words[script], self.tokens[script], self.unknown[script])
+            counts = (self.words, self.tokens, self.unknown, self.inside)
+            yield script_count(script, (count, *(each[script] for each in counts)))
 
     def _ids(self, word: str) -> list[int]:
         return self.context.tokenizer.encode([word], is_pretokenized=True, add_special_tokens=False).ids
+
+
+def _spans(text: str, words: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Where the words of a text start and end."""
+    starts, ends, at = [], [], 0
+    for word in words:
+        start = text.index(word, at)
+        at = start + len(word)
+        starts.append(start)
+        ends.append(at)
+    return starts, ends
 
 
 def _is_invisible(word: str) -> bool:

@@ -78,8 +78,8 @@ def survey(result: DataStats) -> Iterator[Part]:
 
 
 def _row(each: ScriptCount) -> tuple[str, ...]:
-    reads = each.words and each.script not in NO_WORDS
-    per_word = f"{each.tokens / each.words:.2f}" if reads else "–"
+    reads = each.fertility is not None and each.script not in NO_WORDS
+    per_word = f"{each.fertility:.2f}" if reads else "–"
     per_token = f"{each.characters / each.tokens:.2f}" if each.tokens else "–"
     share = f"{each.unknown / each.tokens:.2%}" if each.tokens else "–"
     counts = (f"{each.characters:,}", f"{each.words:,}", f"{each.tokens:,}")
@@ -98,15 +98,10 @@ def _gathered(result: DataStats) -> Iterator[ScriptCount]:
 
 
 def _sum(name: str, scripts: list[ScriptCount] | tuple[ScriptCount, ...]) -> ScriptCount:
-    from tokbench.checks.data_stats import ScriptCount
+    from tokbench.checks.data_stats import script_count
 
-    return ScriptCount(
-        name,
-        sum(each.characters for each in scripts),
-        sum(each.words for each in scripts),
-        sum(each.tokens for each in scripts),
-        sum(each.unknown for each in scripts),
-    )
+    counts = [(each.characters, each.words, each.tokens, each.unknown, each.word_tokens) for each in scripts]
+    return script_count(name, [sum(column) for column in zip(*counts, strict=True)] or [0] * 5)
 
 
 def _survey_facts(result: DataStats) -> Iterator[tuple[str, object]]:

@@ -11,7 +11,7 @@ from tokbench.errors import plural
 from tokbench.reporting.elements import Curve, Facts, Grid, Headline, Heat, Paragraph, Part
 
 if TYPE_CHECKING:
-    from tokbench.analysis.compare import Comparison, Parity
+    from tokbench.analysis.compare import Comparison, Lead, Parity
     from tokbench.analysis.corpus_stats import CorpusStats
     from tokbench.analysis.measure import Measured
     from tokbench.analysis.sweep import Point, Sweep
@@ -26,7 +26,9 @@ EVENNESS = ("corpus", "tokenizer", "Rényi", "entropy", "Gini", "MB/s", "ids")
 def comparison(result: Comparison) -> Iterator[Part]:
     """The shortest of each corpus, then how short, what is lost, how even and fast, and parity."""
     for corpus in result.corpora:
-        yield Headline(_verdict([each for each in result.results if each.corpus == corpus.name]))
+        yield Headline(
+            _verdict([each for each in result.results if each.corpus == corpus.name], result.leads)
+        )
     if result.results:
         yield Grid(SHORTNESS, [_short(each) for each in result.results], "How short", right=SHORTNESS[2:])
         yield _lengths(result.results)
@@ -38,16 +40,15 @@ def comparison(result: Comparison) -> Iterator[Part]:
         yield from _parity(result.parity)
 
 
-def _verdict(results: Sequence[Measured]) -> str:
+def _verdict(results: Sequence[Measured], leads: Sequence[Lead]) -> str:
     """Who needs the fewest tokens, and by how much; who loses what."""
-    ordered = sorted(results, key=lambda each: each.tokens)
-    lossless = [each for each in ordered if not each.unknown] or ordered
-    best, others = lossless[0], lossless[1:]
+    ahead = next(each for each in leads if each.corpus == results[0].corpus)
+    best = next(each for each in results if each.tokenizer == ahead.tokenizer)
     losers = [each for each in results if each.unknown_rate >= 0.001 and each is not best]
     how = "whole and shortest" if losers else "shortest"
     words = f"{best.corpus}: {best.tokenizer} writes it {how}, {best.bytes_per_token:.2f} bytes a token"
-    if others and best.tokens:
-        words += f", {others[0].tokens / best.tokens - 1:.0%} fewer tokens than {others[0].tokenizer}"
+    if ahead.fewer_tokens is not None:
+        words += f", {ahead.fewer_tokens:.0%} fewer tokens than {ahead.second}"
     if losers:
         words += "; unknown: " + ", ".join(
             f"{_percent(each.unknown_rate)} of {each.tokenizer}" for each in losers
