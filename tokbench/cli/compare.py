@@ -66,7 +66,9 @@ def playground(
         list[str], Argument(help="Folders, tokenizer.json files or hub names.", show_default=False)
     ],
     port: Annotated[int, Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8017,
-    text: Annotated[str, Option(help="The text to begin with.")] = TEXT,
+    text: Annotated[
+        str, Option(help="The text to begin with.", show_default="a sentence in English and one in Korean")
+    ] = TEXT,
 ) -> None:
     """Encode as you type, in a browser, with several tokenizers at once.
 

@@ -17,7 +17,7 @@ Out = Annotated[
 ]
 DryRun = Annotated[bool, Option("--dry-run", help="Show the plan of rows; load and write nothing.")]
 Pad = Annotated[
-    int | None, Option(min=1, help="Round the rows up to a multiple of this.", show_default=False)
+    int | None, Option(min=1, help="Round the rows up to a multiple of N.", metavar="N", show_default=False)
 ]
 Shrink = Annotated[bool, Option("--shrink", help="Let spare rows go; they stay otherwise.")]
 Start = Annotated[

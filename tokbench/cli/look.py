@@ -13,7 +13,7 @@ import typer
 from typer import Option
 
 from tokbench.cli import options
-from tokbench.cli.output import boxed, hint, put, say_fallback, stdout_for_a_reader, text_of
+from tokbench.cli.output import boxed, hint, put, say, say_fallback, stdout_for_a_reader, text_of
 from tokbench.errors import UsageError, plural
 
 Files = Annotated[
@@ -74,6 +74,7 @@ def encode(
     `tokbench encode chat-tok --chat messages.json`
     """
     from tokbench.pretrained.encode import encode as encoded
+    from tokbench.pretrained.folder import load
     from tokbench.reporting.views import look as look_view
 
     if file:
@@ -88,7 +89,10 @@ def encode(
         put(encoded(tokenizer, chat=chat), look_view.encoded, "encoded", json=json, html=html)
         return
     words = text_of(_only(text, (output, format, column)))
-    result = encoded(tokenizer, words, pair=pair, special=special)
+    folder = load(tokenizer)
+    result = encoded(folder, words, pair=pair, special=special)
+    if folder.saved_lengths:
+        say(f"saved in {folder.name}: {folder.saved_lengths}", quiet=quiet)
     put(result, look_view.encoded, "encoded", json=json, html=html, box=boxed(html, [tokenizer], words))
 
 

@@ -337,7 +337,8 @@ def wrap(
 ) -> None:
     """Make a folder transformers loads from a tokenizer.json.
 
-    Roles not given are found by their usual names ([PAD], <s>, <|endoftext|> …) among the special tokens.
+    Roles not given are found by their usual names (`[PAD]`, `<s>`, `<|endoftext|>` …) among the special
+    tokens.
 
     Example: `tokbench wrap tokenizer.json -o my-tok --role pad=[PAD] --model-max-length 512`
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import compress
 from typing import TYPE_CHECKING, Any, overload
 
@@ -36,6 +36,7 @@ class Encoded(
         "attention_mask",
         "special_tokens_mask",
         "unknown",
+        "special",
     ),
 ):
     """Tokens of a text in order; every sequence has the same length T.
@@ -43,7 +44,8 @@ class Encoded(
     `pieces` are the parts of the text that the tokens stand for ("" for special tokens), by `offsets`,
     which count characters of the text (of the pair where `type_ids` says so). `shown` is what a person typed,
     with bytes that are no whole character as ‹EAB0› and special tokens by name; `partial` marks parts of a
-    character.
+    character. `special` marks special tokens, those written in the text too, and `special_tokens_mask` those
+    that the post_processor put in.
     """
 
     tokens: tuple[str, ...]
@@ -56,6 +58,7 @@ class Encoded(
     attention_mask: tuple[int, ...]
     special_tokens_mask: tuple[int, ...]
     unknown: tuple[bool, ...]
+    special: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -175,6 +178,10 @@ def _encoded(folder: TokenizerFolder, text: str, pair: str | None, how: _How) ->
         attention_mask=tuple(encoding.attention_mask),
         special_tokens_mask=tuple(encoding.special_tokens_mask),
         unknown=tuple(each == unknown for each in encoding.ids),
+        special=tuple(
+            bool(masked) or token in folder.special_contents
+            for token, masked in zip(encoding.tokens, encoding.special_tokens_mask, strict=True)
+        ),
     )
     if how.max_length is None:
         return whole
@@ -249,13 +256,12 @@ def decode(tokenizer: TokenizerSource, ids: Sequence[int], *, skip_special_token
     named = tuple(token for token in tokens if token is not None)
     speller = Speller(folder.outline)
     spelled = [speller.spell(token) for token in named]
-    added = {each.content for each in folder.tokenizer.get_added_tokens_decoder().values() if each.special}
     return Decoded(
         text=text,
         tokens=named,
         shown=tuple(words for words, _ in spelled),
         partial=tuple(partial for _, partial in spelled),
-        special=tuple(token in added for token in named),
+        special=tuple(token in folder.special_contents for token in named),
     )
 
 
@@ -291,9 +297,16 @@ def trace(
         for option, value in (("--against", against), ("--why", span)):
             if value is not None:
                 raise UsageError(f"{option} is asked of one text, and --pair of two", fix="ask one at a time")
-        return follow_pair(folder.tokenizer, text, pair, name=folder.name)
-    traced = follow(folder.tokenizer, text, name=folder.name, span=span)
+        paired = follow_pair(folder.untruncated, text, pair, name=folder.name)
+        return replace(paired, notes=(*paired.notes, *_saved(folder)))
+    traced = follow(folder.untruncated, text, name=folder.name, span=span)
+    traced = replace(traced, notes=(*traced.notes, *_saved(folder)))
     if against is None:
         return traced
     second = load(against)
-    return side_by_side(traced, follow(second.tokenizer, text, name=second.name, span=span))
+    return side_by_side(traced, follow(second.untruncated, text, name=second.name, span=span))
+
+
+def _saved(folder: TokenizerFolder) -> list[str]:
+    """What a trace says of lengths that are saved and not applied."""
+    return [f"saved in it: {folder.saved_lengths}"] if folder.saved_lengths else []

@@ -70,6 +70,24 @@ class TokenizerFolder:
         """The tokenizer itself if it neither truncates nor pads, or else a copy that does not, made once."""
         return self._copy if is_truncating(self.tokenizer) else self.tokenizer
 
+    @property
+    def saved_lengths(self) -> str:
+        """What the tokenizer says of padding and truncation, which are left out, as a call's; or ""."""
+        padding, truncation = self.tokenizer.padding, self.tokenizer.truncation
+        told = []
+        if padding:
+            to = f"{padding['length']} tokens" if padding.get("length") else "the longest of a batch"
+            told.append(f"padding to {to} with {padding['pad_token']}")
+        if truncation:
+            told.append(f"truncation to {truncation['max_length']} tokens")
+        return f"{' and '.join(told)}, left to the call as transformers does" if told else ""
+
+    @cached_property
+    def special_contents(self) -> frozenset[str]:
+        """The added tokens that are special, wherever they stand."""
+        added = self.tokenizer.get_added_tokens_decoder().values()
+        return frozenset(each.content for each in added if each.special)
+
     @cached_property
     def _copy(self) -> Tokenizer:
         return untruncated(self.tokenizer)

@@ -10,13 +10,16 @@ from tokbench.pretrained.folder import TokenizerSource, load
 from tokbench.results import Result
 from tokbench.tracing.spelling import blocks_of
 
+LONGEST = 2_000  # characters of an option's value: all regexes that we met, and not Precompiled's table
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class TokenizerInfo(Result, kind="info"):
     """A tokenizer in words: blocks as `Name(option=value)`, sizes, roles and ids.
 
     `vocab_size` counts the model's own tokens, `tokens` the added ones too; a model needs at least
-    `rows_needed` embedding rows (highest id + 1).
+    `rows_needed` embedding rows (highest id + 1). `saved_lengths` is what tokenizer.json holds of padding and
+    truncation, which encode and trace leave to the call.
     """
 
     name: str
@@ -34,6 +37,7 @@ class TokenizerInfo(Result, kind="info"):
     model_max_length: int | None
     padding_side: str
     model_input_names: tuple[str, ...]
+    saved_lengths: str = ""
 
 
 def info(tokenizer: TokenizerSource) -> TokenizerInfo:
@@ -67,6 +71,7 @@ def info(tokenizer: TokenizerSource) -> TokenizerInfo:
         model_max_length=longest if isinstance(longest, int) and longest < 10**9 else None,
         padding_side=str(config.get("padding_side", "right")),
         model_input_names=tuple(config.get("model_input_names") or ("input_ids", "attention_mask")),
+        saved_lengths=folder.saved_lengths,
     )
 
 
@@ -97,6 +102,7 @@ def _shown(block: Mapping[str, Any], skip: tuple[str, ...] = ()) -> str:
     return f"{block.get('type', '?')}({options})"
 
 
-def _short(value: object, longest: int = 60) -> str:
+def _short(value: object) -> str:
+    """A value as it is: a cut regex says nothing; what is binary, and long, is cut."""
     words = repr(value)
-    return words if len(words) <= longest else f"{words[: longest - 1]}…"
+    return words if len(words) <= LONGEST or isinstance(value, dict) else f"{words[:LONGEST]}…"

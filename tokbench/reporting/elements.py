@@ -56,6 +56,24 @@ class Chips:
     details: Sequence[str] = ()
 
 
+def chip_kinds(
+    special: Sequence[object], partial: Sequence[object], unknown: Sequence[object] = ()
+) -> list[str]:
+    """The kind of each chip, told in one way everywhere: what is special is no part of a character.
+
+    >>> chip_kinds([1, 0, 0], [0, 1, 0], [0, 0, 1])
+    ['special', 'partial', 'unknown']
+    """
+    rows = zip(special, unknown or [False] * len(special), partial, strict=True)
+    return [
+        "special" if is_special else "unknown" if is_unknown else "partial" if is_partial else ""
+        for is_special, is_unknown, is_partial in rows
+    ]
+
+
+MOST_POINTS = 40  # of a curve in a pipe, where nobody draws it
+
+
 @dataclass(frozen=True)
 class Paragraph:
     """Words to read, wrapped; raw text such as TOML or decoded text with `verbatim`."""
@@ -117,6 +135,10 @@ def _lines(title: str, lines: Iterable[str]) -> str:
 
 
 def _points(part: Curve) -> Iterator[str]:
+    if sum(len(points) for _, points in part.series) > MOST_POINTS:
+        counts = ", ".join(f"{safe(name)} {len(points)}" for name, points in part.series)
+        yield f"{safe(part.title)}: {counts} points; --json has them"
+        return
     yield f"series\t{safe(part.x)}\t{safe(part.y)}"
     for name, points in part.series:
         for x, y in points:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tokbench.errors import TokbenchError, UsageError, clipped
 from tokbench.io.extras import require
 from tokbench.pretrained.encode import encode
+from tokbench.reporting.elements import chip_kinds
 from tokbench.reporting.html import page, served_page
 
 if TYPE_CHECKING:
@@ -126,10 +127,7 @@ def _answer(tokenizers: Mapping[str, TokenizerFolder], name: str, text: str) -> 
         raise UsageError(f"no tokenizer here is called {clipped(name)}")
     clean = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     done = encode(tokenizers[name], clean)
-    kinds = (
-        "special" if special else "unknown" if unknown else ""
-        for special, unknown in zip(done.special_tokens_mask, done.unknown, strict=True)
-    )
+    kinds = chip_kinds(done.special, done.partial, done.unknown)
     rows = zip(done.tokens, done.ids, kinds, done.shown, done.partial, done.offsets, strict=True)
     tokens = [
         {

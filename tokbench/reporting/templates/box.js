@@ -30,9 +30,9 @@
     return `\\${{ 2: "x", 4: "u", 8: "U" }[wide]}${code.toString(16).padStart(wide, "0")}`;
   });
   const chip = ({ token, id, kind, text, partial, details }) => {
-    const element = made("span", `chip ${partial ? "partial" : kind}`);
+    const element = made("span", `chip ${kind || (partial ? "partial" : "")}`);
     element.setAttribute("role", "listitem");
-    element.tabIndex = 0;
+    element.tabIndex = -1;  // the strip is one stop of Tab; arrows go through it
     element.style.setProperty("--hue", String(((id ?? 0) * 47) % 360));
     element.dataset.details = details ?? `${token} has id ${id}${partial ? "; a part of a character, its bytes in hex" : ""}`;
     element.append(made("span", "text", escaped(text)), made("small", "", String(id)));
@@ -67,6 +67,7 @@
           count.textContent = `${all} tokens, ${characters} characters, ${bytes} bytes`
             + (drawn.length < all ? `; the first ${drawn.length} are drawn` : "");
           chips.replaceChildren(...drawn.map(chip));
+          if (chips.firstChild) chips.firstChild.tabIndex = 0;
         } catch (problem) {
           if (mine !== turn) return;
           count.textContent = `Cannot be encoded: ${problem.message}.`;

@@ -44,7 +44,15 @@
   document.addEventListener("keydown", (event) => {
     const chip = document.activeElement;
     if (!chip || !chip.classList.contains("chip")) return;
-    const next = { ArrowRight: chip.nextElementSibling, ArrowLeft: chip.previousElementSibling }[event.key];
-    if (next) { next.focus(); event.preventDefault(); }
+    const all = chip.parentNode;
+    const next = {
+      ArrowRight: chip.nextElementSibling, ArrowLeft: chip.previousElementSibling,
+      Home: all.firstElementChild, End: all.lastElementChild,
+    }[event.key];
+    if (!next) return;
+    chip.tabIndex = -1;  // Tab comes back to where the reader was, and leaves the strip from there
+    next.tabIndex = 0;
+    next.focus();
+    event.preventDefault();
   });
 })();

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tokbench.reporting.elements import Chips, Facts, Grid, Paragraph, Part, seen, visible
+from tokbench.reporting.elements import Chips, Facts, Grid, Paragraph, Part, chip_kinds, seen, visible
 
 if TYPE_CHECKING:
     from tokbench.pretrained.encode import Decoded, Encoded
@@ -23,6 +23,7 @@ def info(result: TokenizerInfo) -> Iterator[Part]:
             ("longest input", f"{result.model_max_length:,}" if result.model_max_length else "not set"),
             ("padding side", result.padding_side),
             ("inputs", ", ".join(result.model_input_names)),
+            *([("saved", result.saved_lengths)] if result.saved_lengths else []),
             ("class", result.tokenizer_class or "not set: transformers will not know the special tokens"),
         ]
     )
@@ -54,13 +55,7 @@ def _blocks(result: TokenizerInfo) -> Iterator[tuple[str, str]]:
 
 def encoded(result: Encoded) -> Iterator[Part]:
     """The text as coloured chips, then a row a token."""
-    kinds = [
-        "special" if special else "unknown" if unknown else ""
-        for special, unknown in zip(result.special_tokens_mask, result.unknown, strict=True)
-    ]
-    kinds = [
-        kind or ("partial" if partial else "") for kind, partial in zip(kinds, result.partial, strict=True)
-    ]
+    kinds = chip_kinds(result.special or result.special_tokens_mask, result.partial, result.unknown)
     details = [
         f"{token} · id {number} · characters {_span(offsets)}"
         for token, number, offsets in zip(result.tokens, result.ids, result.offsets, strict=True)
@@ -88,9 +83,6 @@ def decoded(result: Decoded) -> Iterator[Part]:
 
 def decoded_chips(result: Decoded) -> Iterator[Part]:
     """For eyes: the tokens as chips above the text."""
-    kinds = (
-        "special" if special else "partial" if partial else ""
-        for special, partial in zip(result.special, result.partial, strict=True)
-    )
+    kinds = chip_kinds(result.special, result.partial)
     yield Chips(list(zip(map(seen, result.shown), kinds, strict=True)))
     yield Paragraph(result.text, verbatim=True)
