@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .folders import Files, clean, clean_pair, vocabulary
-from .real_models import adapter, config, huge, prefixed, saved, without
+from .real_models import adapter, config, copied, huge, prefixed, saved, without
 
 
 @dataclass(frozen=True)
@@ -933,6 +933,13 @@ CASES = [
         saved("RobertaForMaskedLM", type_vocab_size=1, pad_token_id=0),
         ("IndexError",),
         "a pair",
+    ),
+    Case(
+        "TB443",
+        "error",
+        "gpt2",
+        saved("GPT2LMHeadModel", copied("transformer.wte.weight", "lm_head.weight")),
+        ("tie_word_embeddings True",),
     ),
     Case("TB461", "error", "bert", saved(BERT_CLASSIFIER, config(num_attention_heads=3)), ("multiple",)),
     Case(

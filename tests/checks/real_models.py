@@ -68,6 +68,11 @@ def prefixed(word):
     return tensors(lambda old: {word + name: value for name, value in old.items()})
 
 
+def copied(name, to):
+    """The tensor under another name too, with other numbers there."""
+    return tensors(lambda old: old | {to: old[name] + 1})
+
+
 def huge(name):
     return tensors(lambda old: old | {name: old[name] * 3e38})
 

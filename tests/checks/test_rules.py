@@ -54,6 +54,7 @@ TB431 labels-agree error model -
 TB432 labels-have-rows error weights -
 TB441 weights-are-numbers error values -
 TB442 rows-are-trained warning values -
+TB443 tied-matrices-are-one error values -
 TB451 model-needs-no-code warning model -
 TB452 tokenizer-is-the-models error model -
 TB453 adapter-is-whole error adapter -

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from tokenizers import Tokenizer
 
 from tokbench import __version__
+from tokbench.adapt.pair import own_tokens, refuse_strangers
 from tokbench.corpus.reading import open_corpus
 from tokbench.errors import FileError, NegativeResultError, UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable
@@ -111,9 +112,10 @@ class Growth(Result, kind="growth"):
 
     `plan`, `resized` and `proof` are None without a model. `fresh` are weights that the model's file lacked
     and that started anew; `dropped` those that its class does not take. `followed` are the ids in the
-    model's configs that went with a role, key → old and new. `changed` is what became of the words of a
-    sample. A `dry` run has a plan and no `resized`, no `proof`. `path` is where it was saved, with the
-    files `copied` from beside tokenizer and model; `left` says of the others why they stayed behind.
+    model's configs that went with a role, key → old and new. `described` are token → words that its row is
+    the mean of. `changed` is what became of the words of a sample. A `dry` run has a plan and no `resized`,
+    no `proof`. `path` is where it was saved, with the files `copied` from beside tokenizer and model; `left`
+    says of the others why they stayed behind.
     """
 
     added: Added
@@ -123,6 +125,7 @@ class Growth(Result, kind="growth"):
     memory: Memory | None = None
     resized: Resized | None = None
     proof: GrowthProof | None = None
+    described: dict[str, str] = field(default_factory=dict)
     fresh: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     followed: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -233,12 +236,16 @@ __all__ = [
 ]
 
 
+TIMES = "no_timestamps_token_id"  # of Whisper's generation config
+
+
 class RowChoices(TypedDict, total=False):
     """How the new rows are made, as keyword arguments of grow, planned and add_tokens.
 
     `start` is the name of an initializer or copy=TOKEN; `descriptions` are token → words it is the mean
-    of; `shrink` lets spare rows go; `vocabulary` names the config's keys that the tokenizer's size is, of a
-    model that has several; `trust_remote_code` runs code in the model's folder.
+    of; `shrink` lets spare rows go; `force_ids` passes over what check finds of the pair; `vocabulary` names
+    the config's keys that the tokenizer's size is, of a model that has several; `trust_remote_code` runs
+    code in the model's folder.
     """
 
     start: str
@@ -246,6 +253,7 @@ class RowChoices(TypedDict, total=False):
     pad_to_multiple_of: int | None
     shrink: bool
     seed: int
+    force_ids: bool
     vocabulary: Sequence[str]
     trust_remote_code: bool
 
@@ -282,6 +290,7 @@ def grow_model(
         memory=memory(measure, plan),
         resized=replace(resized, initializer=start.label),
         proof=proof,
+        described=dict(choices.get("descriptions", {})),
         fresh=loaded.fresh,
         dropped=loaded.dropped,
         followed=followed,
@@ -301,10 +310,10 @@ def _carried_out(
     seed: int,
 ) -> tuple[dict[str, tuple[int, int]], Resized, GrowthProof]:
     """The ids that followed, what was resized, and the proof: answers before and after."""
-    from tokbench.adapt.sync_ids import follow_roles
     from tokbench.model.contract import answers, prove_growth
     from tokbench.model.readers import reader_of
     from tokbench.model.resize import apply
+    from tokbench.model.sync_ids import follow_roles
     from tokbench.model.vocabulary_tables import vocabulary_tables
 
     reader = reader_of(model, inputs[0], vocabulary_tables(model).inputs, hidden=True)
@@ -357,6 +366,7 @@ def add_tokens(
     matching: Mapping[str, MatchFlags] | None = None,
     otherwise: MatchFlags = DEFAULT_MATCH,
     roles: Mapping[str, str] | None = None,
+    use_unused: bool = False,
     model: str | Path | None = None,
     sample: str | Path | None = None,
     output: str | Path | None = None,
@@ -368,6 +378,7 @@ def add_tokens(
 
     Without `output` nothing is written, and the result holds what was made. A dry run gives the plan alone,
     and loads no weights. `sample` is a file of texts whose words that now split differently are listed.
+    With `use_unused` new tokens take the ids of [unused1] and its like, as far as there are any.
 
     >>> import tokbench as tb
     >>> tok = tb.train(["a cat", "a hat"] * 9, "wordpiece", vocab_size=30)
@@ -381,8 +392,16 @@ def add_tokens(
         require("torch", extra="train", what="growing a model")
     folder = load(tokenizer)
     _refuse_links(folder, model)
+    if model is not None:
+        refuse_strangers(folder, model, roles=roles or (), anyway=choices.get("force_ids", False))
     added = with_tokens(
-        folder, special=special, regular=tokens, matching=matching, otherwise=otherwise, roles=roles
+        folder,
+        special=special,
+        regular=tokens,
+        matching=matching,
+        otherwise=otherwise,
+        roles=roles,
+        use_unused=use_unused,
     )
     growth = (planned if dry_run else grow_model)(folder, model, added, **choices)
     if sample is not None:
@@ -419,10 +438,11 @@ def resize(
 
     folder = load(tokenizer)
     _refuse_links(folder, model)
+    refuse_strangers(folder, model, anyway=choices.get("force_ids", False))
     rows = meta_model(
         model, choices.get("vocabulary", ()), trust_remote_code=choices.get("trust_remote_code", False)
     ).rows
-    older, added = beyond(folder, rows)
+    older, added = beyond(folder, min(rows, own_tokens(model) or rows))
     growth = (planned if dry_run else grow_model)(older, model, added, **choices)
     growth = replace(growth, tokenizer=folder)
     return growth if out is None else saved(growth, out, force=force)
@@ -468,7 +488,7 @@ def _start(folder: TokenizerFolder, added: Added, choices: RowChoices) -> RowIni
 def _plan(
     folder: TokenizerFolder, model: str | Path, measure: ModelSize, added: Added, choices: RowChoices
 ) -> RowPlan:
-    _refuse_strangers(folder, model, measure.rows, added)
+    _refuse_missing_rows(folder, model, measure.rows, added)
     plan = plan_added(
         measure.rows,
         added.before,
@@ -476,6 +496,13 @@ def _plan(
         choices.get("pad_to_multiple_of"),
         shrink=choices.get("shrink", False),
     )
+    limit = measure.ids.get(TIMES)
+    if limit is not None and plan.started and plan.started[-1] > limit:
+        raise UsageError(
+            f"{TIMES} of {model} is {limit:,}, and every id above it is a time to generation: "
+            f"a token with id {plan.started[-1]:,} would be one",
+            fix="leave --model out: the tokenizer grows alone, and the model stays as it is",
+        )
     moved = {f"{move.role}_token_id" for move in added.roles}
     for key, row in measure.ids.items():
         if plan.size <= row < plan.rows_before and key not in moved:
@@ -486,7 +513,7 @@ def _plan(
     return plan
 
 
-def _refuse_strangers(folder: TokenizerFolder, model: str | Path, rows: int, added: Added) -> None:
+def _refuse_missing_rows(folder: TokenizerFolder, model: str | Path, rows: int, added: Added) -> None:
     if added.before > rows:
         raise UsageError(
             f"{model} has {rows:,} rows, but the ids of {folder.name} go up to {added.before - 1:,}: "

@@ -25,6 +25,16 @@ Start = Annotated[
     Option(help="How a new row starts: pieces (mean of its old pieces), mean, normal, zero, copy=TOKEN."),
 ]
 Seed = Annotated[int, Option(help="Of the numbers that normal draws.")]
+ForceIds = Annotated[
+    bool, Option("--force-ids", help="Go on where check says that the ids are not the model's.")
+]
+Vocabulary = Annotated[
+    list[str] | None,
+    Option(
+        help="Of a model with several vocabularies: the config's key of this one; repeat for more.",
+        metavar="KEY",
+    ),
+]
 Trust = Annotated[
     bool, Option("--trust-remote-code", help="Run the code in the model's folder; only where you trust it.")
 ]
@@ -68,6 +78,9 @@ def add_tokens(
             show_default="words: normalized",
         ),
     ] = None,
+    use_unused: Annotated[
+        bool, Option("--use-unused", help="Take the ids of [unused1] and its like before new ones.")
+    ] = False,
     model: Annotated[
         str | None, Option(help="Grow this model too: a folder or hub name.", show_default=False)
     ] = None,
@@ -82,6 +95,8 @@ def add_tokens(
     sample: Annotated[
         Path | None, Option(help="Texts: list their words that now split differently.", show_default=False)
     ] = None,
+    vocabulary: Vocabulary = None,
+    force_ids: ForceIds = False,
     trust_remote_code: Trust = False,
     dry_run: DryRun = False,
     force: options.Force = False,
@@ -113,6 +128,7 @@ def add_tokens(
         matching=wanted.matching,
         otherwise=MatchFlags(single_word=single_word, lstrip=lstrip, rstrip=rstrip, normalized=normalized),
         roles=options.pairs(role, "cls=[CLS2]"),
+        use_unused=use_unused,
         model=model,
         sample=sample,
         force=force,
@@ -121,6 +137,8 @@ def add_tokens(
         seed=seed,
         pad_to_multiple_of=pad_to_multiple_of,
         shrink=shrink,
+        vocabulary=vocabulary or (),
+        force_ids=force_ids,
         trust_remote_code=trust_remote_code,
     )
     put(growth, grow_view.growth, "growth", json=json)
@@ -137,6 +155,8 @@ def resize(
     seed: Seed = 0,
     pad_to_multiple_of: Pad = None,
     shrink: Shrink = False,
+    vocabulary: Vocabulary = None,
+    force_ids: ForceIds = False,
     trust_remote_code: Trust = False,
     dry_run: DryRun = False,
     force: options.Force = False,
@@ -163,6 +183,8 @@ def resize(
         seed=seed,
         pad_to_multiple_of=pad_to_multiple_of,
         shrink=shrink,
+        vocabulary=vocabulary or (),
+        force_ids=force_ids,
         trust_remote_code=trust_remote_code,
     )
     put(growth, grow_view.growth, "growth", json=json)

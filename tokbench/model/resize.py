@@ -161,7 +161,8 @@ def _refuse_reserved(name: str, key: str, tables: VocabularyTables) -> None:
     for other, tensors in tables.tensors.items():
         for each in tensors:
             behind = any(each.name.startswith(f"{table.rpartition('.')[0]}.") for table in tables.inputs)
-            if other not in (key, *tables.beside(key)) and behind and each.embeds:
+            own = other in (key, *tables.beside(key)) or each.name in tables.inputs
+            if behind and each.embeds and not own:
                 raise UsageError(
                     f"{name} has a second table for ids behind its vocabulary, {each.name} by {other}",
                     fix=ALONE,

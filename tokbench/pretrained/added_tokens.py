@@ -22,6 +22,7 @@ from tokbench.pretrained.special_tokens import (
     special_tokens_of,
     with_moves,
 )
+from tokbench.pretrained.unused_tokens import take_unused
 from tokbench.pretrained.wrap import portable_config
 from tokbench.recipes.validate import equal_tokens
 
@@ -297,7 +298,8 @@ class Added:
     `special` and `regular` are what is new, token → id; `existing` was asked for and had an id already, and
     `declared` are those of them that texts could not reach whole before and now can. `before` and `after`
     are the highest id + 1; holes among the old ids get filler tokens. `pieces` are each new token's ids
-    under the OLD tokenizer, without the unknown token's. `roles` are those that moved to another token.
+    under the OLD tokenizer, without the unknown token's. `roles` are those that moved to another token;
+    `taken` is new token → the unused one whose id it has.
     `harms` are what goes wrong around new tokens, and `remedy` says what helps, "" where nothing does wrong.
     """
 
@@ -312,6 +314,7 @@ class Added:
     holes_filled: int
     pieces: dict[str, tuple[int, ...]]
     roles: tuple[Move, ...] = ()
+    taken: dict[str, str] = field(default_factory=dict)
     harms: tuple[Harm, ...] = ()
     remedy: str = ""
 
@@ -324,12 +327,14 @@ def with_tokens(
     matching: Mapping[str, MatchFlags] | None = None,
     otherwise: MatchFlags = DEFAULT_MATCH,
     roles: Mapping[str, str] | None = None,
+    use_unused: bool = False,
 ) -> Added:
     """Add special tokens (markup: never split, skipped by decode) and regular ones (words kept whole).
 
     A regular token that is a word matches only as a whole word; `matching` says for single tokens, and
     `otherwise` for all the rest, what differs from that. `roles` are role → token, added as special where it
-    is new. Ids go on after the highest id. UsageError names a token that no text could reach.
+    is new. Ids go on after the highest id; with `use_unused` those of [unused1] and its like go first.
+    UsageError names a token that no text could reach.
     """
     refuse_unknown_roles(roles or {})
     old = without_truncation(folder)
@@ -340,10 +345,12 @@ def with_tokens(
         options = AddTokensOptions(matching or {}, otherwise)
         raw = {token for token in regular if options.of(token).normalized is False}
         plan = plan_added_tokens(old, special, regular, unknown=unknown_id(folder), raw=raw)
-        new, moves = moved_roles(_grown(whole, plan, before, options), folder.roles, roles or {})
+        whole, taken = _taken(whole, plan, options) if use_unused else (whole, {})
+        ids = _ids(whole, plan.new, before)
+        new, moves = moved_roles(_grown(whole, plan, ids, options), folder.roles, roles or {})
     found = _harms_of(new, plan.new)
-    ids = {token: before + place for place, token in enumerate(plan.new)}
-    config = portable_config(folder, new, extra=[*plan.special, *plan.declared_special])
+    extra = [*plan.special, *plan.declared_special]
+    config = portable_config(folder, new, extra=extra, gone=taken.values())
     return Added(
         tokenizer=new,
         config=with_moves(config, moves) if moves else config,
@@ -352,13 +359,34 @@ def with_tokens(
         existing=plan.existing,
         declared=(*plan.declared_special, *plan.declared_regular),
         before=before,
-        after=before + len(ids),
+        after=before + len(ids) - len(taken),
         holes_filled=whole.get_vocab_size() - old.get_vocab_size(),
         pieces=_pieces(old, plan.new, unknown_id(folder)),
         roles=moves,
+        taken=taken,
         harms=found,
         remedy=_remedy(whole, new, found) if found else "",
     )
+
+
+def _taken(
+    old: Tokenizer, plan: AddTokensPlan, options: AddTokensOptions
+) -> tuple[Tokenizer, dict[str, str]]:
+    """The tokenizer whose unused tokens bear the new names, and new token → the one it replaces."""
+    special = set(plan.special)
+    return take_unused(
+        old, plan.new, lambda token: options.made(token, special=token in special, raw=token in special)
+    )
+
+
+def _ids(tokenizer: Tokenizer, tokens: Sequence[str], before: int) -> dict[str, int]:
+    """The id that each new token gets: that of the name it has taken, else the next one."""
+    found: dict[str, int] = {}
+    for token in tokens:
+        known = tokenizer.token_to_id(token)
+        found[token] = before if known is None else known
+        before += known is None
+    return found
 
 
 def highest_id(tokenizer: Tokenizer) -> int:
@@ -416,11 +444,13 @@ class AddTokensOptions:
         return {token for token in tokens if self.of(token).single_word}
 
 
-def _grown(old: Tokenizer, plan: AddTokensPlan, before: int, options: AddTokensOptions) -> Tokenizer:
+def _grown(
+    old: Tokenizer, plan: AddTokensPlan, ids: Mapping[str, int], options: AddTokensOptions
+) -> Tokenizer:
     """Matched after the normalizer where that works, so that case follows the tokenizer; else as written."""
     raw_only: set[str] = set()
     for _ in range(2):
-        new = _added(old, plan, before, raw_only, options)
+        new = _added(old, plan, ids, raw_only, options)
         missed = [*unreached(new, plan, options.alone(plan.all_special)), *_taken_apart(new, plan, options)]
         if not missed:
             return new
@@ -474,7 +504,7 @@ def _flagged(token: AddedToken, flags: Mapping[str, bool]) -> AddedToken:
 
 
 def _added(
-    old: Tokenizer, plan: AddTokensPlan, before: int, raw_only: set[str], options: AddTokensOptions
+    old: Tokenizer, plan: AddTokensPlan, ids: Mapping[str, int], raw_only: set[str], options: AddTokensOptions
 ) -> Tokenizer:
     """A new tokenizer, read back from its own text: what a file keeps is what counts."""
     new = Tokenizer.from_str(old.to_str())
@@ -482,9 +512,9 @@ def _added(
     new.add_tokens([options.made(token, special=False, raw=token in raw_only) for token in plan.all_regular])
     _refuse_equal_to_others(new, plan)
     again = Tokenizer.from_str(new.to_str())
-    for place, token in enumerate(plan.new):
-        if again.token_to_id(token) != before + place:
-            raise UsageError(f"{token} would not get the id {before + place}", fix="tokbench check")
+    for token, number in ids.items():
+        if again.token_to_id(token) != number:
+            raise UsageError(f"{token} would not get the id {number}", fix="tokbench check")
     return again
 
 

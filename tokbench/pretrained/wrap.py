@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,12 +118,17 @@ def _refuse_plain_tokens(tokenizer: Tokenizer, named: Mapping[str, str]) -> None
 
 
 def portable_config(
-    folder: TokenizerFolder, tokenizer: Tokenizer, *, extra: Sequence[str] = ()
+    folder: TokenizerFolder, tokenizer: Tokenizer, *, extra: Sequence[str] = (), gone: Collection[str] = ()
 ) -> dict[str, Any]:
-    """The folder's config with every role spelt out and `extra` special tokens behind those it has."""
+    """The folder's config with every role spelt out and `extra` special tokens behind those it has.
+
+    What is `gone` from the tokenizer is left out.
+    """
     config = {key: value for key, value in folder.config.items() if key not in STALE}
     config = _with_roles(config, folder, tokenizer)
-    return _with_class(with_extra(config, [*folder.extra, *extra]), tokenizer)
+    return _with_class(
+        with_extra(config, [each for each in (*folder.extra, *extra) if each not in gone]), tokenizer
+    )
 
 
 def _with_roles(config: dict[str, Any], folder: TokenizerFolder, tokenizer: Tokenizer) -> dict[str, Any]:

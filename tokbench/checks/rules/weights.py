@@ -7,6 +7,7 @@ import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -387,6 +388,36 @@ def rows_are_trained(context: CheckContext, model: ModelFiles) -> Iterator[Findi
         )
 
 
+def tied_matrices_are_one(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
+    """Matrices that the class ties have the same numbers where the file holds both.
+
+    Cause: tie_word_embeddings is true, and the head was trained on its own, or merged from another model.
+    Example: transformers 4 throws the head of the file away and uses the embedding; 5 keeps both apart, and
+    whatever ties them later, a resize or a new save, loses one.
+    Source: transformers #45127
+    """
+    import numpy as np
+
+    files = {name: (path, tensor) for name, path, tensor in tensors_of(_folder(model))}
+    for names in _tied(model.facts) if model.facts is not None else ():
+        here = [name for name in names if name in files]
+        for one, other in pairwise(here):
+            parts = zip(parts_of(*files[one]), parts_of(*files[other]), strict=False)
+            if not all(np.array_equal(first, second, equal_nan=True) for first, second in parts):
+                yield Finding(
+                    f"config.json ties {other} to {one}, and the file holds other numbers for each",
+                    f"{model.architecture}, tie_word_embeddings {model.text.get('tie_word_embeddings')}",
+                    f'write "tie_word_embeddings": false into config.json of {model.name}, '
+                    "if it was trained with two",
+                )
+
+
+def _tied(facts: ClassFacts) -> Iterator[tuple[str, ...]]:
+    """The names of every matrix over the vocabulary that has several."""
+    for tensors in facts.tables.tensors.values():
+        yield from (each.names for each in tensors if each.aliases)
+
+
 def _rows(model: ModelFiles) -> _Rows:
     """One reading of the input embedding for its mean, and one for what is odd about its rows."""
     import numpy as np
@@ -428,4 +459,5 @@ RULES = (
     Rule("TB410", "weights-are-the-classes", "error", "skeleton", weights_are_the_classes),
     Rule("TB441", "weights-are-numbers", "error", "values", weights_are_numbers),
     Rule("TB442", "rows-are-trained", "warning", "values", rows_are_trained),
+    Rule("TB443", "tied-matrices-are-one", "error", "values", tied_matrices_are_one),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from tokbench.reporting.elements import Facts, Grid, Headline, Part
 
 if TYPE_CHECKING:
     from tokbench.adapt.grow import Growth
+    from tokbench.model.contract import GrowthProof
     from tokbench.model.resize import Resized
     from tokbench.pretrained.added_tokens import Added
     from tokbench.pretrained.retokenized import Changed
@@ -62,6 +63,11 @@ def _neighbours(added: Added) -> Iterator[tuple[str, object]]:
 
 
 def _roles(result: Growth) -> Iterator[tuple[str, object]]:
+    if result.added.taken:
+        yield (
+            "ids taken",
+            _listed([f"{token} has that of {old}" for token, old in result.added.taken.items()]),
+        )
     for move in result.added.roles:
         before = f"was {move.before}" if move.before else "had none"
         template = ", and the template follows" if move.template else ""
@@ -85,14 +91,35 @@ def _model(result: Growth) -> Iterator[tuple[str, object]]:
         yield "weights", f"{_bytes(result.memory.before)} → {_bytes(result.memory.after)}"
     if result.resized is not None:
         yield from _resized(result.resized)
+    for token, words in result.described.items():
+        yield "described", f"{token} starts as the mean of: {words}"
     if result.proof is not None:
+        yield from _proof(result.proof)
+
+
+def _proof(proof: GrowthProof) -> Iterator[tuple[str, object]]:
+    """What was held against what: old texts first, then the new tokens."""
+    by = f" ({proof.part})" if proof.part else ""
+    named = " and ".join(name.replace("_", " ") for name in proof.outputs)
+    yield (
+        "old texts",
+        f"{proof.texts} give the same {named}, largest difference {proof.largest_difference:g}{by}",
+    )
+    if proof.old_columns is not None:
+        yield "old logits", "the same" if not proof.old_columns else f"off by {proof.old_columns:.0e} at most"
+    if proof.taken is not None:
+        mean = 0.0 if proof.taken_mean is None else proof.taken_mean
         yield (
-            "old texts",
-            (
-                f"{result.proof.texts} give the same hidden states; largest difference "
-                f"{result.proof.largest_difference:g}"
-            ),
+            "next token",
+            f"new rows take {proof.taken:.1%} of its probability at most, {mean:.2%} on average",
         )
+    if proof.new_texts:
+        yield (
+            "new tokens",
+            f"{proof.as_old} of {proof.new_texts} tried are read as old ids are, in finite numbers",
+        )
+    if proof.generated:
+        yield "one step", "written behind old and new texts"
 
 
 def _beside(result: Growth) -> Iterator[tuple[str, object]]:
@@ -111,6 +138,8 @@ def _resized(resized: Resized) -> Iterator[tuple[str, object]]:
     yield "new rows", f"{resized.started:,}, started as {resized.initializer}" if resized.started else "none"
     bias = ", with a bias a row" if resized.bias else ""
     yield "output head", HEADS[resized.head] + bias
+    if len(resized.tables) > 1:
+        yield "tables", _listed([each.name for each in resized.tables])
 
 
 def _resize(before: int, after: int) -> str:

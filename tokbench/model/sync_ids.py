@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from tokbench.errors import UsageError
 
@@ -26,8 +26,8 @@ def follow_roles(model: PreTrainedModel, moves: Sequence[Move]) -> dict[str, tup
     for move in moves:
         if move.role == "pad":
             _refuse_counted_positions(model, move)
-        for place, config in _configs(model):
-            for key, old in _keys(config, move):
+        for place, config, reads in _configs(model):
+            for key, old in _keys(config, move, reads=reads):
                 setattr(config, key, _replaced(getattr(config, key, None), old, move.id))
                 followed[f"{place}.{key}"] = (old, move.id)
         if move.role == "pad":
@@ -35,23 +35,39 @@ def follow_roles(model: PreTrainedModel, moves: Sequence[Move]) -> dict[str, tup
     return followed
 
 
-def _configs(model: PreTrainedModel) -> Iterator[tuple[str, Any]]:
-    yield "config", model.config
+def _configs(model: PreTrainedModel) -> Iterator[tuple[str, Any, bool]]:
+    """Every config of the model by its place, and whether it is one that texts go by: nested ones too."""
     text = model.config.get_text_config()
-    if text is not model.config:
-        yield "config.text_config", text
+    for place, config in _nested(model.config, "config"):
+        yield place, config, config in (model.config, text)
     if getattr(model, "generation_config", None) is not None:
-        yield "generation_config", model.generation_config
+        yield "generation_config", model.generation_config, True
 
 
-def _keys(config: Any, move: Move) -> Iterator[tuple[str, int]]:  # noqa: ANN401  any family's config
-    """The keys of the role in this config, with their old ids."""
+def _nested(config: PreTrainedConfig, place: str) -> Iterator[tuple[str, Any]]:
+    yield place, config
+    for key, inner in vars(config).items():
+        if isinstance(inner, PreTrainedConfig):
+            yield from _nested(inner, f"{place}.{key}")
+
+
+def _keys(
+    config: Any,  # noqa: ANN401  any family's config
+    move: Move,
+    *,
+    reads: bool,
+) -> Iterator[tuple[str, int]]:
+    """The keys of the role in this config, with their old ids: eos_token_id, and forced_eos_token_id."""
     key = f"{move.role}_token_id"
     stated = getattr(config, key, None)
-    if stated is not None or move.role in ALWAYS:
+    if stated is not None or (move.role in ALWAYS and reads):
         yield key, -1 if stated is None else _first(stated, move)
-    if move.before_id is not None and getattr(config, START, None) == move.before_id:
-        yield START, move.before_id
+    if move.before_id is None:
+        return
+    for other, number in list(vars(config).items()):
+        named = other == START or other.endswith(f"_{key}")
+        if named and number == move.before_id and isinstance(number, int):
+            yield other, move.before_id
 
 
 def _first(stated: Any, move: Move) -> int:  # noqa: ANN401  an id, or a list of them
