@@ -166,7 +166,9 @@ def test_a_row_that_the_library_encodes_otherwise_leaves_all_to_it(tokenizer):
         def other(some, differs=differs):
             return read(["bad" if each == texts[differs] else each for each in some])
 
-        assert tokenize.in_bulk(tokenizer.backend_tokenizer, rows_of(texts), 64, other) is None
+        said = []
+        assert tokenize.in_bulk(tokenizer.backend_tokenizer, rows_of(texts), 64, other, said=said) is None
+        assert "do not agree on some of the rows" in said[0]
 
 
 @pytest.mark.parametrize("pairs", [None, TEXTS])

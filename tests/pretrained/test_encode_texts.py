@@ -287,9 +287,14 @@ def test_what_is_not_served_is_encoded_by_the_library_which_is_said(engine):
         (lambda made: setattr(made.model, "dropout", 0.5), "dropout"),
         (lambda made: setattr(made, "normalizer", normalizers.NFKC()), "NFKC"),
         (lambda made: setattr(made, "pre_tokenizer", pre_tokenizers.Digits()), "Digits"),
-        (
-            lambda made: setattr(made, "post_processor", processors.TemplateProcessing(single="$A $A")),
-            "TemplateProcessing",
+        *(
+            (
+                lambda made, single=single: setattr(
+                    made, "post_processor", processors.TemplateProcessing(single=single)
+                ),
+                "TemplateProcessing",
+            )
+            for single in ("$A $A", "$B")
         ),
     ],
 )

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -149,7 +150,7 @@ def test_finished_shards_are_not_counted_again(tmp_path, folder, scheduler):
             cluster=Cluster(scheduler=scheduler),
             shard_bytes=20_000,
             progress=progress,
-        ) as (blocks, corpus):
+        ) as (blocks, corpus, _):
             words = joined_words(list(blocks))
         return words.word_counts().counts, corpus
 
@@ -297,3 +298,20 @@ def test_shards_hold_every_line_once(tmp_path_factory, texts, ended, size, end):
         return
     assert found == whole
     assert (blank, utf8_bytes) == (corpus.facts.blank, corpus.facts.utf8_bytes)
+
+
+@pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
+def test_a_worker_whose_loops_differ_counts_by_the_library_and_that_is_said(tmp_path, monkeypatch):
+    """The loops take ByteLevel for WhitespaceSplit here."""
+    from tokbench.native import scanner
+    from tokbench.training.engine import DIFFERENT
+    from tokbench.training.probe import library_words
+
+    wrong = scanner.WordSplit(scanner.count_abi.RUNS, scanner._whitespace_split_flags, bytewise=True)
+    monkeypatch.setitem(scanner.PRE_TOKENIZERS, ("ByteLevel",), lambda _: wrong)
+    made = byte_level()
+    scan = dask_cluster._scan.__wrapped__(made.to_str(), compiled=True)
+    texts = ["one two  three", "don't"] * 3
+    words, why = scan.count(iter([list(texts)]))
+    assert why.startswith(DIFFERENT)
+    assert words.word_counts().counts == library_words(made, texts)

@@ -165,7 +165,9 @@ def prepare_run(config: FinetuneConfig, data: Dataset, *, progress: Progress = s
         )
     train = batches.pop("train")
     prepared = PreparedRun(config, task, data, parts, machine, train, batches)
-    return replace(prepared, parts=replace(parts, notes=(*parts.notes, *input_notes(prepared))))
+    said = {each.encoded.note: None for each in (train, *batches.values()) if each.encoded.note}
+    notes = (*parts.notes, *(f"the library encoded the rows: {why}" for why in said), *input_notes(prepared))
+    return replace(prepared, parts=replace(parts, notes=notes))
 
 
 def train_and_score(

@@ -142,6 +142,8 @@ def _fixed(step: dict[str, Any]) -> tuple[list[int], list[int]] | None:
     parts: list[list[int]] = [[]]
     for piece in step["single"]:
         if "Sequence" in piece:
+            if piece["Sequence"]["id"] != "A":  # there is no other, and the library panics
+                return None
             parts.append([])
         else:
             parts[-1] += step["special_tokens"][piece["SpecialToken"]["id"]]["ids"]

@@ -20,7 +20,7 @@ from tokbench.io.library_errors import wrap_library_errors
 from tokbench.native.ragged import Ids, Ragged, starts_of
 from tokbench.pretrained.encode_texts import encode_batches, served_encoding
 from tokbench.progress import Progress, silent
-from tokbench.training.engine import ENCODING_ROWS, choose_engine
+from tokbench.training.engine import DIFFERENT, ENCODING_ROWS, choose_engine
 
 if TYPE_CHECKING:
     from tokbench.finetuning.data.rows import Rows
@@ -214,17 +214,24 @@ PROBED = 64  # rows that the library encodes as well, before the others are beli
 Read = Callable[[list[Any]], list[Any]]
 
 
-def in_bulk(backend: Tokenizer, rows: Rows, max_length: int, read: Read) -> RowIds | None:
+def in_bulk(
+    backend: Tokenizer, rows: Rows, max_length: int, read: Read, *, said: list[str] | None = None
+) -> RowIds | None:
     """The ids of all rows; None where the library has to make them.
 
     `read` is the library, set to cut. It encodes the rows that are too long, and a sample of the others:
-    one that differs leaves all rows to the library.
+    one that differs leaves all rows to the library, and `said` gets a sentence on that.
     """
-    whole = _texts(backend, rows.texts) if rows.pairs is None else _pairs(backend, rows.texts, rows.pairs)
+    said = [] if said is None else said
+    if rows.pairs is None:
+        whole = _texts(backend, rows.texts, said)
+    else:
+        whole = _pairs(backend, rows.texts, rows.pairs, said)
     if whole is None:
         return None
     long = whole.lengths > max_length
     if not _alike(whole, rows, np.flatnonzero(~long), read):
+        said.append(f"{DIFFERENT} some of the rows")
         return None
     return replaced(whole, long, of_encodings(read(inputs(rows, np.flatnonzero(long)))))
 
@@ -236,19 +243,19 @@ def inputs(rows: Rows, numbers: Ids | range) -> list[Any]:
     return [(rows.texts[number], rows.pairs[number]) for number in numbers]
 
 
-def _texts(backend: Tokenizer, texts: list[str]) -> RowIds | None:
+def _texts(backend: Tokenizer, texts: list[str], said: list[str]) -> RowIds | None:
     """Rows of one text each with their special tokens, none of them cut."""
-    found = _encoded(backend, [texts], special=True)
+    found = _encoded(backend, [texts], said, special=True)
     return None if found is None else RowIds(found.ids, found.starts, None, 0)
 
 
-def _pairs(backend: Tokenizer, firsts: list[str], seconds: list[str]) -> RowIds | None:
+def _pairs(backend: Tokenizer, firsts: list[str], seconds: list[str], said: list[str]) -> RowIds | None:
     """Rows of two texts each with their special tokens, none of them cut.
 
     The library, too, encodes each text for itself, and only then puts the special tokens around them.
     """
     template = pair_template(backend)
-    both = None if template is None else _encoded(backend, [firsts, seconds], special=False)
+    both = None if template is None else _encoded(backend, [firsts, seconds], said, special=False)
     if template is None or both is None:
         return None
     half = len(firsts)
@@ -257,13 +264,16 @@ def _pairs(backend: Tokenizer, firsts: list[str], seconds: list[str]) -> RowIds 
     return template.fill((first, Ragged(both.ids[place:], both.starts[half:] - place)))
 
 
-def _encoded(backend: Tokenizer, batches: list[list[str]], *, special: bool) -> Ragged | None:
+def _encoded(
+    backend: Tokenizer, batches: list[list[str]], said: list[str], *, special: bool
+) -> Ragged | None:
     """The texts of these batches one after the other; None where the compiled loops do not serve them."""
     characters = sum(sum(map(len, batch)) for batch in batches)
     served = partial(served_encoding, backend, special=special)
     if not batches[0] or not choose_engine(ENCODING_ROWS, size=characters, served=served).compiled:
         return None
     found = encode_batches(backend, batches, special=special, engine="compiled")
+    said += [found.choice.why] if found.choice.fell_back else []
     return Ragged(found.ids.astype(np.int64), found.starts)
 
 
@@ -284,13 +294,15 @@ def _alike(whole: RowIds, rows: Rows, numbers: NDArray[np.int64], read: Read) ->
 class EncodedRows(Ragged):
     """The ids of labelled rows; labels are class ids or scores, one a row.
 
-    Where words are tagged, `units` says which piece speaks for which, and labels stand one a piece.
+    Where words are tagged, `units` says which piece speaks for which, and labels stand one a piece. note: why
+    the library encoded rows for which the compiled loops gave something else, "" when they did not.
     """
 
     type_ids: Ids
     labels: NDArray[Any]
     truncated: int  # rows that were cut
     units: Units | None = None
+    note: str = ""
 
     def first(self, count: int) -> EncodedRows:
         """The first rows alone."""
@@ -317,17 +329,19 @@ def tokenize_rows(
     if isinstance(rows, Tagged):
         return _encode_tagged(tokenizer, rows, max_length=max_length, task=task, progress=progress)
     read = _reader(tokenizer, max_length)
-    backend = tokenizer.backend_tokenizer
+    backend, said = tokenizer.backend_tokenizer, list[str]()
 
     def make() -> RowIds:
-        found = in_bulk(backend, rows, max_length, read)
+        found = in_bulk(backend, rows, max_length, read, said=said)
         return _by_library(read, rows, progress) if found is None else found
 
     found = cached_rows(backend, rows, max_length, make) if cache else make()
     progress("tokenize", len(rows), len(rows))
     _none_empty(found.lengths, rows)
     labels = np.array(rows.labels, np.float32 if task.regression else np.int64)
-    return EncodedRows(found.ids, found.starts, found.segments.ids, labels, found.truncated)
+    return EncodedRows(
+        found.ids, found.starts, found.segments.ids, labels, found.truncated, note="; ".join(said)
+    )
 
 
 def _by_library(read: Read, rows: Rows, progress: Progress) -> RowIds:

@@ -186,9 +186,9 @@ def _by_dask(
             min_count=min_count,
             memory=ways.memory,
             progress=progress,
-        ) as tallied,
+        ) as (words, corpus, why),
     ):
-        yield *tallied, EngineChoice("dask", "it was asked for")
+        yield words, corpus, EngineChoice("dask", why or "it was asked for")
     shutil.rmtree(work, ignore_errors=True)
 
 

@@ -53,7 +53,8 @@ from tokbench.training.counting.store import (
     packed_of_compiled,
     packed_of_counts,
 )
-from tokbench.training.engine import COUNTING, choose_engine
+from tokbench.training.engine import COUNTING, EngineChoice, choose_engine
+from tokbench.training.probe import probed_counting
 from tokbench.training.word_counts import CountedCorpus, PipelineRecord, library_counts
 
 ANSWER = 10  # seconds that a scheduler may take
@@ -372,6 +373,7 @@ class Finished:
     blank: int
     utf8_bytes: int
     parts: tuple[tuple[SortedRun, ...], ...]
+    why: str = ""  # the library counted some of its words, not the compiled loops
 
 
 @contextmanager
@@ -386,8 +388,10 @@ def count_distributed(
     memory: int = BUDGET,
     shard_bytes: int = SHARD,
     progress: Progress = silent,
-) -> Iterator[tuple[Iterator[PackedWords], CountedCorpus]]:
+) -> Iterator[tuple[Iterator[PackedWords], CountedCorpus, str]]:
     """The words of files, folders, globs and URLs, in their final order, while inside; and what was read.
+
+    The third is why the library counted where the compiled loops gave something else, "" when they did not.
 
     `work` is a folder that all workers see; finished shards stay in it.
     """
@@ -403,7 +407,8 @@ def count_distributed(
         done = [_finished(shard, task) for shard in every]
         corpus = _corpus(every, [each for each in done if each])
         merged = _merged(client, [each for each in done if each], task, min_count, progress)
-    yield external.order_by_count(merged, memory=memory // 2), corpus
+    why = next((each.why for each in done if each and each.why), "")
+    yield external.order_by_count(merged, memory=memory // 2), corpus, why
 
 
 def count_shard(shard: Shard, task: CountTask) -> int:
@@ -412,15 +417,16 @@ def count_shard(shard: Shard, task: CountTask) -> int:
     intake = Intake(raw=scan.raw)
     texts = shard_batches(shard, task.column, intake)
     parts: list[list[SortedRun]] = [[] for _ in range(PARTS)]
-    key = _key(shard, task)
+    key, said = _key(shard, task), ""
     for number, portion in enumerate(portions(texts, TEXTS)):
-        words = scan.count(portion)
+        words, why = scan.count(portion)
+        said = said or why
         path = task.folder / f"{key}-{number}.words"
         with atomic_file(path) as beside:
             written = external.write_runs(beside, list(_by_hash(words)))
         for part, run in zip(parts, written, strict=True):
             part.append(SortedRun(path, run.start, run.rows, run.utf8_bytes))
-    finished = Finished(intake.texts, intake.blank, intake.utf8_bytes, tuple(map(tuple, parts)))
+    finished = Finished(intake.texts, intake.blank, intake.utf8_bytes, tuple(map(tuple, parts)), said)
     with atomic_file(task.folder / f"{key}.json") as beside:
         beside.write_text(json.dumps(asdict(finished), default=_file_name))
     return shard.end - shard.start
@@ -448,9 +454,9 @@ def _blank(tokenizer: Tokenizer) -> str:
 
 @dataclass(frozen=True)
 class Scan:
-    """How a process counts, and whether it takes texts as bytes."""
+    """How a process counts, and why not by the loops where they differ; whether it takes texts as bytes."""
 
-    count: Callable[[Iterator[Any]], PackedWords]
+    count: Callable[[Iterator[Any]], tuple[PackedWords, str]]
     raw: bool
 
 
@@ -460,11 +466,15 @@ def _scan(tokenizer: str, *, compiled: bool) -> Scan:
     made = Tokenizer.from_str(tokenizer)
     scanner = scanner_for(made) if compiled and choose_engine(COUNTING).compiled else ""
     if isinstance(scanner, str):
-        return Scan(lambda texts: packed_of_counts(library_counts(made, texts)), raw=False)
-    return Scan(
-        lambda texts: packed_of_compiled(count_words_compiled(texts, scanner, threads=1, in_order=False)),
-        raw=True,
-    )
+        return Scan(lambda texts: (packed_of_counts(library_counts(made, texts)), ""), raw=False)
+
+    def count(texts: Iterator[Any]) -> tuple[PackedWords, str]:
+        choice, held = probed_counting(EngineChoice("compiled"), made, texts)
+        if not choice.compiled:
+            return packed_of_counts(library_counts(made, held)), choice.why
+        return packed_of_compiled(count_words_compiled(held, scanner, threads=1, in_order=False)), ""
+
+    return Scan(count, raw=True)
 
 
 def _by_hash(words: PackedWords) -> Iterator[PackedWords]:
@@ -505,7 +515,8 @@ def _finished(shard: Shard, task: CountTask) -> Finished | None:
             for part in found["parts"]
         )
         there = all(run.path.exists() for run in chain.from_iterable(parts))
-        return Finished(found["texts"], found["blank"], found["utf8_bytes"], parts) if there else None
+        facts = [found[name] for name in ("texts", "blank", "utf8_bytes")]
+        return Finished(*facts, parts, found["why"]) if there else None
     except (FileNotFoundError, ValueError, KeyError):
         return None
 
