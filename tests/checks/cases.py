@@ -109,6 +109,17 @@ def stale_beside_decoder(files):
     files.sides["added_tokens.json"] = {"<x>": 2000}
 
 
+def chat(end="{{ eos_token }}", before="", behind="", loop="{% for m in messages %}", **config):
+    """A chat template of turns such as `user: words`, and what stands around them."""
+
+    def damage(files):
+        turn = loop + "{{ m.role }}: {{ m.content }}" + end + "{% endfor %}"
+        files.sides["chat_template.jinja"] = before + turn + behind
+        put(files, "config", **config)
+
+    return damage
+
+
 def picture_moved(files):
     plain(files, "<image>")
     put(files, "config", image_token="<image>")
@@ -989,4 +1000,15 @@ CASES = [
         ("a, b, c",),
         "too many",
     ),
+    Case("TB801", "error", "gpt2", chat(end="{% if %}"), ("TemplateSyntaxError",)),
+    Case("TB802", "warning", "gpt2", chat(chat_template="x"), ("chat_template.jinja",)),
+    Case("TB803", "error", "bert", chat(end="<|end|>"), ("'<|end|>' → [UNK]",)),
+    Case("TB803", "warning", "gpt2", chat(before="<|begin|>"), ("'<|begin|>' → <, |, ",), "pieces"),
+    Case("TB804", "warning", "roberta", chat(before="{{ bos_token }}"), ("[0, 0,", "[0, "), "twice"),
+    Case("TB804", "warning", "roberta", chat(), ("encoded as a text: [0,",), "never"),
+    Case("TB805", "error", "gpt2", chat(end="\n"), ("Reply 41",)),
+    Case("TB806", "error", "gpt2", chat(end="<|pad|>"), ("'<|pad|>' = 1", "config.json 0")),
+    Case("TB807", "warning", "gpt2", chat(), ("'assistant: '",)),
+    Case("TB808", "warning", "gpt2", chat(loop="{% for m in messages if m.role[0] != 's' %}"), ("left out",)),
+    Case("TB809", "note", "gpt2", chat(), ("'<|endoftext|>' in a message is 0",)),
 ]

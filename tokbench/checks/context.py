@@ -25,6 +25,8 @@ from tokbench.tracing.spelling import blocks_of
 
 if TYPE_CHECKING:
     from tokbench.checks.running_model import Running
+    from tokbench.pretrained.chat_facts import ChatFacts
+    from tokbench.pretrained.folder import TokenizerFolder
 
 ADAPTER, TENSORS = "adapter_config.json", "adapter_model.safetensors"
 
@@ -167,6 +169,7 @@ class CheckContext:
     ]  # special_tokens_map.json and added_tokens.json, as far as there
     model: ModelFiles | None = None
     adapter: Adapter | None = None  # then `model` is its base, if that is on this disk
+    source: TokenizerFolder | None = None  # what was loaded
 
     @property
     def word(self) -> str:
@@ -193,6 +196,16 @@ class CheckContext:
     def has_decoder(self) -> bool:
         """Whether tokenizer_config.json lists the added tokens: then older side files are not read."""
         return isinstance(self.config.get("added_tokens_decoder"), Mapping)
+
+    @cached_property
+    def chat(self) -> ChatFacts | None:
+        """What the chat template does; None where there is none. Renders it, in a process of its own."""
+        from tokbench.pretrained.chat_facts import ChatFacts, chat_facts
+
+        try:
+            return None if self.source is None else chat_facts(self.source)
+        except FileError as error:
+            return ChatFacts(source="a file", names=(), problem=error.message)
 
     @cached_property
     def facts(self) -> FolderFacts:
@@ -285,7 +298,7 @@ def check_context(
     names = ("special_tokens_map.json", "added_tokens.json")
     sides = {name: dict(read_object(folder / name)) for name in names if folder and (folder / name).exists()}
     return CheckContext(
-        loaded.name, folder, loaded.untruncated, loaded.raw, loaded.config, sides, found, adapter
+        loaded.name, folder, loaded.untruncated, loaded.raw, loaded.config, sides, found, adapter, loaded
     )
 
 

@@ -13,6 +13,7 @@ from tokbench.checks.context import CheckContext, check_context
 from tokbench.checks.findings import CheckRequest, Checkup, Explanation, Finding, Rule, explained
 from tokbench.checks.hazards import hazard
 from tokbench.checks.rules import (
+    chat,
     config_ids,
     data_rules,
     folder_facts,
@@ -221,7 +222,7 @@ NEEDS: Mapping[str, Need] = {
 }
 
 # 1 ids and tokens · 2 special tokens · 3 what is put around a text · 4 the model · 5 texts · 6 files, loading
-# 7 a file of texts
+# 7 a file of texts · 8 the chat template
 FILES = (
     vocabulary,
     specials,
@@ -236,6 +237,7 @@ FILES = (
     saved_files,
     folder_facts,
     data_rules,
+    chat,
 )
 RULES: dict[str, Rule] = {
     rule.code: rule

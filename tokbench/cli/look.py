@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Option
@@ -15,6 +15,9 @@ from typer import Option
 from tokbench.cli import options
 from tokbench.cli.output import boxed, hint, put, say, say_fallback, stdout_for_a_reader, text_of
 from tokbench.errors import UsageError, plural
+
+if TYPE_CHECKING:
+    from tokbench.pretrained.folder import TokenizerFolder
 
 Files = Annotated[
     list[str] | None,
@@ -74,7 +77,6 @@ def encode(
     `tokbench encode chat-tok --chat messages.json`
     """
     from tokbench.pretrained.encode import encode as encoded
-    from tokbench.pretrained.folder import load
     from tokbench.reporting.views import look as look_view
 
     if file:
@@ -89,11 +91,24 @@ def encode(
         put(encoded(tokenizer, chat=chat), look_view.encoded, "encoded", json=json, html=html)
         return
     words = text_of(_only(text, (output, format, column)))
-    folder = load(tokenizer)
+    folder = _loaded(tokenizer, quiet=quiet)
     result = encoded(folder, words, pair=pair, special=special)
     if folder.saved_lengths:
         say(f"saved in {folder.name}: {folder.saved_lengths}", quiet=quiet)
     put(result, look_view.encoded, "encoded", json=json, html=html, box=boxed(html, [tokenizer], words))
+
+
+def _loaded(name: str, *, quiet: bool = False) -> TokenizerFolder:
+    """The tokenizer; where transformers loads it as something else than its tokenizer.json, that is said."""
+    from tokbench.pretrained.folder import load
+    from tokbench.pretrained.token_facts import changed_flags
+    from tokbench.reporting.views.look import flag_changes
+
+    folder = load(name)
+    changed = flag_changes(changed_flags(folder.tokenizer, folder.config))
+    if changed:
+        say(f"transformers loads {name} with {'; '.join(changed)}: tokbench check {name}", quiet=quiet)
+    return folder
 
 
 def _refuse_text(*given: object) -> None:
@@ -218,7 +233,7 @@ def trace(
     if text is None:
         raise UsageError("there is no text to trace", fix='add "a text", or --chat FILE')
     words = text_of(text)
-    traced = traced_steps(tokenizer, words, pair=pair, against=against, span=_span(words, why))
+    traced = traced_steps(_loaded(tokenizer), words, pair=pair, against=against, span=_span(words, why))
     if isinstance(traced, PairTrace):
         return put(traced, trace_view.pair, "pair_trace", json=json, html=html)
     box = boxed(html, [tokenizer, *([against] if against else [])], words)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from tokbench.pretrained.chat_facts import ChatFacts, chat_facts
 from tokbench.pretrained.folder import TokenizerSource, load
+from tokbench.pretrained.token_facts import changed_flags
 from tokbench.results import Result
 from tokbench.tracing.spelling import blocks_of
 
@@ -19,7 +21,8 @@ class TokenizerInfo(Result, kind="info"):
 
     `vocab_size` counts the model's own tokens, `tokens` the added ones too; a model needs at least
     `rows_needed` embedding rows (highest id + 1). `saved_lengths` is what tokenizer.json holds of padding and
-    truncation, which encode and trace leave to the call.
+    truncation, which encode and trace leave to the call. `loaded_as` is added token → flag → value where
+    transformers takes another flag than tokenizer.json has; `chat` is what the chat template does, if any.
     """
 
     name: str
@@ -38,6 +41,8 @@ class TokenizerInfo(Result, kind="info"):
     padding_side: str
     model_input_names: tuple[str, ...]
     saved_lengths: str = ""
+    loaded_as: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
+    chat: ChatFacts | None = None
 
 
 def info(tokenizer: TokenizerSource) -> TokenizerInfo:
@@ -72,6 +77,8 @@ def info(tokenizer: TokenizerSource) -> TokenizerInfo:
         padding_side=str(config.get("padding_side", "right")),
         model_input_names=tuple(config.get("model_input_names") or ("input_ids", "attention_mask")),
         saved_lengths=folder.saved_lengths,
+        loaded_as=changed_flags(library, config),
+        chat=chat_facts(folder),
     )
 
 

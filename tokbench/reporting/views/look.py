@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 from tokbench.reporting.elements import Chips, Facts, Grid, Paragraph, Part, chip_kinds, seen, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tokbench.pretrained.chat_facts import ChatFacts
     from tokbench.pretrained.encode import Decoded, Encoded
     from tokbench.pretrained.info import TokenizerInfo
+
+MOST = 4  # added tokens whose changed flags are named
 
 
 def info(result: TokenizerInfo) -> Iterator[Part]:
@@ -34,6 +39,34 @@ def info(result: TokenizerInfo) -> Iterator[Part]:
             for role, (token, at) in result.special_tokens.items()
         ]
         yield Grid(("role", "special token", "id"), rows, right=("id",))
+    if result.loaded_as:
+        yield Facts([("loads as", ", ".join(flag_changes(result.loaded_as)))])
+    if result.chat is not None:
+        yield Facts(list(_chat(result.chat)))
+
+
+def flag_changes(loaded_as: Mapping[str, Mapping[str, bool]]) -> list[str]:
+    """What transformers makes of added tokens, a phrase a token, the first few."""
+    phrases = [
+        f"{token} with {', '.join(f'{flag}={value}' for flag, value in flags.items())}"
+        for token, flags in loaded_as.items()
+    ]
+    more = [f"{len(phrases) - MOST:,} more tokens"] if len(phrases) > MOST else []
+    return [*phrases[:MOST], *more]
+
+
+def _chat(chat: ChatFacts) -> Iterator[tuple[str, object]]:
+    """The template's own facts: where from, whom it takes, what it writes around an answer."""
+    others = [name for name in chat.names if name != "default"]
+    yield "chat template", chat.source + (f"; also {', '.join(others)}" if others else "")
+    if chat.problem:
+        yield "chat", f"takes no conversation of two turns: {chat.problem}"
+        return
+    yield "chat roles", ", ".join(chat.roles) + (", in turns" if chat.alternates else "")
+    yield "chat tools", "yes" if chat.tools else "no: they are left out"
+    yield "answer begins", visible(chat.prompt) or "at once: add_generation_prompt adds nothing"
+    token = "no token" if chat.ends_with is None else f"{chat.ends_with} = {chat.ends_with_id}"
+    yield "answer ends", f"{visible(chat.ending) or 'with nothing'} ({token})"
 
 
 def _tokens(result: TokenizerInfo) -> str:
