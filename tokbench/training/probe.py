@@ -101,7 +101,7 @@ def _sample(batches: Sequence[TextBatch]) -> list[str]:
 
 def probed_counting(
     choice: EngineChoice, tokenizer: Tokenizer, batches: Iterable[TextBatch]
-) -> tuple[EngineChoice, Iterator[TextBatch]]:
+) -> tuple[EngineChoice, Iterator[Any]]:
     """This choice, or the library where the loops and it do not agree on the words of the first texts.
 
     And the batches, as lists of texts when it is the library.

@@ -515,9 +515,8 @@ def _finished(shard: Shard, task: CountTask) -> Finished | None:
             for part in found["parts"]
         )
         there = all(run.path.exists() for run in chain.from_iterable(parts))
-        facts = [found[name] for name in ("texts", "blank", "utf8_bytes")]
-        return Finished(*facts, parts, found["why"]) if there else None
-    except (FileNotFoundError, ValueError, KeyError):
+        return Finished(**(found | {"parts": parts})) if there else None
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 
