@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # BERT, Gemma, Llama 3, and what other families call theirs
 KEPT_FREE = re.compile(
-    r"\[unused\d+\]|<unused\d+>|<\|reserved_special_token_\d+\|>|<\|?(unused|extra|reserved)_?(token_)?\d+\|?>"
+    r"[\[<]unused_?\d+[\]>]|<\|reserved_special_token_\d+\|>|<\|?(unused|extra|reserved)_?(token_)?\d+\|?>"
 )
 
 

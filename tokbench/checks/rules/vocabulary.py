@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from tokbench.checks import fixes
 from tokbench.checks.findings import Finding, Rule, first_few, quoted, tokens_with_ids
 from tokbench.errors import plural
+from tokbench.pretrained.unused_tokens import KEPT_FREE
 
 if TYPE_CHECKING:
     from tokbench.checks.context import CheckContext
@@ -102,7 +102,6 @@ def _gap(context: CheckContext) -> int:
 
 
 LETTERS = ("{}", "a{}", "{}a", "a{}a", "a {}", "1{}")
-SPARE = re.compile(r"[\[<]unused_?\d+[\]>]")  # BERT's [unused0], and how others write it
 MANY = 0.1  # of the learned tokens: then it is no leftover, but a vocabulary of other blocks
 
 
@@ -116,13 +115,15 @@ def every_token_can_occur(context: CheckContext) -> Iterator[Finding]:
     Source: rten #453, magikarp #13, wordchipper #386
     """
     dead = sorted(_dead(context))
-    spare = [number for number, token in dead if SPARE.fullmatch(token)]
+    spare = [number for number, token in dead if KEPT_FREE.fullmatch(token)]
     dead = [(number, token) for number, token in dead if number not in set(spare)]
     learned = len(context.vocabulary) - len(context.added) - len(spare)
     if spare:
         kept = tokens_with_ids([(context.tokenizer.id_to_token(number) or "", number) for number in spare])
         message = f"{plural(len(spare), 'token is', 'tokens are')} kept free for words of your own"
-        yield Finding(message, kept, "nothing: a model has rows for them", severity="note")
+        yield Finding(
+            message, kept, "nothing: add-tokens --use-unused gives their ids to new tokens", severity="note"
+        )
     if dead:
         yield Finding(
             f"{len(dead):,} of {learned:,} learned tokens can never occur",
