@@ -172,11 +172,8 @@ def test_look_commands_say_when_the_folder_loads_as_something_else(make, capsys)
 
     flags = {"lstrip": False, "single_word": False, "normalized": False, "special": True}
     folder = make(added_tokens_decoder={"259": {"content": "<|im_end|>", "rstrip": True, **flags}})
-    for words in (["encode", str(folder), "a"], ["trace", str(folder), "a"]):
-        assert main(words) == 0
-        assert "transformers loads" in (said := capsys.readouterr().err)
-        assert "<|im_end|> with rstrip=True" in said
-    assert main(["info", str(folder)]) == 0
-    assert "<|im_end|> with rstrip=True" in capsys.readouterr().out
+    for word in ("encode", "trace", "info"):
+        assert main([word, str(folder), *(["a"] if word != "info" else [])]) == 0
+        assert "<|im_end|> with rstrip=True" in "".join(capsys.readouterr()), word
     assert main(["encode", str(make(name="b")), "a"]) == 0
     assert capsys.readouterr().err == ""

@@ -77,6 +77,7 @@ def encode(
     `tokbench encode chat-tok --chat messages.json`
     """
     from tokbench.pretrained.encode import encode as encoded
+    from tokbench.pretrained.folder import load
     from tokbench.reporting.views import look as look_view
 
     if file:
@@ -91,24 +92,21 @@ def encode(
         put(encoded(tokenizer, chat=chat), look_view.encoded, "encoded", json=json, html=html)
         return
     words = text_of(_only(text, (output, format, column)))
-    folder = _loaded(tokenizer, quiet=quiet)
+    folder = load(tokenizer)
     result = encoded(folder, words, pair=pair, special=special)
-    if folder.saved_lengths:
-        say(f"saved in {folder.name}: {folder.saved_lengths}", quiet=quiet)
+    _say_how_it_loads(folder, quiet=quiet)
     put(result, look_view.encoded, "encoded", json=json, html=html, box=boxed(html, [tokenizer], words))
 
 
-def _loaded(name: str, *, quiet: bool = False) -> TokenizerFolder:
-    """The tokenizer; where transformers loads it as something else than its tokenizer.json, that is said."""
-    from tokbench.pretrained.folder import load
-    from tokbench.pretrained.token_facts import changed_flags
-    from tokbench.reporting.views.look import flag_changes
+def _say_how_it_loads(folder: TokenizerFolder, *, quiet: bool) -> None:
+    """Say what is saved and not applied, and where transformers loads something else than tokenizer.json."""
+    from tokbench.pretrained.token_facts import changed_flags, flag_words
 
-    folder = load(name)
-    changed = flag_changes(changed_flags(folder.tokenizer, folder.config))
+    if folder.saved_lengths:
+        say(f"saved in {folder.name}: {folder.saved_lengths}", quiet=quiet)
+    changed = "; ".join(flag_words(changed_flags(folder.tokenizer, folder.config)))
     if changed:
-        say(f"transformers loads {name} with {'; '.join(changed)}: tokbench check {name}", quiet=quiet)
-    return folder
+        say(f"transformers loads {folder.name} with {changed}: tokbench check {folder.name}", quiet=quiet)
 
 
 def _refuse_text(*given: object) -> None:
@@ -233,7 +231,7 @@ def trace(
     if text is None:
         raise UsageError("there is no text to trace", fix='add "a text", or --chat FILE')
     words = text_of(text)
-    traced = traced_steps(_loaded(tokenizer), words, pair=pair, against=against, span=_span(words, why))
+    traced = traced_steps(tokenizer, words, pair=pair, against=against, span=_span(words, why))
     if isinstance(traced, PairTrace):
         return put(traced, trace_view.pair, "pair_trace", json=json, html=html)
     box = boxed(html, [tokenizer, *([against] if against else [])], words)

@@ -11,6 +11,7 @@ from tokbench.errors import UsageError
 from tokbench.io.library_errors import cannot_encode, library_errors_as
 from tokbench.pretrained.chat_template import chat_text, chat_tokenizer
 from tokbench.pretrained.folder import InMemoryFolder, TokenizerFolder, TokenizerSource, load
+from tokbench.pretrained.token_facts import changed_flags, flag_words
 from tokbench.results import Result
 from tokbench.tracing.side_by_side import SideBySide, side_by_side
 from tokbench.tracing.spelling import Speller, shown_tokens
@@ -308,5 +309,7 @@ def trace(
 
 
 def _saved(folder: TokenizerFolder) -> list[str]:
-    """What a trace says of lengths that are saved and not applied."""
-    return [f"saved in it: {folder.saved_lengths}"] if folder.saved_lengths else []
+    """What a trace says of lengths that are saved and not applied, and of flags that transformers changes."""
+    lengths = [f"saved in it: {folder.saved_lengths}"] if folder.saved_lengths else []
+    changed = flag_words(changed_flags(folder.tokenizer, folder.config))
+    return [*lengths, f"transformers loads it with {'; '.join(changed)}"] if changed else lengths

@@ -23,6 +23,7 @@ from tokbench.pretrained.vocabulary_files import (
 )
 from tokbench.recipes.recipe import ROLES
 
+MOST = 4  # added tokens whose changed flags are named
 FLAGS = ("lstrip", "rstrip", "single_word", "normalized", "special")
 
 
@@ -103,6 +104,20 @@ def changed_flags(tokenizer: Tokenizer, config: Mapping[str, Any]) -> dict[str, 
                 del other["normalized"]
             found[token] = other
     return {token: other for token, other in found.items() if other}
+
+
+def flag_words(loaded_as: Mapping[str, Mapping[str, bool]]) -> list[str]:
+    """What transformers makes of added tokens, a phrase a token, the first few.
+
+    >>> flag_words({"[E1]": {"rstrip": True, "special": False}})
+    ['[E1] with rstrip=True, special=False']
+    """
+    phrases = [
+        f"{token} with {', '.join(f'{flag}={value}' for flag, value in flags.items())}"
+        for token, flags in loaded_as.items()
+    ]
+    more = [f"{len(phrases) - MOST:,} more tokens"] if len(phrases) > MOST else []
+    return [*phrases[:MOST], *more]
 
 
 def _is_normalized(tokenizer: Tokenizer, token: str) -> bool:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tokbench.pretrained.token_facts import flag_words
 from tokbench.reporting.elements import Chips, Facts, Grid, Paragraph, Part, chip_kinds, seen, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tokbench.pretrained.chat_facts import ChatFacts
     from tokbench.pretrained.encode import Decoded, Encoded
     from tokbench.pretrained.info import TokenizerInfo
-
-MOST = 4  # added tokens whose changed flags are named
 
 
 def info(result: TokenizerInfo) -> Iterator[Part]:
@@ -40,19 +37,9 @@ def info(result: TokenizerInfo) -> Iterator[Part]:
         ]
         yield Grid(("role", "special token", "id"), rows, right=("id",))
     if result.loaded_as:
-        yield Facts([("loads as", ", ".join(flag_changes(result.loaded_as)))])
+        yield Facts([("loads as", ", ".join(flag_words(result.loaded_as)))])
     if result.chat is not None:
         yield Facts(list(_chat(result.chat)))
-
-
-def flag_changes(loaded_as: Mapping[str, Mapping[str, bool]]) -> list[str]:
-    """What transformers makes of added tokens, a phrase a token, the first few."""
-    phrases = [
-        f"{token} with {', '.join(f'{flag}={value}' for flag, value in flags.items())}"
-        for token, flags in loaded_as.items()
-    ]
-    more = [f"{len(phrases) - MOST:,} more tokens"] if len(phrases) > MOST else []
-    return [*phrases[:MOST], *more]
 
 
 def _chat(chat: ChatFacts) -> Iterator[tuple[str, object]]:
