@@ -15,7 +15,8 @@ from tokbench.finetuning.intervals import (
     intervals,
     proportion,
 )
-from tokbench.finetuning.metrics import METRICS, TAG_METRICS, entities, score
+from tokbench.finetuning.metrics import METRICS, TAG_METRICS, score
+from tokbench.finetuning.tag_scheme import entities
 from tokbench.finetuning.tasks import TASKS
 
 LABELS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")

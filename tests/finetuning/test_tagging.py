@@ -12,6 +12,7 @@ from tokbench.finetuning.data.tokenize import NO_PIECE, UNLABELLED, tokenize_row
 from tokbench.finetuning.metrics import score, truth_of
 from tokbench.finetuning.multi import finetune
 from tokbench.finetuning.predict import predict
+from tokbench.finetuning.tag_scheme import TagScheme
 
 WORDS = "good\tB-X\nbad\tI-X\n.\tO\n\t\ncab\tO\n\nbad\tB-Y\n"
 KOREAN = "## a-1\tab cd\na\tB-P\nb\tI-P\n \tO\nc\tO\nd\tB-Q\n\n"
@@ -94,7 +95,7 @@ def test_words_without_a_piece_count_as_outside(tagged, tokenizer):
     assert encoded.units.piece.tolist() == [1, NO_PIECE, 2, 3]
     assert encoded.units.lost == 1
     of_pieces = np.full(5, task.labels.index("B-X"))
-    assert encoded.units.answers(of_pieces, task.labels).tolist() == [1, 0, 1, 1, -1]
+    assert encoded.units.answers(of_pieces, task).tolist() == [1, 0, 1, 1, -1]
 
 
 def test_characters_of_one_piece_go_on_with_its_label(tagged, tokenizer):
@@ -102,7 +103,7 @@ def test_characters_of_one_piece_go_on_with_its_label(tagged, tokenizer):
     encoded = tokenize_rows(tokenizer, rows["train"], max_length=16, task=task)
     assert encoded.units.piece.tolist() == [1, 1, 1, 1, 2]
     of_pieces = np.array([0, task.labels.index("B-P"), 0, 0])
-    answers = encoded.units.answers(of_pieces, task.labels)
+    answers = encoded.units.answers(of_pieces, task)
     assert answers.tolist() == truth_of(encoded).tolist() == [1, 2, 2, 2, 0, -1]
     assert score(task, {"dev": truth_of(encoded)}, {"dev": answers}) == dict.fromkeys(task.metrics, 1.0)
 
@@ -116,10 +117,18 @@ def test_true_labels_on_pieces_come_back_as_the_words_labels(tokenizer_folder, w
 
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
     labels = [place % 3 for place in range(len(words))]
-    task = Task(name="ner", folder="", texts=(), tsv_texts=(), labels=("O", "B-X", "I-X"), unit="word")
+    task = Task(
+        name="ner",
+        folder="",
+        texts=(),
+        tsv_texts=(),
+        labels=("O", "B-X", "I-X"),
+        unit="word",
+        scheme=TagScheme(),
+    )
     encoded = tokenize_rows(tokenizer, Tagged([words], [labels], False), max_length=200, task=task)
     said = np.where(encoded.labels == UNLABELLED, 0, encoded.labels)
-    assert encoded.units.answers(said, task.labels).tolist() == [*labels, -1]
+    assert encoded.units.answers(said, task).tolist() == [*labels, -1]
 
 
 def test_tagged_words_train_save_and_load_again(plan, tmp_path):
@@ -177,7 +186,7 @@ def test_what_is_written_is_read_again(tmp_path_factory, data):
         for sentence in sentences
     ]
     path = tmp_path_factory.mktemp("written") / "a.conll"
-    path.write_text(conll(Tagged(sentences, [], False), told), encoding="utf-8")
+    path.write_text(conll(Tagged(sentences, [], False), told, TagScheme()), encoding="utf-8")
     found = read_sentences(path).found
     assert [units for units, _ in found] == sentences
     read = [
@@ -189,7 +198,7 @@ def test_what_is_written_is_read_again(tmp_path_factory, data):
 
 def test_a_space_inside_a_name_goes_on_with_it():
     units = [list("a b c  d e")]
-    written = conll(Tagged(units, [], True), [["B-X", "I-X", "B-X", "I-X", "I-Y"]])
+    written = conll(Tagged(units, [], True), [["B-X", "I-X", "B-X", "I-X", "I-Y"]], TagScheme())
     assert written.split("\n")[:-2] == [
         *("a\tB-X", " \tI-X", "b\tI-X", " \tO", "c\tB-X", " \tI-X", " \tI-X", "d\tI-X", " \tO", "e\tI-Y"),
     ]
@@ -270,7 +279,7 @@ def test_a_classifier_tags_no_words_and_a_tagger_classifies_no_rows(learned, off
     with pytest.raises(UsageError, match="is a BertForTokenClassification"):
         predict(tmp_path / "run", task="own", **asked, output=tmp_path / "answers")
     finetune(plan(task="sst2", data=str(official("sst2")), output=str(tmp_path / "other")))
-    with pytest.raises(UsageError, match="knows negative, positive, and O is none of them"):
+    with pytest.raises(UsageError, match="knows negative, positive of whole rows: it tags no words"):
         predict(tmp_path / "other", task="ner", data=tmp_path, output=tmp_path / "answers")
     assert not (tmp_path / "answers").exists()
 

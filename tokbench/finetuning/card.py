@@ -22,7 +22,7 @@ COMMAND = ("task", "tokenizer", "model", "data", "epochs", "batch_size", "learni
 PATHS = ("tokenizer", "model", "data", "dev")  # of these the last part alone: the rest is somebody's machine
 PLACE = re.compile(r"(?<![\w:/])(?:[A-Za-z]:|~)?(?:[/\\][\w.+@-]+){2,}")
 OPTIONS = ("max_train_rows", "text_column", "pair_column", "label_column", "dev", "skip_incomplete",
-           "label_all_pieces", "fast_dev_run", "report_to", "pooling")  # fmt: skip
+           "label_all_pieces", "tag_scheme", "outside", "fast_dev_run", "report_to", "pooling")  # fmt: skip
 DEFAULTS = {name: each.default for name, each in CHOICES.items()}
 HUB = "nyu-mll/glue"
 # The hub's names for our metrics, and what each is to a reader.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tokbench.errors import FileError, UsageError, did_you_mean
+from tokbench.finetuning.tag_scheme import SCHEMES
 from tokbench.finetuning.tasks import Task, must_be_trainable
 
 
@@ -118,6 +119,8 @@ class FinetuneConfig:
     dev_share: float = _choice(0.1, "Share of the rows that is cut off for evaluation.", above=0, below=1)
     skip_incomplete: bool = _choice(False, "Leave out rows without text or label.")
     label_all_pieces: bool = _choice(False, "ner: a word's later pieces are labelled too.")
+    tag_scheme: str = _choice("auto", "ner: how labels name entities: {}.", known=SCHEMES)
+    outside: str | None = _choice(None, "ner: the label outside of entities.", unset="found: O, 0, OTHER …")
 
     warmup: float = _choice(0.06, "Share of the steps in which the learning rate rises.", least=0, below=1)
     weight_decay: float = _choice(0.01, "Not on biases and norms.", least=0)

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokbench.finetuning.data.tokenize import BETWEEN
-from tokbench.finetuning.metrics import Entity, counts, entities, micro_average, strict_entities
+from tokbench.finetuning.metrics import IOB, counts, micro_average
+from tokbench.finetuning.tag_scheme import TagScheme, entities, strict_entities
 
 if TYPE_CHECKING:
     from tokbench.finetuning.tasks import Task
@@ -45,7 +46,8 @@ def _interval(name: str, task: Task, truth: Numbers, answers: Numbers) -> Interv
     if task.regression:
         return correlation(name, truth, answers)
     if task.tagging:
-        return _drawn(_of_sentences(name, task.labels, truth, answers), FROM_SUMS[name])
+        each = _of_sentences(name, task.labels, truth, answers, task.scheme or IOB)
+        return _drawn(each, FROM_SUMS[name])
     if name == "accuracy":
         return proportion(int((truth == answers).sum()), len(truth))
     cells = confusion(truth, answers, len(task.labels))
@@ -115,30 +117,29 @@ def _told(low: float, high: float) -> Interval | None:
     return (low, high) if low < high else None
 
 
-def _of_sentences(name: str, labels: tuple[str, ...], truth: Numbers, answers: Numbers) -> Sums:
-    """For each sentence its confusion of labels, or its entities right, told and there by type."""
+def _of_sentences(
+    name: str, labels: tuple[str, ...], truth: Numbers, answers: Numbers, scheme: TagScheme = IOB
+) -> Sums:
+    """For each sentence its confusion of labels, or its entities right, predicted and true by type."""
     ends = np.flatnonzero(truth == BETWEEN)
     starts = np.concatenate([[0], ends[:-1] + 1])
     pairs = [(truth[start:end], answers[start:end]) for start, end in zip(starts, ends, strict=True)]
-    if name == "character_macro_f1":
+    if name in ("character_macro_f1", "token_accuracy"):
         return np.array([confusion(*pair, len(labels)) for pair in pairs], np.float64)
     read = strict_entities if name == "entity_macro_f1" else entities
-    by_type = [counts(*(_read(read, side, labels) for side in pair)) for pair in pairs]
-    kinds = sorted({label.partition("-")[2] or "_" for label in labels})
+    by_type = [
+        counts(*(read([labels[number] for number in side.tolist()], scheme) for side in pair))
+        for pair in pairs
+    ]
+    kinds = sorted({scheme.split(label)[1] for label in labels})
     if name != "entity_macro_f1":
         whole = [micro_average(some.values()) for some in by_type]
-        return np.array([[[all_.right, all_.told, all_.there]] for all_ in whole], np.float64)
+        return np.array([[[all_.right, all_.predicted, all_.true]] for all_ in whole], np.float64)
     found = np.zeros((len(pairs), len(kinds), 3))
     for row, some in enumerate(by_type):
         for kind, each in some.items():
-            found[row, kinds.index(kind)] = each.right, each.told, each.there
+            found[row, kinds.index(kind)] = each.right, each.predicted, each.true
     return found
-
-
-def _read(
-    read: Callable[[list[str]], list[Entity]], numbers: Numbers, labels: tuple[str, ...]
-) -> list[Entity]:
-    return read([labels[number] for number in numbers.tolist()])
 
 
 def _share(part: Sums, whole: Sums) -> Sums:
@@ -164,6 +165,10 @@ def _macro_f1(cells: Sums) -> Sums:
 def _character_macro_f1(cells: Sums) -> Sums:
     scores, whole = _f1_by_class(cells)
     return np.asarray(np.where(whole > 0, scores, 1.0).mean(axis=1))
+
+
+def _token_accuracy(cells: Sums) -> Sums:
+    return _share(np.trace(cells, axis1=1, axis2=2), cells.sum(axis=(1, 2)))
 
 
 def _matthews(cells: Sums) -> Sums:
@@ -202,4 +207,5 @@ FROM_SUMS: dict[str, Callable[[Sums], Sums]] = {
     "entity_recall": _entity_recall,
     "entity_macro_f1": _entity_macro_f1,
     "character_macro_f1": _character_macro_f1,
+    "token_accuracy": _token_accuracy,
 }

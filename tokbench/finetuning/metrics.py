@@ -14,87 +14,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokbench.errors import plural
-from tokbench.finetuning.data.tagging import OUTSIDE
 from tokbench.finetuning.data.tokenize import BETWEEN, UNLABELLED, EncodedRows
+from tokbench.finetuning.tag_scheme import Entity, TagScheme, entities, strict_entities
 
 if TYPE_CHECKING:
     from tokbench.finetuning.tasks import Task
 
-Entity = tuple[str, int, int]  # type, first unit, unit after the last
-
 
 @dataclass(frozen=True)
 class Counts:
-    """Entities of one type: told rightly, told at all, and there."""
+    """Entities of one type: predicted rightly, predicted at all, and true ones."""
 
     right: int
-    told: int
-    there: int
+    predicted: int
+    true: int
 
     @property
     def precision(self) -> float:
-        """Right of those told; 0 when none was."""
-        return self.right / self.told if self.told else 0.0
+        """Right of those predicted; 0 when none was."""
+        return self.right / self.predicted if self.predicted else 0.0
 
     @property
     def recall(self) -> float:
-        """Right of those there; 0 when there is none."""
-        return self.right / self.there if self.there else 0.0
+        """Right of the true ones; 0 when there is none."""
+        return self.right / self.true if self.true else 0.0
 
     @property
     def f1(self) -> float:
         """Their harmonic mean; 0 when nothing was right."""
-        return 2 * self.right / (self.told + self.there) if self.right else 0.0
+        return 2 * self.right / (self.predicted + self.true) if self.right else 0.0
 
 
-def entities(tags: Sequence[str]) -> list[Entity]:
-    """The entities of one sequence, read leniently: an I- after O, or of another type, begins one.
-
-    Knows B, I, E, S and O. A sequence may hold several sentences with an empty tag after each.
-
-    >>> entities(["B-PER", "I-PER", "O", "I-LOC"])
-    [('PER', 0, 2), ('LOC', 3, 4)]
-    """
-    found, start, kind = [], -1, ""
-    before = ("O", "")
-    for place, tag in enumerate((*tags, "O")):
-        now = _parts(tag)
-        if start >= 0 and _ends(before, now):
-            found.append((kind, start, place))
-            start = -1
-        if _begins(before, now):
-            start, kind = place, now[1]
-        before = now
-    return found
-
-
-def strict_entities(tags: Sequence[str]) -> list[Entity]:
-    """The entities of one sequence under IOB2 as written: only a B- begins one, only its own I- goes on.
-
-    >>> strict_entities(["B-PER", "I-PER", "O", "I-LOC"])
-    [('PER', 0, 2)]
-    """
-    return list(_strict(tags))
-
-
-def _strict(tags: Sequence[str]) -> Iterator[Entity]:
-    start, kind = -1, ""
-    for place, tag in enumerate((*tags, "O")):
-        mark, of = _parts(tag)
-        if start >= 0 and (mark, of) != ("I", kind):
-            yield kind, start, place
-            start = -1
-        if mark == "B":
-            start, kind = place, of
-
-
-def counts(truth: Iterable[Entity], told: Iterable[Entity]) -> dict[str, Counts]:
-    """What was right, told and there, by type; in the order of the types' names."""
-    true, said = set(truth), set(told)
-    right, all_told, there = (Counter(each[0] for each in some) for some in (true & said, said, true))
+def counts(truth: Iterable[Entity], predicted: Iterable[Entity]) -> dict[str, Counts]:
+    """What was right, predicted and true, by type; in the order of the types' names."""
+    true, found = set(truth), set(predicted)
+    right, all_found, all_true = (Counter(each[0] for each in some) for some in (true & found, found, true))
     return {
-        kind: Counts(right[kind], all_told[kind], there[kind])
-        for kind in sorted(there.keys() | all_told.keys())
+        kind: Counts(right[kind], all_found[kind], all_true[kind])
+        for kind in sorted(all_true.keys() | all_found.keys())
     }
 
 
@@ -103,68 +60,72 @@ def micro_average(by_type: Iterable[Counts]) -> Counts:
     several = list(by_type)
     return Counts(
         sum(each.right for each in several),
-        sum(each.told for each in several),
-        sum(each.there for each in several),
+        sum(each.predicted for each in several),
+        sum(each.true for each in several),
     )
 
 
-def _parts(tag: str) -> tuple[str, str]:
-    """B-PER → B, PER; what has no hyphen is of the type `_` unless it is outside."""
-    if tag in ("", "O"):
-        return "O", ""
-    mark, hyphen, kind = tag.partition("-")
-    return mark[:1], kind if hyphen else "_"
-
-
-def _ends(before: tuple[str, str], now: tuple[str, str]) -> bool:
-    (mark, kind), (next_mark, next_kind) = before, now
-    return mark in "ES" or next_mark in "BSO" or kind != next_kind
-
-
-def _begins(before: tuple[str, str], now: tuple[str, str]) -> bool:
-    (last_mark, last_kind), (mark, kind) = before, now
-    if mark == "O":
-        return False
-    return mark in "BS" or last_mark in "ESO" or kind != last_kind
-
-
 Numbers = NDArray[Any]
-Reader = Callable[[Sequence[str]], list[Entity]]
+Reader = Callable[[Sequence[str], TagScheme], list[Entity]]
+IOB = TagScheme()
 
 
 class TagMetric(Protocol):
-    """Truth and answers as label numbers, -1 after each sentence, and the labels' names."""
+    """Truth and answers as label numbers, -1 after each sentence, the labels' names, and how to read them."""
 
-    def __call__(self, truth: Numbers, answers: Numbers, labels: tuple[str, ...]) -> float:
+    def __call__(
+        self, truth: Numbers, answers: Numbers, labels: tuple[str, ...], scheme: TagScheme = IOB
+    ) -> float:
         """The measure, from 0 to 1."""
 
 
 def by_type(
-    truth: Numbers, answers: Numbers, labels: tuple[str, ...], read: Reader = entities
+    truth: Numbers,
+    answers: Numbers,
+    labels: tuple[str, ...],
+    scheme: TagScheme = IOB,
+    *,
+    read: Reader = entities,
 ) -> dict[str, Counts]:
-    """Entities right, told and there, by type."""
-    return counts(read(_names(truth, labels)), read(_names(answers, labels)))
+    """Entities right, predicted and true, by type."""
+    return counts(read(_names(truth, labels), scheme), read(_names(answers, labels), scheme))
 
 
-def _entity_f1(truth: Numbers, answers: Numbers, labels: tuple[str, ...]) -> float:
-    return micro_average(by_type(truth, answers, labels).values()).f1
+def _entity_f1(truth: Numbers, answers: Numbers, labels: tuple[str, ...], scheme: TagScheme = IOB) -> float:
+    return micro_average(by_type(truth, answers, labels, scheme).values()).f1
 
 
-def _entity_precision(truth: Numbers, answers: Numbers, labels: tuple[str, ...]) -> float:
-    return micro_average(by_type(truth, answers, labels).values()).precision
+def _entity_precision(
+    truth: Numbers, answers: Numbers, labels: tuple[str, ...], scheme: TagScheme = IOB
+) -> float:
+    return micro_average(by_type(truth, answers, labels, scheme).values()).precision
 
 
-def _entity_recall(truth: Numbers, answers: Numbers, labels: tuple[str, ...]) -> float:
-    return micro_average(by_type(truth, answers, labels).values()).recall
+def _entity_recall(
+    truth: Numbers, answers: Numbers, labels: tuple[str, ...], scheme: TagScheme = IOB
+) -> float:
+    return micro_average(by_type(truth, answers, labels, scheme).values()).recall
 
 
-def _entity_macro_f1(truth: Numbers, answers: Numbers, labels: tuple[str, ...]) -> float:
-    """The mean over types, under IOB2 as written: KLUE's first figure (Park et al. 2021, section 3.4)."""
-    found = by_type(truth, answers, labels, strict_entities)
+def _entity_macro_f1(
+    truth: Numbers, answers: Numbers, labels: tuple[str, ...], scheme: TagScheme = IOB
+) -> float:
+    """The mean over types, read strictly: KLUE's first figure (Park et al. 2021, section 3.4)."""
+    found = by_type(truth, answers, labels, scheme, read=strict_entities)
     return float(np.mean([each.f1 for each in found.values()])) if found else 0.0
 
 
-def _character_macro_f1(truth: Numbers, answers: Numbers, labels: tuple[str, ...]) -> float:
+def _token_accuracy(
+    truth: Numbers, answers: Numbers, labels: tuple[str, ...], scheme: TagScheme = IOB
+) -> float:
+    """The share of units whose label is right, for labels that name no entities."""
+    real = truth != BETWEEN
+    return float(np.mean(truth[real] == answers[real])) if real.any() else 0.0
+
+
+def _character_macro_f1(
+    truth: Numbers, answers: Numbers, labels: tuple[str, ...], scheme: TagScheme = IOB
+) -> float:
     """The mean over all labels, O too, as KLUE's own code has it; one that occurs nowhere counts as 1."""
     from sklearn.metrics import f1_score
 
@@ -179,6 +140,7 @@ TAG_METRICS: dict[str, TagMetric] = {
     "entity_recall": _entity_recall,
     "entity_macro_f1": _entity_macro_f1,
     "character_macro_f1": _character_macro_f1,
+    "token_accuracy": _token_accuracy,
 }
 
 
@@ -187,7 +149,8 @@ def costs(encoded: EncodedRows, task: Task, name: str) -> Iterator[str]:
     units = encoded.units
     assert units is not None
     if units.lost:
-        yield f"on {name} {plural(units.lost, task.unit)} cut off or without a piece: such count as {OUTSIDE}"
+        lost = plural(units.lost, task.unit)
+        yield f"on {name} {lost} cut off or without a piece: such count as {task.outside}"
     most = 1.0 if name == "train" else ceiling(encoded, task)
     if most < 1:
         shared = f"{task.unit}s of one piece get one label"
@@ -198,9 +161,9 @@ def costs(encoded: EncodedRows, task: Task, name: str) -> Iterator[str]:
 def ceiling(encoded: EncodedRows, task: Task) -> float:
     """The first metric when the label of every piece is told rightly."""
     assert encoded.units is not None
-    told = np.where(encoded.labels == UNLABELLED, task.labels.index(OUTSIDE), encoded.labels)
-    answers = encoded.units.answers(told, task.labels)
-    return TAG_METRICS[task.metrics[0]](encoded.units.truth(), answers, task.labels)
+    said = np.where(encoded.labels == UNLABELLED, task.labels.index(task.outside), encoded.labels)
+    answers = encoded.units.answers(said, task)
+    return _measure(task.metrics[0], task)(encoded.units.truth(), answers)
 
 
 def _names(numbers: Numbers, labels: tuple[str, ...]) -> list[str]:
@@ -272,7 +235,7 @@ def answers_of(logits: Numbers, encoded: EncodedRows, task: Task) -> Numbers:
     Where words are tagged, logits are (pieces, labels), and the answer is one label a unit, -1 after a row.
     """
     if encoded.units is not None:
-        return encoded.units.answers(logits.argmax(axis=1), task.labels)
+        return encoded.units.answers(logits.argmax(axis=1), task)
     return np.asarray(logits[:, 0].astype(np.float64) if task.regression else logits.argmax(axis=1))
 
 
@@ -292,7 +255,7 @@ def score(task: Task, truth: Mapping[str, Numbers], answers: Mapping[str, Number
 
 def _measure(name: str, task: Task) -> Callable[[Numbers, Numbers], float]:
     if task.tagging:
-        return partial(TAG_METRICS[name], labels=task.labels)
+        return partial(TAG_METRICS[name], labels=task.labels, scheme=task.scheme or IOB)
     return METRICS[name]
 
 

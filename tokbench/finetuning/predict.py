@@ -22,8 +22,9 @@ from tokbench.finetuning.data.load import (
     text_questions,
 )
 from tokbench.finetuning.data.own_tables import TABLE, questions_in
-from tokbench.finetuning.data.tagging import CHARACTER, CHARACTER_METRICS, CONLL, OUTSIDE, WORD
+from tokbench.finetuning.data.tagging import CHARACTER, CHARACTER_METRICS, CONLL, WORD
 from tokbench.finetuning.result import Predictions, Run
+from tokbench.finetuning.tag_scheme import AUTO, find_scheme
 from tokbench.finetuning.tasks import NER, OWN, TASKS, Task
 from tokbench.io.atomic import ELSEWHERE
 from tokbench.progress import Progress, silent
@@ -158,13 +159,15 @@ def _task(folder: Path, name: str) -> Task:
     named = tuple(labels[number] for number in sorted(labels, key=int))
     if not task.tagging:
         return replace(task, labels=named)
-    if OUTSIDE not in named:
+    if not any("TokenClassification" in each for each in config.get("architectures") or ()):
         raise UsageError(
-            f"the model in {folder} knows {', '.join(named) or 'no labels'}, and {OUTSIDE} is none of them",
+            f"the model in {folder} knows {', '.join(named) or 'no labels'} of whole rows: it tags no words",
             fix="tokbench finetune --task ner trains one that tags words",
         )
+    made = _read(folder / "hyperparameters.json")
+    scheme = find_scheme(named, scheme=made.get("tag_scheme") or AUTO, outside=made.get("outside") or "")
     on_characters = CHARACTER_METRICS[-1] in _read(folder / "metrics.json").get("metrics", {})
-    return replace(task, labels=named, unit=CHARACTER if on_characters else WORD)
+    return replace(task, labels=named, scheme=scheme, unit=CHARACTER if on_characters else WORD)
 
 
 def _trained_on(folder: Path) -> str:

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tokbench.errors import UsageError, plural
 from tokbench.finetuning.data.batches import Batches
-from tokbench.finetuning.data.tagging import OUTSIDE, Tagged, conll
+from tokbench.finetuning.data.tagging import Tagged, conll
 from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, tokenize_rows
 from tokbench.finetuning.device import Machine, machine_of
 from tokbench.finetuning.engines.loop import predict_logits
@@ -79,7 +79,7 @@ def _labels(answer: Answer) -> tuple[str, ...]:
 def _text(answers: Sequence[Answer], asked: Questions, task: Task) -> str:
     """The content of the file that holds these answers."""
     if isinstance(asked.rows, Tagged):
-        return conll(asked.rows, [_labels(answer) for answer in answers])
+        return conll(asked.rows, [_labels(answer) for answer in answers], task.scheme)
     words = (
         spell_label(task.labels.index(answer), task) if isinstance(answer, str) else f"{answer:.3f}"
         for answer in answers
@@ -155,7 +155,7 @@ def _answers(
     must_fit(encoded, limits_of(model), tokenizer.convert_ids_to_tokens)
     batches = Batches(encoded=encoded, model_inputs=model_inputs, size=config.batch_size, seed=config.seed)
     logits = predict_logits(model, batches, machine=device, progress=progress)
-    notes = _cut(encoded, model_inputs.max_length, asked)
+    notes = _cut(encoded, model_inputs.max_length, asked, task)
     if isinstance(asked.rows, Tagged):
         return _Answers(unit_labels(logits, encoded, task), notes)
     if task.scores is not None:
@@ -174,7 +174,7 @@ def unit_labels(logits: NDArray[np.float32], encoded: EncodedRows, task: Task) -
     ]
 
 
-def _cut(encoded: EncodedRows, most: int, asked: Questions) -> tuple[str, ...]:
+def _cut(encoded: EncodedRows, most: int, asked: Questions, task: Task) -> tuple[str, ...]:
     """What was not seen, and what that means for the answers."""
     notes = []
     if encoded.truncated:
@@ -182,5 +182,5 @@ def _cut(encoded: EncodedRows, most: int, asked: Questions) -> tuple[str, ...]:
     if encoded.units is not None and encoded.units.lost:
         unit = "character" if isinstance(asked.rows, Tagged) and asked.rows.characters else "word"
         lost = plural(encoded.units.lost, unit)
-        notes.append(f"{asked.submission}: {lost} cut off or without a piece, and told to be {OUTSIDE}")
+        notes.append(f"{asked.submission}: {lost} cut off or without a piece, and told to be {task.outside}")
     return tuple(notes)

@@ -237,6 +237,13 @@ def hyperparameters(prepared: PreparedRun) -> dict[str, Any]:
     }
 
 
+def _reading(task: Task) -> str:
+    """How the labels of words are read, which a reader may know better."""
+    if task.scheme is None:
+        return f"the labels name no entities: {task.metrics[0]} counts labels; --set tag_scheme= changes it"
+    return f"{task.scheme.words}; --set tag_scheme= changes it"
+
+
 def input_notes(prepared: PreparedRun) -> tuple[str, ...]:
     """What is worth knowing before the first step: lengths, the rate, segments, what tags cost."""
     notes = []
@@ -257,6 +264,7 @@ def input_notes(prepared: PreparedRun) -> tuple[str, ...]:
             "the tokenizer gives no segment ids: the model tells a row's two texts apart by separators"
         )
     if prepared.task.tagging:
+        notes.append(_reading(prepared.task))
         splits = {"train": prepared.train, **prepared.evaluation}
         notes += [note for name, each in splits.items() for note in costs(each.encoded, prepared.task, name)]
     return tuple(notes)

@@ -8,8 +8,12 @@ Sizes are those of the official release; qqp's train file holds three rows with 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tokbench.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.tag_scheme import TagScheme
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class Task:
     tests: tuple[Hidden, ...] = ()  # rows to predict
     incomplete: int = 0  # rows with missing fields known to be in the official train file
     unit: str = ""  # what carries a label of its own: "word" or "character"; empty: the whole row
+    scheme: TagScheme | None = None  # how labels of units name entities; None where they name none
     all_pieces: bool = False  # whether a word's later pieces are labelled too, as its continuation
     example: tuple[str, ...] = ()  # text, or two texts, then the label
     about: str = ""
@@ -64,6 +69,12 @@ class Task:
     def tagging(self) -> bool:
         """Whether each word or character has a label of its own."""
         return self.unit != ""
+
+    @property
+    def outside(self) -> str:
+        """The label of a unit that the model does not see: that outside of entities, or the first."""
+        named = self.scheme.outside if self.scheme else ""
+        return named if named in self.labels else self.labels[0]
 
     @property
     def trainable(self) -> bool:

@@ -71,7 +71,13 @@ def _read(config: FinetuneConfig) -> tuple[Task, dict[str, Rows | Tagged]]:
 
 
 def _read_tags(config: FinetuneConfig) -> tuple[Task, dict[str, Rows | Tagged]]:
-    task, rows = read_tagged(_folder(config), dev=config.dev, all_pieces=config.label_all_pieces)
+    task, rows = read_tagged(
+        _folder(config),
+        dev=config.dev,
+        all_pieces=config.label_all_pieces,
+        tag_scheme=config.tag_scheme,
+        outside=config.outside or "",
+    )
     if "dev" in rows:
         return task, {**rows}
     order = random.Random(config.seed).sample(range(len(rows["train"])), len(rows["train"]))

@@ -14,14 +14,16 @@ from pathlib import Path
 from tokbench.errors import DataError, FileError, plural
 from tokbench.finetuning.data.glue import remedy_of
 from tokbench.finetuning.data.own_tables import FileKind, files_in
+from tokbench.finetuning.tag_scheme import AUTO, TagScheme, find_scheme
 from tokbench.finetuning.tasks import Split, Task
 
-OUTSIDE = "O"
+OUTSIDE = "O"  # what stands for a label that a file does not give
 CONLL = FileKind((".conll", ".conllu", ".bio", ".iob", ".iob2", ".tsv", ".txt"))
 WORD, CHARACTER = "word", "character"
 WORD_METRICS = ("entity_f1", "entity_precision", "entity_recall")
 # KLUE's two come last; the first is what other benchmarks call F1
 CHARACTER_METRICS = ("entity_f1", "entity_macro_f1", "character_macro_f1")
+NO_ENTITY_METRICS = ("token_accuracy", "character_macro_f1")  # of labels that name no entities
 
 Sentence = tuple[list[str], list[str]]  # units, their labels
 
@@ -109,6 +111,7 @@ def _sentences(lines: Iterable[str], path: Path, missing: str) -> Iterator[Sente
 
 
 NOTE = "note"
+GOES_ON = ("I", "E", "L", "M")  # marks of a unit that goes on with what is before it
 
 
 def _split(line: str, place: str, missing: str) -> tuple[str, str]:
@@ -130,14 +133,21 @@ def _split(line: str, place: str, missing: str) -> tuple[str, str]:
     return unit, label
 
 
-def read_tagged(data: Path, *, dev: str | None, all_pieces: bool) -> tuple[Task, dict[str, Tagged]]:
-    """The task that a file or a folder's files hold, and its rows by split; a file alone has no dev."""
+def read_tagged(
+    data: Path, *, dev: str | None, all_pieces: bool, tag_scheme: str = AUTO, outside: str = ""
+) -> tuple[Task, dict[str, Tagged]]:
+    """The task that a file or a folder's files hold, and its rows by split; a file alone has no dev.
+
+    `tag_scheme` and `outside` settle what `find_scheme` finds from the labels otherwise.
+    """
     read = {name: read_sentences(path) for name, path in files_in(data, CONLL, dev=dev).items()}
     characters = any(each.characters for each in read.values())
-    labels = labels_of(read.values())
+    found = {label for each in read.values() for _, labels in each.found for label in labels}
+    scheme = find_scheme(found, scheme=tag_scheme, outside=outside)
+    labels = labels_of(found, scheme)
     if len(labels) == 1:
         raise DataError(
-            f"every label in {data} is {OUTSIDE}: there is nothing to learn", fix="label some words"
+            f"every label in {data} is {labels[0]}: there is nothing to learn", fix="label some words"
         )
     task = Task(
         name="ner",
@@ -145,7 +155,8 @@ def read_tagged(data: Path, *, dev: str | None, all_pieces: bool) -> tuple[Task,
         texts=("words",),
         tsv_texts=("words",),
         labels=labels,
-        metrics=CHARACTER_METRICS if characters else WORD_METRICS,
+        metrics=metrics_of(scheme, characters=characters),
+        scheme=scheme,
         train_rows=len(read["train"].found),
         evaluation=(Split("dev", "dev", "validation", 0),),
         unit=CHARACTER if characters else WORD,
@@ -155,12 +166,24 @@ def read_tagged(data: Path, *, dev: str | None, all_pieces: bool) -> tuple[Task,
     return task, {name: _numbered(each, labels, characters) for name, each in read.items()}
 
 
-def labels_of(read: Iterable[Sentences]) -> tuple[str, ...]:
-    """O first, then B- and I- of each type by name; a type that only begins can also go on."""
-    found = {label for each in read for _, labels in each.found for label in labels}
-    found |= {f"I-{label[2:]}" for label in found if label.startswith("B-")}
-    kinds = sorted(found - {OUTSIDE}, key=lambda label: (label[2:], label[:2]))
-    return (OUTSIDE, *kinds)
+def metrics_of(scheme: TagScheme | None, *, characters: bool) -> tuple[str, ...]:
+    """What is measured: entities where labels name some, single labels where not."""
+    if scheme is None:
+        return NO_ENTITY_METRICS
+    return CHARACTER_METRICS if characters else WORD_METRICS
+
+
+def labels_of(found: Iterable[str], scheme: TagScheme | None) -> tuple[str, ...]:
+    """That outside first, then the marks of each type by name; a type that only begins can also go on.
+
+    >>> labels_of(["B-PER", "O"], TagScheme())
+    ('O', 'B-PER', 'I-PER')
+    """
+    if scheme is None:
+        return tuple(sorted(set(found)))
+    inside = set(found) - {scheme.outside}
+    inside |= {scheme.continued(label) for label in inside}
+    return (scheme.outside, *sorted(inside, key=lambda label: scheme.split(label)[::-1]))
 
 
 def _numbered(read: Sentences, labels: tuple[str, ...], characters: bool) -> Tagged:
@@ -169,29 +192,31 @@ def _numbered(read: Sentences, labels: tuple[str, ...], characters: bool) -> Tag
     return Tagged(units, [[number[label] for label in each] for _, each in read.found], characters)
 
 
-def conll(rows: Tagged, told: Sequence[Sequence[str]]) -> str:
-    """The rows as a file that read_sentences reads; `told` has a label for each unit that is no space.
+def conll(rows: Tagged, predicted: Sequence[Sequence[str]], scheme: TagScheme | None) -> str:
+    """The rows as a file that read_sentences reads; `predicted` has a label for each unit that is no space.
 
     A space inside a name goes on with it, as in KLUE's own files; any other is outside.
     """
-    return "".join(
-        "".join(f"{unit}\t{label}\n" for unit, label in zip(units, _with_spaces(units, labels), strict=True))
-        + "\n"
-        for units, labels in zip(rows.units, told, strict=True)
+    tagged = (
+        zip(units, _with_spaces(units, labels, scheme), strict=True)
+        for units, labels in zip(rows.units, predicted, strict=True)
     )
+    return "".join("".join(f"{unit}\t{label}\n" for unit, label in each) + "\n" for each in tagged)
 
 
-def _with_spaces(units: Sequence[str], told: Sequence[str]) -> list[str]:
+def _with_spaces(units: Sequence[str], predicted: Sequence[str], scheme: TagScheme | None) -> list[str]:
     """A label for every unit, spaces too."""
+    scheme = scheme or TagScheme()
     labels = list[str]()
-    after = [*told, OUTSIDE]  # what follows a space
+    after = [*predicted, scheme.outside]  # what follows a space
     said = 0
     for unit in units:
         if not unit.isspace():
-            labels.append(told[said])
+            labels.append(predicted[said])
             said += 1
             continue
-        before, following = told[said - 1] if said else OUTSIDE, after[said]
-        inside = following.startswith("I-") and before[1:] == following[1:]
-        labels.append(following if inside else OUTSIDE)
+        before, following = scheme.split(predicted[said - 1] if said else scheme.outside), after[said]
+        mark, kind = scheme.split(following)
+        inside = mark in GOES_ON and before[1] == kind
+        labels.append(following if inside else scheme.outside)
     return labels

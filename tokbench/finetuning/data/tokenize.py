@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase
 
 from tokbench.errors import ChecksFailedError, DataError, plural
-from tokbench.finetuning.data.tagging import OUTSIDE, Tagged
+from tokbench.finetuning.data.tagging import Tagged
 from tokbench.finetuning.data.token_cache import RowIds, cached_rows, joined_rows, of_encodings, replaced
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.native.ragged import Ids, Ragged, starts_of
@@ -24,6 +24,7 @@ from tokbench.training.engine import DIFFERENT, ENCODING_ROWS, choose_engine
 
 if TYPE_CHECKING:
     from tokbench.finetuning.data.rows import Rows
+    from tokbench.finetuning.tag_scheme import TagScheme
     from tokbench.finetuning.tasks import Task
 
 UNLABELLED = -100  # what torch's cross entropy leaves out
@@ -54,23 +55,24 @@ class Units:
         """Their labels, -1 after each row."""
         return self._separated(self.labels)
 
-    def answers(self, of_pieces: Ids, labels: tuple[str, ...]) -> Ids:
+    def answers(self, of_pieces: Ids, task: Task) -> Ids:
         """What was said of each unit's piece, -1 after each row; a unit without a piece counts as outside."""
-        outside = labels.index(OUTSIDE)
+        outside = task.labels.index(task.outside)
         said = np.where(self.piece == NO_PIECE, outside, of_pieces[self.piece])
-        return self._separated(np.where(self.goes_on, going_on(labels)[said], said))
+        return self._separated(np.where(self.goes_on, going_on(task.labels, task.scheme)[said], said))
 
     def _separated(self, values: Ids) -> Ids:
         return np.insert(values, self.starts[1:], BETWEEN)
 
 
-def going_on(labels: tuple[str, ...]) -> Ids:
+def going_on(labels: tuple[str, ...], scheme: TagScheme | None) -> Ids:
     """For each label the one that continues it: I-X for B-X, any other itself.
 
-    >>> going_on(("O", "B-PER", "I-PER")).tolist()
+    >>> from tokbench.finetuning.tag_scheme import TagScheme
+    >>> going_on(("O", "B-PER", "I-PER"), TagScheme()).tolist()
     [0, 2, 2]
     """
-    inside = [f"I-{label[2:]}" if label.startswith("B-") else label for label in labels]
+    inside = [scheme.continued(label) if scheme else label for label in labels]
     return np.array([labels.index(each) if each in labels else at for at, each in enumerate(inside)])
 
 
@@ -358,7 +360,7 @@ def _encode_tagged(
 ) -> EncodedRows:
     """Each sentence as one text, as a model was trained on texts; units are found again by their place."""
     read = _reader(tokenizer, max_length, offsets=True)
-    later = going_on(task.labels) if task.all_pieces else None
+    later = going_on(task.labels, task.scheme) if task.all_pieces else None
     texts = rows.texts
     ids, types, labels, speaks, truths, cut, before = [], [], [], [], [], 0, 0
     for start in range(0, len(texts), CHUNK):
