@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -13,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 from tokbench.errors import ResourceError, TokbenchError, UsageError
 from tokbench.escapes import safe_json
@@ -73,12 +74,21 @@ def _ended(error: BaseException, words: list[str]) -> int:
     if _debugging() or isinstance(error, SystemExit | GeneratorExit):
         raise error
     told = error if isinstance(error, TokbenchError) else _foreseen(error, words)
+    if told is None and _was_stopped(error):
+        return _told(STOPPED)
     if told is None:
         _say(_bug(error), "run it again with TOKBENCH_DEBUG=1 and send us the traceback", words)
         return OUR_BUG
     if told.exit_code != STOPPED or leading():
         _say(told.message, told.fix, words)
     return told.exit_code
+
+
+def _was_stopped(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: what came while a library was imported, it may tell as its own."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _foreseen(error: BaseException, words: list[str]) -> TokbenchError | None:
@@ -201,5 +211,20 @@ def _fill(number: int) -> None:
             os.close(nowhere)
 
 
+def run() -> NoReturn:
+    """The program: main, and its exit code.
+
+    Who pressed Ctrl-C does not wait while Python takes down torch, thread by thread: all that had to be
+    closed is closed, and the system takes the rest.
+    """
+    code = main()
+    if code == STOPPED:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import unicodedata
 from pathlib import Path
 
@@ -210,3 +211,54 @@ def test_a_wrong_command_line_is_told_in_json_when_json_is_asked_for(tokbench):
 
 def test_a_value_on_the_command_line_is_quoted_short(tokbench):
     assert len(tokbench("train-bpe", "lines.txt", "-v", "x" * 10_000).err) < 250
+
+
+LONG = """
+import sys, threading
+from tokbench import __main__ as program
+class Stays:
+    def __del__(self):  # as torch's threads do, which Python takes down one by one at its end
+        threading.Event().wait(30)
+stays = Stays()
+def stopped(words):
+    {raises}
+program._run = stopped
+program.run()
+"""
+
+
+@pytest.mark.parametrize(
+    "raises",
+    [
+        "raise KeyboardInterrupt",
+        "field = type('Field', (), {'__set_name__': lambda *_: exec('raise KeyboardInterrupt')})();"
+        " type('Holds', (), {'field': field})",  # wrapped in a RuntimeError, as when torch is imported
+    ],
+)
+def test_ctrl_c_ends_at_once_and_is_none_of_our_bugs_wherever_it_comes(raises):
+    run = [sys.executable, "-c", LONG.replace("{raises}", raises)]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (130, "Stopped; nothing was written.\n")
+
+
+def test_sigterm_cleans_up_as_ctrl_c_does(folder, tmp_path):
+    run = [
+        sys.executable,
+        "-m",
+        "tokbench",
+        "encode",
+        str(folder / "tokenizer.json"),
+        "--file",
+        "-",
+        "-o",
+        "ids.npy",
+    ]
+    with subprocess.Popen(run, cwd=tmp_path, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdin.write(b"hello\n" * 300_000)
+        process.stdin.flush()
+        while not list(tmp_path.iterdir()):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.terminate()
+        assert process.wait(timeout=60) == 130
+    assert list(tmp_path.iterdir()) == []
