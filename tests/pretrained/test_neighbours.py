@@ -186,3 +186,30 @@ def test_what_is_said_of_the_blocks_helps_and_changes_no_plain_text(make):
     start = " " if words == NO_PREFIX else ""
     for text in PLAIN_TEXTS:
         assert other.encode(start + text).ids == tokenizer.encode(text).ids, text
+
+
+@pytest.mark.parametrize("make", [llama2, prefixed, metaspace, lambda: metaspace("first"), bert])
+def test_tokens_that_are_probed_once_for_all_have_the_harms_that_each_has_alone(make):
+    tokens = [
+        "<a>",
+        "<b>",
+        "foxy",
+        "병동",
+        "a▁b",
+        "x y",
+        "é",
+        "see",
+        "(",
+        "▁▁",
+        "에서",
+        "b)",
+        "word1",
+        "1",
+        " q",
+    ]
+    tokenizer = make()
+    for flags in ({}, {"single_word": True}, {"normalized": False}, {"rstrip": True}, {"special": True}):
+        added = with_added(tokenizer, *tokens, **flags)
+        every = added.get_added_tokens_decoder()
+        alone = [harm for number, token in every.items() for harm in harms(added, {number: token})]
+        assert sorted(alone, key=str) == sorted(harms(added), key=str)
