@@ -475,6 +475,10 @@ BERT_CLASSIFIER = "BertForSequenceClassification"
 GPT2_CLASSIFIER = "GPT2ForSequenceClassification"
 DENSE = "bert.encoder.layer.1.output.dense.weight"
 LORA = "base_model.model.transformer.h.0.attn.c_attn.lora_A.weight"
+ON_WTE, ON_HEAD = (
+    "base_model.model.transformer.wte.lora_embedding_A",
+    "base_model.model.lm_head.lora_B.weight",
+)
 WTE = "base_model.model.transformer.wte.weight"
 
 CASES = [
@@ -936,6 +940,29 @@ CASES = [
         "gpt2",
         adapter({LORA: (4, 8)}, base_model_name_or_path="/home/me/run-7"),
         ("'/home/me/run-7'",),
+    ),
+    Case(
+        "TB456",
+        "error",
+        "gpt2",
+        adapter({WTE: (300, 8)}, base_rows=304),
+        (f"{WTE} 300",),
+        "whole",
+    ),
+    Case(
+        "TB456",
+        "error",
+        "gpt2",
+        adapter({ON_WTE: (4, 300), ON_HEAD: (300, 4)}, base_rows=304),
+        (f"{ON_WTE} 300", f"{ON_HEAD} 300"),
+        "adapted",
+    ),
+    Case(
+        "TB457",
+        "warning",
+        "gpt2",
+        adapter({LORA: (4, 8)}, base_rows=300, base_without="a"),
+        ("'a' = ",),
     ),
     Case(
         "TB462",

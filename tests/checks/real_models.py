@@ -77,8 +77,11 @@ def huge(name):
     return tensors(lambda old: old | {name: old[name] * 3e38})
 
 
-def adapter(tensors, *, base_rows=None, **values):
-    """Damage for a case: an adapter beside the tokenizer, its base in a folder of its own if it has rows."""
+def adapter(tensors, *, base_rows=None, base_without=None, **values):
+    """Damage for a case: an adapter beside the tokenizer, its base in a folder of its own if it has rows.
+
+    `base_without` gives the base a tokenizer that lacks this token.
+    """
     from .folders import write_header
 
     def damage(files):
@@ -92,6 +95,11 @@ def adapter(tensors, *, base_rows=None, **values):
                 (base / "config.json").write_text(json.dumps(whole | {"vocab_size": base_rows}))
                 write_header(base / "model.safetensors", {"transformer.wte.weight": (base_rows, 8)})
                 said["base_model_name_or_path"] = str(base)
+            if base_without is not None:
+                older = json.loads(json.dumps(files.raw))
+                del older["model"]["vocab"][base_without]
+                older["model"]["merges"] = []
+                (folder.parent / "base" / "tokenizer.json").write_text(json.dumps(older))
             (folder / "adapter_config.json").write_text(json.dumps(said))
             if tensors:
                 write_header(folder / "adapter_model.safetensors", tensors)

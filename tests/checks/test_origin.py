@@ -4,7 +4,9 @@ import pytest
 
 from tokbench.checks.run import check
 
+from .cases import LORA, WTE
 from .folders import clean, clean_pair
+from .real_models import adapter
 
 
 def found(tokenizer, model):
@@ -41,3 +43,15 @@ def test_one_with_more_tokens_is_a_warning(model, tmp_path):
 def test_a_model_without_a_tokenizer_says_nothing(model, tmp_path):
     (model / "tokenizer.json").unlink()
     assert found(clean("bert").write(tmp_path / "any"), model) == []
+
+
+@pytest.mark.parametrize("trained", [[], "all"])
+def test_a_new_token_whose_row_the_adapter_trains_is_no_finding(trained, tmp_path):
+    letter = clean("gpt2").raw["model"]["vocab"]["a"]
+    tensors = {WTE: (300, 8)} if trained == "all" else {LORA: (4, 8)}
+    indices = None if trained == "all" else {"wte": [letter]}
+    files = clean_pair("gpt2")
+    adapter(tensors, base_rows=300, base_without="a", trainable_token_indices=indices)(files)
+    checkup = check(files.write(tmp_path / "tok"), quick=True)
+    assert "TB457" in checkup.checked
+    assert {finding.code for finding in checkup.findings} & {"TB456", "TB457"} == set()

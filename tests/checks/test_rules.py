@@ -60,6 +60,8 @@ TB452 tokenizer-is-the-models error model -
 TB453 adapter-is-whole error adapter -
 TB454 adapter-has-the-new-rows error adapter -
 TB455 base-is-named warning adapter -
+TB456 adapter-fits-its-base error adapter -
+TB457 new-tokens-are-trained warning adapter -
 TB461 model-can-be-loaded error loaded -
 TB462 inputs-are-taken error forward -
 TB463 numbers-come-out error forward -

@@ -62,10 +62,28 @@ class Adapter:
             if f".{_plain(name)}".endswith(ends) and len(tensor.shape) == 2
         }
 
+    @property
+    def sized(self) -> Mapping[str, int]:
+        """Name → rows that the base's matrix must have for each tensor that was made over the vocabulary."""
+        heads = tuple(f".{head.removesuffix('weight')}lora_B.weight" for head in HEADS)
+        adapted = {
+            name: tensor.shape[1] if name.endswith(".lora_embedding_A") else tensor.shape[0]
+            for name, tensor in self.tensors.items()
+            if len(tensor.shape) == 2 and name.endswith((".lora_embedding_A", *heads))
+        }
+        return {**self.rows, **adapted}
+
+    @property
+    def single(self) -> frozenset[int]:
+        """The ids whose rows it trained one by one."""
+        named = self.config.get("trainable_token_indices")
+        lists = named.values() if isinstance(named, Mapping) else [named]
+        return frozenset(each for ids in lists if isinstance(ids, list) for each in ids if type(each) is int)
+
     def needed(self, size: int) -> int:
         """The rows its base must have: what it brings, or `size` where it trained single rows; else 0."""
         single = size if self.config.get("trainable_token_indices") else 0
-        return max([single, *self.rows.values()])
+        return max([single, *self.sized.values()])
 
 
 def read_adapter(folder: Path, name: str) -> Adapter:

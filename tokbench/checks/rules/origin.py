@@ -152,6 +152,54 @@ def adapter_has_the_new_rows(context: CheckContext) -> Iterator[Finding]:
         yield Finding(message, f"{shown}; {where}; {TENSORS} has no embedding", fix)
 
 
+def adapter_fits_its_base(context: CheckContext) -> Iterator[Finding]:
+    """What an adapter holds over the vocabulary was made on a matrix of as many rows as the base has.
+
+    Cause: it was trained on a base before its rows were padded or tokens were added, or on another base.
+    Example: the adapter has lm_head with 128,256 rows and the base 128,320: PEFT raises "size mismatch".
+    Source: axolotl #2277, peft #1300, measured with peft 0.18
+    """
+    adapter, rows = _adapter(context), context.model.rows if context.model else None
+    fewer = {name: count for name, count in adapter.sized.items() if rows is not None and count < rows}
+    if fewer:
+        yield Finding(
+            f"the adapter was trained on a base of {min(fewer.values()):,} rows, and its base has {rows:,}",
+            first_few([f"{name} {count}" for name, count in fewer.items()]) + f"; base {adapter.base}",
+            "name the base it was trained on in base_model_name_or_path, or train it again on this one",
+        )
+
+
+def new_tokens_are_trained(context: CheckContext) -> Iterator[Finding]:
+    """Tokens that the base's tokenizer does not have are trained by the adapter.
+
+    Cause: tokens were added into spare rows of the base, so nothing was resized, and the adapter leaves the
+    embedding alone.
+    Example: <|im_end|> takes a reserved row that was never trained: the adapter learns around random numbers,
+    and the model does not write the token.
+    Source: peft #2898
+    """
+    adapter, model = _adapter(context), context.model
+    home = model.folder if model is not None else None
+    if model is None or home is None or adapter.sized or not (home / TOKENIZER).exists():
+        return
+    try:
+        before = {number: token for token, number in load(home).tokenizer.get_vocab().items()}
+    except FileError:  # the base's own tokenizer cannot be read, which is another matter
+        return
+    rows = model.rows or 0
+    new = {token: number for token, number in context.vocabulary.items() if before.get(number) != token}
+    left = sorted((number, token) for token, number in new.items() if number < rows)
+    left = [(number, token) for number, token in left if number not in adapter.single]
+    if left:
+        count = plural(len(left), "new token stands", "new tokens stand")
+        ids = first_few([number for number, _ in left])
+        yield Finding(
+            f"{count} in rows of the base that the adapter does not train",
+            first_few([f"{quoted(token)} = {number}" for number, token in left]),
+            f"train again with trainable_token_indices, which names them: {ids}",
+        )
+
+
 def base_is_named(context: CheckContext) -> Iterator[Finding]:
     """An adapter names the model it belongs to, by a name that others have too.
 
@@ -184,6 +232,8 @@ RULES = (
     Rule("TB453", "adapter-is-whole", "error", "adapter", adapter_is_whole),
     Rule("TB454", "adapter-has-the-new-rows", "error", "adapter", adapter_has_the_new_rows),
     Rule("TB455", "base-is-named", "warning", "adapter", base_is_named),
+    Rule("TB456", "adapter-fits-its-base", "error", "adapter", adapter_fits_its_base),
+    Rule("TB457", "new-tokens-are-trained", "warning", "adapter", new_tokens_are_trained),
     Rule("TB611", "nothing-private-lies-beside", "note", "folder", nothing_private_lies_beside,
          fixes.dropping("training_args.bin")),
 )  # fmt: skip
