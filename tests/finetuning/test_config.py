@@ -50,6 +50,8 @@ def configs(draw):
     values = {name: draw(values_of(name)) for name in CHOICES if name in names}
     if "pair_column" in values:
         values.setdefault("text_column", "text")
+    if "mode" in values:
+        values["mode"] = draw(st.sampled_from(["auto", "min" if values.get("metric") == "loss" else "max"]))
     if values.get("trainer", "loop") != "loop":
         numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.booleans() | WORDS
         values["trainer_options"] = draw(st.dictionaries(WORDS, numbers, max_size=3))

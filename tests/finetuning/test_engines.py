@@ -147,9 +147,11 @@ def test_a_metric_nobody_knows_is_refused_before_training(data, plan):
     assert not any(stage == "train" for stage, *_ in trained)
 
 
-def test_of_the_loss_less_is_better_unless_somebody_says_otherwise():
+def test_of_the_loss_less_is_better_and_a_mode_that_says_otherwise_is_refused():
     assert FinetuneConfig(metric="loss").direction == "min"
-    assert FinetuneConfig(metric="loss", mode="max").direction == "max"
+    for metric, mode in (("loss", "max"), ("accuracy", "min"), ("", "min")):
+        with pytest.raises(UsageError, match="is better when it is"):
+            FinetuneConfig(metric=metric, mode=mode)
     assert FinetuneConfig(metric="accuracy").direction == "max"
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tokbench.finetuning.data.tokenize import EncodedRows
-from tokbench.finetuning.metrics import METRICS, answers_of, constant_notes, majority, score
+from tokbench.finetuning.metrics import METRICS, answers_of, best_constant, constant_notes, score
 from tokbench.finetuning.tasks import TASKS
 
 NONE = np.zeros(0, np.int64)
@@ -32,11 +32,13 @@ def test_a_metric_is_what_it_is_by_hand(name, truth, answers, value):
     assert METRICS[name](np.array(truth), np.array(answers)) == pytest.approx(value, abs=1e-12)
 
 
-def test_the_majority_is_the_most_frequent_class_of_the_rows_scored():
+def test_the_best_constant_answer_is_each_metrics_own():
     truth = {"dev": np.array([1, 1, 0, 1])}
-    assert majority(TASKS["mrpc"], truth) == {"accuracy": 0.75, "f1": pytest.approx(6 / 7)}
-    assert majority(TASKS["cola"], truth) == {"matthews": 0.0}
-    assert majority(TASKS["stsb"], {"dev": np.array([0.5, 4.0])}) == {"pearson": 0.0, "spearman": 0.0}
+    assert best_constant(TASKS["mrpc"], truth) == {"accuracy": 0.75, "f1": pytest.approx(6 / 7)}
+    assert best_constant(TASKS["cola"], truth) == {"matthews": 0.0}
+    assert best_constant(TASKS["stsb"], {"dev": np.array([0.5, 4.0])}) == {"pearson": 0.0, "spearman": 0.0}
+    rare = {"dev": np.array([0, 0, 0, 1])}  # F1 of always 1, accuracy of always 0
+    assert best_constant(TASKS["mrpc"], rare) == {"accuracy": 0.75, "f1": pytest.approx(2 / 5)}
 
 
 def test_mnli_has_a_score_for_each_split():

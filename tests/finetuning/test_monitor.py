@@ -7,12 +7,12 @@ from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.engines.monitor import EvalMonitor
 
 
-def monitored(values, **choices):
+def monitored(values, *, metric="loss", **choices):
     """A monitor after these evaluations; the model's one weight is the evaluation's number."""
-    config = FinetuneConfig(metric="loss", **choices)
+    config = FinetuneConfig(metric=metric, **choices)
     model = torch.nn.Linear(1, 1, bias=False)
     found = iter(values)
-    monitor = EvalMonitor(lambda: {"loss": next(found)}, config, "loss", 1)
+    monitor = EvalMonitor(lambda: {metric: next(found)}, config, metric, 1)
     enough = []
     for step, _ in enumerate(values, 1):
         model.weight.data.fill_(step)
@@ -21,18 +21,18 @@ def monitored(values, **choices):
     return monitor, model, enough
 
 
-@pytest.mark.parametrize("mode", ["min", "max"])
-def test_of_equally_good_evaluations_the_first_is_the_best_and_its_weights_are_saved(mode):
-    worse = 0.9 if mode == "min" else 0.1
-    monitor, model, _ = monitored([worse, 0.5, 0.5, 0.5, worse], mode=mode)
+@pytest.mark.parametrize("metric", ["loss", "accuracy"])
+def test_of_equally_good_evaluations_the_first_is_the_best_and_its_weights_are_saved(metric):
+    worse = 0.9 if metric == "loss" else 0.1
+    monitor, model, _ = monitored([worse, 0.5, 0.5, 0.5, worse], metric=metric)
     assert (monitor.best, monitor.kept.step) == (1, 2)
     monitor.finish(model, 5, 0.0)
     assert model.weight.item() == 2
 
 
-@pytest.mark.parametrize("mode", ["min", "max"])
-def test_an_equally_good_evaluation_does_not_renew_the_patience(mode):
-    _, _, enough = monitored([0.5, 0.5, 0.5, 0.5], mode=mode, patience=2)
+@pytest.mark.parametrize("metric", ["loss", "accuracy"])
+def test_an_equally_good_evaluation_does_not_renew_the_patience(metric):
+    _, _, enough = monitored([0.5, 0.5, 0.5, 0.5], metric=metric, patience=2)
     assert enough == [False, False, True, True]
 
 

@@ -60,6 +60,7 @@ DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "bf16")
 TRAINERS = ("loop", "hf", "lightning")
 MODES = ("auto", "max", "min")
+WORDS = {"max": "higher", "min": "lower"}
 POOLINGS = ("own", "cls", "mean", "max", "last")
 LOSS = "loss"  # what every task has beside its metrics
 MOST = 2**32  # whole numbers are below it
@@ -129,7 +130,11 @@ class FinetuneConfig:
     evaluate_every: int = _choice(0, "Steps between evaluations; 0: at the end of every epoch.", least=0)
     patience: int = _choice(0, "Early stopping after so many evaluations without a better one.", least=0)
     metric: str = _choice("", "What the best evaluation is chosen by, or loss; empty: the task's first.")
-    mode: str = _choice("auto", "Whether more or less of the metric is better: {}.", known=MODES)
+    mode: str = _choice(
+        "auto",
+        "Whether more or less of the metric is better, which each metric says itself: {}.",
+        known=MODES,
+    )
     keep: str = _choice("best", "Whose weights are saved, of the evaluations: {}.", known=("best", "last"))
     save_every: int = _choice(0, "Steps between checkpoints; 0: one every two minutes.", least=0)
     fast_dev_run: int = _choice(0, "Go through N batches only, keep nothing.", least=0)
@@ -150,6 +155,12 @@ class FinetuneConfig:
             raise UsageError("--pair-column without --text-column", fix="name both columns")
         if self.trainer == "loop" and self.trainer_options:  # the others know theirs when they load
             raise no_setting(next(iter(self.trainer_options)))
+        if self.mode not in ("auto", self.direction):
+            raise UsageError(
+                f"{self.metric or 'the metric'} is better when it is {WORDS[self.direction]}, and mode is"
+                f" {self.mode}",
+                fix="leave mode out: each metric has its own",
+            )
 
     @property
     def own_columns(self) -> bool:
@@ -158,8 +169,8 @@ class FinetuneConfig:
 
     @property
     def direction(self) -> str:
-        """Max where more of the metric is better, min where less is: of the loss, unless mode says max."""
-        return self.mode if self.mode != "auto" else "min" if self.metric == LOSS else "max"
+        """Max where more of the metric is better, min where less is: of the loss alone."""
+        return "min" if self.metric == LOSS else "max"
 
 
 CHOICES: Mapping[str, Field[Any]] = {

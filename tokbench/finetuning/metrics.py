@@ -259,9 +259,28 @@ def _measure(name: str, task: Task) -> Callable[[Numbers, Numbers], float]:
     return METRICS[name]
 
 
-def majority(task: Task, truth: Mapping[str, Numbers]) -> dict[str, float]:
-    """The same metrics when every row of a split gets the split's most frequent class, or one score."""
-    return score(task, truth, {name: _most_frequent(labels) for name, labels in truth.items()})
+CONSTANTS = 20  # classes that are tried as the one answer to all rows, the most frequent first
+
+
+def best_constant(task: Task, truth: Mapping[str, Numbers]) -> dict[str, float]:
+    """Every metric as the best answer that is the same for all rows has it, each metric its own best.
+
+    Where the second class is rarer, always answering it is best for F1, and never for accuracy.
+    """
+    found = {}
+    for split in task.evaluation:
+        true = truth[split.name]
+        for name in task.metrics:
+            measure = _measure(name, task)
+            found[task.key(split, name)] = max(measure(true, answers) for answers in _constants(true, task))
+    return found
+
+
+def _constants(truth: Numbers, task: Task) -> Iterator[Numbers]:
+    """Answers that are one class everywhere; one score where rows have scores, for all are alike."""
+    values, times = np.unique(truth[truth != BETWEEN], return_counts=True)
+    for value in values[np.argsort(-times, kind="stable")][: 1 if task.regression else CONSTANTS]:
+        yield np.where(truth == BETWEEN, BETWEEN, value)
 
 
 def constant_notes(task: Task, answers: Mapping[str, Numbers]) -> tuple[str, ...]:
@@ -269,11 +288,6 @@ def constant_notes(task: Task, answers: Mapping[str, Numbers]) -> tuple[str, ...
     same = [name for name, given in answers.items() if _constant(given)]
     undefined = "; a correlation with it is undefined and counts as 0" if task.regression else ""
     return tuple(f"on {name} the model gives every row the same answer{undefined}" for name in same)
-
-
-def _most_frequent(labels: Numbers) -> Numbers:
-    values, counts = np.unique(labels[labels != BETWEEN], return_counts=True)
-    return np.where(labels == BETWEEN, BETWEEN, values[counts.argmax()])
 
 
 def _constant(numbers: Numbers) -> bool:

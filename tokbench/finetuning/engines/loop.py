@@ -148,7 +148,7 @@ class Evaluator:
     @property
     def majority(self) -> dict[str, float]:
         """The metrics of the best constant answer."""
-        return metrics_module.majority(self.task, self.truth)
+        return metrics_module.best_constant(self.task, self.truth)
 
     @property
     def intervals(self) -> dict[str, Interval]:
