@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 SECONDS ?= 600
 
-.PHONY: demo test fuzz kill quality fmt lint types arch test-transformers4 clean
+.PHONY: demo test families fuzz kill quality fmt lint types arch test-transformers4 clean
 
 demo: .venv/installed
 	$(BIN)/tokbench demo --force
@@ -22,6 +22,10 @@ fuzz: .venv/installed
 # kill -9 at 200 random moments of every kind of output: nothing damaged, mixed or left (some 20 minutes).
 kill: .venv/installed
 	$(BIN)/python benchmarks/kills.py
+
+# Every family of transformers that reads tokens, small: checked and grown. Some twenty minutes.
+families: .venv/installed
+	$(BIN)/python benchmarks/families.py
 
 quality: lint types arch
 

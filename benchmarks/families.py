@@ -33,6 +33,10 @@ SECONDS = 120  # for one family
 GROWN, REFUSED, BROKEN, NOT_BUILT = "grown", "refused", "BROKEN", "not built"
 
 
+class TooLongError(BaseException):
+    """A family took its time; nothing on the way catches this."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of one family: how it ended, why, and the errors that check found in it as it was saved."""
@@ -75,7 +79,7 @@ def tried(kind: str) -> Outcome:
     try:
         with tempfile.TemporaryDirectory() as place:
             return _tried(kind, Path(place))
-    except TimeoutError:
+    except TooLongError:
         return Outcome(kind, "", BROKEN, f"not done in {SECONDS} s")
     finally:
         signal.alarm(0)
@@ -97,8 +101,8 @@ def _tried(kind: str, place: Path) -> Outcome:
             output=place / "new",
         )
     except TokbenchError as error:
-        reason = error.message.replace(str(place), "")
-        return Outcome(kind, name, REFUSED if error.fix else BROKEN, f"{reason} ({error.fix})", errors)
+        reason = f"{error.message} ({error.fix})".replace(f"{place}/", "").replace("|", "/")
+        return Outcome(kind, name, REFUSED if error.fix else BROKEN, reason, errors)
     except Exception as error:  # what may never come out
         return Outcome(kind, name, BROKEN, f"{type(error).__name__}: {_line(error)}", errors)
     return Outcome(kind, name, GROWN, _shown(growth), errors)
@@ -126,7 +130,7 @@ def _line(error: BaseException) -> str:
 
 
 def _too_long(*_: object) -> None:
-    raise TimeoutError
+    raise TooLongError
 
 
 if __name__ == "__main__":

@@ -43,12 +43,13 @@ SMALL: tuple[tuple[str, int], ...] = (
     (r"num_key_value_heads|num_.*kv_heads|n_kv_heads|multi_query_.*num", 2),
     (r".*(num|n)_.*attention_heads.*|n_heads?|num_heads|.*attention_heads|.*_num_heads|n_head", 2),
     (r".*(num|n)_.*layers?|n_layers?|.*_layers|.*_layer|num_blocks|depth|.*num_.*blocks|.*_depth", LAYERS),
+    (r"rotary_dim", 4),
     (r".*head_dim.*|d_kv|head_size|d_head|.*_head_dim", 8),
     (r".*(intermediate|ffn|feed_?forward|mlp|inner).*(size|dim).*|d_ff|n_inner|d_inner|hidden_dim", 32),
     (r".*hidden_size.*|.*d_model|n_embd|dim|.*embed_dim.*|.*embedding_(size|dim)|.*emb(ed)?_size|width"
      r"|.*_dim|.*_width", 16),
-    (r"num_(local_)?experts|n_routed_experts|.*num_experts", 4),
-    (r"num_experts_per_tok|moe_topk|.*top_?k.*|n_shared_experts|n_group|topk_group", 1),
+    (r"num_(local_)?experts|moe_num_experts|n_routed_experts|.*num_experts", 4),
+    (r".*experts_per_tok(en)?|moe_k|moe_topk|.*top_?k.*|n_shared_experts|n_group|topk_group", 1),
     (r".*num_channels|in_channels|in_chans", 3),
 )  # fmt: skip
 KEPT = r"num_feat_extract_layers|conv_.*|.*_layer_idx|.*out_dim"  # they count a list, or name one of many
@@ -56,6 +57,7 @@ KEPT = r"num_feat_extract_layers|conv_.*|.*_layer_idx|.*out_dim"  # they count a
 ODD: dict[str, dict[str, Any]] = {
     "bamba": {"mamba_n_heads": 4, "mamba_d_head": 8},
     "codegen": {"n_head": 4, "rotary_dim": 4},
+    "deepseek_v2": {"num_experts_per_tok": 1},
     "esm": {"vocab_size": V, "pad_token_id": 0, "mask_token_id": 4},
     "gemma3n_text": {"num_kv_shared_layers": 0, "laurel_rank": 4, "altup_num_inputs": 2},
     "gemma4_text": {"num_kv_shared_layers": 0},
@@ -63,6 +65,10 @@ ODD: dict[str, dict[str, Any]] = {
     "granitemoehybrid": {"mamba_n_heads": 4, "mamba_d_head": 8},
     "hunyuan_v1_dense": {"head_dim": 8},
     "hunyuan_v1_moe": {"head_dim": 8},
+    "idefics": {"additional_vocab_size": 2},
+    "layoutlmv3": {"coordinate_size": 2, "shape_size": 4, "input_size": 16},
+    "led": {"attention_window": [8, 8], "max_encoder_position_embeddings": 64},
+    "lilt": {"hidden_size": 48},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"]},
     "mamba2": {"num_heads": 4, "head_dim": 8},
     "ministral": {"head_dim": 8},
@@ -111,6 +117,8 @@ def _small(key: str, value: Any, layers: set[int], ids: dict[int, int]) -> Any: 
         return {} if key == "per_layer_config" else {**value, **shrunk(value, "", ids)}
     if role := re.fullmatch(r"(\w+)_token_(id|index|ids)", key):
         return _token(role[1], value, ids)
+    if isinstance(value, dict) and "mrope_section" in value:
+        return {**value, "mrope_section": _sections(value)}
     if isinstance(value, list) and len(value) in layers and len(value) > LAYERS:
         return [value[0], value[-1]]
     if not isinstance(value, int) or isinstance(value, bool) or re.fullmatch(KEPT, key):
@@ -119,6 +127,12 @@ def _small(key: str, value: Any, layers: set[int], ids: dict[int, int]) -> Any: 
         return _vocabulary(key, value)
     small = next((size for pattern, size in SMALL if re.fullmatch(pattern, key)), None)
     return small if small is not None and value > small else None
+
+
+def _sections(rope: Mapping[str, Any]) -> list[int]:
+    """Three sections that make up half of what is rotated of a head of 8 numbers."""
+    half = int(4 * rope.get("partial_rotary_factor", 1.0))
+    return [half - 2 * (half // 3), half // 3, half // 3]
 
 
 def _vocabulary(key: str, value: int) -> int:

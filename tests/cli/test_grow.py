@@ -1,6 +1,7 @@
 """Growing as people type it: words in, a plan or a folder out."""
 
 import json
+import shutil
 import sys
 
 import pytest
@@ -234,3 +235,45 @@ Path("ran").touch()
 class OwnModel(BertForMaskedLM):
     pass
 """
+
+
+def test_the_model_of_another_tokenizer_is_refused_with_what_helps(tokbench, pair, tmp_path):
+    raw = json.loads((tmp_path / "tok" / "tokenizer.json").read_text())
+    for path in (tmp_path / "tok").iterdir():
+        shutil.copyfile(path, tmp_path / "model" / path.name)
+    vocab = raw["model"]["vocab"]
+    first, second = list(vocab)[-2:]
+    vocab[first], vocab[second] = vocab[second], vocab[first]
+    (tmp_path / "tok" / "tokenizer.json").write_text(json.dumps(raw))
+    words = ("add-tokens", "tok", "--token", "zzq", "--model", "model", "-o", "grown")
+    said = tokbench(*words)
+    assert said.code == 2
+    assert "TB452" in said.err
+    assert "--force-ids" in said.err
+    assert not (tmp_path / "grown").exists()
+    assert tokbench(*words, "--force-ids").code == 0
+
+
+def test_unused_tokens_are_taken_when_that_is_said(tokbench, pair, tmp_path):
+    raw = json.loads((tmp_path / "tok" / "tokenizer.json").read_text())
+    last = list(raw["model"]["vocab"])[-1]
+    raw["model"]["vocab"]["[unused7]"] = raw["model"]["vocab"].pop(last)
+    (tmp_path / "tok" / "tokenizer.json").write_text(json.dumps(raw))
+    said = tokbench("add-tokens", "tok", "--token", "zzq", "--model", "model", "--use-unused", "-o", "grown")
+    assert said.code == 0
+    assert "zzq has that of [unused7]" in said.out
+    assert "no resize was needed" in said.out
+
+
+def test_the_proof_is_shown(tokbench, pair):
+    said = tokbench("add-tokens", "tok", "--special", "[E1]", "--model", "model", "-o", "grown")
+    assert "1 of 1 tried are read as old ids" in said.out
+    assert "largest difference 0" in said.out
+
+
+def test_a_vocabulary_that_a_class_has_not_names_those_it_has(tokbench, pair):
+    said = tokbench(
+        "add-tokens", "tok", "--token", "zzq", "--model", "model", "--vocabulary", "vocab_sise", "-o", "grown"
+    )
+    assert said.code == 2
+    assert "did you mean vocab_size?" in said.err

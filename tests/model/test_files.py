@@ -85,3 +85,29 @@ def test_a_mistyped_path_is_answered_without_network(name):
 def test_an_unknown_name_is_answered_offline():
     with pytest.raises(FileError, match="hub cannot be reached"):
         find_model("some-org/some-model")
+
+
+GIANTS = ("num_hidden_layers", "hidden_size", "intermediate_size", "vocab_size", "max_position_embeddings")
+
+
+@pytest.mark.parametrize("key", GIANTS)
+def test_what_config_json_claims_is_held_against_the_headers_before_anything_is_built(
+    build, save_model, tokenizer_folder, key
+):
+    import json
+    import time
+
+    from tokbench.adapt.grow import add_tokens, resize
+
+    path = save_model(build())
+    place = path / "config.json"
+    place.write_text(json.dumps({**json.loads(place.read_text()), key: 1_000_000_000}))
+    started = time.process_time()
+    for act in (
+        lambda: add_tokens(tokenizer_folder.path, ["zzq"], model=path),
+        lambda: add_tokens(tokenizer_folder.path, ["zzq"], model=path, dry_run=True),
+        lambda: resize(path, tokenizer_folder.path),
+    ):
+        with pytest.raises(FileError, match=r"1,?000,?000,?000"):
+            act()
+    assert time.process_time() - started < 20

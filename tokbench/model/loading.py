@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from tokbench.model.row_plan import RowPlan
 
 
+SIZES = "ignore_mismatched_sizes"  # the library names it where a tensor has another shape
+
+
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:
     """A model in eval mode, and its folder; None for one that was made anew.
@@ -77,6 +80,8 @@ def load_model(
                 **{"dtype": "auto", **options},
             )
     except BROKEN as error:
+        if SIZES in str(error):  # the library's report of them is a table that goes to the log
+            refuse_other_sizes(name, path, hollow(path, trust_remote_code=trust_remote_code))
         raise FileError(
             f"{name} cannot be loaded: {first_line(error)}", fix=f"tokbench check {name}"
         ) from error
@@ -196,7 +201,19 @@ def meta_model(name: str | Path, keys: Sequence[str] = (), *, trust_remote_code:
     path = find_model(name, weights=Path(name).expanduser().is_dir())
     with told(name, "planned for"), quiet():
         model = hollow(path, trust_remote_code=trust_remote_code)
+        refuse_other_sizes(name, path, model)
         return model_size(model, keys, item_bytes=_item_bytes(path))
+
+
+def refuse_other_sizes(name: str | Path, path: Path, model: PreTrainedModel) -> None:
+    """FileError where the header of a weights file has another shape than config.json gives that tensor."""
+    expected = {key: list(weight.shape) for key, weight in model.state_dict().items()}
+    for key, shape in _shapes(path):
+        if key in expected and expected[key] != shape:
+            found, said = (" x ".join(map(str, each)) for each in (shape, expected[key]))
+            raise FileError(
+                f"{key} in {name} is {found}, and config.json makes it {said}", fix=f"tokbench check {name}"
+            )
 
 
 def memory(measure: ModelSize, plan: RowPlan) -> Memory:
@@ -225,6 +242,14 @@ def _ids(model: PreTrainedModel) -> dict[str, int]:
         for key, value in vars(config).items()
         if key.endswith("_token_id") and isinstance(value, int)
     }
+
+
+def _shapes(path: Path) -> Iterator[tuple[str, list[int]]]:
+    """Name and shape of every tensor, from the headers of the safetensors in a folder."""
+    for file in sorted(path.glob("*.safetensors")):
+        with safe_open(file, framework="pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118  no mapping, though it looks like one
+                yield name, list(tensors.get_slice(name).get_shape())
 
 
 def _item_bytes(path: Path) -> int | None:
