@@ -287,12 +287,12 @@ class CheckContext:
     @cached_property
     def running(self) -> Running:
         """The model, loaded; imports torch."""
-        from tokbench.checks.running_model import run
+        from tokbench.checks.running_model import running_model
 
         assert self.model is not None
         assert self.model.folder is not None
         ids = self.tokenizer.encode("The dog").ids or [0]
-        return run(self.model.folder, self.config, self.id_of("pad"), ids)
+        return running_model(self.model.folder, self.config, self.id_of("pad"), ids)
 
 
 def check_context(

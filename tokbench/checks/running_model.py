@@ -85,7 +85,7 @@ class Running:
         return [*rest, *row] if self.side == LEFT else [*row, *rest]
 
 
-def run(folder: Path, config: Mapping[str, Any], pad: int | None, ids: Sequence[int]) -> Running:
+def running_model(folder: Path, config: Mapping[str, Any], pad: int | None, ids: Sequence[int]) -> Running:
     """Load the model of a folder, for inputs as tokenizer_config.json, given as `config`, has them.
 
     What the library says when it cannot is kept in `problem`; `ids` are a short text, to find what of the
