@@ -44,14 +44,16 @@ SMALL: tuple[tuple[str, int], ...] = (
     (r".*(num|n)_.*attention_heads.*|n_heads?|num_heads|.*attention_heads|.*_num_heads|n_head", 2),
     (r".*(num|n)_.*layers?|n_layers?|.*_layers|.*_layer|num_blocks|depth|.*num_.*blocks|.*_depth", LAYERS),
     (r"rotary_dim", 4),
+    (r"qk_head_dim", 16),
     (r".*head_dim.*|d_kv|head_size|d_head|.*_head_dim", 8),
     (r".*(intermediate|ffn|feed_?forward|mlp|inner).*(size|dim).*|d_ff|n_inner|d_inner|hidden_dim", 32),
     (r".*hidden_size.*|.*d_model|n_embd|dim|.*embed_dim.*|.*embedding_(size|dim)|.*emb(ed)?_size|width"
      r"|.*_dim|.*_width", 16),
     (r"num_(local_)?experts|moe_num_experts|n_routed_experts|.*num_experts", 4),
-    (r".*experts_per_tok(en)?|moe_k|moe_topk|.*top_?k.*|n_shared_experts|n_group|topk_group", 1),
+    (r".*experts_per_tok(en)?|moe_k|moe_topk|.*top_?k.*|n_shared_experts|n_group|num_expert_group", 1),
     (r".*num_channels|in_channels|in_chans", 3),
 )  # fmt: skip
+PADDED_LEFT = ("cpmant",)  # its positions begin behind the padding
 KEPT = r"num_feat_extract_layers|conv_.*|.*_layer_idx|.*out_dim"  # they count a list, or name one of many
 # what no rule by name can know: model type → its keys
 ODD: dict[str, dict[str, Any]] = {
@@ -59,6 +61,8 @@ ODD: dict[str, dict[str, Any]] = {
     "codegen": {"n_head": 4, "rotary_dim": 4},
     "deepseek_v2": {"num_experts_per_tok": 1},
     "esm": {"vocab_size": V, "pad_token_id": 0, "mask_token_id": 4},
+    "falcon_h1": {"mamba_d_ssm": 32, "mamba_n_heads": 4, "mamba_d_head": 8, "mamba_d_state": 8,
+                  "mamba_chunk_size": 16},
     "gemma3n_text": {"num_kv_shared_layers": 0, "laurel_rank": 4, "altup_num_inputs": 2},
     "gemma4_text": {"num_kv_shared_layers": 0},
     "gpt_neo": {"attention_types": [[["global"], LAYERS]]},
@@ -169,7 +173,7 @@ def randomized(model: Any) -> Any:  # noqa: ANN401
     return model
 
 
-def save_tokenizer(folder: Path) -> None:
+def save_tokenizer(folder: Path, *, side: str = "right") -> None:
     """A tokenizer of V tokens that spells words in letters."""
     letters = [*"abcdefghijklmnopqrstuvwxyz0123456789.,"]
     words = [*ROLES.values(), *letters, *(f"##{letter}" for letter in letters)]
@@ -184,7 +188,7 @@ def save_tokenizer(folder: Path) -> None:
         special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     folder.mkdir(parents=True, exist_ok=True)
-    save_folder(tokenizer, wrapper_config(tokenizer, ROLES, model_max_length=48), folder)
+    save_folder(tokenizer, wrapper_config(tokenizer, ROLES, model_max_length=48, padding_side=side), folder)
 
 
 def saved(kind: str, folder: Path, *, name: str = "") -> str:
@@ -197,7 +201,7 @@ def saved(kind: str, folder: Path, *, name: str = "") -> str:
         except Exception as error:  # a config that this class is not for raises whatever it meets first
             refused = refused or error
             continue
-        save_tokenizer(folder)
+        save_tokenizer(folder, side="left" if kind in PADDED_LEFT else "right")
         return each
     assert refused is not None
     raise refused

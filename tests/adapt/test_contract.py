@@ -115,7 +115,12 @@ def test_a_class_that_does_not_tell_how_is_refused_by_name(grow, tmp_path, what)
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("fsmt", "FSMTForConditionalGeneration"), ("encoder-decoder", "EncoderDecoderModel")]
+    ("kind", "name"),
+    [
+        ("fsmt", "FSMTForConditionalGeneration"),
+        ("encoder-decoder", "EncoderDecoderModel"),
+        ("t5gemma", "T5GemmaForConditionalGeneration"),
+    ],
 )
 def test_the_remedy_for_two_vocabularies_helps(grow, kind, name):
     with pytest.raises(UsageError) as caught:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokbench.checks.context import check_context
 from tokbench.checks.run import RULES, run_rules
 from tokbench.checks.staging import sources_on_disk
 from tokbench.errors import UsageError
+from tokbench.model.files import find_model
 from tokbench.pretrained.added_tokens import highest_id
 from tokbench.pretrained.folder import TOKENIZER, load
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from pathlib import Path
 
     from tokbench.checks.findings import Finding
     from tokbench.pretrained.folder import TokenizerFolder
@@ -46,7 +47,7 @@ def refuse_strangers(
 
 def own_tokens(model: str | Path) -> int:
     """Highest id + 1 of the tokenizer that lies beside a model, whose rows are not spare; 0 without one."""
-    path = Path(model).expanduser()
+    path = find_model(model, weights=False, besides=(TOKENIZER,))
     return highest_id(load(path).tokenizer) + 1 if (path / TOKENIZER).is_file() else 0
 
 
