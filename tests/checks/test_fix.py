@@ -20,6 +20,7 @@ CHOICES = {
     ("TB411", "roberta"),
     ("TB504", "letters are removed"),
     ("TB504", "characters"),
+    ("TB806", "gpt2"),  # generation stops; that eos_token is another token is left as a note
 }
 SLOW = ("TB604", "TB605")  # their rules import transformers
 MENDED = [case for case in CASES if case.code in FIXES and case.severity != "note"]
@@ -141,3 +142,11 @@ def test_a_link_out_of_the_folder_is_refused_and_not_copied(tmp_path):
     with pytest.raises(FileError, match=r"added\.txt is a link to /proc/"):
         fix(folder, output=tmp_path / "mended", quick=True)
     assert not (tmp_path / "mended").exists()
+
+
+def test_what_is_left_of_a_turn_that_generation_did_not_end_is_a_note(tmp_path):
+    [case] = [case for case in CASES if case.code == "TB806"]
+    fix(case.files.write(tmp_path / "broken"), output=tmp_path / "mended", quick=True)
+    [left] = [each for each in check(tmp_path / "mended", quick=True).findings if each.code == "TB806"]
+    assert left.severity == "note"
+    assert json.loads((tmp_path / "mended" / "config.json").read_text())["eos_token_id"] == [0, 1]

@@ -104,11 +104,11 @@ TB706 words-have-tokens note data -
 TB707 texts-fit note data -
 TB708 labels-are-the-datas error labels -
 TB801 chat-template-renders error - -
-TB802 chat-templates-agree warning - -
+TB802 chat-templates-agree warning - other_templates_follow
 TB803 control-strings-are-tokens error - -
 TB804 chats-begin-once warning - -
 TB805 answers-end error - -
-TB806 generation-ends-with-the-turn error - -
+TB806 generation-ends-with-the-turn error - generation_stops_at_the_turn
 TB807 generation-is-prompted warning - -
 TB808 usual-roles-are-taken warning - -
 TB809 user-text-is-text note - -

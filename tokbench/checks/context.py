@@ -218,12 +218,9 @@ class CheckContext:
     @cached_property
     def chat(self) -> ChatFacts | None:
         """What the chat template does; None where there is none. Renders it, in a process of its own."""
-        from tokbench.pretrained.chat_facts import ChatFacts, chat_facts
+        from tokbench.pretrained.chat_facts import chat_facts
 
-        try:
-            return None if self.source is None else chat_facts(self.source)
-        except FileError as error:
-            return ChatFacts(source="a file", names=(), problem=error.message)
+        return None if self.source is None else chat_facts(self.source)
 
     @cached_property
     def facts(self) -> FolderFacts:

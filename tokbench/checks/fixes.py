@@ -21,6 +21,7 @@ from tokbench.checks.model_files import (
     whole_or_none,
 )
 from tokbench.checks.staging import StagedCopy
+from tokbench.pretrained.companions import CHAT_FILES
 from tokbench.pretrained.special_tokens import EXTRA_KEYS, extra_of, guessed_roles, roles_of
 from tokbench.pretrained.token_facts import changed_flags
 from tokbench.pretrained.tokenizer_classes import exists
@@ -243,6 +244,18 @@ def flags_are_those_transformers_takes(context: CheckContext, copy: StagedCopy) 
         copy.write(TOKENIZER, raw)
 
 
+def other_templates_follow(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
+    """JSON files that have a chat template of their own get the text of chat_template.jinja."""
+    written = context.chat.written if context.chat is not None else ()
+    text = next((each.text for each in written if each.file == CHAT_FILES[0]), None)
+    for name in (TOKENIZER_CONFIG, CHAT_FILES[1], "processor_config.json"):
+        content = copy.read(name)
+        other = content.get("chat_template")
+        if text is not None and isinstance(other, str) and other.strip() != text.strip():
+            copy.write(name, {**content, "chat_template": text})
+            yield f"{name}: chat_template as in {CHAT_FILES[0]}"
+
+
 def _set(copy: StagedCopy, key: str, value: object) -> Iterator[str]:
     config = copy.read(TOKENIZER_CONFIG)
     if config.get(key) != value:
@@ -300,6 +313,20 @@ def decoder_starts_with_padding(context: CheckContext, copy: StagedCopy) -> Iter
         yield from _put(copy, START, padding)
 
 
+def generation_stops_at_the_turn(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
+    """The token that ends a turn joins the ids at which generation stops, where they are written."""
+    end = context.chat.ends_with_id if context.chat is not None else None
+    for name in (GENERATION, CONFIG):
+        content = copy.read(name)
+        stated = content.get("eos_token_id")
+        numbers = stated if isinstance(stated, list) else [stated]
+        if end is not None and stated is not None:
+            if end not in numbers:
+                copy.write(name, {**content, "eos_token_id": [*numbers, end]})
+                yield f"{name}: eos_token_id {stated} → {[*numbers, end]}"
+            return
+
+
 def _generating(context: CheckContext, copy: StagedCopy, rows: int | None) -> Iterator[str]:
     generation = copy.read(GENERATION)
     for role in ROLES:
@@ -346,4 +373,5 @@ OF_MODELS = (
     padding_id_is_the_tokenizers,
     special_ids_are_the_tokenizers,
     decoder_starts_with_padding,
+    generation_stops_at_the_turn,
 )  # they change the model's folder, all others the tokenizer's

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tokbench.errors import FileError
 from tokbench.pretrained.chat_template import (
     DEFAULT,
     TOOLS,
@@ -99,8 +100,11 @@ class ChatFacts:
 
 
 def chat_facts(folder: TokenizerFolder) -> ChatFacts | None:
-    """What the chat template of a folder does; None where there is none. FileError for unreadable files."""
-    written = written_templates(folder.path if folder.path.is_dir() else None, folder.config)
+    """What the chat template of a folder does; None where there is none."""
+    try:
+        written = written_templates(folder.path if folder.path.is_dir() else None, folder.config)
+    except FileError as error:
+        return ChatFacts(source="a file", names=(), problem=error.message)
     taken = taken_templates(written)
     if not taken:
         return None

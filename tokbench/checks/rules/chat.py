@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from tokbench.checks import fixes
 from tokbench.checks.findings import Finding, Rule, first_few, quoted
 from tokbench.pretrained.chat_template import chat_tokenizer
 from tokbench.pretrained.token_facts import FolderFacts
@@ -240,11 +241,13 @@ def _stops(context: CheckContext) -> list[tuple[str, tuple[int, ...]]]:
 
 RULES = (
     Rule("TB801", "chat-template-renders", "error", "", chat_template_renders),
-    Rule("TB802", "chat-templates-agree", "warning", "", chat_templates_agree),
+    Rule("TB802", "chat-templates-agree", "warning", "", chat_templates_agree,
+         fixes.other_templates_follow),
     Rule("TB803", "control-strings-are-tokens", "error", "", control_strings_are_tokens),
     Rule("TB804", "chats-begin-once", "warning", "", chats_begin_once),
     Rule("TB805", "answers-end", "error", "", answers_end),
-    Rule("TB806", "generation-ends-with-the-turn", "error", "", generation_ends_with_the_turn),
+    Rule("TB806", "generation-ends-with-the-turn", "error", "", generation_ends_with_the_turn,
+         fixes.generation_stops_at_the_turn),
     Rule("TB807", "generation-is-prompted", "warning", "", generation_is_prompted),
     Rule("TB808", "usual-roles-are-taken", "warning", "", usual_roles_are_taken),
     Rule("TB809", "user-text-is-text", "note", "", user_text_is_text),
