@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tests.laws.laws import LAWS, DifferenceError, UnusableCaseError, check, made_by_library
@@ -20,6 +21,7 @@ from tests.laws.random_cases import Case, random_case
 from tests.laws.shrinking import shrunk, snippet
 
 MOST_FOUND = 20
+MEMORY = 8 << 30  # bytes
 
 
 @dataclass
@@ -40,8 +42,15 @@ class Fuzzed:
         )
 
 
-def fuzz(seconds: float, *, first: int = 0, laws: Iterable[str] = tuple(LAWS), step: int = 1) -> Fuzzed:
-    """Hold one case after the other against the laws, for so many seconds."""
+def fuzz(
+    seconds: float,
+    *,
+    first: int = 0,
+    laws: Iterable[str] = tuple(LAWS),
+    step: int = 1,
+    tell: Callable[[str, Case, str], None] = lambda law, case, words: None,
+) -> Fuzzed:
+    """Hold one case after the other against the laws, for so many seconds; what is found is told at once."""
     done, end, laws = Fuzzed(), time.monotonic() + seconds, tuple(laws)
     for seed in itertools.count(first, step):
         if time.monotonic() >= end or len(done.found) >= MOST_FOUND:
@@ -50,6 +59,7 @@ def fuzz(seconds: float, *, first: int = 0, laws: Iterable[str] = tuple(LAWS), s
         done.cases += 1
         for law, words in _broken(case, laws, done):
             done.found.append((law, case, words))
+            tell(law, case, words)
     raise AssertionError("seeds never end")
 
 
@@ -98,10 +108,14 @@ def main() -> int:
     parser.add_argument("--step", type=int, default=1, help="from one seed to the next")
     parser.add_argument("--law", action="append", choices=list(LAWS))
     asked = parser.parse_args()
-    done = fuzz(asked.seconds, first=asked.first, laws=asked.law or tuple(LAWS), step=asked.step)
-    for law, case, words in done.found:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))  # the library takes all there is for some cases
+
+    def tell(law: str, case: Case, words: str) -> None:
         sys.stdout.write(told(law, case, words) + "\n")
         sys.stdout.flush()
+
+    laws = asked.law or tuple(LAWS)
+    done = fuzz(asked.seconds, first=asked.first, laws=laws, step=asked.step, tell=tell)
     sys.stdout.write(f"{done}\n")
     return 1 if done.found else 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
@@ -24,9 +25,12 @@ from tokbench.native.word_counter import BLOCK, TextBatch, count_words_compiled
 from tokbench.pretrained.encode_corpus import encode_corpus
 from tokbench.pretrained.encode_texts import served_encoding
 from tokbench.recipes.build import build
+from tokbench.recipes.validate import empty_tokens
 from tokbench.training.counting.store import packed_of_compiled
 from tokbench.training.engine import DIFFERENT
 from tokbench.training.probe import library_words
+
+os.environ["RUST_BACKTRACE"] = "0"  # a panic of the library would look up names for a minute
 
 
 class DifferenceError(AssertionError):
@@ -181,9 +185,12 @@ def made_by_library(case: Case) -> Tokenizer:
     """The tokenizer of this case; UnusableCaseError where there can be none."""
     with library_errors_as(lambda error: UnusableCaseError(str(error)), also=(ValueError, TypeError)):
         try:
-            return trained(case)
+            made = trained(case)
         except TokbenchError as error:
             raise UnusableCaseError(error.message) from error
+    if empty_tokens(made.normalizer, made.get_added_tokens_decoder().values()):
+        raise UnusableCaseError("the library panics or takes all memory")  # see empty_tokens
+    return made
 
 
 Law = Callable[[Case, Tokenizer], bool]

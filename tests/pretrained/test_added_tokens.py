@@ -102,6 +102,13 @@ def test_special_tokens_equal_under_the_normalizer_are_refused_new_or_not(folder
     assert with_tokens(grown, special=["ZQ"]).special == {"ZQ": first.after}
 
 
+def test_a_token_of_which_the_normalizer_leaves_nothing_is_met_as_written_or_refused(folder):
+    """The library panics on texts, or takes all memory, when nothing is what it looks for."""
+    assert with_tokens(folder, regular=["\u200b"]).regular.keys() == {"\u200b"}
+    with pytest.raises(UsageError, match="leaves nothing of"):
+        with_tokens(folder, regular=["\u200b"], otherwise=MatchFlags(normalized=True, lstrip=True))
+
+
 def test_what_exists_is_told_and_not_added_again(folder):
     added = with_tokens(folder, special=["[MASK]"], regular=["covid", "COVID", "new"])
     assert added.existing == {

@@ -57,3 +57,17 @@ def test_two_special_tokens_that_the_normalizer_makes_one_are_refused():
     assert "token_options.café.normalized" in caught.value.fix
     build(replace(recipe, token_options={"CAFÉ": {"normalized": True}}), [["a cafe", "the cafe"]])
     build(replace(recipe, normalizers=()), [["a cafe", "the cafe"]])
+
+
+def test_a_special_token_of_which_the_normalizers_leave_nothing_is_refused():
+    """The library panics on texts, or takes all memory, when nothing is what it looks for."""
+    recipe = Recipe(
+        algorithm="wordpiece",
+        vocab_size=60,
+        special_tokens={"unk": "[UNK]"},
+        extra_special_tokens=("\u200b",),
+        token_options={"\u200b": {"normalized": True}},
+        normalizers=(block("BertNormalizer"),),
+    )
+    with pytest.raises(RecipeError, match="leave nothing of the special token"):
+        build(recipe, [["a cafe"]])

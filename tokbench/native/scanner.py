@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -141,7 +141,7 @@ def bordering(characters: str) -> Rewriter:
     return whole
 
 
-@cache
+@lru_cache(maxsize=8)  # 10 MB each
 def normalizing(state: bytes) -> Rewriter | str:
     """What a normalizer does, from its JSON; or the reason why this is not known character by character."""
     steps = list(_steps(json.loads(state)))

@@ -24,7 +24,7 @@ from tokbench.pretrained.special_tokens import (
 )
 from tokbench.pretrained.unused_tokens import take_unused
 from tokbench.pretrained.wrap import portable_config
-from tokbench.recipes.validate import equal_tokens
+from tokbench.recipes.validate import empty_tokens, equal_tokens
 
 if TYPE_CHECKING:
     from tokbench.pretrained.folder import TokenizerFolder
@@ -250,6 +250,12 @@ def _refuse_equals(old: Tokenizer, tokens: Sequence[str]) -> None:
 def _refuse_equal_to_others(new: Tokenizer, plan: AddTokensPlan) -> None:
     """Of two tokens that the normalizer makes equal a text gets one, and another one after a reload."""
     asked = {*plan.all_special, *plan.all_regular}
+    for token in empty_tokens(new.normalizer, new.get_added_tokens_decoder().values()):
+        if token in asked:
+            raise UsageError(
+                f"the normalizer leaves nothing of {token!r}, and texts would be searched for that",
+                fix="leave it out",
+            )
     for form, tokens in equal_tokens(new.normalizer, new.get_added_tokens_decoder().values()).items():
         if mine := [token for token in tokens if token in asked]:
             [other, *_] = [token for token in tokens if token != mine[0]]
@@ -448,7 +454,7 @@ def _grown(
     old: Tokenizer, plan: AddTokensPlan, ids: Mapping[str, int], options: AddTokensOptions
 ) -> Tokenizer:
     """Matched after the normalizer where that works, so that case follows the tokenizer; else as written."""
-    raw_only: set[str] = set()
+    raw_only = {*empty_tokens(old.normalizer, map(AddedToken, plan.all_regular))}
     for _ in range(2):
         new = _added(old, plan, ids, raw_only, options)
         missed = [*unreached(new, plan, options.alone(plan.all_special)), *_taken_apart(new, plan, options)]

@@ -90,8 +90,30 @@ def equal_tokens(normalizer: Normalizer | None, tokens: Iterable[AddedToken]) ->
     return {form: several for form, several in forms.items() if len(several) > 1}
 
 
+def empty_tokens(normalizer: Normalizer | None, tokens: Iterable[AddedToken]) -> list[str]:
+    """Tokens that are looked for in normalized texts, and of which the normalizer leaves nothing.
+
+    Nothing is found everywhere: beside tokens with lstrip the library (0.23.3) panics on some texts, and
+    takes all memory on others.
+
+    >>> from tokenizers import normalizers
+    >>> empty_tokens(normalizers.Strip(), [AddedToken(" "), AddedToken("a")])
+    [' ']
+    """
+    if normalizer is None:
+        return []
+    return [
+        token.content for token in tokens if token.normalized and not normalizer.normalize_str(token.content)
+    ]
+
+
 def refuse_equal_tokens(recipe: Recipe, normalizer: Normalizer | None) -> None:
-    """RecipeError for special tokens of which nobody can say which one a text gets."""
+    """RecipeError for special tokens of which nobody can say which one a text gets, or where."""
+    for token in empty_tokens(normalizer, added(recipe)):
+        raise RecipeError(
+            f"the normalizers leave nothing of the special token {token!r}, and texts are searched for that",
+            fix=f"leave it out, or take away token_options.{token}.normalized",
+        )
     for form, (first, second, *_) in equal_tokens(normalizer, added(recipe)).items():
         raise RecipeError(
             f"{first} and {second} are one token here: the normalizers make both {form!r}",
