@@ -143,3 +143,18 @@ def test_quick_loads_neither_torch_nor_transformers(tmp_path):
     heavy = "print({'torch', 'transformers', 'numpy', 'huggingface_hub'} & sys.modules.keys())"
     run = [sys.executable, "-c", f"{look}; {heavy}", str(folder)]
     assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_what_the_quick_rules_find_is_told_before_the_slow_ones_look(tmp_path):
+    files = clean("gpt2")
+    files.config.pop("pad_token")
+    files.config["tokenizer_class"] = "BertTokenizer"
+    files.raw["model"]["vocab"]["zqxj"] = files.rows()
+    folder, told = files.write(tmp_path), []
+    checkup = check(folder, early=told.append)
+    (early,) = told
+    slow = {code for code, rule in RULES.items() if rule.needs in ("tokens", *SLOW)}
+    assert {each.code for each in early} == {each.code for each in checkup.findings} - slow
+    assert {each.code for each in checkup.findings} & slow
+    assert [each.code for each in checkup.findings] == sorted(each.code for each in checkup.findings)
+    check(folder, quick=True, ignore=["TB105"], early=lambda _: pytest.fail("nothing slow looks"))

@@ -1,6 +1,11 @@
 """check and same as people type them: what is asked, what comes out, and the exit code."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
 
 import pytest
 
@@ -240,3 +245,20 @@ def test_an_adapter_is_checked_with_its_base(tokbench, tmp_path):
     before = (tmp_path / "base" / "config.json").read_bytes()
     assert tokbench("check", "tuned", "--quick", "--fix", "-o", "mended").code == 1
     assert (tmp_path / "base" / "config.json").read_bytes() == before
+
+
+def test_on_a_terminal_each_finding_is_shown_once_the_quick_ones_before_the_verdict(tmp_path):
+    folder = clean("gpt2")
+    folder.config.pop("pad_token")
+    place = folder.write(tmp_path / "tok")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "tokbench", "check", str(place)]
+    subprocess.run(command, stdout=theirs, stderr=subprocess.DEVNULL, check=True)
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # Linux says EIO at the end of a terminal's output
+        while part := os.read(ours, 1 << 16):
+            shown += part
+    os.close(ours)
+    assert shown.count(b"TB206") == 1
+    assert shown.index(b"TB206") < shown.index(b"nothing will break")

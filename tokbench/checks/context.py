@@ -19,7 +19,7 @@ from tokbench.io.library_errors import wrap_library_errors
 from tokbench.io.quiet import quiet
 from tokbench.pretrained.folder import Inspect, TokenizerSource, load
 from tokbench.pretrained.neighbours import Harm, harms
-from tokbench.pretrained.special_tokens import extra_of, roles_of, special_tokens_of
+from tokbench.pretrained.special_tokens import extra_of, roles_of
 from tokbench.pretrained.token_facts import FolderFacts
 from tokbench.tracing.spelling import blocks_of
 
@@ -230,7 +230,8 @@ class CheckContext:
     @cached_property
     def specials(self) -> dict[str, str]:
         """Token → what it is ("pad", "special"), all that a role, the config or the tokenizer declares."""
-        plain = [*special_tokens_of(self.tokenizer), *extra_of(self.config)]
+        own = sorted((number, token.content) for number, token in self.added.items() if token.special)
+        plain = [*(token for _, token in own), *extra_of(self.config)]
         return dict.fromkeys(plain, "special") | {token: role for role, token in self.roles.items()}
 
     @cached_property

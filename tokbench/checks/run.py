@@ -245,6 +245,10 @@ RULES: dict[str, Rule] = {
 }
 
 
+SLOW = ("tokens", "transformers", "values", "skeleton", "forward")  # needs of rules that may take seconds
+Early = Callable[[tuple[Finding, ...]], None]
+
+
 def check(
     tokenizer: TokenizerSource,
     model: ModelSource | None = None,
@@ -255,6 +259,7 @@ def check(
     sample: int | None = None,
     ignore: Sequence[str] = (),
     progress: Progress = silent,
+    early: Early | None = None,
 ) -> Checkup:
     """Let every rule look at a tokenizer and, where there is one, at its model and at texts.
 
@@ -263,6 +268,8 @@ def check(
     numbers too where the files are small, or with `values`. `quick` leaves out the rules that import
     transformers or read numbers. `data` are texts, of which `sample` are drawn. Rules in `ignore` do not
     look.
+
+    `early` is given what the quick rules found before those that take seconds look, if any of these does.
 
     What is only in memory is checked as it would be saved: a model and a tokenizer of transformers are
     written to a temporary folder. A Tokenizer of the library is one file, so `skipped` says which rules of
@@ -285,7 +292,7 @@ def check(
             from tokbench.checks.data_stats import collect_data_stats
 
             shown = collect_data_stats(context, data, sample=sample, progress=progress)
-        checkup = run_rules(context, quick=quick, values=values, ignore=codes, shown=shown)
+        checkup = run_rules(context, quick=quick, values=values, ignore=codes, shown=shown, early=early)
         return replace(shown_as(checkup, found.names), request=request)
 
 
@@ -305,6 +312,7 @@ def run_rules(
     values: bool = False,
     ignore: Sequence[str] = (),
     shown: DataStats | None = None,
+    early: Early | None = None,
 ) -> Checkup:
     """What the rules find in a context that is loaded already, and in the statistics of texts."""
     asked = Asked(quick=quick, values=values, shown=shown)
@@ -312,15 +320,22 @@ def run_rules(
         context = replace(context, model=replace(context.model, ask_class=False))
     findings: list[Finding] = []
     skipped = dict.fromkeys(ignore, "it was to be ignored")
-    for code, rule in RULES.items():
-        reason = skipped.get(code) or why_not(rule.needs, context, asked)
-        if reason:
-            skipped[code] = reason
-            continue
-        try:
-            findings += _look(rule, context, shown)
-        except FileError as error:  # the library failed on the way; TB501 says so as a finding
-            skipped[code] = error.message
+    for slow in (False, True):
+        looking = [code for code, rule in RULES.items() if (rule.needs in SLOW) is slow]
+        skipped |= {
+            code: reason
+            for code in looking
+            if (reason := skipped.get(code) or why_not(RULES[code].needs, context, asked))
+        }
+        looking = [code for code in looking if code not in skipped]
+        if slow and looking and early is not None:
+            early(tuple(findings))
+        for code in looking:
+            try:
+                findings += _look(RULES[code], context, shown)
+            except FileError as error:  # the library failed on the way; TB501 says so as a finding
+                skipped[code] = error.message
+    findings.sort(key=attrgetter("code"))
     checked = tuple(code for code in RULES if code not in skipped)
     model = context.model.name if context.model else ""
     skipped = {code: skipped[code] for code in RULES if code in skipped}

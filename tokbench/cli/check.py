@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Option
@@ -11,6 +12,9 @@ from typer import Option
 from tokbench.cli import options
 from tokbench.cli.output import hint, put
 from tokbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from tokbench.checks.findings import Finding
 
 FAILING = ("error", "warning", "note")
 Data = Annotated[
@@ -67,6 +71,7 @@ def check(
     import tokbench as tb
     from tokbench.checks import run
     from tokbench.reporting.bars import draw_progress
+    from tokbench.reporting.destination import for_eyes
     from tokbench.reporting.views import check as check_view
 
     if explain is not None:
@@ -80,17 +85,11 @@ def check(
     if fix:
         return _fix(tokenizer, model, output, in_place=in_place, force=force, quick=quick,
                      ignore=ignore or (), fail_on=fail_on, json=json, html=html)  # fmt: skip
+    shown: list[Finding] = []
+    early = partial(_show_early, shown) if for_eyes() and not (json or sarif or html) else None
     with draw_progress(quiet=data is None) as progress:
-        checkup = tb.check(
-            tokenizer,
-            model,
-            quick=quick,
-            values=weights,
-            data=data,
-            sample=sample,
-            ignore=ignore or (),
-            progress=progress,
-        )
+        checkup = tb.check(tokenizer, model, quick=quick, values=weights, data=data, sample=sample,
+                           ignore=ignore or (), progress=progress, early=early)  # fmt: skip
     if sarif:
         from tokbench.reporting.sarif import as_sarif
 
@@ -98,10 +97,19 @@ def check(
     else:
         from tokbench.checks.fix import fixable
 
-        put(checkup, check_view.checkup, "checkup", json=json, html=html)
+        put(checkup, partial(check_view.checkup, shown=shown), "checkup", json=json, html=html)
         if number := fixable(checkup):
             hint(f"fix {number} of these: tokbench check {tokenizer} --fix --dry-run")
     raise typer.Exit(1 if checkup.fails(fail_on) else 0)
+
+
+def _show_early(shown: list[Finding], findings: tuple[Finding, ...]) -> None:
+    """Show what was found while the rest still looks, and keep in mind that it was."""
+    from tokbench.reporting.destination import show
+    from tokbench.reporting.views import check as check_view
+
+    shown.extend(findings)
+    show(check_view.so_far(findings))
 
 
 def same(

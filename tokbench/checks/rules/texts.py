@@ -253,7 +253,11 @@ def byte_pieces_are_not_learned(context: CheckContext) -> Iterator[Finding]:
     model = context.raw.get("model", {})
     if context.kind != "BPE" or not model.get("byte_fallback"):
         return
-    merges = (pair if isinstance(pair, list) else pair.split(" ") for pair in model.get("merges") or ())
+    merges = [
+        pair if isinstance(pair, list) else pair.split(" ")
+        for pair in model.get("merges") or ()
+        if (pair[-1] if isinstance(pair, list) else pair).endswith(">")
+    ]
     made = {"".join(pair) for pair in merges}.intersection(BYTES)
     if made:
         yield Finding(

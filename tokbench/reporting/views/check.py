@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tokbench.checks.run import NO_ADAPTER
@@ -125,8 +125,14 @@ def _survey_facts(result: DataStats) -> Iterator[tuple[str, object]]:
 ORDER = ("error", "warning", "note")
 
 
-def checkup(result: Checkup) -> Iterator[Part]:
-    """The verdict, then the findings, errors first."""
+def so_far(findings: Sequence[Finding]) -> Iterator[Part]:
+    """What the quick rules found, while those that take seconds still look."""
+    if findings:
+        yield _findings(findings)
+
+
+def checkup(result: Checkup, shown: Collection[Finding] = ()) -> Iterator[Part]:
+    """The verdict, then the findings, errors first; without those in `shown`, which stand above it."""
     others = [result.model, result.adapter and f"adapter {result.adapter}"]
     subject = " with ".join([result.tokenizer, *(each for each in others if each)])
     counts = Counter(finding.severity for finding in result.findings)
@@ -136,8 +142,8 @@ def checkup(result: Checkup) -> Iterator[Part]:
     yield Headline(
         f"{subject}: {verdict} ({ran}; {found or 'nothing found'})", "good" if result.passed else "bad"
     )
-    if result.findings:
-        yield _findings(result.findings)
+    if rest := [each for each in result.findings if each not in shown]:
+        yield _findings(rest)
     if result.survey is not None:
         yield from survey(result.survey)
     for reason, codes in _by_reason(result.skipped).items():
