@@ -24,7 +24,7 @@ EXEMPT = {
 # Commands that call several, and which belong to an option.
 SEVERAL = {
     "check": {"fix"},  # --fix
-    "encode": {"encode_corpus"},  # --file
+    "encode": {"encode_corpus", "load"},  # --file; it says how the folder loads before it encodes with it
     "config": {"set_config"},  # config set
 }
 # Public functions that no command calls, and why.

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from tokbench.__main__ import main
 from tokbench.errors import DataError, FileError, UsageError
 from tokbench.finetuning.multi import finetune
 from tokbench.finetuning.predict import predict
@@ -94,3 +95,31 @@ def test_objects_are_trained_as_their_folders_are(official, plan, tokenizer_fold
     assert library.losses == wanted.losses
     with pytest.raises(UsageError, match="int is no model"):
         finetune(plan(data=data), model=3)
+
+
+def test_a_text_on_the_command_line_is_answered_with_its_probability(film_run, capfd, monkeypatch):
+    def said(*words, code=0):
+        capfd.readouterr()
+        assert main(["predict", film_run.output, *words]) == code
+        return capfd.readouterr()
+
+    found = json.loads(said("a good film", "an awful one", "--json").out)
+    assert (len(found["answers"]), found["texts"]) == (2, ["a good film", "an awful one"])
+    assert all(0.5 <= share <= 1 for share in found["probabilities"])
+    rows = [line.split("\t") for line in said("a good film", "an awful one").out.splitlines()]
+    answers = zip(found["texts"], found["answers"], found["probabilities"], strict=True)
+    assert rows[1:] == [[text, label, f"{share:.4f}"] for text, label, share in answers]
+    assert "2 texts and 1 second text are no pairs" in said("a", "b", "--pair", "c", code=2).err
+
+
+def test_probabilities_are_the_softmax_of_the_models_logits(film_run):
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    model = AutoModelForSequenceClassification.from_pretrained(film_run.output).eval()
+    inputs = AutoTokenizer.from_pretrained(film_run.output)(TEXTS, return_tensors="pt", padding=True)
+    with torch.inference_mode():
+        shares = model(**inputs).logits.softmax(-1).max(-1)
+    found = predict(film_run, TEXTS, precision="fp32")
+    assert found.probabilities == pytest.approx(shares.values.tolist(), abs=1e-5)
+    assert list(found.answers) == [model.config.id2label[each] for each in shares.indices.tolist()]

@@ -51,7 +51,9 @@ COMMANDS: dict[str, Entry] = {
     "tasks": Entry("Prove", "finetune:tasks", "List the GLUE tasks with metric, size and an example."),
     "finetune": Entry("Prove", "finetune:finetune", "Fine-tune on a GLUE task; prove that everything fits."),
     "predict": Entry(
-        "Prove", "finetune:predict", "Answer test rows with a fine-tuned model, in GLUE's own files."
+        "Prove",
+        "finetune:predict",
+        "Answer texts with a fine-tuned model, or test rows in GLUE's own files.",
     ),
     "prove": Entry("Prove", "finetune:prove", "Compare a new tokenizer with a base one, with an interval."),
     "demo": Entry("Prove", "finetune:demo", "Do the whole job on the texts that ship, offline."),

@@ -13,7 +13,8 @@ import typer
 from typer import Argument, Option
 
 from tokbench.cli import options
-from tokbench.cli.output import hint, put, say
+from tokbench.cli.output import hint, put, say, text_of
+from tokbench.errors import UsageError, plural
 from tokbench.finetuning.config import CHOICES, FinetuneConfig, help_of, kind_of, parse, read_values, renewed
 from tokbench.progress import Progress, leading
 
@@ -223,19 +224,30 @@ def _watched(
 def predict(
     config: FinetuneConfig,
     run: Annotated[Path, Argument(help="The folder of a fine-tuned model.", show_default=False)],
+    texts: Annotated[
+        list[str] | None,
+        Argument(metavar="[TEXT]...", help="Texts to answer; - for the lines of stdin.", show_default=False),
+    ] = None,
+    pair: Annotated[
+        list[str] | None,
+        Option("--pair", help="A text's second text, for a task of pairs.", show_default=False),
+    ] = None,
     task: Annotated[
         str, Option("--task", "-t", help="A GLUE task; ax takes a model of mnli.", show_default="the run's")
     ] = "",
-    output: Annotated[Path, Option("--output", "-o", help="The folder to write into.")] = Path("predictions"),
+    output: Annotated[
+        Path | None,
+        Option("--output", "-o", help="The folder to write into.", show_default="predictions, without texts"),
+    ] = None,
     max_length: Annotated[
         int | None, Option(min=4, help="Tokens a row is cut to.", show_default="the run's")
     ] = None,
     json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Answer test rows with a fine-tuned model, in GLUE's own files.
+    """Answer texts with a fine-tuned model, or test rows in GLUE's own files.
 
-    Example: `tokbench predict run --task ax --data glue -o predictions`
+    Example: `tokbench predict run "a warm and funny film"`, or `tokbench predict run --data glue -o answers`
     """
     import tokbench as tb
     from tokbench.reporting.bars import draw_progress
@@ -244,17 +256,33 @@ def predict(
     with draw_progress(quiet=quiet) as progress:
         answers = tb.predict(
             run,
+            _given(texts, pair),
             task=task,
             data=config.data,
             text_column=config.text_column,
             pair_column=config.pair_column,
-            output=output,
+            output=output or (None if texts else Path("predictions")),
             batch_size=config.batch_size,
             max_length=max_length,
             device=config.device,
             progress=progress,
         )
     put(answers, finetune_view.predicted, "predictions", json=json)
+
+
+def _given(texts: list[str] | None, pair: list[str] | None) -> list[str] | list[tuple[str, str]] | None:
+    """The texts of the command line or of stdin's lines, each with its second text where there are some."""
+    if not texts:
+        return None
+    given = text_of("-").splitlines() if texts == ["-"] else [text_of(each) for each in texts]
+    if not pair:
+        return given
+    if len(pair) != len(given):
+        raise UsageError(
+            f"{plural(len(given), 'text')} and {plural(len(pair), 'second text')} are no pairs",
+            fix="give --pair once for each text",
+        )
+    return list(zip(given, pair, strict=True))
 
 
 def demo(

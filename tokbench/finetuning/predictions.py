@@ -30,6 +30,7 @@ from tokbench.progress import Progress, silent
 if TYPE_CHECKING:
     from tokbench.finetuning.config import FinetuneConfig
     from tokbench.finetuning.data.load import Questions
+    from tokbench.finetuning.data.rows import Rows
     from tokbench.finetuning.tasks import Task
 
 HEADER = "index\tprediction\n"
@@ -49,7 +50,7 @@ def predict_all(
     device = machine_of(config)
     tokenizer, model = load_tokenizer(folder), answering(folder, task)
     device.hold(model)
-    rows, answers, notes = {}, list[Answer](), list[str]()
+    rows, answers, notes, probabilities = {}, list[Answer](), list[str](), list[float]()
     for each in asked:
         found = _answers(model, tokenizer, each, task, config=config, device=device, progress=progress)
         path = Path(each.submission) if into is None else into / each.submission
@@ -58,6 +59,7 @@ def predict_all(
                 temporary.write_text(_text(found.answers, each, task), encoding="utf-8")
         rows[str(path)] = len(each.rows)
         answers += found.answers
+        probabilities += found.probabilities
         notes += [*each.notes, *found.notes]
     given = Counter(label for answer in answers for label in _labels(answer))
     return Predictions(
@@ -65,8 +67,33 @@ def predict_all(
         rows=rows,
         labels={label: given[label] for label in task.labels},
         notes=tuple(notes),
-        answers=() if into is not None else tuple(answers),
+        **({} if into is not None else _in_memory(asked, answers, probabilities)),
     )
+
+
+def _in_memory(
+    asked: Sequence[Questions], answers: Sequence[Answer], probabilities: Sequence[float]
+) -> dict[str, Any]:
+    """The fields of answers that no file holds."""
+    rows = [each.rows for each in asked]
+    return {
+        "answers": tuple(answers),
+        "probabilities": tuple(probabilities),
+        "texts": tuple(text for each in rows for text in _texts(each)),
+        "units": tuple(_counted(units) for each in rows if isinstance(each, Tagged) for units in each.units),
+    }
+
+
+def _texts(rows: Rows | Tagged) -> list[str]:
+    """The text of each row, a pair's two with a bar between."""
+    if isinstance(rows, Tagged) or rows.pairs is None:
+        return list(rows.texts)
+    return [f"{one} | {other}" for one, other in zip(rows.texts, rows.pairs, strict=True)]
+
+
+def _counted(units: Sequence[str]) -> tuple[str, ...]:
+    """The units that carry a label: those that are no space."""
+    return tuple(unit for unit in units if not unit.isspace())
 
 
 def _labels(answer: Answer) -> tuple[str, ...]:
@@ -136,6 +163,7 @@ class _Answers:
 
     answers: Sequence[Answer]
     notes: tuple[str, ...]
+    probabilities: Sequence[float] = ()
 
 
 def _answers(
@@ -160,7 +188,17 @@ def _answers(
         return _Answers(unit_labels(logits, encoded, task), notes)
     if task.scores is not None:
         return _Answers(np.clip(logits[:, 0], *task.scores).tolist(), notes)
-    return _Answers([task.labels[number] for number in logits.argmax(axis=1).tolist()], notes)
+    chosen = logits.argmax(axis=1)
+    return _Answers(
+        [task.labels[number] for number in chosen.tolist()], notes, _probabilities(logits, chosen)
+    )
+
+
+def _probabilities(logits: NDArray[np.float32], chosen: NDArray[np.int64]) -> list[float]:
+    """The softmax of each row's chosen class; logits are (rows, labels)."""
+    wide = logits.astype(np.float64)
+    powers = np.exp(wide - wide.max(axis=1, keepdims=True))
+    return [float(each) for each in powers[np.arange(len(chosen)), chosen] / powers.sum(axis=1)]
 
 
 def unit_labels(logits: NDArray[np.float32], encoded: EncodedRows, task: Task) -> list[tuple[str, ...]]:

@@ -80,7 +80,8 @@ class Predictions(Result, kind="predictions", table=("answers",)):
     """The answers to rows, in memory or in files, and how often each label was given; nothing for a score.
 
     `rows` counts them by the path of the file that was written, or by the name that it would have.
-    `answers` are those of all rows in their order; () where they were written into files.
+    `answers` are those of all rows in their order; () where they were written into files. Of a class,
+    `probabilities` has what the model gives it (softmax); `units` are a tagger's words of each row.
     """
 
     task: str
@@ -88,3 +89,6 @@ class Predictions(Result, kind="predictions", table=("answers",)):
     labels: Mapping[str, int]
     notes: tuple[str, ...]
     answers: tuple[Answer, ...] = ()
+    probabilities: tuple[float, ...] = ()
+    texts: tuple[str, ...] = ()
+    units: tuple[tuple[str, ...], ...] = ()

@@ -203,7 +203,7 @@ def _dataclass(wanted: type, data: Mapping[str, Any]) -> object:
 
 
 class _Names(dict[str, object]):
-    """The names a type's module knows, those of ours among them that it imports only for type checks.
+    """The names a type's module knows, those among them that it imports only for type checks.
 
     A name of another library is any object, and so is one of ours that needs a package which is not there.
     """
@@ -213,22 +213,24 @@ class _Names(dict[str, object]):
         self._module = sys.modules[wanted.__module__]
 
     def __missing__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise KeyError(name)  # no type is called so; debuggers ask for such names
         for place in (self._module, builtins):
             if hasattr(place, name):
                 return getattr(place, name)
-        module = _ours(self._module).get(name)
+        module = _imported(self._module).get(name)
         try:
             return getattr(import_module(module), name) if module else object
         except ImportError:
             return object
 
 
-def _ours(module: types.ModuleType) -> Mapping[str, str]:
-    """Each name that the module's source imports from tokbench, and from which file."""
+def _imported(module: types.ModuleType) -> Mapping[str, str]:
+    """Each name that the module's source imports from tokbench or Python's own library, and from where."""
     imports = (node for node in ast.walk(ast.parse(getsource(module))) if isinstance(node, ast.ImportFrom))
     return {
         each.name: node.module
         for node in imports
         for each in node.names
-        if node.module and node.module.startswith("tokbench.")
+        if node.module and node.module.partition(".")[0] in {"tokbench", *sys.stdlib_module_names}
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tokbench.errors import plural
 from tokbench.finetuning.multi import Done, Glue, PoolingComparison
 from tokbench.finetuning.result import Run
+from tokbench.finetuning.tag_scheme import entities, find_scheme
 from tokbench.reporting.elements import Curve, Facts, Grid, Headline, Paragraph, Part
 from tokbench.reporting.svg import picture
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from tokbench.finetuning.demo import Demo
     from tokbench.finetuning.environment import Environment
     from tokbench.finetuning.prove import Pair, Proof
-    from tokbench.finetuning.result import Predictions
+    from tokbench.finetuning.result import Answer, Predictions
+    from tokbench.finetuning.tag_scheme import Entity
     from tokbench.finetuning.tasks import Task
 
 MOST_CLASSES = 8
@@ -219,7 +221,10 @@ def _percent(values: Iterable[float]) -> str:
 
 
 def predicted(result: Predictions) -> Iterator[Part]:
-    """The files, and how often each label was given."""
+    """The files and how often each label was given; of texts that were given, each with its answer."""
+    if result.texts:
+        yield from _answered(result)
+        return
     rows = sum(result.rows.values())
     yield Headline(f"{plural(rows, 'row')} of {result.task} answered", "good")
     yield Grid(
@@ -228,6 +233,43 @@ def predicted(result: Predictions) -> Iterator[Part]:
     yield Facts([(label, f"{count:,}") for label, count in result.labels.items()], title="answers")
     if result.notes:
         yield Grid(("worth knowing",), [(note,) for note in result.notes])
+
+
+def _answered(result: Predictions) -> Iterator[Part]:
+    """A text and its answer a row: label and probability, score, or the entities that were found."""
+    if result.units:
+        rows = [
+            (_marked(units, labels, result), _entities(units, labels, result))
+            for units, labels in zip(result.units, result.answers, strict=True)
+        ]
+        yield Grid(("text", "entities"), rows)
+    elif result.probabilities:
+        answers = zip(result.texts, result.answers, result.probabilities, strict=True)
+        rows3 = [(text, label, f"{share:.4f}") for text, label, share in answers]
+        yield Grid(("text", result.task, "probability"), rows3, right=("probability",))
+    else:
+        rows = [(text, f"{score:.4f}") for text, score in zip(result.texts, result.answers, strict=True)]
+        yield Grid(("text", result.task), rows, right=(result.task,))
+    if result.notes:
+        yield Grid(("worth knowing",), [(note,) for note in result.notes])
+
+
+def _found(labels: Answer, result: Predictions) -> list[Entity]:
+    return entities(tuple(labels), find_scheme(result.labels)) if isinstance(labels, tuple) else []
+
+
+def _marked(units: Sequence[str], labels: Answer, result: Predictions) -> str:
+    """The words, each entity in brackets behind its type."""
+    begins = {start: kind for kind, start, _ in _found(labels, result)}
+    ends = {end - 1 for _, _, end in _found(labels, result)}
+    return " ".join(
+        (f"[{begins[place]} " if place in begins else "") + unit + ("]" if place in ends else "")
+        for place, unit in enumerate(units)
+    )
+
+
+def _entities(units: Sequence[str], labels: Answer, result: Predictions) -> str:
+    return ", ".join(f"{kind} {' '.join(units[start:end])}" for kind, start, end in _found(labels, result))
 
 
 def settings(result: Sequence[Setting]) -> Iterator[Part]:
