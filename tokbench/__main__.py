@@ -16,13 +16,14 @@ import time
 from collections.abc import Sequence
 from typing import Any, NoReturn, TextIO
 
-from tokbench.errors import ResourceError, TokbenchError, UsageError
+from tokbench.errors import FileError, ResourceError, TokbenchError, UsageError
 from tokbench.escapes import safe_json
 from tokbench.progress import leading
 from tokbench.reporting.destination import tell
 
 OUR_BUG = 3
 STOPPED = 130
+UNUSABLE = (errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ENXIO)  # of a name, or of what is read there
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SECONDS_FOR_THE_FIRST = 15.0  # on a busy machine it may come to the same error that much later
 
@@ -100,6 +101,13 @@ def _foreseen(error: BaseException, words: list[str]) -> TokbenchError | None:
         return ResourceError(
             f"the disk is full: {what} was not written whole", fix="make room, or write to another disk"
         )
+    if isinstance(error, OSError) and error.errno in UNUSABLE:
+        name = error.filename or "a file"
+        return FileError(
+            f"{name} cannot be used: {error.strerror}", fix="check the names on the command line"
+        )
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):  # pathlib's word for ELOOP
+        return FileError(f"a name cannot be used: {error}", fix="ls -l shows where a link goes")
     if isinstance(error, UnicodeEncodeError):
         for word in words:
             if word != word.encode(errors="replace").decode():
@@ -211,7 +219,7 @@ def _fill(number: int) -> None:
             os.close(nowhere)
 
 
-def run() -> NoReturn:
+def run_program() -> NoReturn:
     """The program: main, and its exit code.
 
     Who pressed Ctrl-C does not wait while Python takes down torch, thread by thread: all that had to be
@@ -227,4 +235,4 @@ def run() -> NoReturn:
 
 
 if __name__ == "__main__":
-    run()
+    run_program()

@@ -20,6 +20,7 @@ Anything else that reaches main() is our bug: exit code 3. Ctrl-C: 130.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -38,9 +39,9 @@ class TokbenchError(Exception):
     exit_code = 2
 
     def __init__(self, message: str, *, fix: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.fix = fix
+        self.message = short_values(message)
+        self.fix = ENDLESS.sub(lambda found: _cut(found[0], 300), fix)
+        super().__init__(self.message)
 
 
 class UsageError(TokbenchError):
@@ -108,6 +109,29 @@ def did_you_mean(word: str, known: Iterable[str], *, before: str = "") -> str:
 
 
 LONGEST_QUOTE = 80  # characters of a value that a message shows
+# A value in quotes as repr writes it, and no apostrophe: those follow a letter. Or a word without an end.
+LONG_QUOTE = re.compile(
+    r"""(?<!\w)(?:'(?=\S)(?:[^'\\]|\\.){79,}'|"(?=\S)(?:[^"\\]|\\.){79,}")(?!\w)""", re.DOTALL
+)
+LONG_WORD = re.compile(r"\S{400,}")
+ENDLESS = re.compile(r"\S{4096,}")  # in a hint, which is pasted: longer than any path
+
+
+def short_values(message: str) -> str:
+    """A message with every quoted value and every endless word cut.
+
+    >>> len(short_values(f"there is no role {'x' * 10_000!r} in the model's config"))
+    119
+    """
+    if len(message) <= LONGEST_QUOTE:
+        return message
+    message = LONG_QUOTE.sub(lambda found: _cut(found[0], LONGEST_QUOTE), message)
+    return LONG_WORD.sub(lambda found: _cut(found[0], 300), message)
+
+
+def _cut(words: str, longest: int) -> str:
+    half = (longest - 1) // 2
+    return words if len(words) <= longest else f"{words[: longest - 1 - half]}…{words[-half:]}"
 
 
 def clipped(value: object) -> str:
@@ -116,11 +140,7 @@ def clipped(value: object) -> str:
     >>> clipped("[PAD]"), len(clipped("x" * 10_000))
     ("'[PAD]'", 80)
     """
-    words = repr(value)
-    if len(words) <= LONGEST_QUOTE:
-        return words
-    half = (LONGEST_QUOTE - 1) // 2
-    return f"{words[: LONGEST_QUOTE - 1 - half]}…{words[-half:]}"
+    return _cut(repr(value), LONGEST_QUOTE)
 
 
 def plural(count: int, noun: str, several: str = "") -> str:

@@ -223,7 +223,7 @@ stays = Stays()
 def stopped(words):
     {raises}
 program._run = stopped
-program.run()
+program.run_program()
 """
 
 

@@ -107,7 +107,7 @@ def read_result(path: Path) -> tuple[str, object]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # nested without end, which is JSON, too
         raise DataError(f"{path} is not JSON: {error}", fix="write it with --json > file") from error
     if not isinstance(data, dict) or not isinstance(data.get("schema"), str):
         raise DataError(f"{path} is not a result of tokbench: it has no schema", fix="write it with --json")
