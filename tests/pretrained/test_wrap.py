@@ -4,8 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from tokenizers import Tokenizer, models, processors
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
 
+import tokbench as tb
 from tokbench.errors import FileError, UsageError
 from tokbench.pretrained.added_tokens import with_tokens
 from tokbench.pretrained.folder import load
@@ -174,6 +175,35 @@ def test_wrapping_needs_no_transformers():
 def test_a_loaded_folder_can_be_wrapped_again(folder):
     config = wrapper_config(folder.tokenizer, load(folder.path).roles, model_max_length=64)
     assert config == folder.config
+
+
+@pytest.mark.parametrize("write", ["wrap", "add_tokens"])
+def test_flags_that_only_the_config_has_are_not_lost(write, tmp_path):
+    own = tmp_path / "tok"
+    own.mkdir()
+    tokenizer = Tokenizer(models.WordLevel({"a": 0, "b": 1, "[UNK]": 2}, "[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "isolated")
+    tokenizer.add_special_tokens([AddedToken("<e>", special=True, normalized=False)])
+    tokenizer.save(str(own / "tokenizer.json"))
+    flags = {"lstrip": False, "rstrip": True, "single_word": False, "normalized": False, "special": True}
+    config = {"eos_token": "<e>", "added_tokens_decoder": {"3": {"content": "<e>", **flags}}}
+    (own / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": CLASS, **config}))
+    if write == "wrap":
+        tb.wrap(own, tmp_path / "out")
+    else:
+        tb.add_tokens(own, ["foxy"], output=tmp_path / "out")
+    text = "a<e> b<e>"
+    assert tb.encode(own, text).ids != tb.encode(tmp_path / "out", text).ids
+    asked = [sys.executable, "-c", LOADED, str(own), str(tmp_path / "out"), text]
+    before, after = json.loads(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
+    assert before == after == list(tb.encode(tmp_path / "out", text).ids)
+
+
+LOADED = """
+import json, sys
+from transformers import AutoTokenizer
+print(json.dumps([AutoTokenizer.from_pretrained(name)(sys.argv[3])["input_ids"] for name in sys.argv[1:3]]))
+"""
 
 
 def test_a_link_out_of_the_folder_is_not_followed(tmp_path):

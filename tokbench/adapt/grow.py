@@ -42,7 +42,7 @@ from tokbench.pretrained.folder import (
 )
 from tokbench.pretrained.retokenized import Changed, changed_words
 from tokbench.pretrained.special_tokens import special_tokens_of
-from tokbench.pretrained.wrap import portable_config
+from tokbench.pretrained.wrap import portable_config, with_loaded_flags
 from tokbench.results import Result
 
 if TYPE_CHECKING:
@@ -390,7 +390,7 @@ def add_tokens(
     out = _place(output, dry_run=dry_run, force=force)
     if model is not None:
         require("torch", extra="train", what="growing a model")
-    folder = load(tokenizer)
+    folder = with_loaded_flags(load(tokenizer))
     _refuse_links(folder, model)
     if model is not None:
         refuse_strangers(folder, model, roles=roles or (), anyway=choices.get("force_ids", False))
@@ -436,7 +436,7 @@ def resize(
     require("torch", extra="train", what="growing a model")
     from tokbench.model.loading import meta_model
 
-    folder = load(tokenizer)
+    folder = with_loaded_flags(load(tokenizer))
     _refuse_links(folder, model)
     refuse_strangers(folder, model, anyway=choices.get("force_ids", False))
     rows = meta_model(

@@ -67,10 +67,13 @@ def guessed_roles(raw: Mapping[str, Any]) -> dict[str, str]:
 def declared(tokenizer: Tokenizer, tokens: Iterable[str]) -> Tokenizer:
     """A copy in which these tokens are special: a text that holds one gives its id whole.
 
-    A wrapper makes every token with a role special when it loads; the file should already say so.
+    A wrapper makes every token with a role special when it loads; the file should already say so. One that
+    is special already keeps its flags, such as lstrip of RoBERTa's mask.
     """
     copy = Tokenizer.from_str(tokenizer.to_str())
-    copy.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in tokens])
+    already = special_tokens_of(tokenizer)
+    new = [token for token in tokens if token not in already]
+    copy.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in new])
     return copy
 
 

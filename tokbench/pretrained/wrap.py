@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from tokbench.io.links import refuse_links_out
 from tokbench.pretrained.companions import companions
 from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load, save_folder
 from tokbench.pretrained.special_tokens import declared, refuse_unknown_roles, special_tokens_of, with_extra
+from tokbench.pretrained.token_facts import changed_flags
 from tokbench.pretrained.tokenizer_classes import exists
 from tokbench.recipes.recipe import ROLES
 from tokbench.recipes.validate import SIDES
@@ -145,6 +147,20 @@ def _with_class(config: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:
     return {"model_input_names": names, **config, "tokenizer_class": CLASS}
 
 
+def with_loaded_flags(folder: TokenizerFolder) -> TokenizerFolder:
+    """The folder with the flags of added tokens that transformers takes from added_tokens_decoder.
+
+    A config that is written has no such list: what it says must go into tokenizer.json, or be lost.
+    """
+    changed = changed_flags(folder.tokenizer, folder.config)
+    if not changed:
+        return folder
+    raw = json.loads(folder.tokenizer.to_str())
+    for entry in raw["added_tokens"]:
+        entry.update(changed.get(entry["content"], {}))
+    return replace(folder, tokenizer=Tokenizer.from_str(json.dumps(raw)), raw=raw)
+
+
 def wrap(
     tokenizer: TokenizerSource,
     output: str | Path,
@@ -169,7 +185,7 @@ def wrap(
     """
     out = Path(output)
     ensure_writable(out, force=force)
-    folder = load(tokenizer)
+    folder = with_loaded_flags(load(tokenizer))
     refuse_links_out(folder.path)
     named = {**folder.roles, **(roles or {})}
     known = [token for token in named.values() if folder.tokenizer.token_to_id(token) is not None]
