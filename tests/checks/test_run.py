@@ -1,5 +1,6 @@
 """Every rule: a folder that violates it, one that does not, and the words that explain it."""
 
+import resource
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ from tokbench.checks.findings import SEVERITIES
 from tokbench.checks.run import RULES, check, explain, explain_all
 from tokbench.errors import FileError, UsageError
 
-from .cases import CASES
+from .cases import CASES, added
 from .folders import KINDS, MODELS, clean, clean_pair
 
 NEEDS_TRANSFORMERS = {code for code, rule in RULES.items() if rule.needs == "transformers"}
@@ -158,3 +159,23 @@ def test_what_the_quick_rules_find_is_told_before_the_slow_ones_look(tmp_path):
     assert {each.code for each in checkup.findings} & slow
     assert [each.code for each in checkup.findings] == sorted(each.code for each in checkup.findings)
     check(folder, quick=True, ignore=["TB105"], early=lambda _: pytest.fail("nothing slow looks"))
+
+
+def test_a_quick_check_costs_its_load_and_little_more(tmp_path):
+    files = clean("gpt2")
+    first = files.rows()
+    for number in range(60_000):
+        files.raw["model"]["vocab"][f"zq{number}x"] = first + number
+    for number in range(2_000):
+        files.raw["added_tokens"].append(added(f"<|x{number}|>", first + 60_000 + number))
+    folder = files.write(tmp_path)
+    loading = "import sys; from tokbench.pretrained.folder import load; load(sys.argv[1])"
+    checking = "import sys; from tokbench.checks.run import check; check(sys.argv[1], quick=True)"
+    seconds = {}
+    for code in (loading, checking) * 2:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", code, str(folder)], check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        seconds[code] = min(spent, seconds.get(code, spent))
+    assert seconds[checking] - seconds[loading] < 0.6
