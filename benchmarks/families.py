@@ -87,19 +87,15 @@ def tried(kind: str) -> Outcome:
 
 def _tried(kind: str, place: Path) -> Outcome:
     try:
-        name = tiny_models.saved(kind, place / "old")
+        name = tiny_models.saved(kind, place / "old", tokenizer=place / "tok")
     except Exception as error:  # whatever a class raises over a config
         return Outcome(kind, tiny_models.families()[kind][0], NOT_BUILT, _line(error))
+    errors: tuple[str, ...] = ()
     try:
-        found = check(place / "old").findings
+        found = check(place / "tok", place / "old").findings
         errors = tuple(f"{each.code} {each.message}" for each in found if each.severity == "error")
-        growth = add_tokens(
-            place / "old",
-            ["hospital", "foxes19"],
-            ["[E1]", "[/E1]"],
-            model=place / "old",
-            output=place / "new",
-        )
+        new = (["hospital", "foxes19"], ["[E1]", "[/E1]"])
+        growth = add_tokens(place / "tok", *new, model=place / "old", output=place / "new")
     except TokbenchError as error:
         reason = f"{error.message} ({error.fix})".replace(f"{place}/", "").replace("|", "/")
         return Outcome(kind, name, REFUSED if error.fix else BROKEN, reason, errors)

@@ -6,6 +6,7 @@ nested ones too, and the class is built on the meta device first, so that what i
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from transformers.models.auto import configuration_auto, modeling_auto
 
 from tokbench.io.quiet import quiet
+from tokbench.model.readers import OTHERS, positions
 from tokbench.pretrained.folder import save_folder
 from tokbench.pretrained.wrap import wrapper_config
 
@@ -74,11 +76,13 @@ ODD: dict[str, dict[str, Any]] = {
     "led": {"attention_window": [8, 8], "max_encoder_position_embeddings": 64},
     "lilt": {"hidden_size": 48},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"]},
-    "mamba2": {"num_heads": 4, "head_dim": 8},
+    "mamba2": {"num_heads": 4, "head_dim": 8, "n_groups": 1},
     "ministral": {"head_dim": 8},
     "mobilebert": {"embedding_size": 8, "intra_bottleneck_size": 16, "true_hidden_size": 16},
     "reformer": {"is_decoder": True, "axial_pos_shape": [8, 8], "axial_pos_embds_dim": [8, 8],
                  "attn_layers": ["local", "lsh"], "num_hashes": 1},
+    "nemotron_h": {"n_groups": 1, "mamba_num_heads": 4, "mamba_head_dim": 8},
+    "t5": {"decoder_start_token_id": 0},
     "wav2vec2-bert": {"vocab_size": V},
     "zamba2": {"hybrid_layer_ids": [1]},
 }  # fmt: skip
@@ -161,7 +165,23 @@ def built(kind: str, name: str) -> Any:  # noqa: ANN401
     if size > MOST:
         raise ValueError(f"{size:,} numbers, which is not small")
     torch.manual_seed(7)
-    return made(config).eval()
+    model = made(config).eval()
+    _refuse_idle(model)
+    return model
+
+
+def _refuse_idle(model: Any) -> None:  # noqa: ANN401
+    """ValueError where a class that takes ids alone does not run: then the sizes do not fit each other."""
+    named = inspect.signature(model.forward).parameters
+    if "input_ids" not in named or any(name in named for name in OTHERS):
+        return
+    ids = torch.tensor([[2, *range(5, 25), 3]])
+    more = {"decoder_input_ids": ids} if "decoder_input_ids" in named else {}
+    try:
+        with torch.inference_mode():
+            model(input_ids=ids, **more)
+    except Exception as error:
+        raise ValueError(f"its small form does not run: {error}") from error
 
 
 def randomized(model: Any) -> Any:  # noqa: ANN401
@@ -173,7 +193,7 @@ def randomized(model: Any) -> Any:  # noqa: ANN401
     return model
 
 
-def save_tokenizer(folder: Path, *, side: str = "right") -> None:
+def save_tokenizer(folder: Path, *, side: str = "right", longest: int = 48) -> None:
     """A tokenizer of V tokens that spells words in letters."""
     letters = [*"abcdefghijklmnopqrstuvwxyz0123456789.,"]
     words = [*ROLES.values(), *letters, *(f"##{letter}" for letter in letters)]
@@ -188,20 +208,24 @@ def save_tokenizer(folder: Path, *, side: str = "right") -> None:
         special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     folder.mkdir(parents=True, exist_ok=True)
-    save_folder(tokenizer, wrapper_config(tokenizer, ROLES, model_max_length=48, padding_side=side), folder)
+    save_folder(
+        tokenizer, wrapper_config(tokenizer, ROLES, model_max_length=longest, padding_side=side), folder
+    )
 
 
-def saved(kind: str, folder: Path, *, name: str = "") -> str:
-    """Write a small model of a family and its tokenizer into a folder; the name of the class."""
+def saved(kind: str, folder: Path, *, name: str = "", tokenizer: Path | None = None) -> str:
+    """Write a small model of a family and its tokenizer, into a folder each or into one; the class's name."""
     refused: Exception | None = None
     for each in [name] if name else families()[kind]:
         try:
             with quiet():
-                randomized(built(kind, each)).save_pretrained(folder)
+                model = randomized(built(kind, each))
+                model.save_pretrained(folder)
         except Exception as error:  # a config that this class is not for raises whatever it meets first
             refused = refused or error
             continue
-        save_tokenizer(folder, side="left" if kind in PADDED_LEFT else "right")
+        side = "left" if kind in PADDED_LEFT else "right"
+        save_tokenizer(tokenizer or folder, side=side, longest=min(48, (positions(model) or 64) - 2))
         return each
     assert refused is not None
     raise refused

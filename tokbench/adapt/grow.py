@@ -21,7 +21,7 @@ from tokbench.io.extras import require
 from tokbench.io.links import refuse_links_out
 from tokbench.io.quiet import quiet
 from tokbench.model.files import INDEX
-from tokbench.model.probes import old_inputs
+from tokbench.model.probes import LONGEST, old_inputs
 from tokbench.model.row_plan import RowInit, RowPlan, plan_added, row_init
 from tokbench.pretrained.added_tokens import (
     DEFAULT_MATCH,
@@ -210,6 +210,7 @@ def _verify_config(model: PreTrainedModel, folder: Path) -> None:
     """The saved config makes a model of these shapes: nothing will be started anew when it is loaded."""
     from tokbench.model.loading import hollow
     from tokbench.model.readers import BROKEN, first_line
+    from tokbench.model.resize import ALONE
 
     if not type(model).__module__.startswith("transformers."):
         return  # code from the model's own folder was run once, on purpose; not again in a new place
@@ -218,11 +219,13 @@ def _verify_config(model: PreTrainedModel, folder: Path) -> None:
             expected = hollow(folder).state_dict()
     except BROKEN as error:
         raise NegativeResultError(
-            f"the config does not make a model any more: {first_line(error)}; nothing was saved"
+            f"the config does not make a model any more: {first_line(error)}; nothing was saved", fix=ALONE
         ) from error
     for name, weight in model.state_dict().items():
         if name not in expected or expected[name].shape != weight.shape:
-            raise NegativeResultError(f"the saved config has another shape for {name}; nothing was saved")
+            raise NegativeResultError(
+                f"the saved config has another shape for {name}; nothing was saved", fix=ALONE
+            )
 
 
 __all__ = [
@@ -269,6 +272,7 @@ def grow_model(
         return Growth(added=added, tokenizer=folder)
     require("torch", extra="train", what="growing a model")
     from tokbench.model.loading import load_model, memory, model_size, told
+    from tokbench.model.readers import positions
     from tokbench.model.resize import grown_keys, initializer
 
     start, seed = _start(folder, added, choices), choices.get("seed", 0)
@@ -278,7 +282,8 @@ def grow_model(
         keys = grown_keys(loaded.model, choices.get("vocabulary", ()))
         measure = model_size(loaded.model, keys)
         plan = _plan(folder, model, measure, added, choices)
-        inputs = old_inputs(without_truncation(folder), added.tokenizer, rows=measure.rows)
+        longest = min(LONGEST, max(1, (positions(loaded.model) or LONGEST + 2) - 2))  # RoBERTa keeps two
+        inputs = old_inputs(without_truncation(folder), added.tokenizer, rows=measure.rows, longest=longest)
         followed, resized, proof = _carried_out(
             loaded.model, plan, added, start, inputs, keys=keys, seed=seed
         )

@@ -22,7 +22,6 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from tokbench.errors import NegativeResultError, UsageError
 from tokbench.io.quiet import quiet
-from tokbench.model.probes import LONGEST
 from tokbench.model.readers import BROKEN, SEED, Reader
 from tokbench.model.resize import vocabulary_weights
 
@@ -192,9 +191,9 @@ def _taken(old: Tensor, new: Tensor, plan: RowPlan) -> Tensor:
 
 
 def _with(ids: Sequence[int], number: int) -> list[int]:
-    """A text with a new id in its middle."""
+    """A text with a new id in its middle, in the place of another: it gets no longer."""
     half = len(ids) // 2
-    return [*ids[:half], number, *ids[half : LONGEST - 1]]
+    return [*ids[:half], number, *ids[half + 1 :]]
 
 
 def _refuse_infinite(after: Answers, found: Mapping[str, Tensor], number: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tokenizers import Tokenizer
 
-LONGEST = 32  # tokens of a probe; every model has that many positions
+LONGEST = 32  # tokens of a probe; hardly a model has fewer positions
 PROBES = (
     "The quick brown fox jumps over the lazy dog.",
     "It was the best of times, it was the worst of times.",
@@ -18,7 +18,12 @@ PROBES = (
 
 
 def old_inputs(
-    old: Tokenizer, new: Tokenizer, texts: Sequence[str] = PROBES, *, rows: int | None = None
+    old: Tokenizer,
+    new: Tokenizer,
+    texts: Sequence[str] = PROBES,
+    *,
+    rows: int | None = None,
+    longest: int = LONGEST,
 ) -> list[list[int]]:
     """The ids of the texts that both tokenizers split alike: those are the texts nothing may change for.
 
@@ -27,6 +32,6 @@ def old_inputs(
     """
     inside = [[each.encode(text, add_special_tokens=False).ids for text in texts] for each in (old, new)]
     alike = [text for text, before, after in zip(texts, *inside, strict=True) if before == after]
-    inputs = (old.encode(text).ids[:LONGEST] for text in alike)
+    inputs = (old.encode(text).ids[:longest] for text in alike)
     found = [ids for ids in inputs if ids and (rows is None or max(ids) < rows)]
-    return found or ([list(range(min(rows, LONGEST)))] if rows else [])
+    return found or ([list(range(min(rows, longest)))] if rows else [])

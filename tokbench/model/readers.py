@@ -93,6 +93,12 @@ def reader_of(
     )
 
 
+def positions(model: PreTrainedModel) -> int | None:
+    """How many positions the config of the text gives; None where it names none."""
+    found = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return found if isinstance(found, int) and found > 0 else None
+
+
 def whole_reader(model: PreTrainedModel) -> Reader:
     """The class as it stands, whether it answers to ids or not."""
     return Reader("", _caller(model, {}), whole=True)
