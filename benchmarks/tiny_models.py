@@ -218,9 +218,7 @@ def saved(kind: str, folder: Path, *, name: str = "", tokenizer: Path | None = N
     refused: Exception | None = None
     for each in [name] if name else families()[kind]:
         try:
-            with quiet():
-                model = randomized(built(kind, each))
-                model.save_pretrained(folder)
+            model = _written(kind, each, folder)
         except Exception as error:  # a config that this class is not for raises whatever it meets first
             refused = refused or error
             continue
@@ -229,3 +227,14 @@ def saved(kind: str, folder: Path, *, name: str = "", tokenizer: Path | None = N
         return each
     assert refused is not None
     raise refused
+
+
+def _written(kind: str, name: str, folder: Path) -> Any:  # noqa: ANN401
+    """A small model, written to a folder; ValueError where its own class does not load it whole again."""
+    with quiet():
+        model = randomized(built(kind, name))
+        model.save_pretrained(folder)
+        _, info = type(model).from_pretrained(folder, output_loading_info=True)
+    if info["missing_keys"]:
+        raise ValueError(f"{name} does not load what it saved: {min(info['missing_keys'])}")
+    return model
