@@ -72,7 +72,7 @@ def _broken(case: Case, laws: tuple[str, ...], done: Fuzzed) -> Iterator[tuple[s
         return
     done.texts += len(case.texts)
     for law in laws:
-        if case.seed % LAWS[law][1]:
+        if done.cases % LAWS[law][1]:
             continue
         words = why_broken(case, law, made)
         if words:
