@@ -176,6 +176,15 @@ def test_what_no_law_proves_is_not_served():
         assert isinstance(served_encoding(other), str)
 
 
+@pytest.mark.parametrize("token", [" ab", "ab cd", "ab "])
+@pytest.mark.parametrize("flag", ["single_word", "lstrip", "rstrip", "normalized"])
+def test_a_long_text_is_not_cut_where_an_added_token_looks_across(token, flag):
+    """Found by the fuzzer: " ab" is no word of its own behind a letter, but is one where a text begins."""
+    case = case_of(("WhitespaceSplit",), ({},), model=MODELS[5], added=[(token, {flag: True}), ("zq", {})])
+    made = laws.made_by_library(case)
+    assert laws.encoding(made, ("한국 ab", "a cat ab cd the fox", "zq ab  zq ab cd zq"), special=True)
+
+
 def test_words_cut_by_white_space_each_have_their_blank_in_every_text_of_a_block():
     """Only the first word of a text had its ▁, and a text of white space alone the ids of another."""
     for scheme, model in product(("always", "never"), MODELS):

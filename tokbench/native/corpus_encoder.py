@@ -72,7 +72,7 @@ class CompiledPipeline:
         added = self.tokenizer.get_added_tokens_decoder().values()
         if any(token.lstrip or token.rstrip for token in added):
             return False
-        return not any(" " in string[1:] for string in self.raw.strings | self.normalized.strings)
+        return not any(" " in string for string in self.raw.strings | self.normalized.strings)
 
 
 class CompiledEncoder:
