@@ -68,6 +68,44 @@ def test_a_head_for_other_labels_is_replaced_and_said(model_folder):
     assert loaded.notes == [f"the head in {model_folder} is for other labels: it starts fresh"]
 
 
+@pytest.fixture
+def labelled_head(model_folder, tmp_path):
+    """A function: a folder whose trained head has these labels, and its weights."""
+
+    def make(labels):
+        model = load_classifier(model_folder, TASKS["mnli"], seed=0).model
+        model.config.id2label = dict(enumerate(labels))
+        model.config.label2id = {label: number for number, label in enumerate(labels)}
+        model.save_pretrained(tmp_path / "labelled")
+        return tmp_path / "labelled", model.classifier
+
+    return make
+
+
+def test_a_head_in_another_order_gets_the_tasks_order_by_name(labelled_head):
+    folder, head = labelled_head(["CONTRADICTION", "neutral", "entailment"])
+    loaded = load_classifier(folder, TASKS["mnli"], seed=0)
+    assert TASKS["mnli"].labels == ("entailment", "neutral", "contradiction")
+    assert loaded.model.classifier.weight.equal(head.weight[[2, 1, 0]])
+    assert loaded.model.classifier.bias.equal(head.bias[[2, 1, 0]])
+    assert any("in another order" in note for note in loaded.notes)
+
+
+def test_a_head_that_knows_other_labels_starts_fresh(labelled_head):
+    folder, head = labelled_head(["joy", "anger", "fear"])
+    first, again = (load_classifier(folder, TASKS["mnli"], seed=seed) for seed in (1, 1))
+    assert not first.model.classifier.weight.equal(head.weight)
+    assert first.model.classifier.weight.equal(again.model.classifier.weight)
+    assert any("knows joy, anger, fear and not the task's labels" in note for note in first.notes)
+
+
+def test_a_head_with_the_tasks_labels_is_used_as_it_is(labelled_head):
+    folder, head = labelled_head(TASKS["mnli"].labels)
+    loaded = load_classifier(folder, TASKS["mnli"], seed=0)
+    assert loaded.model.classifier.weight.equal(head.weight)
+    assert loaded.notes == []
+
+
 def test_a_model_without_its_head_answers_nothing(model_folder, tmp_path):
     """Its labels fit, and the head that is missing would be random."""
     model = load_classifier(model_folder, TASKS["sst2"], seed=0).model
@@ -165,7 +203,8 @@ def test_another_padding_id_moves_config_and_embedding_and_is_said(make_model, t
     loaded = load_classifier(make_model(pad_token_id=1), TASKS["sst2"], seed=0)
     align(loaded, tokenizer)
     assert loaded.model.config.pad_token_id == loaded.model.get_input_embeddings().padding_idx == 0
-    assert loaded.notes == ["the model's padding id was 1; it is now the tokenizer's, 0"]
+    assert loaded.notes[1:] == ["the model's padding id was 1; it is now the tokenizer's, 0"]
+    assert "does not name its labels: they are taken to be negative, positive" in loaded.notes[0]
 
 
 def test_positions_counted_from_the_padding_id_leave_it_alone(tokenizer):

@@ -31,6 +31,7 @@ from transformers import (
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from tokbench.errors import FileError, ResourceError, UsageError
+from tokbench.io.json_files import read_object
 from tokbench.io.links import copy_inside
 from tokbench.io.quiet import quiet
 from tokbench.model.loading import LoadedModel, load_model
@@ -283,7 +284,58 @@ def load_classifier(folder: Path, task: Task, *, seed: int) -> LoadedModel:
         loaded.notes.append(f"{folder} has no pooler: it starts fresh, like the head")
     if loaded.mismatched:
         loaded.notes.append(f"the head in {folder} is for other labels: it starts fresh")
+    elif not loaded.new and not task.regression:
+        loaded.notes.extend(_match_labels(loaded.model, _labels_in(folder), task.labels, folder))
     return loaded
+
+
+def _labels_in(folder: Path) -> tuple[str, ...]:
+    """The names of a trained head's labels in the order of its rows; () where it has none of its own."""
+    named = read_object(folder / "config.json").get("id2label")
+    if not isinstance(named, dict) or not all(str(number).isdigit() for number in named):
+        return ()
+    labels = tuple(str(named[number]) for number in sorted(named, key=int))
+    return () if labels == tuple(f"LABEL_{number}" for number in range(len(labels))) else labels
+
+
+def _match_labels(
+    model: PreTrainedModel, trained: tuple[str, ...], wanted: tuple[str, ...], folder: Path
+) -> list[str]:
+    """Give a trained head the task's order of labels, or a fresh start where it knows others; say which.
+
+    Labels are one by name, whatever their case (transformers #10401: a head of MNLI in another order).
+    """
+    if not trained:
+        return [f"the head in {folder} does not name its labels: they are taken to be {', '.join(wanted)}"]
+    places = [label.casefold() for label in trained]
+    order = [places.index(label.casefold()) for label in wanted if label.casefold() in places]
+    layer = _output_layer(model, len(wanted))
+    if layer is None or (len(order) == len(wanted) and order == sorted(order)):
+        return []
+    with torch.no_grad():
+        if len(order) == len(wanted):
+            layer.weight.copy_(layer.weight[order])
+            if layer.bias is not None:
+                layer.bias.copy_(layer.bias[order])
+            return [f"the head in {folder} has its labels in another order: it was put in the task's"]
+        layer.weight.normal_(std=float(getattr(model.config, "initializer_range", None) or HEAD_STD))
+        if layer.bias is not None:
+            layer.bias.zero_()
+    return [f"the head in {folder} knows {', '.join(trained[:4])} and not the task's labels: it starts fresh"]
+
+
+HEAD_STD = 0.02  # BERT's initializer_range, for configs without one
+
+
+def _output_layer(model: PreTrainedModel, labels: int) -> nn.Linear | None:
+    """The last layer of a classifier: the one beside the body with a row for each label."""
+    body = f"{model.base_model_prefix}."
+    found = [
+        module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and module.out_features == labels and not name.startswith(body)
+    ]
+    return found[-1] if found else None
 
 
 def _head(task: Task) -> dict[str, Any]:
