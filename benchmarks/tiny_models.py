@@ -56,6 +56,9 @@ SMALL: tuple[tuple[str, int], ...] = (
     (r".*num_channels|in_channels|in_chans", 3),
 )  # fmt: skip
 PADDED_LEFT = ("cpmant",)  # its positions begin behind the padding
+# rotated along three axes, whose shares the class knows and the config need not name
+THREE_AXES = ("glm4v_moe_text", "glm4v_text", "glm_ocr_text", "paddleocr_vl_text", "qwen2_5_vl_text",
+              "qwen2_vl_text")  # fmt: skip
 KEPT = r"num_feat_extract_layers|conv_.*|.*_layer_idx|.*out_dim"  # they count a list, or name one of many
 # what no rule by name can know: model type → its keys
 ODD: dict[str, dict[str, Any]] = {
@@ -115,17 +118,19 @@ def shrunk(values: Mapping[str, Any], kind: str, ids: dict[int, int]) -> dict[st
     counts = {value for key, value in values.items() if re.fullmatch(r"\w*layers?", key) and value != 0}
     numbers = {value for value in counts if isinstance(value, int) and value > LAYERS}
     found = {
-        key: small for key, value in values.items() if (small := _small(key, value, numbers, ids)) is not None
+        key: small
+        for key, value in values.items()
+        if (small := _small(key, value, numbers, ids, kind)) is not None
     }
     return {**found, **ODD.get(kind, {})}
 
 
-def _small(key: str, value: Any, layers: set[int], ids: dict[int, int]) -> Any:  # noqa: ANN401
+def _small(key: str, value: Any, layers: set[int], ids: dict[int, int], kind: str) -> Any:  # noqa: ANN401
     if isinstance(value, dict) and ("config" in key or key in ("encoder", "decoder")):
         return {} if key == "per_layer_config" else {**value, **shrunk(value, "", ids)}
     if role := re.fullmatch(r"(\w+)_token_(id|index|ids)", key):
         return _token(role[1], value, ids)
-    if isinstance(value, dict) and "mrope_section" in value:
+    if isinstance(value, dict) and (kind in THREE_AXES or "mrope_section" in value) and "rope_type" in value:
         return {**value, "mrope_section": _sections(value)}
     if isinstance(value, list) and len(value) in layers and len(value) > LAYERS:
         return [value[0], value[-1]]
