@@ -115,7 +115,7 @@ def config_of(kind: str) -> Any:  # noqa: ANN401
 def shrunk(values: Mapping[str, Any], kind: str, ids: dict[int, int]) -> dict[str, Any]:
     """The keys that a small model needs, with their small values; nested configs whole."""
     kind = values.get("model_type") or kind
-    counts = {value for key, value in values.items() if re.fullmatch(r"\w*layers?", key) and value != 0}
+    counts = [value for key, value in values.items() if re.fullmatch(r"\w*layers?", key)]
     numbers = {value for value in counts if isinstance(value, int) and value > LAYERS}
     found = {
         key: small
