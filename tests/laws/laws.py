@@ -108,6 +108,7 @@ def rows(ragged: Ragged) -> list[list[int]]:
 def files(tokenizer: Tokenizer, texts: Sequence[str], *, engine: str) -> bool:
     """`encode --file` writes the library's ids of every text that is not blank, whatever the engine."""
     text = "\n".join(texts).removeprefix("\ufeff")  # at the beginning of a file it is no character
+    text = f"{text}\n"  # the end of a file ends a line, so a CR goes before it as before LF
     lines = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
     wanted = library_ids(tokenizer, lines, special=True)
     if wanted is None or not lines:
