@@ -3,6 +3,11 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes is the machine's affair; what it shows is the test's.
+settings.register_profile("tokbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tokbench")
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

@@ -16,9 +16,12 @@ def no_cache(tmp_path, monkeypatch):
     (tmp_path / "cache").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(cache, "TROUBLES", {})
-    scanner.character_flags.cache_clear()
+    remembered = [each for each in vars(scanner).values() if hasattr(each, "cache_clear")]
+    for each in remembered:
+        each.cache_clear()
     yield
-    scanner.character_flags.cache_clear()
+    for each in remembered:
+        each.cache_clear()
 
 
 @pytest.mark.usefixtures("no_cache")

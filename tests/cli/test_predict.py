@@ -67,7 +67,7 @@ WRONG = {
     "latin-1": (("ner", "--data", "latin.conll"), "latin.conll line 1 is not UTF-8"),
     "a text": (("ner", "--data", "text.txt"), "line 2 has 2 fields and those before it 3"),
     "a table for a tagger": (("ner", "-t", "own", "--data", "a.csv", "--text-column", "t"), "ForTokenCl"),
-    "words for a classifier": (("own", "-t", "ner", "--data", "text.txt"), "and O is none of them"),
+    "words for a classifier": (("own", "-t", "ner", "--data", "text.txt"), "of whole rows: it tags no words"),
     "an unknown task": (("own", "-t", "nre", "--data", "a.csv"), "no task is called 'nre'"),
     "no column": (("own", "--data", "a.csv"), "--text-column is needed"),
     "a wrong column": (("own", "--data", "a.csv", "--text-column", "tt"), "a.csv has no column 'tt'"),

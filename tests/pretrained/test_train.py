@@ -60,7 +60,7 @@ def test_so_many_threads_of_the_compiled_loops_count(threads):
 
     texts = [f"{text} {number}" for number in range(20) for text in TEXTS]  # some blocks of a MiB
     tb.train(texts, "bpe", vocab_size=300, engine="compiled", threads=threads, progress=look)
-    assert most == [threads]
+    assert min(threads, 2) <= most[0] <= threads  # a third starts only while the others are busy
 
 
 @pytest.mark.parametrize(

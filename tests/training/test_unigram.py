@@ -3,10 +3,13 @@
 import json
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+import tokbench as tb
+from tokbench.errors import DataError
 from tokbench.training import library
 from tokbench.training.library import DIGITS, STEP, canonical
 
@@ -67,3 +70,10 @@ def test_a_character_that_earned_its_score_keeps_it():
 def test_nothing_is_canonical_too():
     assert canonical([]) == []
     assert canonical([("<unk>", 0.0)], special_count=1) == [("<unk>", 0.0)]
+
+
+def test_texts_of_which_the_blocks_leave_no_word_are_refused_in_a_sentence():
+    cut = {"type": "Split", "regex": "[^a-z]+", "behavior": "removed", "invert": False}
+    chosen = tb.recipe("unigram", vocab_size=300, pre_tokenizers=[cut], model={"byte_fallback": True})
+    with pytest.raises(DataError, match="there are no words to learn from"):
+        tb.train(["]"], chosen)

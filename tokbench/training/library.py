@@ -23,7 +23,7 @@ from tokenizers import Tokenizer
 from tokenizers.trainers import Trainer
 
 from tokbench.corpus.decoding import half_character
-from tokbench.errors import RecipeError, ResourceError
+from tokbench.errors import DataError, RecipeError, ResourceError
 from tokbench.progress import Progress, silent
 
 LENGTH = struct.Struct(">Q")
@@ -186,7 +186,17 @@ def train_in_worker(
 ) -> Tokenizer:
     """A new tokenizer: this one, its model trained on these texts; the one given is left as it was."""
     answer = ask_worker(_request(tokenizer, trainer, "tokenizer"), batches, progress, threads)
+    if tokenizer.model.__class__.__name__ == "Unigram" and not _has_scores(answer):
+        raise DataError(
+            "there are no words to learn from: the normalizers and pre_tokenizers leave nothing of the texts",
+            fix="give other texts, or take the block away that removes them",
+        )
     return Tokenizer.from_str(answer.decode())
+
+
+def _has_scores(answer: bytes) -> bool:
+    """Whether every piece has a score: of no words the library writes null, and cannot read it again."""
+    return all(score is not None for _, score in json.loads(answer)["model"]["vocab"])
 
 
 def count_in_worker(
