@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 from tokbench.errors import DataError, UsageError
@@ -236,6 +237,7 @@ def _strict_name(scheme: TagScheme) -> str:
     return {"IOB": "IOB2", "IOE": "IOE2", "BMES": "IOBES"}.get(scheme.name, scheme.name)
 
 
+@cache
 def _moves(pattern: str) -> frozenset[tuple[str, str, str]]:
     """Every (mark before, mark now, = or !) of a pattern such as `II! .B*`."""
     marks = "OIBESLU"
