@@ -105,6 +105,25 @@ def test_check_finds_a_runaway_pattern_and_looks_with_every_other_rule(tmp_path)
     assert len(checkup.checked) > 20
 
 
+def test_an_added_token_of_which_the_normalizer_leaves_nothing_is_found_before_anything_is_encoded(tmp_path):
+    files = clean("bert")
+    files.raw["normalizer"] = {"type": "Strip", "strip_left": True, "strip_right": True}
+    flags = {"single_word": False, "rstrip": False, "special": False}
+    size = 1 + max(each["id"] for each in files.raw["added_tokens"])
+    for number, (content, normalized, left) in enumerate([("  ", True, False), ("<x>", False, True)]):
+        files.raw["added_tokens"].append(
+            {
+                "id": size + 1000 + number,
+                "content": content,
+                "normalized": normalized,
+                "lstrip": left,
+                **flags,
+            }
+        )
+    (finding,) = [each for each in check(files.write(tmp_path), quick=True).findings if each.code == "TB500"]
+    assert "leaves nothing of the added token '  '" in finding.message + finding.evidence
+
+
 def seven_fold(files):
     each = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 20}
     files.raw["normalizer"] = {"type": "Sequence", "normalizers": [each] * 7}

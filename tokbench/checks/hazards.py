@@ -11,8 +11,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tokenizers import AddedToken, Tokenizer
+
 from tokbench.checks.context import SAMPLES
 from tokbench.pretrained.folder import growth_of
+from tokbench.recipes.validate import empty_tokens
 from tokbench.tracing.spelling import blocks_of
 
 SECONDS, MEMORY = 10, 4 << 30
@@ -28,9 +31,30 @@ def hazard(raw: Mapping[str, Any], file: Path) -> str:
     """
     if growth := growth_of(raw):
         return growth
+    if nothing := _searched_for_nothing(raw):
+        return nothing
     odd = next(_oddities(raw), "")
     request = {"file": str(file), "memory": MEMORY, "texts": list(SAMPLES.values())}
     return f"{ending} ({odd})" if odd and (ending := _ending(request, SECONDS)) else ""
+
+
+def _searched_for_nothing(raw: Mapping[str, Any]) -> str:
+    """Why added tokens of which the normalizer leaves nothing are dangerous here; "" where they are not.
+
+    Nothing is found everywhere, and a token with lstrip beside it makes the library (0.23.3) go back over
+    what it has cut: it panics on some texts and takes all memory on others.
+    """
+    listed = [each for each in raw.get("added_tokens") or () if isinstance(each, Mapping)]
+    looked_for = [AddedToken(str(each.get("content"))) for each in listed if each.get("normalized")]
+    if not looked_for or not raw.get("normalizer") or not any(each.get("lstrip") for each in listed):
+        return ""
+    bare = {"version": "1.0", "added_tokens": [], "model": EMPTY, "normalizer": raw["normalizer"]}
+    try:
+        normalizer = Tokenizer.from_str(json.dumps(bare)).normalizer
+        empty = empty_tokens(normalizer, looked_for)
+    except Exception:  # the library's own, for a normalizer that it cannot read: other rules say so
+        return ""
+    return f"its normalizer leaves nothing of the added token {empty[0]!r}" if empty else ""
 
 
 def _oddities(raw: Mapping[str, Any]) -> Iterator[str]:
