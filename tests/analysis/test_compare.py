@@ -141,3 +141,9 @@ def test_who_needs_fewer_tokens_is_told_as_the_share_that_is_saved(tmp_path):
     assert (ahead.tokenizer, ahead.second, ahead.fewer_tokens) == ("fives", "letters", pytest.approx(0.8))
     said = next(part for part in view(result) if isinstance(part, Headline))
     assert "80% fewer tokens than letters" in said.text
+    alike = next(
+        part
+        for part in view(compare({"one": letters, "two": letters}, str(corpus)))
+        if isinstance(part, Headline)
+    )
+    assert alike.text.endswith("bytes a token, and so does two")

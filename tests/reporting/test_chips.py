@@ -25,14 +25,14 @@ def folder(tmp_path):
     words = {"[UNK]": 0, "[PAD]": 1, "see": 2, "now": 3}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.add_special_tokens([AddedToken("[E1]", special=True)])
+    tokenizer.add_special_tokens([AddedToken("[E1]", special=True), AddedToken("[UNK]", special=True)])
     tokenizer.enable_padding(length=128, pad_id=1, pad_token="[PAD]")
     tokenizer.enable_truncation(64)
     tokenizer.save(str(tmp_path / "tokenizer.json"))
     return load(tmp_path)
 
 
-def test_an_added_special_token_looks_special_in_every_strip(folder):
+def test_what_is_special_and_what_is_unknown_looks_so_in_every_strip(folder):
     kinds = ["", "special", "unknown", ""]
     [strip] = [part for part in look.encoded(encode(folder, "see [E1] blue now")) if isinstance(part, Chips)]
     assert [kind for _, kind in strip.tokens] == kinds

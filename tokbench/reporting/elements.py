@@ -61,12 +61,14 @@ def chip_kinds(
 ) -> list[str]:
     """The kind of each chip, told in one way everywhere: what is special is no part of a character.
 
-    >>> chip_kinds([1, 0, 0], [0, 1, 0], [0, 0, 1])
+    A text that became the unknown token is unknown, though that token is special.
+
+    >>> chip_kinds([1, 0, 1], [0, 1, 0], [0, 0, 1])
     ['special', 'partial', 'unknown']
     """
     rows = zip(special, unknown or [False] * len(special), partial, strict=True)
     return [
-        "special" if is_special else "unknown" if is_unknown else "partial" if is_partial else ""
+        "unknown" if is_unknown else "special" if is_special else "partial" if is_partial else ""
         for is_special, is_unknown, is_partial in rows
     ]
 

@@ -47,7 +47,9 @@ def _verdict(results: Sequence[Measured], leads: Sequence[Lead]) -> str:
     losers = [each for each in results if each.unknown_rate >= 0.001 and each is not best]
     how = "whole and shortest" if losers else "shortest"
     words = f"{best.corpus}: {best.tokenizer} writes it {how}, {best.bytes_per_token:.2f} bytes a token"
-    if ahead.fewer_tokens is not None:
+    if ahead.fewer_tokens == 0:
+        words += f", and so does {ahead.second}"
+    elif ahead.fewer_tokens is not None:
         words += f", {ahead.fewer_tokens:.0%} fewer tokens than {ahead.second}"
     if losers:
         words += "; unknown: " + ", ".join(
