@@ -96,7 +96,7 @@ def _value(value: object) -> str:
 def chips(tokens: Sequence[Token], ranks: Mapping[str, int]) -> Chips:
     """Tokens as chips, with what a page shows of one that is pointed at."""
     return Chips(
-        [(seen(token.shown), "" if token.kind == "added" else token.kind) for token in tokens],
+        [(seen(token.shown), "special" if token.kind == "added" else token.kind) for token in tokens],
         ids=[token.id for token in tokens],
         details=[" · ".join(_details(token, ranks)) for token in tokens],
     )
