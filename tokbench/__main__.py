@@ -14,12 +14,14 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, NoReturn, TextIO
 
 from tokbench.errors import FileError, ResourceError, TokbenchError, UsageError
 from tokbench.escapes import safe_json
-from tokbench.progress import leading
 from tokbench.reporting.destination import tell
+
+TYPE_CHECKING = False  # not typing's, whose import takes longer than `tokbench --help`
+if TYPE_CHECKING:
+    from typing import Any, NoReturn, TextIO
 
 OUR_BUG = 3
 STOPPED = 130
@@ -52,7 +54,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def _say_what_could_not_be_kept(words: list[str]) -> None:
     """The trouble with the user's cache, once, unless it shall be quiet."""
     cache = sys.modules.get("tokbench.io.cache")
-    if cache is not None and leading() and not {"-q", "--quiet"} & set(words):
+    if cache is not None and _leads() and not {"-q", "--quiet"} & set(words):
         for trouble in cache.TROUBLES.values():
             tell(f"Note:  {trouble}")
         cache.TROUBLES.clear()
@@ -80,7 +82,7 @@ def _ended(error: BaseException, words: list[str]) -> int:
     if told is None:
         _say(_bug(error), "run it again with TOKBENCH_DEBUG=1 and send us the traceback", words)
         return OUR_BUG
-    if told.exit_code != STOPPED or leading():
+    if told.exit_code != STOPPED or _leads():
         _say(told.message, told.fix, words)
     return told.exit_code
 
@@ -147,8 +149,14 @@ def _run(words: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _leads() -> bool:
+    from tokbench.progress import leading  # not for help, which has nothing to report
+
+    return leading()
+
+
 def _told(code: int) -> int:
-    if code == STOPPED and leading():
+    if code == STOPPED and _leads():
         tell("Stopped; nothing was written.")
     return code
 
@@ -171,7 +179,7 @@ def _debugging() -> bool:
 
 
 def _say(message: str, fix: str, words: list[str]) -> None:
-    if not leading():  # what is wrong for all is said once: the first has time to, and the launcher ends us
+    if not _leads():  # what is wrong for all is said once: the first has time to, and the launcher ends us
         time.sleep(SECONDS_FOR_THE_FIRST)
         message = f"process {os.environ['RANK']} of the run: {message}"
     if "--json" in words:

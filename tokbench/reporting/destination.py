@@ -6,10 +6,14 @@ import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import TextIO
 
 from tokbench.escapes import safe_lines
-from tokbench.reporting.elements import Part, plain
+
+TYPE_CHECKING = False  # not typing's, whose import takes longer than `tokbench --help`
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from tokbench.reporting.elements import Part
 
 
 def show(parts: Iterable[Part], stream: TextIO | None = None) -> None:
@@ -20,6 +24,8 @@ def show(parts: Iterable[Part], stream: TextIO | None = None) -> None:
 
         draw(parts, stream)
     else:
+        from tokbench.reporting.elements import plain
+
         for part in parts:
             stream.write(plain(part) + "\n")
 
