@@ -58,8 +58,13 @@ class Run(Result, kind="run"):
 
     @property
     def beats_majority(self) -> bool:
-        """Whether every main metric is above that of the best constant answer."""
-        return all(self.metrics[name] > self.majority[name] for name in self.main)
+        """Whether every metric is above that of its best constant answer."""
+        return not self.not_above_constant
+
+    @property
+    def not_above_constant(self) -> tuple[str, ...]:
+        """The metrics that an answer which is the same for all rows has as well, or better."""
+        return tuple(name for name, value in self.metrics.items() if value <= self.majority[name])
 
     def bounds(self, name: str) -> str:
         """A metric's 95 % interval in words; nothing where none is known."""

@@ -241,7 +241,13 @@ def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
 
 
 def _doubts(outcome: Outcome, task: Task) -> Iterator[str]:
-    """Where the interval of a metric that is above the constant answer's reaches down to it."""
+    """Metrics that a constant answer has as well, and those whose interval reaches down to it."""
+    for name, value in outcome.metrics.items():
+        if value <= outcome.majority[name]:
+            yield (
+                f"{name} {value:.4f} is not above the constant answer's {outcome.majority[name]:.4f}: nothing"
+                " was learned that counts; try more epochs, another --learning-rate, or more rows"
+            )
     for name in main_metrics(task):
         low = outcome.intervals.get(name, (outcome.metrics[name],))[0]
         if low <= outcome.majority[name] < outcome.metrics[name]:
