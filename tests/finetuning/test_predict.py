@@ -123,3 +123,14 @@ def test_probabilities_are_the_softmax_of_the_models_logits(film_run):
     found = predict(film_run, TEXTS, precision="fp32")
     assert found.probabilities == pytest.approx(shares.values.tolist(), abs=1e-5)
     assert list(found.answers) == [model.config.id2label[each] for each in shares.indices.tolist()]
+
+
+def test_scores_are_written_to_the_last_digit(official, plan, tmp_path):
+    run = finetune(plan(task="stsb", data=str(official("stsb"))))
+    pairs = [("a good film", "a bad one"), ("the sun", "the moon")]
+    rows = "\n".join(json.dumps({"a": one, "b": other}) for one, other in pairs)
+    (tmp_path / "rows.jsonl").write_text(rows)
+    columns = {"text_column": "a", "pair_column": "b"}
+    [path] = predict(run, data=tmp_path / "rows.jsonl", output=tmp_path / "out", **columns).rows
+    written = [float(line.split("\t")[1]) for line in Path(path).read_text().splitlines()[1:]]
+    assert written == list(predict(run, pairs).answers)

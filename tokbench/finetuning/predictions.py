@@ -108,7 +108,7 @@ def _text(answers: Sequence[Answer], asked: Questions, task: Task) -> str:
     if isinstance(asked.rows, Tagged):
         return conll(asked.rows, [_labels(answer) for answer in answers], task.scheme)
     words = (
-        spell_label(task.labels.index(answer), task) if isinstance(answer, str) else f"{answer:.3f}"
+        spell_label(task.labels.index(answer), task) if isinstance(answer, str) else repr(answer)
         for answer in answers
     )
     lines = (f"{index}\t{word}\n" for index, word in zip(asked.indices, words, strict=True))
