@@ -59,3 +59,12 @@ def test_datasets_look_into_their_cache_alone_only_when_told_to():
         assert datasets.config.HF_HUB_OFFLINE is True
         assert datasets.logging.get_verbosity() == logging.ERROR
     assert (datasets.config.HF_HUB_OFFLINE, datasets.logging.get_verbosity()) == before
+
+
+def test_what_python_prints_inside_stays_off_stdout_and_what_came_before_does_not():
+    code = (
+        "from tokbench.io.quiet import quiet\nprint('before')\n"
+        "with quiet(stdout=False):\n    print('inside')\nprint('after')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "before\nafter\n"

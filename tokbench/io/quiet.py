@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 TRANSFORMERS = "transformers.utils.logging"
@@ -89,10 +89,12 @@ def _transformers() -> tuple[Any, int]:
 
 @contextmanager
 def _no_stdout() -> Iterator[None]:
-    """Nothing on file descriptor 1, which is for results."""
+    """Nothing on file descriptor 1, which is for results, of what is written inside."""
     try:
         before = os.dup(1)
-    except OSError:  # no stdout at all
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what Python holds back of results is none of it
+    except (OSError, ValueError):  # no stdout, or a full one: who writes next says so
         yield
         return
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -100,6 +102,9 @@ def _no_stdout() -> Iterator[None]:
     try:
         yield
     finally:
+        if sys.stdout is not None:
+            with suppress(OSError, ValueError):
+                sys.stdout.flush()
         os.dup2(before, 1)
         os.close(before)
         os.close(nowhere)

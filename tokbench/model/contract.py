@@ -279,7 +279,7 @@ def _next_token(model: PreTrainedModel, ids: Sequence[int]) -> int | None:
         return None
     generate: Any = model.generate
     try:
-        with torch.inference_mode(), quiet(), torch.random.fork_rng(devices=[]):
+        with torch.inference_mode(), quiet(stdout=False), torch.random.fork_rng(devices=[]):
             torch.manual_seed(SEED)
             rows = torch.tensor([list(ids)])
             out = generate(

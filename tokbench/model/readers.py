@@ -61,7 +61,7 @@ class Reader:
         """
         rows = ids if isinstance(ids, Tensor) else torch.tensor([list(ids)])
         mask = torch.ones_like(rows) if mask is None else mask
-        with torch.inference_mode(), quiet(), torch.random.fork_rng(devices=[]):
+        with torch.inference_mode(), quiet(stdout=False), torch.random.fork_rng(devices=[]):
             torch.manual_seed(SEED)
             return dict(_flat(self.call(rows, mask, **more)))
 
