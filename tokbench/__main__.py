@@ -109,7 +109,7 @@ def _foreseen(error: BaseException, words: list[str]) -> TokbenchError | None:
             f"{name} cannot be used: {error.strerror}", fix="check the names on the command line"
         )
     if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):  # pathlib's word for ELOOP
-        return FileError(f"a name cannot be used: {error}", fix="ls -l shows where a link goes")
+        return FileError(f"a name cannot be used: {error}", fix=f"ls -l {str(error).partition(' from ')[2]}")
     if isinstance(error, UnicodeEncodeError):
         for word in words:
             if word != word.encode(errors="replace").decode():

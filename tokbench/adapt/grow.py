@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -62,7 +63,7 @@ def beyond(folder: TokenizerFolder, rows: int) -> tuple[TokenizerFolder, Added]:
     new = without_truncation(folder)
     tokens = highest_id(new) + 1
     if not tokens:
-        raise FileError(f"{folder.name} has no tokens", fix=f"tokbench check {folder.name}")
+        raise FileError(f"{folder.name} has no tokens", fix=f"tokbench check {shlex.quote(folder.name)}")
     special = special_tokens_of(new)
     late = {
         token: number for token, number in new.get_vocab(with_added_tokens=True).items() if number >= rows
@@ -513,7 +514,8 @@ def _plan(
         if plan.size <= row < plan.rows_before and key not in moved:
             raise UsageError(
                 f"{key} of {model} is {row:,}, and with {plan.size:,} rows it would have none",
-                fix=f"tokbench config set {model} {key}=ID --in-place, or leave --shrink out",
+                fix=f"tokbench config set {shlex.quote(str(model))} {key}=ID --in-place, "
+                "or leave --shrink out",
             )
     return plan
 
@@ -523,5 +525,5 @@ def _refuse_missing_rows(folder: TokenizerFolder, model: str | Path, rows: int, 
         raise UsageError(
             f"{model} has {rows:,} rows, but the ids of {folder.name} go up to {added.before - 1:,}: "
             "they do not belong together",
-            fix=f"tokbench check {folder.name} {model}",
+            fix=f"tokbench check {shlex.quote(folder.name)} {shlex.quote(str(model))}",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -307,7 +308,7 @@ def _in_words(name: str) -> Iterator[None]:
         if not is_of_the_library(error):
             raise
         raise UsageError(
-            f"{name} cannot encode this corpus: {error}", fix=f"tokbench check {name}"
+            f"{name} cannot encode this corpus: {error}", fix=f"tokbench check {shlex.quote(name)}"
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -99,7 +100,7 @@ def check(
 
         put(checkup, partial(check_view.checkup, shown=shown), "checkup", json=json, html=html)
         if number := fixable(checkup):
-            hint(f"fix {number} of these: tokbench check {tokenizer} --fix --dry-run")
+            hint(f"fix {number} of these: tokbench check {shlex.quote(tokenizer)} --fix --dry-run")
     raise typer.Exit(1 if checkup.fails(fail_on) else 0)
 
 
@@ -184,5 +185,5 @@ def _fix(
     )
     put(report, check_view.fix_report, "fix-report", json=json, html=html)
     if not report.output:
-        hint(f"do it: tokbench check {tokenizer} --fix -o fixed")
+        hint(f"do it: tokbench check {shlex.quote(tokenizer)} --fix -o fixed")
     raise typer.Exit(1 if report.after.fails(fail_on) else 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -218,4 +219,4 @@ def sweep(
         )
     put(result, compare_view.swept, "sweep", json=json, html=html, plot=plot)
     for path in result.kept:
-        hint(f"look:  tokbench info {path}", quiet=quiet)
+        hint(f"look:  tokbench info {shlex.quote(str(path))}", quiet=quiet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial, wraps
@@ -307,7 +308,7 @@ def demo(
     with draw_progress(quiet=quiet) as progress:
         shown = show_all(output, force=force, progress=progress)
     put(shown, finetune_view.demo, "demo", json=json)
-    hint(f'look:  tokbench encode {output}/grown "COVID filled the hospital."', quiet=quiet)
+    hint(f'look:  tokbench encode {shlex.quote(f"{output}/grown")} "COVID filled the hospital."', quiet=quiet)
     raise typer.Exit(0 if shown.passed else 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -142,7 +143,11 @@ def add_tokens(
         trust_remote_code=trust_remote_code,
     )
     put(growth, grow_view.growth, "growth", json=json)
-    hint("write it: the same with -o FOLDER" if dry_run else f"check: tokbench check {output}")
+    hint(
+        "write it: the same with -o FOLDER"
+        if dry_run
+        else f"check: tokbench check {shlex.quote(str(output))}"
+    )
 
 
 def resize(
@@ -188,7 +193,11 @@ def resize(
         trust_remote_code=trust_remote_code,
     )
     put(growth, grow_view.growth, "growth", json=json)
-    hint("write it: the same with -o FOLDER" if dry_run else f"check: tokbench check {output}")
+    hint(
+        "write it: the same with -o FOLDER"
+        if dry_run
+        else f"check: tokbench check {shlex.quote(str(output))}"
+    )
 
 
 def _refuse_no_output(output: Path | None, *, dry_run: bool) -> None:
@@ -237,4 +246,4 @@ def config(
     wanted = options.pairs(settings, "hidden_dropout_prob=0.2")
     change = tb.set_config(model, output, in_place=in_place, allow_new=allow_new, force=force, **wanted)
     put(change, grow_view.change, "config-change", json=json)
-    hint(f"check: tokbench check {change.path}")
+    hint(f"check: tokbench check {shlex.quote(str(change.path))}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -106,7 +107,10 @@ def _say_how_it_loads(folder: TokenizerFolder, *, quiet: bool) -> None:
         say(f"saved in {folder.name}: {folder.saved_lengths}", quiet=quiet)
     changed = "; ".join(flag_words(changed_flags(folder.tokenizer, folder.config)))
     if changed:
-        say(f"transformers loads {folder.name} with {changed}: tokbench check {folder.name}", quiet=quiet)
+        say(
+            f"transformers loads {folder.name} with {changed}: tokbench check {shlex.quote(folder.name)}",
+            quiet=quiet,
+        )
 
 
 def _refuse_text(*given: object) -> None:

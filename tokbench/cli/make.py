@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import Parameter, Signature
@@ -100,7 +101,7 @@ def count(
         )
     put(counted, make_view.counted, "counted", json=json)
     say_fallback(counted.why, quiet=quiet)
-    hint(f"train: {train_command(like, cased=cased)} --counts {output}", quiet=quiet)
+    hint(f"train: {train_command(like, cased=cased)} --counts {shlex.quote(str(output))}", quiet=quiet)
 
 
 def size(words: str) -> int:
@@ -155,8 +156,8 @@ def train(
     if trained.why == NO_NUMBA and trained.corpus.utf8_bytes >= TRAINING.worth:
         hint("faster: pip install 'tokbench[fast]'", quiet=quiet)
     hint(
-        f'look:  tokbench encode {trained.path} "a text"',
-        f"check: tokbench check {trained.path}",
+        f'look:  tokbench encode {shlex.quote(str(trained.path))} "a text"',
+        f"check: tokbench check {shlex.quote(str(trained.path))}",
         quiet=quiet,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shlex
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -371,7 +372,8 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as problem:
         raise FileError(
-            f"transformers cannot load the tokenizer in {folder}: {problem}", fix=f"tokbench check {folder}"
+            f"transformers cannot load the tokenizer in {folder}: {problem}",
+            fix=f"tokbench check {shlex.quote(str(folder))}",
         ) from problem
     if not tokenizer.is_fast:
         raise FileError(f"the tokenizer in {folder} has no tokenizer.json", fix="give a folder that has one")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,6 @@ def resolve_names(config: FinetuneConfig) -> ResolvedNames:
     if files.path.is_file():
         raise FileError(
             f"{files.name} is a bare tokenizer.json, which says nothing of padding",
-            fix=f"tokbench wrap {files.name} -o my-tok",
+            fix=f"tokbench wrap {shlex.quote(files.name)} -o my-tok",
         )
     return ResolvedNames(files, folder)

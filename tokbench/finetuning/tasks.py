@@ -254,7 +254,7 @@ def must_be_trainable(name: str) -> None:
     if not TASKS[name].trainable:
         raise UsageError(
             f"{name} has no rows to train on; it is for predictions of a model trained on mnli",
-            fix=f"tokbench finetune --task mnli -o run, then tokbench predict run --task {name}",
+            fix=f"tokbench finetune --task mnli -o run && tokbench predict run --task {name}",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -113,6 +114,6 @@ def load_language_model(name: str) -> Likelihood:
         raise FileError(
             f"{name} lacks {plural(len(loaded.fresh), 'weight')}, {loaded.fresh[0]} first: "
             "they would be random",
-            fix=f"tokbench check {name}",
+            fix=f"tokbench check {shlex.quote(str(name))}",
         )
     return Likelihood(name, loaded.model)

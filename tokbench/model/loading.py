@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -83,7 +84,7 @@ def load_model(
         if SIZES in str(error):  # the library's report of them is a table that goes to the log
             refuse_other_sizes(name, path, hollow(path, trust_remote_code=trust_remote_code))
         raise FileError(
-            f"{name} cannot be loaded: {first_line(error)}", fix=f"tokbench check {name}"
+            f"{name} cannot be loaded: {first_line(error)}", fix=f"tokbench check {shlex.quote(str(name))}"
         ) from error
     missing = tuple(sorted(info["missing_keys"]))
     mismatched = tuple(
@@ -102,7 +103,7 @@ def told(name: str | Path, doing: str) -> Iterator[None]:
     except BROKEN as error:
         raise FileError(
             f"{name} cannot be {doing}: {type(error).__name__}: {first_line(error)}",
-            fix=f"tokbench check {name}",
+            fix=f"tokbench check {shlex.quote(str(name))}",
         ) from error
 
 
@@ -133,14 +134,15 @@ def _refuse_hollow(
     wrong = [key for key in mismatched if _is_body(model, key)]
     if wrong:
         raise FileError(
-            f"{wrong[0]} in {name} has not the shape config.json gives", fix=f"tokbench check {name}"
+            f"{wrong[0]} in {name} has not the shape config.json gives",
+            fix=f"tokbench check {shlex.quote(str(name))}",
         )
     body = [key for key in missing if _is_body(model, key) and "pooler" not in key]
     if body:
         raise FileError(
             f"{name} lacks {plural(len(body), 'weight')} of its body, {body[0]} first: "
             "they would be random numbers",
-            fix=f"tokbench check {name}",
+            fix=f"tokbench check {shlex.quote(str(name))}",
         )
 
 
@@ -212,7 +214,8 @@ def refuse_other_sizes(name: str | Path, path: Path, model: PreTrainedModel) -> 
         if key in expected and expected[key] != shape:
             found, said = (" x ".join(map(str, each)) for each in (shape, expected[key]))
             raise FileError(
-                f"{key} in {name} is {found}, and config.json makes it {said}", fix=f"tokbench check {name}"
+                f"{key} in {name} is {found}, and config.json makes it {said}",
+                fix=f"tokbench check {shlex.quote(str(name))}",
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -374,7 +375,9 @@ def _defaults(folder: Path, raw: Mapping[str, Any]) -> dict[str, Any]:
     except (AttributeError, ImportError, LookupError, OSError, TypeError, ValueError) as error:
         if raw.get("model_type") or raw.get("auto_map"):
             return {}
-        raise FileError(f"{folder / CONFIG} names no model_type", fix=f"tokbench check {folder}") from error
+        raise FileError(
+            f"{folder / CONFIG} names no model_type", fix=f"tokbench check {shlex.quote(str(folder))}"
+        ) from error
     values: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
     values.pop("_name_or_path", None)  # where it was read just now
     return values
@@ -423,7 +426,7 @@ def _refuse(name: str, key: str, value: Any, known: Mapping[str, Any], raw: Mapp
     if key in known and found.allowed == RESIZE:
         raise UsageError(
             f"{key} changes only with a resize: {found.why}",
-            fix=f"tokbench resize {name} --tokenizer TOKENIZER -o OUT",
+            fix=f"tokbench resize {shlex.quote(str(name))} --tokenizer TOKENIZER -o OUT",
         )
     if key in known and found.allowed != MAY:
         raise UsageError(f"{key} must not change: {found.why}", fix=f"tokbench config show {name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -347,7 +348,7 @@ def with_tokens(
     before = highest_id(old) + 1
     whole = _without_holes(old, before, name=folder.name)
     special = [*special, *(token for token in dict.fromkeys((roles or {}).values()) if token not in special)]
-    with wrap_library_errors(folder.name, fix=f"tokbench check {folder.name}"):
+    with wrap_library_errors(folder.name, fix=f"tokbench check {shlex.quote(folder.name)}"):
         options = AddTokensOptions(matching or {}, otherwise)
         raw = {token for token in regular if options.of(token).normalized is False}
         plan = plan_added_tokens(old, special, regular, unknown=unknown_id(folder), raw=raw)
@@ -416,7 +417,7 @@ def without_truncation(folder: TokenizerFolder) -> Tokenizer:
         if loaded != entry["id"]:
             raise FileError(
                 f"{folder.name}: {entry['content']} has id {entry['id']}, but the library makes it {loaded}",
-                fix=f"tokbench check {folder.name}",
+                fix=f"tokbench check {shlex.quote(folder.name)}",
             )
     return folder.untruncated
 
@@ -520,7 +521,7 @@ def _added(
     again = Tokenizer.from_str(new.to_str())
     for token, number in ids.items():
         if again.token_to_id(token) != number:
-            raise UsageError(f"{token} would not get the id {number}", fix="tokbench check")
+            raise UsageError(f"{token} would not get the id {number}", fix="tokbench check TOKENIZER")
     return again
 
 
@@ -533,7 +534,9 @@ def _without_holes(old: Tokenizer, before: int, *, name: str) -> Tokenizer:
         return old
     holes = sorted(set(range(before)) - set(old.get_vocab().values()))
     if len(holes) > MANY_HOLES:
-        raise FileError(f"the ids of {name} have {len(holes):,} holes", fix=f"tokbench check {name}")
+        raise FileError(
+            f"the ids of {name} have {len(holes):,} holes", fix=f"tokbench check {shlex.quote(name)}"
+        )
     raw = json.loads(old.to_str())
     raw["model"]["vocab"] |= {FILLER.format(hole): hole for hole in holes}  # Unigram's list has no holes
     return Tokenizer.from_str(json.dumps(raw))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -235,7 +236,7 @@ def chat_text(folder: TokenizerFolder, chat: Chat) -> str:
     if problem:
         raise UsageError(
             f"{templates[name].file} of {folder.name} does not take this conversation: {problem}",
-            fix=f"tokbench info {folder.name} says which roles it takes",
+            fix=f"see which roles it takes: tokbench info {shlex.quote(folder.name)}",
         )
     return program.texts[0].text
 

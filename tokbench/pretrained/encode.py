@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import compress
@@ -251,7 +252,7 @@ def decode(tokenizer: TokenizerSource, ids: Sequence[int], *, skip_special_token
     if None in tokens:
         wrong = ids[tokens.index(None)]
         raise UsageError(
-            f"{folder.name} has no token with the id {wrong}", fix=f"tokbench info {folder.name}"
+            f"{folder.name} has no token with the id {wrong}", fix=f"tokbench info {shlex.quote(folder.name)}"
         )
     text = folder.tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)
     named = tuple(token for token in tokens if token is not None)

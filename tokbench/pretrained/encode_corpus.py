@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -333,7 +334,8 @@ def _pass_on(
         if not is_of_the_library(error):
             raise
         raise UsageError(
-            f"{folder.name} cannot encode this corpus: {error}", fix=f"tokbench check {folder.name}"
+            f"{folder.name} cannot encode this corpus: {error}",
+            fix=f"tokbench check {shlex.quote(folder.name)}",
         ) from error
     return texts, tokens, choice
 
@@ -343,7 +345,7 @@ def _must_fit(encoded: EncodedTexts, dtype: np.dtype[Any], folder: TokenizerFold
     if highest > np.iinfo(dtype).max:  # a post-processor may name any id
         raise DataError(
             f"{folder.name} puts the id {highest} around texts, which no token has",
-            fix=f"tokbench check {folder.name}",
+            fix=f"tokbench check {shlex.quote(folder.name)}",
         )
 
 

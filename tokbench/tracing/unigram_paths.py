@@ -136,7 +136,7 @@ class Unigram:
     def _unknown_id(self) -> int:
         if self._unknown is None:
             raise UsageError(
-                "the model meets an unknown character and has no unk_id", fix="run tokbench check"
+                "the model meets an unknown character and has no unk_id", fix="tokbench check TOKENIZER"
             )
         return self._unknown
 

@@ -81,7 +81,7 @@ class WordPiece:
     def _give_up(self, matches: tuple[Match, ...], reason: str, tried: tuple[str, ...] = ()) -> Matching:
         if self._unknown not in self.vocab:
             raise UsageError(
-                f"the unknown token {self._unknown} is not in the vocabulary", fix="run tokbench check"
+                f"the unknown token {self._unknown} is not in the vocabulary", fix="tokbench check TOKENIZER"
             )
         return Matching(
             matches=matches,
@@ -114,5 +114,7 @@ class WordLevel:
         found = word in self.vocab
         token = word if found else self._unknown
         if token not in self.vocab:
-            raise UsageError(f"the unknown token {token} is not in the vocabulary", fix="run tokbench check")
+            raise UsageError(
+                f"the unknown token {token} is not in the vocabulary", fix="tokbench check TOKENIZER"
+            )
         return Lookup(token=token, id=self.vocab[token], found=found)

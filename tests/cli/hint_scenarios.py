@@ -1,0 +1,377 @@
+"""Command lines that fail, each with a hint that is pasted: by what is wrong with them."""
+
+# Fine-tuning that goes through one batch of a few rows of the sample, and keeps nothing.
+DRY = "--model pair --device cpu --max-train-rows 8 --fast-dev-run 1"
+SST2 = f"--data sample {DRY}"
+
+# A command line that fails: its hint is read off the message, pasted, and must work. Where a hint leaves
+# names to the reader, what it must hold, and the lines that a reader makes of it.
+SCENARIOS = {
+    "a missing corpus": "train-bpe sub/engliish.txt -v 300 -o made",
+    "a missing corpus, unlike all": "train-bpe sub/zzzzzz.txt",
+    "a glob without a match": "train-bpe sub/*.parquet",
+    "a link to nothing": "train-bpe dangling.txt",
+    "a missing column": (
+        "train-bpe table.csv -v 300 -o made",
+        "--column: body, stars",
+        "tokbench train-bpe table.csv -v 300 -o made --column body",
+    ),
+    "a wrong column": "train-bpe table.csv --column bodi -v 300 -o made",
+    "a column of plain text": "train-bpe corpus.txt --column text -v 300 -o made",
+    "UTF-16": "train-bpe utf16.txt -v 300 -o made",
+    "Latin-1": "train-bpe latin1.txt -v 300 -o made",
+    "Korean of CP949": "train-bpe cp949.txt -v 300 -o made",
+    "NUL bytes": "train-bpe nul.txt -v 300 -o made",
+    "damaged UTF-8": "train-bpe damaged.txt -v 300 -o made",
+    "cut UTF-8": "train-bpe cut.txt -v 300 -o made",
+    "an Arrow file": "train-bpe table.arrow -v 300 -o made",
+    "a vocabulary that is too small": "train-bpe corpus.txt -v 100 -o made",
+    "a vocabulary below the alphabet": "train-unigram corpus.txt -v 12 -o made",
+    "an unknown preset": "train-wordpiece corpus.txt --preset brt -v 300 -o made",
+    "another algorithm's preset": (
+        "train-bpe corpus.txt --preset bert -v 300 -o made",
+        "tokbench train-wordpiece --preset bert",
+        "tokbench train-wordpiece --preset bert corpus.txt -v 300 -o made",
+    ),
+    "an unknown setting": "train-bpe corpus.txt --set vocab_sise=300 -o made",
+    "a setting without a value": (
+        "train-bpe corpus.txt --set vocab_size -o made",
+        "--set trainer.min_frequency=2",
+        "tokbench train-bpe corpus.txt -v 300 --set trainer.min_frequency=2 -o made",
+    ),
+    "an unknown engine": "train-bpe corpus.txt --engine compild -v 300 -o made",
+    "an unknown role": "wrap tok/tokenizer.json -o made --role eso=<|endoftext|>",
+    "an output that is there": "train-bpe corpus.txt -v 300 -o tok",
+    "a corpus and counts": "train-bpe corpus.txt --counts counts.parquet -v 300 -o made",
+    "neither corpus nor counts": (
+        "train-bpe -v 300 -o made",
+        "--counts",
+        "tokbench train-bpe -v 300 -o made --counts counts.parquet",
+    ),
+    "counts with a column": "train-bpe --counts counts.parquet --column text -v 300 -o made",
+    "counts of other blocks": (
+        "train-wordpiece --counts counts.parquet -v 300 -o made",
+        "tokbench count CORPUS -o counts.parquet --like wordpiece",
+        "tokbench count corpus.txt -o made.parquet --like wordpiece"
+        " && tokbench train-wordpiece --counts made.parquet -v 300 -o made",
+    ),
+    "counts that are none": (
+        "train-bpe --counts table.csv -v 300 -o made",
+        "tokbench count CORPUS -o counts.parquet",
+        "tokbench count corpus.txt -o made.parquet"
+        " && tokbench train-bpe --counts made.parquet -v 300 -o made",
+    ),
+    "counts that are missing": (
+        "train-bpe --counts nowhere.parquet -v 300 -o made",
+        "tokbench count CORPUS -o counts.parquet",
+        "tokbench count corpus.txt -o made.parquet"
+        " && tokbench train-bpe --counts made.parquet -v 300 -o made",
+    ),
+    "an unknown block to list": "blocks Lowecase",
+    "an unknown preset to print": "presets brt",
+    "a recipe with an unknown block": (
+        "build block.toml corpus.txt -o made",
+        "did you mean Lowercase?",
+        "sed -i 's/Lowecase/Lowercase/' block.toml && tokbench build block.toml corpus.txt -o made",
+    ),
+    "a recipe with an unknown option": (
+        "build option.toml corpus.txt -o made",
+        "known: add_prefix_space",
+        "sed -i 's/pefix = 1/add_prefix_space = true/' option.toml"
+        " && tokbench build option.toml corpus.txt -o made",
+    ),
+    "a recipe with an unknown key": (
+        "build key.toml corpus.txt -o made",
+        "did you mean vocab_size?",
+        "sed -i 's/vocab_sise/vocab_size/' key.toml && tokbench build key.toml corpus.txt -o made",
+    ),
+    "a recipe with an unknown algorithm": (
+        "build algorithm.toml corpus.txt -o made",
+        "did you mean bpe?",
+        "sed -i 's/bpee/bpe/' algorithm.toml && tokbench build algorithm.toml corpus.txt -o made",
+    ),
+    "a recipe with a broken value": (
+        "build value.toml corpus.txt -o made",
+        "vocab_size = 8000",
+        "sed -i 's/\"many\"/8000/' value.toml && tokbench build value.toml corpus.txt -o made",
+    ),
+    "a recipe that is no TOML": "build corpus.txt corpus.txt -o made",
+    "a missing tokenizer": "info nowhere.json",
+    "a slip in a tokenizer": "info sub/tokk",
+    "an older tokenizer": "info older",
+    "an id that no token has": "decode tok 99999",
+    "a text and the file option": (
+        "encode tok a text -o ids.jsonl",
+        "name files with --file",
+        "tokbench encode tok --file corpus.txt -o ids.jsonl",
+    ),
+    "no text": (
+        "encode tok",
+        'add "a text", or files with --file',
+        'tokbench encode tok "a text" && tokbench encode tok --file corpus.txt',
+    ),
+    "two texts": (
+        "encode tok a text",
+        "put a text in quotes, or files after --file",
+        'tokbench encode tok "a text" && tokbench encode tok --file corpus.txt',
+    ),
+    "a pair and a file": (
+        "encode tok --pair b --file corpus.txt",
+        "leave out --pair",
+        "tokbench encode tok --file corpus.txt",
+    ),
+    "an unknown format of ids": "encode tok --file corpus.txt -o ids.npz --format npz",
+    "no format of ids": (
+        "encode tok --file corpus.txt -o ids",
+        "end it in one of .jsonl",
+        "tokbench encode tok --file corpus.txt -o ids.jsonl"
+        " && tokbench encode tok --file corpus.txt -o ids --format npy",
+    ),
+    "nothing to trace": ("trace tok", 'add "a text", or --chat FILE', 'tokbench trace tok "a text"'),
+    "unused tokens that are none": "add-tokens pair --token zebra --use-unused -o made",
+    "a span that is not in the text": "trace tok hello --why xyz",
+    "a span beyond the text": "trace tok hello --why 0:99",
+    "a size of memory that is none": "count corpus.txt -o made.parquet --memory much",
+    "a scheduler without dask": (
+        "count corpus.txt -o made.parquet --scheduler tcp://127.0.0.1:1",
+        "add --engine dask",
+        "tokbench count corpus.txt -o made.parquet",
+    ),
+    "an unknown recipe to count for": "count corpus.txt -o made.parquet --like brt",
+    "a rule that is none": "check tok --explain TB1",
+    "nothing to check": "check",
+    "fixing without a place": "check pair --fix",
+    "a place without fixing": "check tok --dry-run",
+    "fixing with SARIF": (
+        "check tok --fix --dry-run --sarif",
+        "run check twice: with --fix, then with --sarif",
+        "tokbench check tok --fix --dry-run && tokbench check tok --sarif",
+    ),
+    "growing nothing": "add-tokens tok -o made",
+    "growing nowhere": "add-tokens tok --token zebra",
+    "an unknown start": "add-tokens pair --model pair --token zebra --start piece -o made",
+    "a description of nothing": (
+        "add-tokens pair --model pair --token zebra --description zebr=horse -o made",
+        "only what --special or --token adds",
+        "tokbench add-tokens pair --model pair --token zebra --description 'zebra=the clock' -o made",
+    ),
+    "a role that is none": (
+        "add-tokens pair --role pda=[PAD] -o made",
+        "did you mean pad?",
+        "tokbench add-tokens pair --role 'pad=[PAD]' --token zebra -o made",
+    ),
+    "an unknown config key": "config set pair hidden_dropout_pro=0.2 -o made",
+    "an unknown key to show": "config show pair hidden_dropout_pro",
+    "a config without a place": "config set pair hidden_dropout_prob=0.2",
+    "a config without a setting": (
+        "config set pair -o made",
+        "hidden_dropout_prob=0.2",
+        "tokbench config set pair hidden_dropout_prob=0.2 -o made",
+    ),
+    "a config's vocabulary": (
+        "config set pair vocab_size=999 -o made",
+        "tokbench resize pair --tokenizer TOKENIZER -o OUT",
+        "tokbench add-tokens pair --token zebra -o made && tokbench resize pair --tokenizer made -o made2",
+    ),
+    "a config's shape": "config set pair hidden_size=64 -o made",
+    "a config value of another type": (
+        "config set pair hidden_dropout_prob=abc -o made",
+        "hidden_dropout_prob=0.1",
+        "tokbench config set pair hidden_dropout_prob=0.1 -o made",
+    ),
+    "an action that is none": "config shwo pair",
+    "kept sizes without a place": "sweep corpus.txt --sizes 300,400 --keep 300",
+    "a kept size that is none": "sweep corpus.txt --sizes 300,400 --keep 500 -o made",
+    "a folder for sizes not kept": "sweep corpus.txt --sizes 300,400 -o made",
+    "a picture of nothing": (
+        "sweep corpus.txt --sizes 300,400 --plot made.gif",
+        ".svg or .png",
+        "tokbench sweep corpus.txt --sizes 300,400 --plot made.svg",
+    ),
+    "comparing without a corpus": "compare tok",
+    "a corpus as a tokenizer": (
+        "compare tok corpus.txt --corpus corpus.txt",
+        "--corpus corpus.txt",
+        "tokbench compare tok --corpus corpus.txt",
+    ),
+    "one side of a parallel corpus": (
+        "compare tok --parallel corpus.txt",
+        "--parallel base.txt --parallel other.txt",
+        "tokbench compare tok --parallel corpus.txt --parallel sub/english.txt",
+    ),
+    "a wrong option": "info tok --jsno",
+    "a wrong option, unlike all": "info tok --zzzz",
+    "a wrong command": "ifno tok",
+    "a wrong value": "train-bpe corpus.txt -v abc",
+    "a missing argument": "info",
+    "a text that is not UTF-8": (
+        "encode tok - < latin1.txt",
+        "iconv -f latin1 -t utf-8",
+        "iconv -f latin1 -t utf-8 latin1.txt > made.utf8.txt && tokbench encode tok - < made.utf8.txt",
+    ),
+    "a link to itself": "train-bpe corpus.txt -v 300 -o loop/made",
+    "a pipe for a corpus": (
+        "train-bpe pipe -v 300 -o made",
+        "cat pipe | tokbench … -",
+        "(cat corpus.txt > pipe &); cat pipe | tokbench train-bpe - -v 300 -o made -q",
+    ),
+    "a column of numbers": (
+        "train-bpe numbers.parquet --column stars -v 300 -o made",
+        "another column with --column",
+        "tokbench train-bpe numbers.parquet --column body -v 300 -o made",
+    ),
+    "a value that is no text": (
+        "train-bpe values.jsonl --column stars -v 300 -o made",
+        "another column with --column",
+        "tokbench train-bpe values.jsonl --column body -v 300 -o made",
+    ),
+    "another separator": (
+        "train-bpe semicolons.csv -v 300 -o made",
+        "name that column with --column",
+        "tokbench train-bpe semicolons.csv --column 'body;stars' -v 300 -o made",
+    ),
+    "a model of another tokenizer": (
+        "compare tok --corpus corpus.txt --model few",
+        "--model TOKENIZER=MODEL",
+        "tokbench compare tok --corpus corpus.txt --model tok=gpt --sample 2",
+    ),
+    "a size that cannot be": (
+        "sweep corpus.txt --sizes 100,400",
+        "leave 100 out of --sizes",
+        "tokbench sweep corpus.txt --sizes 400",
+    ),
+    "texts and second texts": (
+        "predict trained a b --pair c",
+        "give --pair once for each text",
+        "tokbench predict trained 'a c' 'b d'",
+    ),
+    "a text that no tokenizer takes": "encode words zebra",
+    "a name with a space": "encode 'my words' zebra",
+    "a folder with a space": "encode 'my words' --file corpus.txt -o ids.jsonl",
+    "a corpus that no tokenizer takes": "encode words --file corpus.txt -o ids.jsonl",
+    "an id beyond its type": "encode beyond --file corpus.txt -o ids.npy",
+    "a link out of a folder": "add-tokens linked --token zebra -o made",
+    "ids of another library": "add-tokens otherid --token zebra -o made",
+    "ids with many holes": "add-tokens holes --token zebra -o made",
+    "a chat of other roles": "trace chat --chat chat/talk.json",
+    "a normalizer that grows": "encode grows a",
+    "a token file with a slip": (
+        "add-tokens pair --token-file slip.json -o made",
+        "did you mean normalized?",
+        "sed -i s/normalised/normalized/ slip.json"
+        " && tokbench add-tokens pair --token-file slip.json -o made",
+    ),
+    "a role without a token": "add-tokens pair --role pad= -o made",
+    "compiled loops for an algorithm without": "build words.toml corpus.txt -o made --engine compiled",
+    "counts for an algorithm of texts": (
+        "build words.toml --counts counts.parquet -o made",
+        "name the corpus instead of --counts",
+        "tokbench build words.toml corpus.txt -o made",
+    ),
+    "counts for a recipe of other blocks": (
+        "build other.toml --counts counts.parquet -o made",
+        "tokbench count CORPUS -o counts.parquet --like RECIPE.toml",
+        "tokbench count corpus.txt -o made.parquet --like other.toml"
+        " && tokbench build other.toml --counts made.parquet -o made",
+    ),
+    "counts without a word": (
+        "train-bpe --counts empty.parquet -v 300 -o made",
+        "a smaller --min-count",
+        "tokbench count corpus.txt -o made.parquet --min-count 2"
+        " && tokbench train-bpe --counts made.parquet -v 300 -o made",
+    ),
+    "a table that is none": "build table.toml corpus.txt -o made",
+    "a block without a type": "build untyped.toml corpus.txt -o made",
+    "a block that the library refuses": "build refused.toml corpus.txt -o made",
+    "a recipe with an unknown role": (
+        "build role.toml corpus.txt -o made",
+        "did you mean unk?",
+        "sed -i s/unkn/unk/ role.toml && tokbench build role.toml corpus.txt -o made",
+    ),
+    "options of a token that is none": (
+        "build options.toml corpus.txt -o made",
+        "did you mean [UNK]?",
+        "sed -i s/UNC/UNK/ options.toml && tokbench build options.toml corpus.txt -o made",
+    ),
+    "a template of a token that is none": (
+        "build template.toml corpus.txt -o made",
+        "did you mean [CLS]?",
+        "sed -i s/CLZ/CLS/ template.toml && tokbench build template.toml corpus.txt -o made",
+    ),
+    "a vocabulary below WordPiece's alphabet": "train-wordpiece corpus.txt -v 12 -o made",
+    "an alphabet beyond its limit": (
+        'train-wordpiece corpus.txt -v 300 -o made --set \'trainer.initial_alphabet=["a", "b"]\''
+        " --set trainer.limit_alphabet=1"
+    ),
+    "a trace that nobody reads": (
+        f"trace tok {'x' * 20_001}",
+        "see all of it with tokbench encode",
+        f"tokbench encode tok {'x' * 20_001}",
+    ),
+    "a trace that no tokenizer gives": "trace words zebra",
+    "an unknown task": (
+        f"finetune --task sts2 {SST2}",
+        "did you mean stsb or sst2?",
+        f"tokbench finetune --task sst2 {SST2}",
+    ),
+    "an unknown choice": f"finetune --trainer lop {SST2}",
+    "an unknown choice of training": f"finetune --set epohcs=3 {SST2}",
+    "an unknown metric": f"finetune --set metric=acuracy {SST2}",
+    "a config with an unknown choice": (
+        f"finetune --config choices.toml {SST2}",
+        "did you mean epochs?",
+        f"sed -i s/epohcs/epochs/ choices.toml && tokbench finetune --config choices.toml {SST2}",
+    ),
+    "nothing to resume": f"finetune {SST2} --resume",
+    "a bare tokenizer for training": (
+        f"finetune --tokenizer pair/tokenizer.json {SST2}",
+        "tokbench wrap pair/tokenizer.json -o my-tok",
+        f"tokbench wrap pair/tokenizer.json -o made && tokbench finetune --tokenizer made {SST2}",
+    ),
+    "a file for a task of folders": (
+        f"finetune --task sst2 --data rows.csv {DRY}",
+        "--text-column, --label-column",
+        f"tokbench finetune --task own --data rows.csv --text-column text --label-column stars {DRY}",
+    ),
+    "rows of one's own that are not named": (
+        f"finetune --task own --text-column text --label-column stars {DRY}",
+        "--data FILE or FOLDER",
+        f"tokbench finetune --task own --data rows.csv --text-column text --label-column stars {DRY}",
+    ),
+    "rows of one's own that are missing": (
+        f"finetune --task own --data nowhere --text-column text --label-column stars {DRY}",
+        "--data FILE.csv",
+        f"tokbench finetune --task own --data rows.csv --text-column text --label-column stars {DRY}",
+    ),
+    "a folder without rows": (
+        f"finetune --task own --data sub --text-column text --label-column stars {DRY}",
+        "--data FILE.csv --dev FILE.csv",
+        f"tokbench finetune --task own --data rows.csv --dev rows.csv --text-column text"
+        f" --label-column stars {DRY}",
+    ),
+    "as many labels as rows": (
+        f"finetune --task own --data rows.csv --text-column text --label-column number {DRY}",
+        "by --label-column",
+        f"tokbench finetune --task own --data rows.csv --text-column text --label-column stars {DRY}",
+    ),
+    "labels that are all one": (
+        f"finetune --task own --data rows.csv --text-column text --label-column same {DRY}",
+        "by --label-column",
+        f"tokbench finetune --task own --data rows.csv --text-column text --label-column stars {DRY}",
+    ),
+    "one row": (
+        f"finetune --task own --data row.csv --text-column text --label-column stars {DRY}",
+        "by --label-column",
+        f"tokbench finetune --task own --data rows.csv --text-column text --label-column stars {DRY}",
+    ),
+    "labels that are hidden": (
+        f"finetune --task own --data rows.csv --text-column text --label-column hidden {DRY}",
+        "tokbench predict RUN --data FILE --text-column COLUMN",
+        "tokbench predict trained --data rows.csv --text-column text -o made",
+    ),
+    "a run that is none": (
+        "predict nowhere a",
+        "tokbench finetune -o RUN makes one",
+        "tokbench predict trained a",
+    ),
+}
