@@ -91,7 +91,8 @@ NOT_YET = frozenset(
         ("finetuning/predict.py", "'tokbench finetune --task ner trains one that tags words'"),
         (
             "finetuning/predictions.py",
-            "f\"tokbench finetune --task {('mnli' if task.name == 'ax' else task.name)} trains one that fits\"",
+            "f\"tokbench finetune --task {('mnli' if task.name == 'ax' else task.name)}"
+            ' trains one that fits"',
         ),
         ("finetuning/predictions.py", "f'tokbench finetune --task {task.name} trains one that does'"),
         ("finetuning/prove.py", "'--model bert-tiny for both'"),
