@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel
@@ -24,6 +26,9 @@ FILES = {
     "rows.csv": "text,stars,number,same,hidden\n"
     + "".join(f"{line[:9]},{at % 2},{at},1,-1\n" for at, line in enumerate(ENGLISH)),
     "row.csv": "text,stars\na,1\n",
+    "score.csv": "text,score\na,1.5\n",
+    "sentence.conll": "Paris\tB-LOC\nsings\tO\n",
+    "tags.conll": "Paris\tB-LOC\nsings\tO\n\n" * 20,
     "slip.json": '[{"content": "zebra", "normalised": true}]',
     "choices.toml": "epohcs = 1\n",
     "older/vocab.txt": "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"]),
@@ -123,5 +128,9 @@ def _make():
         BertForMaskedLM(BertConfig(vocab_size=300, **small)).save_pretrained("pair")
         for name, rows in (("few", 100), ("gpt", 300)):
             GPT2LMHeadModel(GPT2Config(vocab_size=rows, **few)).save_pretrained(name)
+    assert main(["add-tokens", "pair", "--token", "zebra", "-o", "grown"]) == 0
+    shutil.copytree("pair", "my pair")
+    config = json.loads(Path("my pair/config.json").read_text())
+    Path("my pair/config.json").write_text(json.dumps(config | {"pad_token_id": 3}))
     train = SST2.partition("--fast-dev-run")[0].split()
     assert main(["finetune", *train, "--epochs", "1", "-o", "trained", "-q"]) == 0

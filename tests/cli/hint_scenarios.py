@@ -371,7 +371,46 @@ SCENARIOS = {
     ),
     "a run that is none": (
         "predict nowhere a",
-        "tokbench finetune -o RUN makes one",
+        "make one: tokbench finetune -o RUN",
         "tokbench predict trained a",
+    ),
+    "one sentence": (
+        f"finetune --task ner --data sentence.conll {DRY}",
+        "--dev FILE",
+        f"tokbench finetune --task ner --data sentence.conll --dev sentence.conll {DRY}",
+    ),
+    "one score": (
+        f"finetune --task own --data score.csv --text-column text --label-column score {DRY}",
+        "--dev FILE",
+        f"tokbench finetune --task own --data score.csv --text-column text --label-column score"
+        f" --dev score.csv {DRY}",
+    ),
+    "an outside that no word has": f"finetune --task ner --data tags.conll --set outside=X {DRY}",
+    "a scheme that no label has": f"finetune --task ner --data tags.conll --set tag_scheme=BIOES {DRY}",
+    "a fresh model without a tokenizer": (
+        f"finetune {SST2} --model bert-tiny",
+        "--tokenizer FOLDER",
+        f"tokbench finetune {SST2} --model bert-tiny --tokenizer pair",
+    ),
+    "an unknown task to predict": (
+        "predict trained a --task sts2",
+        "did you mean stsb or sst2?",
+        "tokbench predict trained a --task sst2",
+    ),
+    "a config elsewhere, in place": (
+        "config set nowhere hidden_dropout_prob=0.2 --in-place",
+        "with -o FOLDER",
+        "tokbench config set pair hidden_dropout_prob=0.2 -o made",
+    ),
+    "names for labels that are not": (
+        'config set trained \'id2label=["a", "b", "c"]\' -o made',
+        "name 2",
+        'tokbench config set trained \'id2label=["a", "b"]\' -o made',
+    ),
+    "a model of fewer ids": "add-tokens tok --model few --token zebra -o made --force-ids",
+    "a vocabulary that a model has not": (
+        "add-tokens pair --model pair --vocabulary vocab_sise --token zebra -o made",
+        "did you mean vocab_size?",
+        "tokbench add-tokens pair --model pair --vocabulary vocab_size --token zebra -o made",
     ),
 }

@@ -40,8 +40,36 @@ def sites():
     return found
 
 
+@cache
+def next_steps():
+    """(file, source) → a pattern of what a terminal shows, for every hint of a command that went well."""
+    found = {}
+    for path in sorted((PACKAGE / "cli").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "hint":
+                texts = [text for each in node.args for text in _texts(each)]
+                found |= {(path.name, ast.unparse(each)): _pattern(each) for each in texts}
+    return {key: pattern for key, pattern in found.items() if ACTS.search(key[1])}
+
+
+def _texts(node):
+    return [*_texts(node.body), *_texts(node.orelse)] if isinstance(node, ast.IfExp) else [node]
+
+
+def _pattern(node):
+    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    return "".join(re.escape(each.value) if isinstance(each, ast.Constant) else ".+" for each in parts)
+
+
 # What hints write in capitals for a name of the reader's.
-NAMES = {"CORPUS": "corpus.txt", "FOLDER": "made", "OUT": "made", "TOKENIZER": "pair", "my-tok": "tok"}
+NAMES = {
+    "CORPUS": "corpus.txt",
+    "FOLDER": "made",
+    "OUT": "made",
+    "TOKENIZER": "pair",
+    "MODEL": "pair",
+    "my-tok": "tok",
+}
 
 
 def pasted(words, hint):

@@ -90,7 +90,7 @@ def _folder(folder: str | Path | Run) -> Path:
         raise FileError("nothing was kept of this run", fix="leave out fast_dev_run")
     place = Path(folder.output if isinstance(folder, Run) else folder).expanduser()
     if not (place / "config.json").is_file():
-        raise FileError(f"there is no fine-tuned model in {place}", fix="tokbench finetune -o RUN makes one")
+        raise FileError(f"there is no fine-tuned model in {place}", fix="make one: tokbench finetune -o RUN")
     return place
 
 
@@ -162,7 +162,7 @@ def _task(folder: Path, name: str) -> Task:
     if not any("TokenClassification" in each for each in config.get("architectures") or ()):
         raise UsageError(
             f"the model in {folder} knows {', '.join(named) or 'no labels'} of whole rows: it tags no words",
-            fix="tokbench finetune --task ner trains one that tags words",
+            fix="train one that tags words: tokbench finetune --task ner",
         )
     made = _read(folder / "hyperparameters.json")
     scheme = find_scheme(named, scheme=made.get("tag_scheme") or AUTO, outside=made.get("outside") or "")

@@ -125,7 +125,7 @@ def answering(folder: Path, task: Task) -> PreTrainedModel:
         raise UsageError(
             f"the model in {folder} tells {', '.join(names) or 'nothing'} apart, and {task.name} asks for"
             f" {', '.join(task.labels)}",
-            fix=f"tokbench finetune --task {'mnli' if task.name == 'ax' else task.name} trains one that fits",
+            fix=f"train one that fits: tokbench finetune --task {'mnli' if task.name == 'ax' else task.name}",
         )
     loaded = load_classifier(folder, task, seed=0)
     if loaded.new:
@@ -143,7 +143,7 @@ def _must_have_head(folder: Path, config: Mapping[str, Any], task: Task) -> None
         if not str(head).endswith(fitting):
             raise UsageError(
                 f"the model in {folder} is a {head}, which does not give {gives}",
-                fix=f"tokbench finetune --task {task.name} trains one that does",
+                fix=f"train one that does: tokbench finetune --task {task.name}",
             )
 
 

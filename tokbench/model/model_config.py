@@ -215,7 +215,8 @@ def checked(config: Mapping[str, Any], keys: Sequence[str]) -> None:
                     fix=f"write for example {key}={EXAMPLES.get(types[0], 'null')}",
                 ) from error
         raise UsageError(
-            f"{', '.join(keys)}: the config's class refuses it: {_reason(error)}", fix="tokbench config show"
+            f"{', '.join(keys)}: the config's class refuses it: {_reason(error)}",
+            fix="tokbench config show MODEL",
         ) from error
 
 

@@ -420,7 +420,7 @@ def _none_empty(lengths: Ids, rows: Rows | Tagged) -> None:
         raise DataError(
             f"{plural(len(empty), 'row has', 'rows have')} "
             f"no token at all under this tokenizer, first: {text[:60]!r}",
-            fix="tokbench check says what the tokenizer cannot read",
+            fix="see what the tokenizer cannot read: tokbench check TOKENIZER",
         )
 
 
@@ -439,7 +439,7 @@ def must_fit(encoded: EncodedRows, limits: Limits, name_of: Callable[[int], Any]
     if highest >= limits.rows:
         raise ChecksFailedError(
             f"{name_of(highest)!r} is id {highest}, and the model has rows for ids below {limits.rows} only",
-            fix="tokbench add-tokens TOKENIZER --model MODEL grows the model with its tokenizer",
+            fix="grow the model to it: tokbench resize MODEL --tokenizer TOKENIZER -o OUT",
         )
     if limits.types is not None and int(encoded.type_ids.max()) >= limits.types:
         raise ChecksFailedError(
