@@ -91,7 +91,7 @@ NOT_YET = frozenset(
         ("finetuning/predict.py", "'train one that tags words: tokbench finetune --task ner'"),
         (
             "finetuning/predictions.py",
-            "f\"train one that fits: tokbench finetune --task {('mnli' if task.name == 'ax' else task.name)}\"",
+            'f"train one that fits: tokbench finetune --task {teacher}"',
         ),
         ("finetuning/predictions.py", "f'train one that does: tokbench finetune --task {task.name}'"),
         ("finetuning/prove.py", "'--model bert-tiny for both'"),

@@ -122,10 +122,11 @@ def answering(folder: Path, task: Task) -> PreTrainedModel:
     trained = {int(number): label for number, label in config.get("id2label", {}).items()}
     names = tuple(trained[number] for number in sorted(trained))
     if not task.regression and names != task.labels:
+        teacher = "mnli" if task.name == "ax" else task.name
         raise UsageError(
             f"the model in {folder} tells {', '.join(names) or 'nothing'} apart, and {task.name} asks for"
             f" {', '.join(task.labels)}",
-            fix=f"train one that fits: tokbench finetune --task {'mnli' if task.name == 'ax' else task.name}",
+            fix=f"train one that fits: tokbench finetune --task {teacher}",
         )
     loaded = load_classifier(folder, task, seed=0)
     if loaded.new:
