@@ -89,10 +89,7 @@ NOT_YET = frozenset(
         ("finetuning/predict.py", "'--data FILE'"),
         ("finetuning/predict.py", "'--data FOLDER with the official files'"),
         ("finetuning/predict.py", "'train one that tags words: tokbench finetune --task ner'"),
-        (
-            "finetuning/predictions.py",
-            'f"train one that fits: tokbench finetune --task {teacher}"',
-        ),
+        ("finetuning/predictions.py", "f'train one that fits: tokbench finetune --task {teacher}'"),
         ("finetuning/predictions.py", "f'train one that does: tokbench finetune --task {task.name}'"),
         ("finetuning/prove.py", "'--model bert-tiny for both'"),
         ("finetuning/prove.py", "'--seeds 5'"),
