@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ from tokbench.io.library_errors import is_of_the_library
 from tokbench.native.ragged import ragged
 from tokbench.native.word_counter import TextBatch, texts_of
 from tokbench.pretrained import encode_texts
-from tokbench.pretrained.encode_texts import EncodedTexts
+from tokbench.pretrained.encode_texts import EncodedTexts, without_library_threads
 from tokbench.pretrained.folder import TokenizerSource, load, untruncated
 from tokbench.progress import Progress, silent
 from tokbench.training.engine import EngineChoice
@@ -199,9 +198,6 @@ def load_tiktoken(name: str) -> TiktokenBackend:
     return TiktokenBackend(f"tiktoken:{name}", encoding)
 
 
-PARALLELISM = "TOKENIZERS_PARALLELISM"  # the library looks at it before every batch
-
-
 class HfBackend:
     """A Tokenizer as a backend."""
 
@@ -228,7 +224,7 @@ class HfBackend:
 
     def encode_sample(self, texts: Sequence[str]) -> EncodedSample:
         """These texts by the library itself."""
-        with _in_words(self.name), _one_thread():
+        with _in_words(self.name), without_library_threads():
             begun = time.process_time()
             encoded = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
             seconds = time.process_time() - begun
@@ -283,20 +279,6 @@ def _writes_bytes(normalizer: Mapping[str, Any]) -> bool:
     return normalizer.get("type") == "ByteLevel" or any(
         map(_writes_bytes, normalizer.get("normalizers") or ())
     )
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """The library without its threads."""
-    before = os.environ.get(PARALLELISM)
-    os.environ[PARALLELISM] = "false"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[PARALLELISM]
-        else:
-            os.environ[PARALLELISM] = before
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from tokbench.tracing.spelling import blocks_of
 from tokbench.training.engine import ENCODING, EngineChoice, check_threads, choose_engine
 from tokbench.training.probe import Probe, probed
 
-PARALLELISM = "TOKENIZERS_PARALLELISM"
+PARALLELISM = "TOKENIZERS_PARALLELISM"  # the library looks at it before every batch
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +115,7 @@ def stream(
     if not choice.compiled:
         encoders = [LibraryEncoder(tokenizer, special)] * (threads or 1)
     done = 0
-    with nullcontext() if threads is None else _no_threads_of_the_library():
+    with nullcontext() if threads is None else without_library_threads():
         for part in _in_order(encoders, batches):
             done += len(part)
             progress("encode", done, None)
@@ -123,7 +123,7 @@ def stream(
 
 
 @contextmanager
-def _no_threads_of_the_library() -> Iterator[None]:
+def without_library_threads() -> Iterator[None]:
     """Let each call of the library do its work itself; it asks the environment anew every time."""
     before = os.environ.get(PARALLELISM)
     os.environ[PARALLELISM] = "false"

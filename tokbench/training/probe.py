@@ -12,14 +12,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.trainers import WordLevelTrainer
 
 from tokbench.errors import TokbenchError, clipped
 from tokbench.io.library_errors import is_of_the_library
 from tokbench.native.scanner import byte_characters, scanner_for
 from tokbench.native.word_counter import count_words_compiled, texts_of
 from tokbench.training.engine import DIFFERENT, EngineChoice
+from tokbench.training.word_counts import counting_pipeline
 
 if TYPE_CHECKING:
     from tokbench.native.scanner import Scanner
@@ -131,12 +130,7 @@ def _counting_probe(tokenizer: Tokenizer, scanner: Scanner) -> Probe:
 
 def library_words(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, int]:
     """The words that the library's trainers are given of these few texts, and how often; in this process."""
-    counting = Tokenizer(WordLevel())
-    if tokenizer.normalizer is not None:
-        counting.normalizer = tokenizer.normalizer
-    if tokenizer.pre_tokenizer is not None:
-        counting.pre_tokenizer = tokenizer.pre_tokenizer
-    trainer = WordLevelTrainer(vocab_size=1, show_progress=False)
+    counting, trainer = counting_pipeline(tokenizer)
     counting.train_from_iterator(texts, trainer)
     words: dict[str, int] = json.loads(trainer.__getstate__())["WordLevelTrainer"]["words"]
     return words

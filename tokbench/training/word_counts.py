@@ -108,15 +108,20 @@ def library_counts(
 
     Counted by the trainer with the least to do after counting: WordLevel's, asked for a vocabulary of one.
     """
+    counting, trainer = counting_pipeline(tokenizer)
+    return WordCounts.of(
+        library.count_in_worker(counting, trainer, batches, threads=threads, progress=progress)
+    )
+
+
+def counting_pipeline(tokenizer: Tokenizer) -> tuple[Tokenizer, WordLevelTrainer]:
+    """These blocks without their model, and the trainer that is given the words they make."""
     counting = Tokenizer(WordLevel())
     if tokenizer.normalizer is not None:
         counting.normalizer = tokenizer.normalizer
     if tokenizer.pre_tokenizer is not None:
         counting.pre_tokenizer = tokenizer.pre_tokenizer
-    trainer = WordLevelTrainer(vocab_size=1, show_progress=False)
-    return WordCounts.of(
-        library.count_in_worker(counting, trainer, batches, threads=threads, progress=progress)
-    )
+    return counting, WordLevelTrainer(vocab_size=1, show_progress=False)
 
 
 def _json(block: Any) -> str:  # noqa: ANN401  (a Normalizer or a PreTokenizer)
