@@ -178,7 +178,7 @@ def finetune(
     """Fine-tune on a GLUE task; prove that everything fits.
 
     Checks first and stops before training when something will break; afterwards the saved folder is
-    loaded again and must give the same logits, and the metric is compared with the majority class.
+    loaded again and must give the same logits, and each metric is compared with its best constant answer.
 
     Example: `tokbench finetune --task sst2 --tokenizer my-tok --data sample -o run`
     """

@@ -215,7 +215,7 @@ def run_fingerprint(prepared: PreparedRun, *, made: Mapping[str, Any] | None = N
 
 
 def main_metrics(task: Task) -> tuple[str, ...]:
-    """The metrics that are compared with the majority's, one a dev split."""
+    """The task's main metric, one a dev split."""
     return tuple(task.key(split, task.metrics[0]) for split in task.evaluation)
 
 

@@ -49,7 +49,7 @@ class Task:
     labels: tuple[str, ...] = ()  # names in the hub's id order; none for a score
     tsv_labels: tuple[str, ...] = ()  # how the official files write them; the names when empty
     scores: tuple[float, float] | None = None  # lowest and highest score of a regression
-    metrics: tuple[str, ...] = ("accuracy",)  # the first is compared with the majority class
+    metrics: tuple[str, ...] = ("accuracy",)  # the first is the task's main one
     train_rows: int = 0
     evaluation: tuple[Split, ...] = ()
     tests: tuple[Hidden, ...] = ()  # rows to predict
