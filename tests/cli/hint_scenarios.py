@@ -314,6 +314,11 @@ SCENARIOS = {
         "did you mean stsb or sst2?",
         f"tokbench finetune --task sst2 {SST2}",
     ),
+    "a comparison on all tasks": (
+        "prove pair pair --task all --data sample --seeds 2",
+        "--task cola --task sst2",
+        "tokbench prove pair pair --task sst2 --data sample --seeds 2 --max-train-rows 8 --epochs 1",
+    ),
     "an unknown choice": f"finetune --trainer lop {SST2}",
     "an unknown choice of training": f"finetune --set epohcs=3 {SST2}",
     "an unknown metric": f"finetune --set metric=acuracy {SST2}",

@@ -1,5 +1,6 @@
 """Base against new: the same seeds for both, and an interval that covers as often as it says."""
 
+import json
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
+from tokbench.__main__ import main
 from tokbench.errors import RunInterruptedError, UsageError
 from tokbench.finetuning.prove import Pair, TokenizerRuns, interval, prove
 
@@ -115,3 +117,52 @@ def test_without_a_folder_nothing_is_kept_and_a_stop_says_so(official, plan, tok
     assert "-o FOLDER" in caught.value.fix
     with pytest.raises(UsageError, match="nothing to resume without a folder"):
         prove(name, name, chosen, task="sst2", seeds=2, resume=True)
+
+
+@pytest.fixture
+def own_tables(tmp_path):
+    """Train and dev files of one's own, as TSV and as CoNLL."""
+    words = ["rain", "snow", "sun", "wind"]
+    rows = [f"{one} {two} {'good' if one < two else 'bad'}" for one in words for two in words]
+    labels = ["pos" if row.endswith("good") else "neg" for row in rows]
+    for name, step in (("train", 1), ("dev", 3)):
+        table = "".join(f"{row}\t{label}\n" for row, label in [*zip(rows, labels, strict=True)][::step])
+        (tmp_path / f"{name}.tsv").write_text("text\tlabel\n" + table)
+        tags = (
+            "".join(f"{word} {'B-W' if word == 'rain' else 'O'}\n" for word in row.split())
+            for row in rows[::step]
+        )
+        (tmp_path / f"{name}.conll").write_text("\n".join(tags))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "task", "metric"),
+    [
+        (("-t", "own", "--data", "train.tsv", "--text-column", "text", "--label-column", "label"),
+         "own", "accuracy"),
+        (("-t", "ner", "--data", "train.conll", "--label-all-pieces"), "ner", "entity_f1"),
+    ],
+)  # fmt: skip
+def test_the_command_compares_on_files_of_ones_own_as_finetune_trains_on_them(
+    words, task, metric, own_tables, tokenizer_folder, monkeypatch, capsys
+):
+    monkeypatch.chdir(own_tables)
+    name, dev = str(tokenizer_folder), f"dev.{words[3].rpartition('.')[2]}"
+    given = [*words, "--dev", dev, "--model", "bert-tiny", "--epochs", "1", "--batch-size", "8"]
+    alone = ["--device", "cpu", "--precision", "fp32", "--json", "-q"]
+    assert main(["prove", name, name, *given, "--seed", "7", "--seeds", "2", *alone]) == 0
+    [pair] = json.loads(capsys.readouterr().out)["pairs"]
+    assert (pair["task"], pair["metric"], pair["seeds"]) == (task, metric, [7, 8])
+    assert main(["finetune", "--tokenizer", name, *given, "--seed", "8", *alone]) in (0, 1)
+    assert json.loads(capsys.readouterr().out)["metrics"][metric] == pair["base"]["values"][1]
+
+
+def test_python_compares_on_a_table_of_ones_own(own_tables, tokenizer_folder):
+    name, columns = str(tokenizer_folder), {"text_column": "text", "label_column": "label"}
+    small = {"model": "bert-tiny", "epochs": 1, "device": "cpu"}
+    found = prove(name, name, task="own", seeds=2, data=own_tables / "train.tsv", **columns, **small)
+    assert [(pair.task, pair.metric) for pair in found.pairs] == [("own", "accuracy")]
+    with pytest.raises(UsageError, match="all is no task") as caught:
+        prove(name, name, task="all", seeds=2, data="sample", **small)
+    assert caught.value.fix == "--task cola --task sst2"

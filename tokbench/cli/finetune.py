@@ -312,7 +312,13 @@ def demo(
     raise typer.Exit(0 if shown.passed else 1)
 
 
-@configured({None: ("model", "data", "epochs", "max_train_rows", "trainer", "device")})
+@configured(
+    {
+        None: ("model", "data", "trainer", "device", "precision", "seed"),
+        "Training": TRAINING,
+        "Files of your own": OWN_FILES,
+    }
+)
 def prove(
     config: FinetuneConfig,
     base: Annotated[
@@ -337,7 +343,8 @@ def prove(
     Both are fine-tuned with the same seeds, rows and steps. Shown are the mean difference with its 95 %
     interval, tokens a row and time; exit 1 when the new one is shown to be worse. No weights are kept.
 
-    Example: `tokbench prove base-tok new-tok --task sst2 --data sample --seeds 5`
+    Example: `tokbench prove base-tok new-tok --task sst2 --data sample --seeds 5`, or
+    `tokbench prove base-tok new-tok -t own --data rows.csv --text-column text --label-column label`
     """
     import tokbench as tb
     from tokbench.reporting.bars import draw_progress

@@ -16,6 +16,7 @@ from tokbench.errors import RunInterruptedError, UsageError
 from tokbench.finetuning.config import PRESETS, FinetuneConfig
 from tokbench.finetuning.multi import Log, RunStart, trained, unheard, with_objects
 from tokbench.finetuning.runner import train_once
+from tokbench.finetuning.tasks import ALL
 from tokbench.pretrained.on_disk import tokenizer_on_disk
 from tokbench.progress import Progress, leading, note, silent
 from tokbench.results import Result
@@ -97,7 +98,8 @@ def prove(
     """Fine-tune with both tokenizers, with the same seeds, rows and steps, and compare; no weights are kept.
 
     Where base and new hold a model it is trained; otherwise each gets the preset, sized to it. `task` is
-    one or several; `options` are fields of FinetuneConfig, instead of a config or in the place of its own.
+    one or several, or "own" or "ner" for files of one's own; `options` are fields of FinetuneConfig, instead
+    of a config or in the place of its own. Dev rows that are cut off are others with every seed.
     With an `output` the numbers of every run are kept there, and `resume` does not make them again.
 
     >>> import tokbench as tb
@@ -116,6 +118,8 @@ def prove(
         chosen = with_objects(config, options, stack)
         names = tuple(stack.enter_context(tokenizer_on_disk(each)) for each in (base, new))
         tasks = (chosen.task,) if task is None else (task,) if isinstance(task, str) else tuple(task)
+        if ALL in tasks:
+            raise UsageError("all is no task that is compared on", fix="--task cola --task sst2")
         place = stack.enter_context(_place(None if output is None else Path(output)))
         return _proof(chosen, (names[0], names[1]), tasks, seeds=seeds, place=place, start=start)
 
