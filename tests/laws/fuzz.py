@@ -3,6 +3,7 @@
     python -m tests.laws.fuzz --seconds 600 [--first SEED] [--law NAME]
 
 A case that breaks a law is shrunk, and printed as lines to paste. The exit code says whether there was one.
+Every minute a line to stderr says what was done so far, so that a run cut short is a figure too.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tests.laws.shrinking import shrunk, snippet
 
 MOST_FOUND = 20
 MEMORY = 8 << 30  # bytes
+EVERY = 60  # seconds from one line about what was done to the next
 
 
 @dataclass
@@ -49,12 +51,22 @@ def fuzz(
     laws: Iterable[str] = tuple(LAWS),
     step: int = 1,
     tell: Callable[[str, Case, str], None] = lambda law, case, words: None,
+    report: Callable[[Fuzzed], None] = lambda done: None,
+    every: float = EVERY,
 ) -> Fuzzed:
-    """Hold one case after the other against the laws, for so many seconds; what is found is told at once."""
-    done, end, laws = Fuzzed(), time.monotonic() + seconds, tuple(laws)
+    """Hold one case after the other against the laws, for so many seconds; what is found is told at once.
+
+    `report` gets what was done so far, every so many seconds.
+    """
+    done, begun, laws = Fuzzed(), time.monotonic(), tuple(laws)
+    told_at = begun
     for seed in itertools.count(first, step):
-        if time.monotonic() >= end or len(done.found) >= MOST_FOUND:
+        now = time.monotonic()
+        if now >= begun + seconds or len(done.found) >= MOST_FOUND:
             return done
+        if now >= told_at + every:
+            report(done)
+            told_at = now
         case = random_case(seed)
         done.cases += 1
         for law, words in _broken(case, laws, done):
@@ -114,8 +126,12 @@ def main() -> int:
         sys.stdout.write(told(law, case, words) + "\n")
         sys.stdout.flush()
 
+    def report(done: Fuzzed) -> None:
+        sys.stderr.write(f"so far: {done}\n")
+        sys.stderr.flush()
+
     laws = asked.law or tuple(LAWS)
-    done = fuzz(asked.seconds, first=asked.first, laws=laws, step=asked.step, tell=tell)
+    done = fuzz(asked.seconds, first=asked.first, laws=laws, step=asked.step, tell=tell, report=report)
     sys.stdout.write(f"{done}\n")
     return 1 if done.found else 0
 

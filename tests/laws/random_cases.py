@@ -73,7 +73,21 @@ WORDS = [
         "CAFÉ",
         "naïve",
     ),
-    *("12345", "3.14", "x_1", "hello", "Ünïcödé", "<0x0A>", "<0x41>", "[MASK]", "<s>", "##s", "ﬁn", "１２"),
+    *(
+        "12345",
+        "3.14",
+        "x_1",
+        "hello",
+        "Ünïcödé",
+        "<0x0A>",
+        "<0x41>",
+        "[MASK]",
+        "<s>",
+        "##s",
+        "ﬁn",
+        "１２",
+        "中 中",
+    ),
 ]
 ALPHABETS = (WHITE, CONTROL, LATIN, MARKS, ASIAN, SIGNS, ODD)
 

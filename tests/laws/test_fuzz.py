@@ -21,6 +21,16 @@ def test_random_tokenizers_and_texts_keep_every_law():
     assert done.held.keys() == LAWS.keys()
 
 
+def test_a_run_that_is_cut_short_has_told_what_it_did():
+    told_so_far = []
+    done = fuzz(
+        1.5, first=1000, laws=["counting"], every=0, report=lambda done: told_so_far.append(str(done))
+    )
+    assert len(told_so_far) == done.cases > 1
+    assert "recipes" in told_so_far[-1]
+    assert "CPU s" in told_so_far[-1]
+
+
 def test_a_seed_is_the_same_case_everywhere():
     assert [random_case(seed) for seed in range(20)] == [random_case(seed) for seed in range(20)]
 

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer, models
 from tests.laws import laws
 from tests.laws.random_cases import Case, blank
 from tokbench.native import scanner
+from tokbench.native.corpus_encoder import cut_text
 from tokbench.native.scanner import SPLITTERS, scanner_for
 from tokbench.pretrained.encode_texts import served_encoding
 
@@ -84,7 +85,7 @@ LONG = st.sampled_from(
 PIECES = st.one_of(
     st.text(st.one_of(st.sampled_from(CHARACTERS), st.characters(codec="utf-8")), max_size=6),
     st.sampled_from(
-        [*TOKENS, "the", "tokenizer", " tokens", "한국어", "dogs,", "  ", "\n", "TÉST", "te\u0301st"]
+        [*TOKENS, "the", "tokenizer", " tokens", "한국어", "中 中", "dogs,", "  ", "\n", "TÉST", "te\u0301st"]
     ),
     st.sampled_from(["the", " ", "  ", "\n", "\x1f", "a"]),
 )
@@ -183,6 +184,25 @@ def test_a_long_text_is_not_cut_where_an_added_token_looks_across(token, flag):
     case = case_of(("WhitespaceSplit",), ({},), model=MODELS[5], added=[(token, {flag: True}), ("zq", {})])
     made = laws.made_by_library(case)
     assert laws.encoding(made, ("한국 ab", "a cat ab cd the fox", "zq ab  zq ab cd zq"), special=True)
+
+
+@pytest.mark.parametrize("added", [[], [("cafe", {})]])
+@pytest.mark.parametrize(("names", "options"), [*NAMED])
+def test_a_long_text_is_not_cut_beside_a_character_that_the_normalizer_puts_spaces_around(
+    names, options, added
+):
+    """Found by the fuzzer: the spaces around 中 and the blank behind it are one word to GPT-2's split."""
+    texts = ("中 cafe", "中 中", "中中 cafe 中 中 cafe 中", "the 中  cafe 한국 cat")
+    case = case_of(names, options, normalizers=[{"type": "BertNormalizer"}], added=added)
+    made = laws.made_by_library(replace(case, corpus=(*CORPUS, *texts)))
+    laws.encoding(made, texts, special=True)
+
+
+def test_a_long_text_with_such_characters_is_cut_elsewhere():
+    made = laws.made_by_library(case_of(("ByteLevel",), ({},), normalizers=[{"type": "BertNormalizer"}]))
+    utf8 = "中 中 the cat 中 Ünder 한국 中 3".encode()
+    pieces = [*cut_text(utf8, 1, served_encoding(made).stays_wordish)]
+    assert [each.decode() for each in pieces] == ["中 中 the", " cat 中 Ünder", " 한국 中 3"]
 
 
 def test_words_cut_by_white_space_each_have_their_blank_in_every_text_of_a_block():

@@ -344,15 +344,3 @@ def test_whole_files_have_the_librarys_ids(name, tokenizer):
         assert np.diff(encoded.starts)[start : start + 10_000].tolist() == [
             len(each.ids) for each in expected
         ]
-
-
-def test_a_split_that_looks_ahead_is_not_served_after_spaces_around_chinese_characters():
-    from tokenizers import normalizers
-
-    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "t": 1}, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(handle_chinese_chars=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.add_tokens(["cafe"])
-    assert "looks ahead" in served_encoding(tokenizer)
-    tokenizer.normalizer = normalizers.BertNormalizer(handle_chinese_chars=False)
-    assert not isinstance(served_encoding(tokenizer), str) or "looks ahead" not in served_encoding(tokenizer)

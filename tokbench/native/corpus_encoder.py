@@ -1,16 +1,17 @@
 """Texts to ids in one thread: words by a table that is filled as they come, the rest by the library.
 
 A text beyond a MiB is cut where nothing reaches across, so that its length costs no memory but that of its
-ids. Such a place is a blank between two letters or numbers: every split that is served ends a word before it
-and begins one with it, every normalizer that is served leaves both sides as they are, and no added token
-holds a blank or takes those beside it (else the text is not cut).
+ids. Such a place is a blank between two letters or numbers that the normalizer leaves letters or numbers
+beside it (BertNormalizer puts spaces around a Chinese character, and a split takes them all as one word):
+every split that is served ends a word before it and begins one with it, and no added token holds a blank or
+takes those beside it (else the text is not cut).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,6 +75,18 @@ class CompiledPipeline:
             return False
         return not any(" " in string for string in self.raw.strings | self.normalized.strings)
 
+    @cached_property
+    def stays_wordish(self) -> Callable[[str], bool]:
+        """Whether a character is a letter or number, and begins and ends with one when it is normalized."""
+        normalizer = self.scanner.normalizer
+
+        @cache
+        def stays(character: str) -> bool:
+            after = normalizer.normalize_str(character) if normalizer else character
+            return _is_wordish(character) and bool(after) and _is_wordish(after[0], after[-1])
+
+        return stays
+
 
 class CompiledEncoder:
     """Texts to ids; not to be shared by threads."""
@@ -106,7 +119,8 @@ class CompiledEncoder:
         if len(block.utf8) <= self._piece or block.utf8.count(block.separator) > 1:
             return self._block(block, pipeline, pipeline.steps)
         bare, parts = pipeline.bare, [pipeline.around.before.astype(np.uint32)]
-        for piece in cut_text(block.utf8[:-1], self._piece if pipeline.cuts else len(block.utf8)):
+        size = self._piece if pipeline.cuts else len(block.utf8)
+        for piece in cut_text(block.utf8[:-1], size, pipeline.stays_wordish):
             if len(piece) >= LONGEST:
                 return by_library(pipeline.tokenizer, [block.utf8[:-1].decode()], special=pipeline.special)
             part = TextBlock(piece + block.separator, block.separator)
@@ -162,8 +176,8 @@ class CompiledEncoder:
         return normalized
 
 
-def cut_text(utf8: bytes, size: int) -> Iterator[bytes]:
-    r"""A text in pieces of about so many bytes, cut before blanks between two letters or numbers.
+def cut_text(utf8: bytes, size: int, wordish: Callable[[str], bool] = str.isalnum) -> Iterator[bytes]:
+    r"""A text in pieces of about so many bytes, cut before blanks between two characters of words.
 
     >>> [*cut_text(b"one two, three four", 6)]
     [b'one', b' two, three', b' four']
@@ -171,11 +185,11 @@ def cut_text(utf8: bytes, size: int) -> Iterator[bytes]:
     start = 0
     while len(utf8) - start > size:
         at = utf8.rfind(b" ", start + 1, start + size)
-        while at > 0 and not _is_between_words(utf8, at):
+        while at > 0 and not _is_between(utf8, at, wordish):
             at = utf8.rfind(b" ", start + 1, at)
         if at < 0:  # none in reach: the next one there is
             at = utf8.find(b" ", start + size)
-            while at > 0 and not _is_between_words(utf8, at):
+            while at > 0 and not _is_between(utf8, at, wordish):
                 at = utf8.find(b" ", at + 1)
         if at < 0:
             break
@@ -184,16 +198,17 @@ def cut_text(utf8: bytes, size: int) -> Iterator[bytes]:
     yield utf8[start:]
 
 
-def _is_between_words(utf8: bytes, at: int) -> bool:
-    """Whether a letter or number stands on both sides of this byte."""
+def _is_between(utf8: bytes, at: int, wordish: Callable[[str], bool]) -> bool:
+    """Whether such a character stands on both sides of this byte."""
     before, after = (
         part.decode(errors="ignore") for part in (utf8[max(0, at - 4) : at], utf8[at + 1 : at + 5])
     )
-    flags = character_flags()
-    return bool(before and after and flags[ord(before[-1])] & WORDISH and flags[ord(after[0])] & WORDISH)
+    return bool(before and after) and wordish(before[-1]) and wordish(after[0])
 
 
-WORDISH = LETTER | NUMBER
+def _is_wordish(*characters: str) -> bool:
+    """Whether each of these characters is a letter or a number to the splits."""
+    return all(character_flags()[ord(each)] & (LETTER | NUMBER) for each in characters)
 
 
 def by_library(tokenizer: Tokenizer, texts: list[str], *, special: bool) -> Ragged:

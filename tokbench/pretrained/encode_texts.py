@@ -6,7 +6,6 @@ a token which is matched whole, or that no loop can normalize, goes through the 
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -24,7 +23,6 @@ from tokbench.native.word_counter import TextBatch, map_threads, texts_of
 from tokbench.native.word_ids import added_token_matcher, framing_ids
 from tokbench.pretrained.folder import untruncated
 from tokbench.progress import Progress, silent
-from tokbench.tracing.spelling import blocks_of
 from tokbench.training.engine import ENCODING, EngineChoice, check_threads, choose_engine
 from tokbench.training.probe import Probe, probed
 
@@ -138,7 +136,7 @@ def without_library_threads() -> Iterator[None]:
 
 def served_encoding(tokenizer: Tokenizer, *, special: bool = True) -> CompiledPipeline | str:
     """What a compiled encoder needs to stand in for this tokenizer, or why all is left to the library."""
-    why = _unserved_model(tokenizer) or _unserved_cut(tokenizer)
+    why = _unserved_model(tokenizer)
     if why:
         return why
     scanner, sought, ids = (
@@ -153,29 +151,6 @@ def served_encoding(tokenizer: Tokenizer, *, special: bool = True) -> CompiledPi
     if isinstance(ids, str):
         return ids
     return CompiledPipeline(tokenizer, scanner, *sought, ids, special)
-
-
-def _unserved_cut(tokenizer: Tokenizer) -> str:
-    """Why words before an added token may be cut otherwise, or "".
-
-    A regular expression that looks at what follows sees the end of a part there, and the compiled loops see
-    the token: after a space that BertNormalizer puts behind a Chinese character the two differ.
-    """
-    if tokenizer.normalizer is None or tokenizer.pre_tokenizer is None:
-        return ""
-    blocks = {
-        "normalizer": json.loads(tokenizer.normalizer.__getstate__()),
-        "pre_tokenizer": json.loads(tokenizer.pre_tokenizer.__getstate__()),
-    }
-    spaced = any(
-        block.get("type") == "BertNormalizer" and block.get("handle_chinese_chars")
-        for block in blocks_of(blocks, "normalizer")
-    )
-    looking = any(block.get("type") in LOOKS_AHEAD for block in blocks_of(blocks, "pre_tokenizer"))
-    return "a split that looks ahead, after spaces around Chinese characters" if spaced and looking else ""
-
-
-LOOKS_AHEAD = ("Split", "ByteLevel")
 
 
 def _unserved_model(tokenizer: Tokenizer) -> str:
