@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from tokbench.errors import FileError, RunInterruptedError, UsageError
-from tokbench.finetuning.run_files import STATE, found_in, unfinished
+from tokbench.finetuning.run_files import STATE, forget_checkpoints, found_in, unfinished
 from tokbench.io.atomic import atomic_folder
 from tokbench.progress import leading
 
@@ -107,7 +107,7 @@ class CheckpointStore:
     def forget(self) -> None:
         """Take the checkpoints away: the run is finished, or going on would not help."""
         if leading():  # another process of the run may fail alone
-            shutil.rmtree(self.place, ignore_errors=True)
+            forget_checkpoints(self.place)
 
 
 def _read(folder: Path) -> Checkpoint:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,8 +19,10 @@ from tokbench.finetuning.run_files import (
     HYPERPARAMETERS,
     METRICS,
     PRINT,
+    alone_in,
     found_in,
     must_be_wanted,
+    place_of_object,
     unfinished,
 )
 from tokbench.finetuning.runner import train_once
@@ -415,7 +417,9 @@ def finetune(
     train: Train = partial(_one, drawings=drawings, progress=progress)
     start = RunStart(force=force, resume=resume, log=log, progress=progress)
     with ExitStack() as stack:
-        chosen = with_objects(config, options, stack)
+        chosen, objects = without_objects(config, options)
+        output = None if chosen.fast_dev_run else chosen.output
+        chosen = stack.enter_context(alone_with(chosen, objects, output))
         if predict:
             train = partial(_and_predict, train=train, strict=chosen.task != ALL, progress=progress)
         if chosen.task == ALL and (compare_pooling or baseline is not None):
@@ -425,19 +429,42 @@ def finetune(
         if compare_pooling:
             return compare_poolings(chosen, train, start)
         if baseline is not None:
-            return against(chosen, stack.enter_context(tokenizer_on_disk(baseline)), train, start)
+            other = tokenizer_on_disk(baseline, place_of_object(output, "baseline"))
+            return against(chosen, stack.enter_context(other), train, start)
         return train(chosen, force=force, resume=resume, finished=None)
 
 
-def with_objects(
-    config: FinetuneConfig | None, options: Mapping[str, Any], stack: ExitStack
-) -> FinetuneConfig:
-    """The config with these options, its tokenizer and model on the disk until the stack is closed."""
+def without_objects(
+    config: FinetuneConfig | None, options: Mapping[str, Any]
+) -> tuple[FinetuneConfig, dict[str, Any]]:
+    """The config with these options, and by name what may be only in memory: a tokenizer, a model."""
     found = dict(options)
-    for name, on_disk in (("tokenizer", tokenizer_on_disk), ("model", model_on_disk)):
-        if found.get(name) is not None:
-            found[name] = stack.enter_context(on_disk(found[name]))
-    return FinetuneConfig(**found) if config is None else replace(config, **found)
+    objects = {name: found.pop(name) for name in ON_DISK if found.get(name) is not None}
+    return FinetuneConfig(**found) if config is None else replace(config, **found), objects
+
+
+@contextmanager
+def alone_with(
+    config: FinetuneConfig, objects: Mapping[str, Any], output: str | None
+) -> Iterator[FinetuneConfig]:
+    """The config with the files of these objects, while this process alone may write to `output`.
+
+    They lie beside the output's checkpoints, so that a stopped run can go on; without an output, for now.
+    """
+    with ExitStack() as stack:
+        if output is not None:
+            stack.enter_context(alone_in(output))
+        files: dict[str, Any] = {
+            name: stack.enter_context(ON_DISK[name](each, place_of_object(output, name)))
+            for name, each in objects.items()
+        }
+        yield replace(config, **files)
+
+
+ON_DISK: Mapping[str, Callable[[Any, Path | None], AbstractContextManager[str]]] = {
+    "tokenizer": tokenizer_on_disk,
+    "model": model_on_disk,
+}
 
 
 def result_line(done: Done) -> str:
@@ -461,7 +488,10 @@ def _one(
     progress: Progress,
 ) -> Run:
     """The run that is finished, or that comes of the config now."""
-    return finished or train_once(config, force=force, resume=resume, drawings=drawings, progress=progress)
+    if finished:
+        return finished
+    with nullcontext() if config.fast_dev_run else alone_in(config.output):
+        return train_once(config, force=force, resume=resume, drawings=drawings, progress=progress)
 
 
 def _and_predict(

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import RunInterruptedError, UsageError
 from tokbench.finetuning.config import PRESETS, FinetuneConfig
-from tokbench.finetuning.multi import Log, RunStart, trained, unheard, with_objects
+from tokbench.finetuning.multi import Log, RunStart, alone_with, trained, unheard, without_objects
+from tokbench.finetuning.run_files import alone_in, place_of_object
 from tokbench.finetuning.runner import train_once
 from tokbench.finetuning.tasks import ALL
 from tokbench.pretrained.on_disk import tokenizer_on_disk
@@ -115,8 +116,13 @@ def prove(
         raise UsageError("there is nothing to resume without a folder", fix="-o FOLDER keeps the runs there")
     start = RunStart(force=force, resume=resume, log=log, progress=progress)
     with ExitStack() as stack:
-        chosen = with_objects(config, options, stack)
-        names = tuple(stack.enter_context(tokenizer_on_disk(each)) for each in (base, new))
+        chosen, objects = without_objects(config, options)
+        kept = None if output is None else str(output)
+        chosen = stack.enter_context(alone_with(chosen, objects, kept))
+        names = [
+            stack.enter_context(tokenizer_on_disk(each, place_of_object(kept, side)))
+            for side, each in ((BASE, base), (NEW, new))
+        ]
         tasks = (chosen.task,) if task is None else (task,) if isinstance(task, str) else tuple(task)
         if ALL in tasks:
             raise UsageError("all is no task that is compared on", fix="--task cola --task sst2")
@@ -216,7 +222,8 @@ def _run(
         progress(stage, done, total)
         note(progress, stage, f"{config.task}, seed {config.seed}, {config.tokenizer}")
 
-    run = train_once(config, force=force, resume=resume, progress=tell)
+    with alone_in(config.output):
+        run = train_once(config, force=force, resume=resume, progress=tell)
     if leading():
         (Path(config.output) / "model.safetensors").unlink(missing_ok=True)
     return run

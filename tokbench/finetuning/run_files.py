@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokbench.errors import FileError, UsageError
+from tokbench.errors import FileError, ResourceError, RunInterruptedError, UsageError
 from tokbench.finetuning.config import PRESETS, FinetuneConfig
+from tokbench.io.locks import LOCK, one_process
 from tokbench.model.files import find_model
 from tokbench.pretrained.folder import TokenizerFolder, load
 from tokbench.progress import leading
@@ -25,6 +28,45 @@ def unfinished(output: str) -> Path:
     return path.with_name(path.name + ".unfinished")
 
 
+OBJECTS = "objects"  # below it: the tokenizers and models that were only in memory
+
+
+@contextmanager
+def alone_in(output: str) -> Iterator[None]:
+    """The one process, and thread, that writes this output; FileError naming the other where there is one.
+
+    What was only in memory lies beside the checkpoints, and goes with them.
+    """
+    place = unfinished(output)
+    if not leading():  # of the processes of one run the first has the lock
+        yield
+        return
+    with one_process(place, output):
+        resumable = False
+        try:
+            yield
+        except (RunInterruptedError, ResourceError):
+            resumable = True
+            raise
+        finally:
+            if not resumable and not found_in(place):
+                shutil.rmtree(place / OBJECTS, ignore_errors=True)
+
+
+def place_of_object(output: str | None, name: str) -> Path | None:
+    """Where an object's files lie while this output is made; None where none is kept."""
+    return None if output is None else unfinished(output) / OBJECTS / name
+
+
+def forget_checkpoints(place: Path) -> None:
+    """Take away what a stopped run left; the lock stays, and what was only in memory."""
+    for path in place.glob("*"):
+        if path.name not in (LOCK, OBJECTS):
+            shutil.rmtree(path, ignore_errors=True)
+    if place.is_dir() and not any(place.iterdir()):
+        place.rmdir()
+
+
 def must_be_wanted(output: str, *, resume: bool, force: bool) -> None:
     """Nothing, or an error where checkpoints lie that are neither to be used nor thrown away."""
     place = unfinished(output)
@@ -36,7 +78,7 @@ def must_be_wanted(output: str, *, resume: bool, force: bool) -> None:
             f"{place} holds a run that was stopped", fix="--resume goes on with it, --force starts over"
         )
     if there and not resume and leading():
-        shutil.rmtree(place)
+        forget_checkpoints(place)
 
 
 def found_in(place: Path) -> list[Path]:

@@ -54,7 +54,7 @@ def atomic_folder(out: Path, *, force: bool = False) -> Iterator[Path]:
     Whatever happens inside, `out` stays as it was until the new folder is complete and on the disk.
     """
     place = ensure_writable(out, force=force)
-    with _in_words(out, place), _parents_of(place):
+    with _in_words(out, place), parents_of(place):
         sweep_stale(place)
         with _folder_beside(place) as folder:
             yield folder
@@ -71,7 +71,7 @@ def atomic_files(out: Path, *, force: bool = False) -> Iterator[tuple[Path, list
     run that writes into this folder moves what is left.
     """
     taken = ensure_writable(out, magic=b"", force=force)
-    with _in_words(out, taken), _parents_of(taken):
+    with _in_words(out, taken), parents_of(taken):
         sweep_stale(taken)
         with _folder_beside(taken) as folder:
             written: list[Path] = []
@@ -105,12 +105,12 @@ def atomic_file(path: Path, *, private: bool = False) -> Iterator[Path]:
 
     A `private` one is for its owner alone, and so is its folder where that has to be made.
     """
-    with _in_words(path, path, only_written=True), _parents_of(path, mode=0o700 if private else 0o777):
+    with _in_words(path, path, only_written=True), parents_of(path, mode=0o700 if private else 0o777):
         sweep_stale(path)
         beside = _name_beside(path)
         handle = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666)
         try:
-            _lock(handle)
+            lock_file(handle)
             yield beside
             _sync(beside)
             beside.replace(path)
@@ -196,7 +196,7 @@ def _folder_beside(place: Path, *, mode: int = 0o777) -> Iterator[Path]:
     folder.mkdir(mode=mode)
     try:
         with _opened(folder) as handle:
-            _lock(handle)
+            lock_file(handle)
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # after an exchange of names: the old folder
@@ -217,7 +217,7 @@ def _is_orphan(path: Path) -> bool:
     try:
         with _opened(path) as handle:
             ours = os.fstat(handle).st_uid == os.geteuid()
-            return ours and _lock(handle)  # the process may live in another container
+            return ours and lock_file(handle)  # the process may live in another container
     except OSError:  # neither file nor folder, or just removed by another
         return False
 
@@ -232,7 +232,7 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def _lock(handle: int) -> bool:
+def lock_file(handle: int) -> bool:
     """Whether nobody else holds the file or folder; on a disk without locks, nobody does."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -319,7 +319,7 @@ def _belongs(name: str) -> bool:
 
 
 @contextlib.contextmanager
-def _parents_of(place: Path, *, mode: int = 0o777) -> Iterator[None]:
+def parents_of(place: Path, *, mode: int = 0o777) -> Iterator[None]:
     """Make the folders above; take them away again when nothing was put into them."""
     made = [folder for folder in place.parents if not folder.exists()]
     place.parent.mkdir(parents=True, exist_ok=True, mode=mode)

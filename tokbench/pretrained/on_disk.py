@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,10 +28,23 @@ def folder_of(source: TokenizerSource) -> str | None:
 
 
 @contextmanager
-def tokenizer_on_disk(source: TokenizerSource) -> Iterator[str]:
+def _place(kept: Path | None) -> Iterator[Path]:
+    """An empty folder: this one, which stays, or one that is gone afterwards."""
+    if kept is None:
+        with TemporaryDirectory(prefix="tokbench-") as place:
+            yield Path(place)
+        return
+    shutil.rmtree(kept, ignore_errors=True)  # what a killed process left
+    kept.mkdir(parents=True)
+    yield kept
+
+
+@contextmanager
+def tokenizer_on_disk(source: TokenizerSource, kept: Path | None = None) -> Iterator[str]:
     """The name or path of a tokenizer; one that is only in memory lies in a folder meanwhile.
 
-    A tokenizer of transformers writes its files itself; another gets the tokenizer_config.json of `wrap`.
+    With `kept` it lies there and stays, for who goes on where this process was stopped. A tokenizer of
+    transformers writes its files itself; another gets the tokenizer_config.json of `wrap`.
 
     >>> from tokenizers import Tokenizer, models
     >>> with tokenizer_on_disk(Tokenizer(models.WordLevel({"a": 0}, "a"))) as folder:
@@ -41,8 +55,8 @@ def tokenizer_on_disk(source: TokenizerSource) -> Iterator[str]:
     if name is not None:
         yield name
         return
-    with TemporaryDirectory(prefix="tokbench-") as place:
-        folder = Path(place) / load(source).name
+    with _place(kept) as place:
+        folder = place / load(source).name
         folder.mkdir()
         _save(source, folder)
         yield str(folder)
@@ -60,8 +74,8 @@ def _save(source: Any, folder: Path) -> None:  # noqa: ANN401  TokenizerSource
 
 
 @contextmanager
-def model_on_disk(source: ModelSource) -> Iterator[str]:
-    """The name or path of a model; one that is only in memory is saved to a folder meanwhile."""
+def model_on_disk(source: ModelSource, kept: Path | None = None) -> Iterator[str]:
+    """The name or path of a model; one that is only in memory is saved to a folder, `kept` or for now."""
     if isinstance(source, str | Path):
         yield str(source)
         return
@@ -69,8 +83,8 @@ def model_on_disk(source: ModelSource) -> Iterator[str]:
         raise UsageError(
             f"{type(source).__name__} is no model", fix="give a name, a path or a PreTrainedModel"
         )
-    with TemporaryDirectory(prefix="tokbench-") as place:
-        folder = Path(place) / "model"
+    with _place(kept) as place:
+        folder = place / "model"
         with quiet():
             source.save_pretrained(folder)
         yield str(folder)
