@@ -27,6 +27,7 @@ FILES = {
     + "".join(f"{line[:9]},{at % 2},{at},1,-1\n" for at, line in enumerate(ENGLISH)),
     "row.csv": "text,stars\na,1\n",
     "score.csv": "text,score\na,1.5\n",
+    "scores.csv": "text,score\n" + "".join(f"{line[:9]},{at / 2}\n" for at, line in enumerate(ENGLISH)),
     "sentence.conll": "Paris\tB-LOC\nsings\tO\n",
     "tags.conll": "Paris\tB-LOC\nsings\tO\n\n" * 20,
     "slip.json": '[{"content": "zebra", "normalised": true}]',

@@ -319,6 +319,32 @@ SCENARIOS = {
         "--task cola --task sst2",
         "tokbench prove pair pair --task sst2 --data sample --seeds 2 --max-train-rows 8 --epochs 1",
     ),
+    "class weights that are none": (
+        f"finetune --set class_weights=balance {SST2}",
+        """--set 'class_weights={"negative":1,"positive":1}'""",
+        f"""tokbench finetune --set 'class_weights={{"negative":1,"positive":1}}' {SST2}""",
+    ),
+    "class weights of another label": (
+        f"finetune --set class_weights=good=1,bad=2 {SST2}",
+        """--set 'class_weights={"negative":1,"positive":1}'""",
+        f"""tokbench finetune --set 'class_weights={{"negative":1,"positive":1}}' {SST2}""",
+    ),
+    "a class weight of zero": (
+        f"finetune --set class_weights=negative=0,positive=2 {SST2}",
+        """--set 'class_weights={"negative":1,"positive":1}'""",
+        f"""tokbench finetune --set 'class_weights={{"negative":1,"positive":1}}' {SST2}""",
+    ),
+    "class weights of scores": (
+        f"finetune --set class_weights=balanced --task own --data scores.csv --text-column text"
+        f" --label-column score {DRY}",
+        "leave class_weights out",
+        f"tokbench finetune --task own --data scores.csv --text-column text --label-column score {DRY}",
+    ),
+    "two losses": (
+        f"finetune --trainer hf --set label_smoothing_factor=0.1 --set class_weights=balanced {SST2}",
+        "leave one of them out",
+        f"tokbench finetune --trainer hf --set class_weights=balanced {SST2}",
+    ),
     "an unknown choice": f"finetune --trainer lop {SST2}",
     "an unknown choice of training": f"finetune --set epohcs=3 {SST2}",
     "an unknown metric": f"finetune --set metric=acuracy {SST2}",

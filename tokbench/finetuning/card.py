@@ -136,7 +136,8 @@ def command(choices: Mapping[str, Any]) -> str:
     for name in OPTIONS:
         words += _option(name, changed.pop(name, None))
     for name, value in {**changed, **choices.get("trainer_options", {})}.items():
-        words += ["--set", f"{name}={value}"]
+        word = json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping) else value
+        words += ["--set", f"{name}={word}"]
     return shlex.join(words)
 
 

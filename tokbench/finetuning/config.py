@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import tomllib
@@ -124,6 +125,7 @@ class FinetuneConfig:
     outside: str | None = _choice(None, "ner: the label outside of entities.", unset="found: O, 0, OTHER …")
 
     warmup: float = _choice(0.06, "Share of the steps in which the learning rate rises.", least=0, below=1)
+    class_weights: str = _choice("", "What each class counts in the loss: balanced, or neg=1,pos=3.")
     weight_decay: float = _choice(0.01, "Not on biases and norms.", least=0)
     clip: float = _choice(1.0, "The length a gradient is cut to; 0 cuts none.", least=0)
     accumulate: int = _choice(1, "Parts a batch is computed in, before one optimizer step.", least=1)
@@ -148,6 +150,8 @@ class FinetuneConfig:
     )
 
     def __post_init__(self) -> None:
+        if isinstance(self.class_weights, Mapping):  # as Python and TOML have it, and hyperparameters.json
+            object.__setattr__(self, "class_weights", json.dumps(self.class_weights, ensure_ascii=False))
         for each in CHOICES.values():
             object.__setattr__(self, each.name, _checked(each, getattr(self, each.name)))
         must_be_trainable(self.task)

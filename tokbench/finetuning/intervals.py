@@ -48,6 +48,10 @@ def _interval(name: str, task: Task, truth: Numbers, answers: Numbers) -> Interv
     if task.tagging:
         each = _of_sentences(name, task.labels, truth, answers, task.scheme or IOB)
         return _drawn(each, FROM_SUMS[name])
+    if task.multi_label and name == "subset_accuracy":
+        return proportion(int((truth == answers).all(axis=1).sum()), len(truth))
+    if task.multi_label:
+        return _drawn(_of_label_sets(truth, answers), FROM_LABEL_SETS[name])
     if name == "accuracy":
         return proportion(int((truth == answers).sum()), len(truth))
     cells = confusion(truth, answers, len(task.labels))
@@ -142,6 +146,11 @@ def _of_sentences(
     return found
 
 
+def _of_label_sets(truth: Numbers, answers: Numbers) -> Sums:
+    """For each row and label whether it was told rightly, told at all, and there: (rows, labels, 3)."""
+    return np.stack([truth * answers, answers, truth], axis=-1).astype(np.float64)
+
+
 def _share(part: Sums, whole: Sums) -> Sums:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
@@ -198,6 +207,16 @@ def _entity_macro_f1(sums: Sums) -> Sums:
     return _share(scores.sum(axis=1), (whole > 0).sum(axis=1).astype(np.float64))
 
 
+def _micro_label_f1(sums: Sums) -> Sums:
+    return _entity_f1(sums.sum(axis=1, keepdims=True))
+
+
+def _macro_label_f1(sums: Sums) -> Sums:
+    """The mean over all labels, 0 for one that is neither there nor told, as scikit-learn has it."""
+    return np.asarray(_share(2 * sums[..., 0], sums[..., 1] + sums[..., 2]).mean(axis=1))
+
+
+FROM_LABEL_SETS = {"micro_f1": _micro_label_f1, "macro_f1": _macro_label_f1}
 FROM_SUMS: dict[str, Callable[[Sums], Sums]] = {
     "f1": _f1,
     "macro_f1": _macro_f1,

@@ -189,6 +189,12 @@ def _macro_f1(truth: Numbers, answers: Numbers) -> float:
     return float(f1_score(truth, answers, average="macro", zero_division=0.0))
 
 
+def _micro_f1(truth: Numbers, answers: Numbers) -> float:
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(truth, answers, average="micro", zero_division=0.0))
+
+
 def _matthews(truth: Numbers, answers: Numbers) -> float:
     from sklearn.metrics import matthews_corrcoef
 
@@ -223,6 +229,8 @@ METRICS: dict[str, Callable[[Numbers, Numbers], float]] = {
     "accuracy": _accuracy,
     "f1": _f1,
     "macro_f1": _macro_f1,
+    "micro_f1": _micro_f1,
+    "subset_accuracy": _accuracy,
     "matthews": _matthews,
     "pearson": _pearson,
     "spearman": _spearman,
@@ -233,7 +241,11 @@ def answers_of(logits: Numbers, encoded: EncodedRows, task: Task) -> Numbers:
     """The class with the highest logit, or the score itself; logits are (rows, labels or 1).
 
     Where words are tagged, logits are (pieces, labels), and the answer is one label a unit, -1 after a row.
+    Where a row has several labels, answers are (rows, labels): 1 for each whose probability is above the
+    task's threshold.
     """
+    if task.threshold is not None:
+        return np.asarray(logits > math.log(task.threshold / (1 - task.threshold)), np.int64)
     if encoded.units is not None:
         return encoded.units.answers(logits.argmax(axis=1), task)
     return np.asarray(logits[:, 0].astype(np.float64) if task.regression else logits.argmax(axis=1))
@@ -241,6 +253,8 @@ def answers_of(logits: Numbers, encoded: EncodedRows, task: Task) -> Numbers:
 
 def truth_of(encoded: EncodedRows) -> Numbers:
     """The true answers, from the data, in the same shape."""
+    if encoded.labels.ndim > 1:
+        return encoded.labels.astype(np.int64)
     return encoded.labels if encoded.units is None else encoded.units.truth()
 
 
@@ -277,10 +291,32 @@ def best_constant(task: Task, truth: Mapping[str, Numbers]) -> dict[str, float]:
 
 
 def _constants(truth: Numbers, task: Task) -> Iterator[Numbers]:
-    """Answers that are one class everywhere; one score where rows have scores, for all are alike."""
+    """Answers that are one class everywhere; one score where rows have scores, for all are alike.
+
+    Of several labels they are sets that every row is given.
+    """
+    if task.multi_label:
+        yield from (np.broadcast_to(labels, truth.shape) for labels in _constant_sets(truth))
+        return
     values, times = np.unique(truth[truth != BETWEEN], return_counts=True)
     for value in values[np.argsort(-times, kind="stable")][: 1 if task.regression else CONSTANTS]:
         yield np.where(truth == BETWEEN, BETWEEN, value)
+
+
+def _constant_sets(truth: Numbers) -> list[Numbers]:
+    """Sets of labels for truth (rows, labels) that none surpasses in subset accuracy, micro and macro F1.
+
+    They are the most frequent set; the m most frequent labels with the m that is best, since right, told and
+    true labels are sums over labels; and all labels, since each label's own F1 is best where it is given.
+    """
+    sets, times = np.unique(truth, axis=0, return_counts=True)
+    having = truth.sum(axis=0)
+    order = np.argsort(-having, kind="stable")
+    sizes = np.arange(1, len(order) + 1)
+    micro = 2 * having[order].cumsum() / (sizes * len(truth) + max(1, having.sum()))
+    frequent = np.zeros_like(having)
+    frequent[order[: micro.argmax() + 1]] = 1
+    return [sets[times.argmax()], frequent, np.ones_like(having)]
 
 
 def constant_notes(task: Task, answers: Mapping[str, Numbers]) -> tuple[str, ...]:
@@ -291,4 +327,6 @@ def constant_notes(task: Task, answers: Mapping[str, Numbers]) -> tuple[str, ...
 
 
 def _constant(numbers: Numbers) -> bool:
+    if numbers.ndim > 1:
+        return len(np.unique(numbers, axis=0)) < 2
     return len(np.unique(numbers[numbers != BETWEEN])) < 2

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -193,6 +193,7 @@ class PreparedRun:
     machine: Machine
     train: Batches
     evaluation: Mapping[str, Batches]
+    class_weights: Mapping[str, float] = field(default_factory=dict)  # by label; none: all count alike
 
 
 def run_fingerprint(prepared: PreparedRun, *, made: Mapping[str, Any] | None = None) -> str:
@@ -228,6 +229,7 @@ def hyperparameters(prepared: PreparedRun) -> dict[str, Any]:
         "max_length": prepared.train.model_inputs.max_length,
         "device": prepared.machine.device.type,
         "precision": prepared.machine.precision,
+        "class_weights": dict(prepared.class_weights) or "",
         "versions": {
             "tokbench": tokbench.__version__,
             "tokenizers": tokenizers.__version__,

@@ -50,6 +50,7 @@ class Run(Result, kind="run"):
     notes: tuple[str, ...]
     output: str
     classes: Mapping[str, int] = field(default_factory=dict)  # train rows (tagged: words) of each label
+    class_weights: Mapping[str, float] = field(default_factory=dict)  # of the train loss; none: all alike
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # 95 %, of the metrics
     engine: str = "loop"
     kept_step: int = 0  # the step whose weights were saved

@@ -22,6 +22,7 @@ from tokbench.finetuning.device import Machine, machine_of
 from tokbench.finetuning.engines import loop
 from tokbench.finetuning.engines.loop import Evaluator, predict_logits
 from tokbench.finetuning.engines.monitor import EvalMonitor, board_of, keep_board
+from tokbench.finetuning.engines.objective import class_weights, objective_of
 from tokbench.finetuning.engines.state import FitResult, TrainerEngine, TrainingJob
 from tokbench.finetuning.environment import environment
 from tokbench.finetuning.models import (
@@ -164,7 +165,8 @@ def prepare_run(config: FinetuneConfig, data: Dataset, *, progress: Progress = s
             encoded=encoded, model_inputs=model_inputs, size=config.batch_size, seed=config.seed
         )
     train = batches.pop("train")
-    prepared = PreparedRun(config, task, data, parts, machine, train, batches)
+    weights = class_weights(config.class_weights, task, train.encoded.labels)
+    prepared = PreparedRun(config, task, data, parts, machine, train, batches, weights)
     said = {each.encoded.note: None for each in (train, *batches.values()) if each.encoded.note}
     notes = (*parts.notes, *(f"the library encoded the rows: {why}" for why in said), *input_notes(prepared))
     return replace(prepared, parts=replace(parts, notes=notes))
@@ -186,7 +188,10 @@ def train_and_score(
         board=board_of(config, checkpoint_store.place if checkpoint_store else None),
     )
     rate = prepared.parts.rate
-    job = TrainingJob(model, prepared.train, config, rate, machine, monitor, checkpoint_store, progress)
+    objective = objective_of(prepared.class_weights, prepared.task, machine.device)
+    job = TrainingJob(
+        model, prepared.train, config, rate, machine, monitor, checkpoint_store, progress, objective
+    )
     trained = engine_of(config).fit(job)
     if monitor.kept is not monitor.done[-1] or not evaluator.answers:
         evaluator()
@@ -232,6 +237,7 @@ def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
         new_tokens=new_tokens,
         no_gradient=no_gradient,
         notes=(*prepared.data.notes, *prepared.parts.notes, *outcome.notes, *_doubts(outcome, task)),
+        class_weights=prepared.class_weights,
         engine=config.trainer,
         kept_step=outcome.kept_step,
         losses=outcome.fit.losses,

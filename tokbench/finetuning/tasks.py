@@ -49,6 +49,7 @@ class Task:
     labels: tuple[str, ...] = ()  # names in the hub's id order; none for a score
     tsv_labels: tuple[str, ...] = ()  # how the official files write them; the names when empty
     scores: tuple[float, float] | None = None  # lowest and highest score of a regression
+    threshold: float | None = None  # probability above which a row has a label; None: it has one label
     metrics: tuple[str, ...] = ("accuracy",)  # the first is the task's main one
     train_rows: int = 0
     evaluation: tuple[Split, ...] = ()
@@ -64,6 +65,11 @@ class Task:
     def regression(self) -> bool:
         """Whether a row has a score instead of a class."""
         return self.scores is not None
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether a row has any number of labels, also none."""
+        return self.threshold is not None
 
     @property
     def tagging(self) -> bool:

@@ -294,7 +294,7 @@ def _alike(whole: RowIds, rows: Rows, numbers: NDArray[np.int64], read: Read) ->
 
 @dataclass(frozen=True, eq=False)
 class EncodedRows(Ragged):
-    """The ids of labelled rows; labels are class ids or scores, one a row.
+    """The ids of labelled rows; labels are class ids or scores, one a row, or 0 and 1 (rows, labels).
 
     Where words are tagged, `units` says which piece speaks for which, and labels stand one a piece. note: why
     the library encoded rows for which the compiled loops gave something else, "" when they did not.
@@ -340,10 +340,20 @@ def tokenize_rows(
     found = cached_rows(backend, rows, max_length, make) if cache else make()
     progress("tokenize", len(rows), len(rows))
     _none_empty(found.lengths, rows)
-    labels = np.array(rows.labels, np.float32 if task.regression else np.int64)
+    labels = _label_array(rows, task)
     return EncodedRows(
         found.ids, found.starts, found.segments.ids, labels, found.truncated, note="; ".join(said)
     )
+
+
+def _label_array(rows: Rows, task: Task) -> NDArray[Any]:
+    """Class ids or scores (rows,); where a row has several labels, 0 or 1 for each: (rows, labels)."""
+    if not task.multi_label:
+        return np.array(rows.labels, np.float32 if task.regression else np.int64)
+    found = np.zeros((len(rows), len(task.labels)), np.float32)
+    for row, each in zip(found, rows.labels, strict=True):
+        row[list(each) if isinstance(each, tuple) else []] = 1
+    return found
 
 
 def _by_library(read: Read, rows: Rows, progress: Progress) -> RowIds:

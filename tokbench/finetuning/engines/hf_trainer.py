@@ -86,8 +86,8 @@ def fit(job: TrainingJob) -> FitResult:
     """Train as the loop does, by transformers' Trainer."""
     plan, model, machine = job.config, job.model, job.machine
     chosen = FIELDS.values(plan)
-    if chosen.get("label_smoothing_factor") and model.config.problem_type == "regression":  # type: ignore[union-attr]
-        raise UsageError("label_smoothing_factor is for labels, and the rows have scores", fix="leave it out")
+    if chosen.get("label_smoothing_factor"):
+        _must_be_smoothable(job)
     state = TrainingState(job)
     with scratch_folder() as place, interruptible() as state.asked:
         arguments = _arguments(plan, chosen, str(place), cpu=not machine.gpu, resumed=state.done > 0)
@@ -103,6 +103,18 @@ def fit(job: TrainingJob) -> FitResult:
         trainer.run = state
         trainer.train()
     return state.finished()
+
+
+def _must_be_smoothable(job: TrainingJob) -> None:
+    """Nothing, or UsageError where labels are no single classes that all count alike."""
+    if job.model.config.problem_type == "regression":  # type: ignore[union-attr]
+        raise UsageError("label_smoothing_factor is for labels, and the rows have scores", fix="leave it out")
+    if job.objective.multi_label:
+        raise UsageError("label_smoothing_factor is for rows of one label", fix="leave it out")
+    if job.objective.weights is not None:
+        raise UsageError(
+            "label_smoothing_factor and class_weights are two losses", fix="leave one of them out"
+        )
 
 
 def _arguments(
@@ -153,15 +165,17 @@ class _Trainer(Trainer):
     def training_step(self, model: nn.Module, inputs: Batch, *_: Any, **__: Any) -> torch.Tensor:  # noqa: ANN401
         """The Trainer's step, on each part of the batch; without its count of items, which is the whole's."""
         loss = torch.zeros((), device=self.run.machine.device)
-        for share, part in in_parts(inputs, self.run.rows_in_a_part):
+        for share, part in in_parts(inputs, self.run.rows_in_a_part, self.run.job.objective):
             self.share = share
             loss += super().training_step(model, part).detach()
         self.run.losses.add(loss)
         return loss
 
-    def compute_loss(self, *given: Any, **named: Any) -> Any:  # noqa: ANN401
-        """The Trainer's loss, as much of it as the part is of the batch."""
-        loss: Any = super().compute_loss(*given, **named)
+    def compute_loss(self, model: nn.Module, inputs: Batch, *given: Any, **named: Any) -> Any:  # noqa: ANN401
+        """The Trainer's loss, or the objective's own, as much of it as the part is of the batch."""
+        objective = self.run.job.objective
+        own = objective.weights is not None or objective.multi_label
+        loss: Any = objective(model, inputs) if own else super().compute_loss(model, inputs, *given, **named)
         return loss if self.share == 1.0 else loss * self.share
 
     def autocast_smart_context_manager(self, *_: Any, **__: Any) -> contextlib.AbstractContextManager[Any]:  # noqa: ANN401

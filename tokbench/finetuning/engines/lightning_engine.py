@@ -60,18 +60,19 @@ class Classifier(lightning.LightningModule):
     def training_step(self, batch: Batch, _: int) -> torch.Tensor:
         """The loss of one batch; of one in parts the last part's, the others have left their gradients."""
         self.state.optimizer.zero_grad()
-        *earlier, last = in_parts(batch, self.state.rows_in_a_part)
+        objective = self.state.job.objective
+        *earlier, last = in_parts(batch, self.state.rows_in_a_part, objective)
         whole = torch.zeros((), device=self.state.machine.device)
         for share, part in earlier:
-            loss = self.model(**part).loss * share
+            loss = objective(self.model, part) * share
             with torch.autocast(loss.device.type, enabled=False):
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
             whole += loss.detach()
         share, part = last
-        loss = self.model(**part).loss
+        loss = objective(self.model, part)
         loss = loss if share == 1.0 else loss * share
         self.state.losses.add(whole + loss.detach())
-        return loss  # type: ignore[no-any-return]
+        return loss
 
     def optimizer_zero_grad(self, *_: object) -> None:
         """Nothing: it is called between a step's parts; they were forgotten when the step began."""

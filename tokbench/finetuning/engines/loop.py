@@ -14,8 +14,9 @@ from transformers import PreTrainedModel
 
 from tokbench.finetuning import metrics as metrics_module
 from tokbench.finetuning.data.batches import Batches, DeviceCollator, by_length
-from tokbench.finetuning.data.tokenize import UNLABELLED, EncodedRows, in_row_order
+from tokbench.finetuning.data.tokenize import in_row_order
 from tokbench.finetuning.engines.distributed import ALONE, Team, team_of
+from tokbench.finetuning.engines.objective import losses_of
 from tokbench.finetuning.engines.state import FitResult, TrainingJob, TrainingState, interruptible
 from tokbench.finetuning.engines.step import GraphStepper, Stepper, replayable
 from tokbench.finetuning.intervals import Interval, intervals
@@ -42,7 +43,7 @@ def fit(job: TrainingJob) -> FitResult:
     state = TrainingState(job, team=team, capturable=graphs)
     state.begin()
     kind = GraphStepper if graphs else Stepper
-    stepper = kind(job.model, state.optimizer, job.batches, config, machine, team)
+    stepper = kind(job.model, state.optimizer, job.batches, config, machine, team, job.objective)
     stepper.parts, stepper.notes = state.parts, state.notes
     job.model.train()
     with interruptible() as state.asked, machine.keeping_memory():
@@ -159,15 +160,3 @@ class Evaluator:
     def notes(self) -> tuple[str, ...]:
         """What is odd about the last answers."""
         return metrics_module.constant_notes(self.task, self.answers)
-
-
-def losses_of(logits: NDArray[np.float32], encoded: EncodedRows, task: Task) -> NDArray[np.float64]:
-    """What a model is trained to lessen, for each labelled row or piece: cross entropy, or the square."""
-    wide = logits.astype(np.float64)
-    if task.regression:
-        return np.asarray((wide[:, 0] - encoded.labels) ** 2)
-    labelled = encoded.labels != UNLABELLED
-    chosen, labels = wide[labelled], encoded.labels[labelled]
-    top = chosen.max(axis=1)
-    total = top + np.log(np.exp(chosen - top[:, None]).sum(axis=1))
-    return np.asarray(total - chosen[np.arange(len(labels)), labels])

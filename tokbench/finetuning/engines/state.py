@@ -18,9 +18,9 @@ from torch import nn
 
 from tokbench.errors import NegativeResultError
 from tokbench.finetuning.checkpoints import Checkpoint, CheckpointStore
-from tokbench.finetuning.data.tokenize import UNLABELLED
 from tokbench.finetuning.engines.distributed import ALONE, Team, of_other_size
 from tokbench.finetuning.engines.monitor import EvalMonitor, Weights, restore, weights_of
+from tokbench.finetuning.engines.objective import PLAIN, Objective
 from tokbench.finetuning.engines.step import (
     optimizer_of,
     optimizer_state,
@@ -106,6 +106,7 @@ class TrainingJob:
     monitor: EvalMonitor | None = None
     checkpoint_store: CheckpointStore | None = None
     progress: Progress = silent
+    objective: Objective = PLAIN
 
 
 class TrainerEngine(Protocol):
@@ -351,23 +352,24 @@ class Epochs:
         yield from self.batches.epoch(self.next - 1)
 
 
-def in_parts(batch: Batch, size: int) -> list[tuple[float, Batch]]:
+def in_parts(batch: Batch, size: int, objective: Objective) -> list[tuple[float, Batch]]:
     """A batch cut into parts of `size` rows, each no wider than its longest row, with its share in the mean.
 
-    Shares are of rows, or of labelled pieces where every piece has a label.
+    Shares are of what the objective counts: rows, labelled pieces, or their classes' weights.
     """
     rows = len(batch["labels"])
     if rows <= size:
         return [(1.0, batch)]
-    labelled = (batch["labels"] != UNLABELLED).reshape(rows, -1).sum(1)
-    total = max(1, int(labelled.sum()))
+    counts = objective.counts(batch["labels"])
+    total = float(counts.sum()) or 1.0
     found = []
     for start in range(0, rows, size):
-        share = int(labelled[start : start + size].sum()) / total
+        share = float(counts[start : start + size].sum()) / total
         if not share:
             continue  # nothing to learn from, and its mean would be 0 / 0
         part = {name: each[start : start + size] for name, each in batch.items()}
         real = part["attention_mask"].bool().any(0)
-        part = {name: each[:, real] if each.ndim > 1 else each for name, each in part.items()}
+        wide = [name for name, each in part.items() if each.ndim > 1 and not each.is_floating_point()]
+        part = {name: each[:, real] if name in wide else each for name, each in part.items()}
         found.append((share, part))
     return found

@@ -14,7 +14,7 @@ from torch import nn
 
 from tokbench.errors import ResourceError, UsageError, plural
 from tokbench.finetuning.data.batches import Batches, DeviceCollator, DeviceRows, in_batches
-from tokbench.finetuning.data.tokenize import UNLABELLED, EncodedRows
+from tokbench.finetuning.engines.objective import PLAIN, Objective
 
 if TYPE_CHECKING:
     from tokbench.finetuning.config import FinetuneConfig
@@ -112,6 +112,7 @@ class Stepper:
     settings: FinetuneConfig
     machine: Machine
     team: Team
+    objective: Objective = PLAIN
     parts: int = 1
     notes: list[str] = field(default_factory=list)
     width: int | None = None  # what rows are padded to on a GPU; None: the longest of them
@@ -120,7 +121,7 @@ class Stepper:
     def __post_init__(self) -> None:
         self.parts = self.settings.accumulate
         self.feeder = DeviceCollator(self.batches.encoded, self.batches.model_inputs, self.machine)
-        self.weight = weight_of_rows(self.batches.encoded)
+        self.weight = self.objective.counts_of_rows(self.batches.encoded)
         # a GPU fills a matrix with zeros at once, and several processes exchange whole ones
         alone = self.team.size == 1
         self.gradients = Gradients(
@@ -164,7 +165,7 @@ class Stepper:
     def backward(self, rows: Ids, share: float | None = None) -> torch.Tensor:
         """Add the gradients of these rows' mean loss, times their share in the batch."""
         with self.machine.autocast(), self.gradients.recorded():
-            loss: torch.Tensor = self.model(**self.feeder(rows, self.width)).loss
+            loss = self.objective(self.model, self.feeder(rows, self.width))
         if share is not None:
             loss = loss * share
         loss.backward()  # type: ignore[no-untyped-call]
@@ -190,14 +191,6 @@ def is_memory(problem: BaseException) -> bool:
     """Whether an error says that memory ran out, on a GPU or in the computer."""
     words = ("DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED")
     return isinstance(problem, torch.OutOfMemoryError) or any(each in str(problem) for each in words)
-
-
-def weight_of_rows(encoded: EncodedRows) -> NDArray[np.float64]:
-    """What each row counts in the mean loss of a batch: 1, or its labelled pieces where words are tagged."""
-    if encoded.units is None:
-        return np.ones(len(encoded))
-    labelled = (encoded.labels != UNLABELLED).astype(np.float64)
-    return np.asarray(np.add.reduceat(labelled, encoded.starts[:-1]))
 
 
 def replayable(settings: FinetuneConfig, machine: Machine, team: Team) -> bool:
@@ -282,7 +275,7 @@ class GraphStepper(Stepper):
     def recorded(self, flat: DeviceRows, numbers: torch.Tensor, width: int) -> torch.Tensor:
         """A whole step, from row numbers (B,) on the device to moved weights, that reads nothing back."""
         with self.machine.autocast():
-            loss: torch.Tensor = self.model(**flat.cut(numbers, width)).loss
+            loss = self.objective(self.model, flat.cut(numbers, width))
         loss.backward()  # type: ignore[no-untyped-call]
         self.finish()
         return loss.detach()

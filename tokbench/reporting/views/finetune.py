@@ -64,6 +64,9 @@ def _fed(result: Run) -> Iterator[tuple[str, object]]:
     yield "train rows", f"{result.train_rows:,} ({tokens}, {cut} cut)"
     if result.classes:
         yield "classes", _shares(result.classes)
+    if result.class_weights:
+        weights = [f"{label} {weight:.4g}" for label, weight in result.class_weights.items()]
+        yield "class weights", f"{', '.join(weights)} in the train loss, none in the dev loss"
     yield "steps", f"{result.steps:,} at learning rate {result.learning_rate:g}, last loss {result.loss:.4f}"
     yield "speed", f"{result.rows_per_second:,.0f} rows a second on {result.device} in {result.precision}"
     yield (

@@ -1,0 +1,159 @@
+"""The loss of a batch: the model's own, that of rows with several labels, or one that weighs classes."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from tokbench.errors import UsageError
+from tokbench.finetuning.data.tokenize import UNLABELLED, EncodedRows
+
+if TYPE_CHECKING:
+    from tokbench.finetuning.data.batches import Batch
+    from tokbench.finetuning.tasks import Task
+
+BALANCED = "balanced"
+Weights = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The mean loss that training lessens, the same for every engine.
+
+    Without weights and with one label a row it is what the model itself gives with `labels`: cross entropy,
+    or the squared error of scores. `weights` (labels,) say what a row (tagged: a piece) of each class counts,
+    in the sum and in what it is divided by, as torch's CrossEntropyLoss has it. With `multi_label` it is the
+    mean binary cross entropy over rows and labels, and weights say what a label counts where it is given
+    (`pos_weight` of BCEWithLogitsLoss).
+    """
+
+    weights: torch.Tensor | None = None
+    multi_label: bool = False
+
+    def __call__(self, model: nn.Module, batch: Batch) -> torch.Tensor:
+        """The loss of one padded batch."""
+        if self.weights is None and not self.multi_label:
+            loss: torch.Tensor = model(**batch).loss
+            return loss
+        given = {name: each for name, each in batch.items() if name != "labels"}
+        logits, labels = model(**given).logits.float(), batch["labels"]
+        if self.multi_label:
+            return nn.functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=self.weights)
+        flat = logits.reshape(-1, logits.shape[-1])
+        return nn.functional.cross_entropy(
+            flat, labels.reshape(-1), weight=self.weights, ignore_index=UNLABELLED
+        )
+
+    def counts(self, labels: torch.Tensor) -> torch.Tensor:
+        """What each row (B,) counts in a batch's mean loss: its labelled pieces, or their weights."""
+        if labels.is_floating_point():  # scores, or a 0 or 1 for each label
+            return torch.ones(len(labels), dtype=torch.float64)
+        labelled = labels != UNLABELLED
+        if self.weights is None:
+            return labelled.reshape(len(labels), -1).sum(1).double()
+        of_labels = self.weights.double()[labels.clamp(min=0)] * labelled
+        return of_labels.reshape(len(labels), -1).sum(1)
+
+    def counts_of_rows(self, encoded: EncodedRows) -> NDArray[np.float64]:
+        """The same of all rows of a split."""
+        counts = np.ones(len(encoded.labels))
+        if self.weights is not None and not self.multi_label:
+            weights = self.weights.double().cpu().numpy()
+            counts = weights[np.maximum(encoded.labels, 0)]
+        if encoded.units is None:
+            return np.asarray(counts)
+        counts = np.where(encoded.labels == UNLABELLED, 0.0, counts)
+        return np.asarray(np.add.reduceat(counts, encoded.starts[:-1]))
+
+
+PLAIN = Objective()
+
+
+def class_weights(written: str, task: Task, labels: NDArray[Any]) -> Weights:
+    """The weight of every label: {} where none was asked for; UsageError where there can be none.
+
+    `labels` are those of the train rows as they are learned: class ids, of pieces with -100 where none is
+    learned, or (rows, labels) of 0 and 1.
+    """
+    if not written:
+        return {}
+    if task.regression:
+        raise UsageError(
+            "class_weights are for classes, and the rows have scores", fix="leave class_weights out"
+        )
+    if written == BALANCED:
+        return dict(zip(task.labels, _balanced(task, labels), strict=True))
+    given = _given(written, task)
+    wrong = next((label for label in given if label not in task.labels), None)
+    missing = next((label for label in task.labels if label not in given), None)
+    if wrong is not None or missing is not None:
+        what = f"names {wrong!r}, which is no label" if wrong is not None else f"leaves {missing!r} out"
+        raise UsageError(f"class_weights {what}", fix=_example(task))
+    return {label: given[label] for label in task.labels}
+
+
+def _balanced(task: Task, labels: NDArray[Any]) -> list[float]:
+    """Of the k classes that occur n / (k · n_c), as scikit-learn's compute_class_weight has it; else 1.
+
+    Of several labels each is weighed for itself: (n - n_c) / n_c, rows without it over rows with it.
+    """
+    if task.multi_label:
+        having = labels.sum(axis=0)
+        return [float((len(labels) - count) / count) if count else 1.0 for count in having.tolist()]
+    learned = labels[labels != UNLABELLED]
+    counts = np.bincount(learned, minlength=len(task.labels))
+    there = int((counts > 0).sum())
+    return [len(learned) / (there * count) if count else 1.0 for count in counts.tolist()]
+
+
+def _given(written: str, task: Task) -> Weights:
+    """The weights in neg=1,pos=3 or in a JSON object."""
+    try:
+        if written.lstrip().startswith("{"):
+            found = {str(label): float(weight) for label, weight in json.loads(written).items()}
+        else:
+            parts = [part.rpartition("=") for part in written.split(",")]
+            found = {label.strip(): float(weight) for label, _, weight in parts}
+    except (ValueError, TypeError) as problem:
+        raise UsageError(f"class_weights is {written!r:.80}", fix=_example(task)) from problem
+    low = next((label for label, weight in found.items() if not 0 < weight < math.inf), None)
+    if low is not None:
+        raise UsageError(
+            f"class_weights gives {low!r} {found[low]:g}: a weight is above 0", fix=_example(task)
+        )
+    return found
+
+
+def _example(task: Task) -> str:
+    """The option as it can be pasted, with a weight of 1 for each label."""
+    weights = json.dumps(dict.fromkeys(task.labels, 1), ensure_ascii=False, separators=(",", ":"))
+    return f"--set {shlex.quote(f'class_weights={weights}')}"
+
+
+def objective_of(weights: Mapping[str, float], task: Task, device: torch.device) -> Objective:
+    """The loss of a run: weights in the order of the task's labels, on the device."""
+    tensor = torch.tensor(list(weights.values()), dtype=torch.float32, device=device) if weights else None
+    return Objective(tensor, task.multi_label)
+
+
+def losses_of(logits: NDArray[np.float32], encoded: EncodedRows, task: Task) -> NDArray[np.float64]:
+    """What training lessens, for each row or labelled piece; all count alike, whatever weights are set."""
+    wide = logits.astype(np.float64)
+    if task.regression:
+        return np.asarray((wide[:, 0] - encoded.labels) ** 2)
+    if task.multi_label:
+        return np.asarray((np.logaddexp(0.0, wide) - wide * encoded.labels).mean(axis=1))
+    labelled = encoded.labels != UNLABELLED
+    chosen, labels = wide[labelled], encoded.labels[labelled]
+    top = chosen.max(axis=1)
+    total = top + np.log(np.exp(chosen - top[:, None]).sum(axis=1))
+    return np.asarray(total - chosen[np.arange(len(labels)), labels])
