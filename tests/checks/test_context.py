@@ -3,11 +3,12 @@
 import json
 
 import pytest
+from tokenizers import Tokenizer, models
 
 from tokbench.checks.context import check_context
 from tokbench.errors import FileError
 
-from .cases import cut_and_padded
+from .cases import CASES, cut_and_padded
 from .folders import BERT, clean, clean_pair
 
 
@@ -59,3 +60,20 @@ def test_a_broken_side_file_is_named(tmp_path):
     files.sides["added_tokens.json"] = json.dumps([1])
     with pytest.raises(FileError, match=r"added_tokens\.json"):
         check_context(files.write(tmp_path))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code} {case.kind} {case.label}".strip())
+def test_the_vocabulary_is_the_librarys_whatever_is_wrong_with_the_folder(case, tmp_path):
+    try:
+        context = check_context(case.files.write(tmp_path / "folder"))
+    except FileError:
+        pytest.skip("the library does not load it")
+    assert context.vocabulary == context.tokenizer.get_vocab(with_added_tokens=True)
+    assert context.ids == set(context.vocabulary.values())
+
+
+def test_the_vocabulary_has_tokens_that_were_added_in_memory():
+    tokenizer = Tokenizer(models.WordLevel({"a": 0, "b": 1}, unk_token="a"))
+    tokenizer.add_tokens(["b", "c"])
+    tokenizer.add_special_tokens(["[PAD]"])
+    assert check_context(tokenizer).vocabulary == {"a": 0, "b": 1, "c": 2, "[PAD]": 3}

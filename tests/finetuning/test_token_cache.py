@@ -21,6 +21,7 @@ from tokbench.finetuning.data.token_cache import RowIds, key_of
 from tokbench.finetuning.data.tokenize import tokenize_rows
 from tokbench.finetuning.stages import prepare_run
 from tokbench.finetuning.tasks import TASKS
+from tokbench.io import cache as user_cache
 from tokbench.native.ragged import ragged
 
 TEXTS = ["good film", "x " * 40, "a\u00e9 [SEP]", "bad", "\ud55c\uad6d bad!!"]
@@ -73,6 +74,48 @@ def test_the_second_time_the_ids_come_from_the_file(tokenizer, cache):
     assert first.ids.tolist() != [7] * len(TEXTS)
     assert read(tokenizer, rows).ids.tolist() == [7] * len(TEXTS)
     assert read(tokenizer, rows, cache=False).ids.tolist() == first.ids.tolist()
+
+
+def open_folder(path):
+    path.parent.chmod(0o777)
+
+
+def open_file(path):
+    path.chmod(0o666)
+
+
+def strangers_file(path):
+    os.chown(path, 65534, -1)
+
+
+def strangers_folder(path):
+    os.chown(path.parent, 65534, -1)
+
+
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="root alone gives files away")
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        open_folder,
+        open_file,
+        pytest.param(strangers_file, marks=ROOT),
+        pytest.param(strangers_folder, marks=ROOT),
+    ],
+)
+def test_ids_that_others_could_have_written_are_not_trained_on_and_that_is_said(
+    opening, tokenizer, cache, monkeypatch
+):
+    monkeypatch.setattr(user_cache, "TROUBLES", {})
+    rows = rows_of(TEXTS)
+    first = read(tokenizer, rows)
+    [path] = cache.iterdir()
+    token_cache.cache_ids(path.stem, flat([[7]] * len(TEXTS), types=False))
+    opening(path)
+    assert read(tokenizer, rows).ids.tolist() == first.ids.tolist()
+    [said] = user_cache.TROUBLES.values()
+    assert said.startswith(f"what is in the cache {cache} is not used: ")
 
 
 def test_labels_are_no_part_of_it(tokenizer, cache):

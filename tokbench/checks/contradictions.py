@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokbench.checks.findings import quoted
-from tokbench.pretrained.token_facts import TokenFacts, config_facts
+from tokbench.pretrained.token_facts import TokenFacts, named_roles
 from tokbench.pretrained.vocabulary_files import VOCABULARIES
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def own_facts(context: CheckContext, *, merges: bool = False) -> TokenFacts:
     return TokenFacts(
         "tokenizer.json",
         ids=context.vocabulary,
-        roles={**context.roles, **config_facts(context.config)["roles"]},
+        roles={**context.roles, **named_roles(context.config)},
         merges=[_pair(each) for each in listed] if isinstance(listed, list) else None,
     )
 

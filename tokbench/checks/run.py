@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
@@ -32,6 +32,7 @@ from tokbench.checks.safetensors_files import CHEAP, bytes_of
 from tokbench.checks.staging import shown_as, sources_on_disk
 from tokbench.errors import FileError, UsageError, did_you_mean
 from tokbench.io.extras import has
+from tokbench.io.json_files import uncollected
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.model.files import ensure_bounded
 from tokbench.progress import Progress, silent
@@ -284,7 +285,8 @@ def check(
     request = CheckRequest(tokenizer, model, quick, codes)
     with sources_on_disk(tokenizer, model) as found:
         try:
-            context = check_context(found.tokenizer, found.model, inspect=_stop_before_harm)
+            with uncollected():
+                context = check_context(found.tokenizer, found.model, inspect=_stop_before_harm)
         except DeadlyFileError as error:
             return replace(_not_loaded(str(found.tokenizer), error.message), request=request)
         shown = None
@@ -330,11 +332,12 @@ def run_rules(
         looking = [code for code in looking if code not in skipped]
         if slow and looking and early is not None:
             early(tuple(findings))
-        for code in looking:
-            try:
-                findings += _look(RULES[code], context, shown)
-            except FileError as error:  # the library failed on the way; TB501 says so as a finding
-                skipped[code] = error.message
+        with nullcontext() if slow else uncollected():
+            for code in looking:
+                try:
+                    findings += _look(RULES[code], context, shown)
+                except FileError as error:  # the library failed on the way; TB501 says so as a finding
+                    skipped[code] = error.message
     findings.sort(key=attrgetter("code"))
     checked = tuple(code for code in RULES if code not in skipped)
     model = context.model.name if context.model else ""

@@ -1,6 +1,7 @@
 """Bytes that take long to make, in the user's cache folder; made anew when gone, damaged or not ours.
 
-What is read here is run as machine code, or trusted by it: nobody else may have been able to write it.
+What is read here is run as machine code, trusted by it, or trained on: nobody else may have been able to
+write it.
 """
 
 from __future__ import annotations
@@ -33,13 +34,19 @@ def read_cached(name: str) -> bytes | None:
     """The bytes of this name; None where there are none, they are damaged, or could be a stranger's."""
     with suppress(OSError):
         path = cache_folder() / name
-        content = path.read_bytes()
-        why = why_not_private(path)
-        if why:
-            TROUBLES[str(path.parent)] = f"what is in the cache {path.parent} is not used: {why}"
-            return None
-        return _whole(content)
+        return _whole(path.read_bytes()) if is_ours(path) else None
     return None
+
+
+def is_ours(path: Path) -> bool:
+    """Whether only this user could have written a cached file; why it is not used is said at the end.
+
+    Raises OSError where there is no such file.
+    """
+    why = why_not_private(path)
+    if why:
+        TROUBLES[str(path.parent)] = f"what is in the cache {path.parent} is not used: {why}"
+    return not why
 
 
 def put_in_cache(name: str, content: bytes) -> None:

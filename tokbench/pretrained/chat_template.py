@@ -17,7 +17,7 @@ from tokbench.errors import DataError, UsageError
 from tokbench.io.json_files import MIB, read_object, read_text
 from tokbench.pretrained.companions import CHAT_FILES
 from tokbench.pretrained.special_tokens import content_of, roles_of
-from tokbench.pretrained.token_facts import changed_flags, config_facts
+from tokbench.pretrained.token_facts import changed_flags, named_roles
 
 if TYPE_CHECKING:
     from tokbench.pretrained.folder import TokenizerFolder
@@ -135,7 +135,7 @@ def _ended(templates: Sequence[str], variables: Sequence[Mapping[str, Any]], why
 
 def special_variables(config: Mapping[str, Any], roles: Mapping[str, str]) -> dict[str, str]:
     """bos_token, eos_token and the like, which transformers gives to every template."""
-    named = {**roles, **roles_of(config), **config_facts(config)["roles"]}
+    named = {**roles, **roles_of(config), **named_roles(config)}
     return {f"{role}_token": token for role, token in named.items()}
 
 

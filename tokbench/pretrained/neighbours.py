@@ -300,7 +300,7 @@ def _offsets_wrong(encoding: Encoding, text: str) -> bool:
     """Whether offsets go back, leave the text, or leave one of its letters out."""
     covered, before = 0, 0
     for first, last in encoding.offsets:
-        if not before <= first <= last <= len(text) or text[covered:first].strip():
+        if not before <= first <= last <= len(text) or (first > covered and text[covered:first].strip()):
             return True
         before, covered = first, max(covered, last)
     return bool(text[covered:].strip())

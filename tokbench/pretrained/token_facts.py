@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 
 from tokbench.errors import FileError
 from tokbench.io.json_files import read_object
@@ -73,13 +73,17 @@ def config_facts(config: Mapping[str, Any]) -> Said:
     decoder = config.get("added_tokens_decoder")
     entries = decoder.items() if isinstance(decoder, Mapping) else ()
     tokens = {content_of(entry): (number, entry) for number, entry in entries if content_of(entry)}
-    extra = config.get("extra_special_tokens")
-    media = {**config, **(extra if isinstance(extra, Mapping) else {})}
     return {
         "ids": {token: int(number) for token, (number, _) in tokens.items() if str(number).isdecimal()},
         "flags": {token: flags_of(entry) for token, (_, entry) in tokens.items()},
-        "roles": {**roles_of(config), **_named(media)},
+        "roles": named_roles(config),
     }
+
+
+def named_roles(config: Mapping[str, Any]) -> dict[str, str]:
+    """Role → token of a tokenizer_config.json, those of images, sounds and the like included."""
+    extra = config.get("extra_special_tokens")
+    return {**roles_of(config), **_named({**config, **(extra if isinstance(extra, Mapping) else {})})}
 
 
 def flags_of(entry: object) -> dict[str, bool]:
@@ -94,16 +98,29 @@ def changed_flags(tokenizer: Tokenizer, config: Mapping[str, Any]) -> dict[str, 
     It takes all flags of an added_tokens_decoder in tokenizer_config.json. A flag that changes no text is
     left out: `normalized` where the normalizer neither changes the token nor leads to it.
     """
-    told = config_facts(config)["flags"]
-    own = {entry.content: entry for entry in tokenizer.get_added_tokens_decoder().values()} if told else {}
-    found = {}
-    for token, flags in told.items():
-        if token in own:
-            other = {name: value for name, value in flags.items() if getattr(own[token], name) != value}
-            if "normalized" in other and not _is_normalized(tokenizer, token):
-                del other["normalized"]
-            found[token] = other
-    return {token: other for token, other in found.items() if other}
+    decoder = config.get("added_tokens_decoder")
+    told = {content_of(each): each for each in decoder.values()} if isinstance(decoder, Mapping) else {}
+    own = tokenizer.get_added_tokens_decoder() if told else {}
+    found = {
+        entry.content: other
+        for entry in own.values()
+        if entry.content in told and (other := _other_flags(entry, told[entry.content]))
+    }
+    for token in [token for token, other in found.items() if "normalized" in other]:
+        if not _is_normalized(tokenizer, token):
+            del found[token]["normalized"]
+    return {token: found[token] for token in told if found.get(token)}
+
+
+def _other_flags(entry: AddedToken, told: object) -> dict[str, bool]:
+    """The flags of a token's entry in a config that are not the token's own."""
+    found = told if isinstance(told, Mapping) else {}
+    mine = entry.lstrip, entry.rstrip, entry.single_word, entry.normalized, entry.special
+    return {
+        name: found[name]
+        for name, own in zip(FLAGS, mine, strict=True)
+        if found.get(name, own) is not own and isinstance(found[name], bool)
+    }
 
 
 def flag_words(loaded_as: Mapping[str, Mapping[str, bool]]) -> list[str]:

@@ -240,13 +240,12 @@ def specials_are_not_learned(context: CheckContext) -> Iterator[Finding]:
     Source: tokenizers #985, #1616
     """
     added = {token.content for token in context.added.values()}
-    learned = context.vocabulary.keys() - added
     found = {
         form: context.vocabulary[form]
         for token in context.specials
         for piece in _fragments(token)
         for form in (piece, f"##{piece}")
-        if form in learned
+        if form in context.vocabulary and form not in added
     }
     bracketed = [piece for piece in found if not piece.removeprefix("##").isalnum()]
     early = context.size // FREQUENT

@@ -253,12 +253,12 @@ def byte_pieces_are_not_learned(context: CheckContext) -> Iterator[Finding]:
     model = context.raw.get("model", {})
     if context.kind != "BPE" or not model.get("byte_fallback"):
         return
-    merges = [
-        pair if isinstance(pair, list) else pair.split(" ")
-        for pair in model.get("merges") or ()
-        if (pair[-1] if isinstance(pair, list) else pair).endswith(">")
-    ]
-    made = {"".join(pair) for pair in merges}.intersection(BYTES)
+    halves = {(piece[:at], piece[at:]) for piece in BYTES for at in range(1, len(piece))}
+    possible = {pair for pair in halves if all(half in context.vocabulary for half in pair)}
+    if not possible:  # so that half a million merges are not looked through
+        return
+    merges = (pair if isinstance(pair, list) else pair.split(" ") for pair in model.get("merges") or ())
+    made = {"".join(pair) for pair in merges if tuple(pair) in possible}
     if made:
         yield Finding(
             f"{plural(len(made), 'text is', 'texts are')} read as the byte that they name",

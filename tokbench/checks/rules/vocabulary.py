@@ -23,7 +23,7 @@ def ids_have_no_gaps(context: CheckContext) -> Iterator[Finding]:
     and id 700 is an IndexError; the next added token lands in the gap.
     Source: transformers PR #48446
     """
-    missing = context.size - len(set(context.vocabulary.values()))
+    missing = context.size - len(context.ids)
     if missing > 0:
         tokens = len(context.vocabulary)
         yield Finding(
@@ -40,7 +40,7 @@ def one_id_is_one_token(context: CheckContext) -> Iterator[Finding]:
     Example: with "a" and "b" both on id 0 the model cannot tell them apart, and decode gives one of them.
     Source: tokenizers #1366, #1281
     """
-    if len(set(context.vocabulary.values())) == len(context.vocabulary):
+    if len(context.ids) == len(context.vocabulary):
         return
     tokens = defaultdict(list)
     for token, number in context.vocabulary.items():
@@ -85,8 +85,8 @@ def vocabulary_is_learned(context: CheckContext) -> Iterator[Finding]:
     Source: Nemotron refuses it: it "would otherwise save a tokenizer that looks like a correct tokenizer"
     """
     added = {token.content for token in context.added.values()}
-    learned = context.vocabulary.keys() - added
-    if len(learned) < 2:
+    learned = len(context.vocabulary) - sum(token in context.vocabulary for token in added)
+    if learned < 2:
         yield Finding(
             "the vocabulary holds nothing but added tokens"
             if not learned
@@ -97,8 +97,7 @@ def vocabulary_is_learned(context: CheckContext) -> Iterator[Finding]:
 
 
 def _gap(context: CheckContext) -> int:
-    used = set(context.vocabulary.values())
-    return next(number for number in range(len(used) + 1) if number not in used)
+    return next(number for number in range(len(context.ids) + 1) if number not in context.ids)
 
 
 LETTERS = ("{}", "a{}", "{}a", "a{}a", "a {}", "1{}")

@@ -19,7 +19,7 @@ from tokenizers import Tokenizer, models
 
 from tokbench import __version__
 from tokbench.io.atomic import MARK
-from tokbench.io.cache import cache_folder, write_if_possible
+from tokbench.io.cache import cache_folder, is_ours, write_if_possible
 from tokbench.native.ragged import Ids, Ragged, concatenated, interleaved, ragged, starts_of, taken
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ ROWS_HASHED = 8_192  # rows that are hashed at a time
 MOST_BYTES = 1 << 30
 LEFT = ("*.safetensors", f".*{MARK}*", "*.part")  # whole ones, half-written ones, those of older versions
 SIZES = (np.uint8, np.uint16, np.uint32, np.uint64)
-NOT_OURS = (OSError, SafetensorError, LookupError, TypeError, ValueError)
+UNREADABLE = (OSError, SafetensorError, LookupError, TypeError, ValueError)
 Arrays = dict[str, NDArray[np.unsignedinteger]]
 
 
@@ -130,12 +130,12 @@ def folder() -> Path:
 
 
 def cached_ids(key: str) -> RowIds | None:
-    """What was put here under this key, or None."""
+    """What was put here under this key, or None, also where somebody else could have put it."""
+    path = folder() / f"{key}.safetensors"
     try:
-        found = _read(folder() / f"{key}.safetensors", key)
-    except NOT_OURS:
+        return _read(path, key) if is_ours(path) else None
+    except UNREADABLE:
         return None
-    return found
 
 
 def cache_ids(key: str, rows: RowIds) -> None:
@@ -171,7 +171,7 @@ def _digest(arrays: Arrays) -> str:
 
 
 def _read(path: Path, key: str) -> RowIds | None:
-    """What a file holds, or None; one of NOT_OURS where it cannot be read."""
+    """What a file holds, or None; one of UNREADABLE where it cannot be read."""
     with safe_open(path, "numpy") as file:
         facts = file.metadata() or {}
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  it is no dict
