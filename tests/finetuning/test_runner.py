@@ -167,7 +167,16 @@ def test_pairs_without_segment_ids_are_said(official, plan, tokenizer_folder, tm
 def test_rows_that_were_cut_are_counted(official, plan):
     rows = [["a b c d e f g h", "1"], ["a", "0"]]
     run = finetune(plan(data=str(official("sst2", rows=rows)), max_length=6))
-    assert run.truncated == 6 + 3
+    assert run.truncated == {"train": 6, "dev": 3}
+    assert [(each.rows, each.cut) for each in run.read.splits.values()] == [(12, 6), (6, 3)]
+
+
+def test_a_split_of_which_every_row_was_cut_is_noted(official, plan):
+    rows = [["a b c d e f g h", "1"], ["a b c d e f g", "0"]]
+    told = []
+    run = finetune(plan(data=str(official("sst2", rows=rows)), max_length=6), log=told.append)
+    assert "  cut to 6 tokens: 12 of 12 train rows, 6 of 6 dev rows" in told
+    assert "all 12 train rows were cut to 6 tokens: --max-length takes more of them" in run.notes
     assert run.max_length == 6
 
 

@@ -49,6 +49,17 @@ def parquet_rows(source: Source, done: Done) -> Iterator[dict[str, Any]]:
                 yield dict(zip(table.schema_arrow.names, row, strict=True))
 
 
+def parquet_metadata(source: Source) -> dict[str, str]:
+    """What the writer of a parquet file said about it, as texts by key; the keys are the writer's own."""
+    with _seekable(source, _unheard) as file:
+        found = _open(source, file).schema_arrow.metadata or {}
+    return {key.decode(errors="replace"): value.decode(errors="replace") for key, value in found.items()}
+
+
+def _unheard(_bytes: int) -> None:
+    """Nobody waits for a few lines at the end of a file."""
+
+
 @contextmanager
 def _seekable(source: Source, done: Done) -> Iterator[BinaryIO]:
     """The parquet file itself: on the disk as it is, or unpacked into a file that vanishes afterwards."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import PreTrainedTokenizerBase
 
 from tokbench.finetuning.config import CHOICES
+from tokbench.finetuning.data.read_record import split_words, task_words
 from tokbench.finetuning.environment import environment
 from tokbench.finetuning.tasks import TASKS, Task
 
@@ -35,6 +36,7 @@ def card(run: Run, choices: Mapping[str, Any], task: Task, tokenizer: PreTrained
         _header(run, choices, task),
         _measured(run),
         _use(run, task),
+        _read(run),
         _training(run, choices),
         _tokenizer(run, tokenizer),
         _proofs(run),
@@ -89,7 +91,8 @@ def _measured(run: Run) -> Iterator[str]:
     yield "| metric | this model | 95 % interval over dev rows | best constant answer |"
     yield "|---|---|---|---|"
     for name, value in run.metrics.items():
-        yield f"| {name} | {value:.4f} | {run.bounds(name)} | {run.majority.get(name, 0.0):.4f} |"
+        constant = run.majority.get(name, 0.0)
+        yield f"| {_cell(run.metric_words(name))} | {value:.4f} | {run.bounds(name)} | {constant:.4f} |"
 
 
 def _use(run: Run, task: Task) -> Iterator[str]:
@@ -124,6 +127,8 @@ def _training(run: Run, choices: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {name} | {value} |"
     yield f"| python | {system.python} |"
     yield f"| system | {system.system}, {system.processors} processors |"
+    if "threads" in choices:
+        yield f"| threads | {choices['threads']}; another number gives other weights |"
 
 
 def command(choices: Mapping[str, Any]) -> str:
@@ -176,7 +181,7 @@ def _proofs(run: Run) -> Iterator[str]:
 def _limits(run: Run, choices: Mapping[str, Any]) -> Iterator[str]:
     yield "## Limits"
     yield ""
-    yield f"- Rows are cut to {run.max_length} tokens; {run.truncated:,} rows here were longer."
+    yield f"- Rows are cut to {run.max_length} tokens; of those here, {_cut(run)} were longer."
     yield f"- One seed, {choices.get('seed', 'not said')}: another gives another metric."
     if not run.beats_majority:
         yield "- It is no better than the best constant answer."
@@ -184,6 +189,29 @@ def _limits(run: Run, choices: Mapping[str, Any]) -> Iterator[str]:
         yield "- The step was chosen on the rows it was measured on, so the metric is a little too good."
     for note in run.notes:
         yield f"- {_cell(PLACE.sub(lambda place: _last(place[0]), note))}"
+
+
+def _cut(run: Run) -> str:
+    """How many rows of each split were cut."""
+    return ", ".join(f"{count:,} {name} rows" for name, count in run.truncated.items())
+
+
+def _read(run: Run) -> Iterator[str]:
+    """What was read, as it was said before training."""
+    if run.read is None:
+        return
+    yield "## What was read"
+    yield ""
+    yield "| what | how |"
+    yield "|---|---|"
+    for role, column in run.read.columns.items():
+        yield f"| {role} | {_cell(column)} |"
+    yield f"| task | {_cell(task_words(run.read))} |"
+    for name, split in run.read.splits.items():
+        yield f"| {name} | {_cell(split_words(split, run.read.unit))} |"
+    yield ""
+    for each in run.read.inferred:
+        yield f"- {_cell(each)}."
 
 
 def _type(name: str) -> str:

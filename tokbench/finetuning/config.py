@@ -14,7 +14,7 @@ from typing import Any
 
 from tokbench.errors import FileError, UsageError, did_you_mean
 from tokbench.finetuning.tag_scheme import SCHEMES
-from tokbench.finetuning.tasks import Task, must_be_trainable
+from tokbench.finetuning.tasks import LABEL_KINDS, Task, must_be_trainable
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ MOST = 2**32  # whole numbers are below it
 FORMER_KEYS = {"engine": "trainer"}  # key of an earlier version → its name now
 FORMER_TRAINERS = {"trainer": "hf"}
 FORMER_TABLES = ("settings", "reading")  # their keys are top-level now
-SAVED_BESIDE = ("versions", "fingerprint")  # in hyperparameters.json, and no choices
+SAVED_BESIDE = ("versions", "fingerprint", "threads")  # in hyperparameters.json, and no choices
 
 
 def _choice(
@@ -117,6 +117,11 @@ class FinetuneConfig:
     text_column: str | None = _choice(None, "Of your own csv, tsv, json, jsonl or parquet file.")
     pair_column: str | None = _choice(None, "Its second text, if a row has two.")
     label_column: str | None = _choice(None, "Its column of labels.")
+    id_column: str | None = _choice(
+        None, "Its column of ids, kept in predictions.", unset="found: id, guid …"
+    )
+    task_kind: str = _choice("auto", "own: what labels are: {}.", known=LABEL_KINDS)
+    positive: str | None = _choice(None, "own: the class that F1 is of.", unset="the second of two")
     dev: str | None = _choice(None, "A file to evaluate on.", unset="beside train, or 10 % cut off")
     dev_share: float = _choice(0.1, "Share of the rows that is cut off for evaluation.", above=0, below=1)
     skip_incomplete: bool = _choice(False, "Leave out rows without text or label.")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 from tokbench.errors import DataError, FileError, UsageError, plural
 from tokbench.finetuning.config import POOLINGS, PRESETS, FinetuneConfig, config_to_data, renewed
 from tokbench.finetuning.data.load import read_data
+from tokbench.finetuning.data.read_record import record_from_data
 from tokbench.finetuning.predict import questions_of, task_of
 from tokbench.finetuning.result import Evaluation, Run
 from tokbench.finetuning.run_files import (
@@ -91,7 +92,8 @@ def run_in(folder: Path) -> Run:
         saved = json.loads(path.read_text(encoding="utf-8"))
         saved.pop("beats_majority", None)
         looks = tuple(Evaluation(**each) for each in saved.pop("evaluations"))
-        return Run(**{**_as_tuples(saved), "evaluations": looks, "output": str(folder)})
+        read = record_from_data(saved.pop("read"))
+        return Run(**{**_as_tuples(saved), "evaluations": looks, "read": read, "output": str(folder)})
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as problem:
         raise FileError(
             f"{path} does not tell of a run as this version writes it", fix="--force trains it again"
@@ -399,8 +401,8 @@ def finetune(
 
     `predict` answers the test rows too, into the output's folder predictions; they are looked for before
     anything is trained. What a stopped run has learned lies beside the output: `resume` goes on from there,
-    and of several runs takes the finished ones as they are, of which `log` is told. `drawings` are further
-    files of the output: a name, and what makes its content of the run.
+    and of several runs takes the finished ones as they are. `log` is told of those, and of what was read.
+    `drawings` are further files of the output: a name, and what makes its content of the run.
 
     >>> import tempfile, tokbench as tb
     >>> tok = tb.train(["a good film", "a bad film"] * 9, "wordpiece", vocab_size=40)
@@ -414,7 +416,7 @@ def finetune(
         raise UsageError(
             "--compare-pooling and --baseline are two comparisons", fix="make one after the other"
         )
-    train: Train = partial(_one, drawings=drawings, progress=progress)
+    train: Train = partial(_one, drawings=drawings, progress=progress, log=log)
     start = RunStart(force=force, resume=resume, log=log, progress=progress)
     with ExitStack() as stack:
         chosen, objects = without_objects(config, options)
@@ -486,12 +488,13 @@ def _one(
     finished: Run | None,
     drawings: Mapping[str, Callable[[Run], str]] | None,
     progress: Progress,
+    log: Log,
 ) -> Run:
     """The run that is finished, or that comes of the config now."""
     if finished:
         return finished
     with nullcontext() if config.fast_dev_run else alone_in(config.output):
-        return train_once(config, force=force, resume=resume, drawings=drawings, progress=progress)
+        return train_once(config, force=force, resume=resume, drawings=drawings, progress=progress, log=log)
 
 
 def _and_predict(

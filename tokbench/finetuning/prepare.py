@@ -230,6 +230,7 @@ def hyperparameters(prepared: PreparedRun) -> dict[str, Any]:
         "device": prepared.machine.device.type,
         "precision": prepared.machine.precision,
         "class_weights": dict(prepared.class_weights) or "",
+        "threads": torch.get_num_threads(),  # sums are made in another order with another number
         "versions": {
             "tokbench": tokbench.__version__,
             "tokenizers": tokenizers.__version__,

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tokbench.results import Result
 
+if TYPE_CHECKING:
+    from tokbench.finetuning.data.read_record import ReadRecord
+
+F1 = "f1"  # the metric that is of one class
 ROUNDING = 1e-4  # a GPU may add in another order; on a CPU in fp32 the difference is 0
 
 
@@ -32,7 +37,7 @@ class Run(Result, kind="run"):
     dev_rows: int
     tokens: int  # in the train rows, special ones included
     padding: float  # computed over real tokens in training, less one: 0.05 is 5 % wasted
-    truncated: int  # rows, train and dev, that were cut to the maximum length
+    truncated: Mapping[str, int]  # rows of each split that were cut to the maximum length
     steps: int
     loss: float  # mean over the last epoch
     learning_rate: float  # the highest
@@ -56,6 +61,7 @@ class Run(Result, kind="run"):
     kept_step: int = 0  # the step whose weights were saved
     losses: tuple[float, ...] = ()  # of the train batches, one a step
     evaluations: tuple[Evaluation, ...] = ()
+    read: ReadRecord | None = None  # how the rows were read; None in a run of an earlier version
 
     @property
     def beats_majority(self) -> bool:
@@ -66,6 +72,11 @@ class Run(Result, kind="run"):
     def not_above_constant(self) -> tuple[str, ...]:
         """The metrics that an answer which is the same for all rows has as well, or better."""
         return tuple(name for name, value in self.metrics.items() if value <= self.majority[name])
+
+    def metric_words(self, name: str) -> str:
+        """A metric's name for people: F1 of two classes with the class that it is of."""
+        positive = self.read.positive if self.read else ""
+        return f"{name} of {positive}" if positive and name.rpartition("_")[2] == F1 else name
 
     def bounds(self, name: str) -> str:
         """A metric's 95 % interval in words; nothing where none is known."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tokbench.errors import plural
 from tokbench.finetuning.data.load import HUB, Dataset, read_data
+from tokbench.finetuning.data.read_record import lines_of_record
 from tokbench.finetuning.run_files import must_be_wanted, resolve_names
 from tokbench.io.atomic import ensure_writable
 from tokbench.io.extras import require
@@ -30,11 +31,12 @@ def train_once(
     resume: bool = False,
     drawings: Mapping[str, Callable[[Run], str]] | None = None,
     progress: Progress = silent,
+    log: Callable[[str], object] = str,
 ) -> Run:
     """Train, save, load again and compare; the output appears whole at the end, or not at all.
 
     What a stopped run has learned lies beside the output; `resume` goes on from there. `drawings` are further
-    files of the output: a name, and what makes its content of the run.
+    files of the output: a name, and what makes its content of the run. `log` is told what was read.
 
     Sets OMP_WAIT_POLICY=PASSIVE unless it is set: torch's idle threads then sleep instead of spinning,
     worth four to six times on two busy cores. It is read once, so it must come before torch is imported.
@@ -45,16 +47,18 @@ def train_once(
     resolve_names(config)  # what cannot be found is said before torch loads
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     data = read_data(config, progress=progress)  # needs no torch, so what is wrong with it is said at once
+    for line in lines_of_record(data.read):
+        log(line)
     from tokbench.finetuning.stages import run_stages
 
     if config.fast_dev_run:
         with TemporaryDirectory(prefix="tokbench-") as place:
             brief = replace(config, epochs=1, output=str(Path(place) / "run"))
-            run = run_stages(brief, few(data, config), progress=progress)
+            run = run_stages(brief, few(data, config), progress=progress, log=log)
         count = plural(config.fast_dev_run, "batch of each split was", "batches of each split were")
         note = f"only {count} gone through, and nothing was kept"
         return replace(run, output="", notes=(*run.notes, note))
-    return run_stages(config, data, force=force, resume=resume, drawings=drawings, progress=progress)
+    return run_stages(config, data, force=force, resume=resume, drawings=drawings, progress=progress, log=log)
 
 
 def few(data: Dataset, config: FinetuneConfig) -> Dataset:

@@ -17,6 +17,7 @@ from tokbench.finetuning.card import card
 from tokbench.finetuning.checkpoints import CheckpointStore
 from tokbench.finetuning.config import FinetuneConfig, must_be_metric
 from tokbench.finetuning.data.batches import Batches
+from tokbench.finetuning.data.read_record import all_cut, line_of_cuts, with_cuts
 from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, seen_ids, tokenize_rows
 from tokbench.finetuning.device import Machine, machine_of
 from tokbench.finetuning.engines import loop
@@ -97,12 +98,15 @@ def run_stages(
     resume: bool = False,
     drawings: Mapping[str, Callable[[Run], str]] | None = None,
     progress: Progress = silent,
+    log: Callable[[str], object] = str,
 ) -> Run:
     """Do what the config says with these rows, and return what came of it.
 
-    `drawings` are file names, and what makes their content of the finished run.
+    `drawings` are file names, and what makes their content of the finished run; `log` is told of cut rows.
     """
     prepared = prepare_run(config, data, progress=progress)
+    if cuts := line_of_cuts(prepared.data.read):
+        log(cuts)
     checkpoint_store = CheckpointStore(config.output, run_fingerprint(prepared), config, resume)
     try:
         outcome = train_and_score(prepared, checkpoint_store=checkpoint_store, progress=progress)
@@ -164,11 +168,18 @@ def prepare_run(config: FinetuneConfig, data: Dataset, *, progress: Progress = s
         batches[name] = Batches(
             encoded=encoded, model_inputs=model_inputs, size=config.batch_size, seed=config.seed
         )
+    cut = {name: each.encoded.truncated for name, each in batches.items()}
+    data = replace(data, read=with_cuts(data.read, cut, model_inputs.max_length))
     train = batches.pop("train")
     weights = class_weights(config.class_weights, task, train.encoded.labels)
     prepared = PreparedRun(config, task, data, parts, machine, train, batches, weights)
     said = {each.encoded.note: None for each in (train, *batches.values()) if each.encoded.note}
-    notes = (*parts.notes, *(f"the library encoded the rows: {why}" for why in said), *input_notes(prepared))
+    notes = (
+        *parts.notes,
+        *(f"the library encoded the rows: {why}" for why in said),
+        *input_notes(prepared),
+        *all_cut(data.read),
+    )
     return replace(prepared, parts=replace(parts, notes=notes))
 
 
@@ -221,7 +232,8 @@ def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
         dev_rows=sum(len(each.encoded) for each in prepared.evaluation.values()),
         tokens=len(train.ids),
         padding=prepared.train.padding(config.epochs, replayed=outcome.fit.replayed > 0),
-        truncated=_truncated(train, *(each.encoded for each in prepared.evaluation.values())),
+        truncated={name: each.cut for name, each in prepared.data.read.splits.items()},
+        read=prepared.data.read,
         steps=outcome.fit.steps,
         loss=outcome.fit.loss,
         learning_rate=prepared.parts.rate,
@@ -261,10 +273,6 @@ def _doubts(outcome: Outcome, task: Task) -> Iterator[str]:
                 f"the interval of {name} reaches down to the constant answer's {outcome.majority[name]:.4f}:"
                 " more dev rows or seeds would tell (tokbench prove)"
             )
-
-
-def _truncated(*several: EncodedRows) -> int:
-    return sum(each.truncated for each in several)
 
 
 COMPARED_ROWS = 256  # of the first dev split

@@ -83,6 +83,11 @@ class Task:
         return named if named in self.labels else self.labels[0]
 
     @property
+    def positive(self) -> str:
+        """The class that F1 is of, the second of two; "" for a task that has no such metric."""
+        return self.labels[1] if len(self.labels) == 2 and "f1" in self.metrics else ""
+
+    @property
     def trainable(self) -> bool:
         """Whether there are rows to train on; ax has none."""
         return self.train_rows > 0
@@ -247,6 +252,8 @@ _ROWS = (
 )
 
 TASKS: dict[str, Task] = {task.name: task for task in _ROWS}
+CLASSES, SCORES, TAGS = "classes", "scores", "tags"  # what a row is to be given
+LABEL_KINDS = ("auto", CLASSES, SCORES)
 OWN, NER = "own", "ner"  # made from someone's files: rows with a class or a score; words with tags
 ALL = "all"  # the nine that can be trained
 

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import DataError, FileError, UsageError, plural
+from tokbench.finetuning.data.overlaps import overlap_notes
+from tokbench.finetuning.data.own_tables import files_in
+from tokbench.finetuning.data.read_record import ReadRecord, SplitRecord, counted
 from tokbench.finetuning.data.rows import Rows, listed_places
-from tokbench.finetuning.data.tagging import CHARACTER, Tagged, read_sentences, read_tagged
-from tokbench.finetuning.tasks import NER, OWN, TASKS, Hidden, Task
+from tokbench.finetuning.data.tagging import CHARACTER, CONLL, Tagged, read_sentences, read_tagged
+from tokbench.finetuning.tasks import CLASSES, NER, OWN, SCORES, TAGS, TASKS, Hidden, Task
 from tokbench.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -27,59 +30,104 @@ FEW = 20  # a class with fewer train rows is worth a word
 class Dataset:
     """The rows to train on, those to evaluate on by split, what is asked, what a reader should know.
 
-    `classes` is how many train rows each class has; for words with tags, how many words.
+    `classes` is how many train rows each class has; for words with tags, how many words. `read` tells how
+    all of this was found.
     """
 
     train: Rows | Tagged
     evaluation: Mapping[str, Rows | Tagged]
     notes: tuple[str, ...]
     task: Task
+    read: ReadRecord
     classes: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_data(config: FinetuneConfig, *, progress: Progress = silent) -> Dataset:
     """The rows a config names, the train rows cut to a seeded sample when it says so."""
     progress("read", 0)
-    task, rows = _read(config)
+    found = _read(config)
+    task, rows = found.task, dict(found.rows)
     train = rows.pop("train")
     official = config.task in TASKS and not config.own_columns
     notes = _sample_note(train, rows) if config.data == SAMPLE else _gaps(train, rows)
+    notes = (*found.notes, *notes)
     if official and config.data != SAMPLE:
         notes = (*_counts(task, train, rows), *notes)
     if not official:
-        notes += (*_leaks(train, rows), *_unseen(train, rows, task))
+        notes += (*overlap_notes(train, rows), *_unseen(train, rows, task))
     most = config.max_train_rows
     if most is not None and most < len(train):
         order = random.Random(config.seed).sample(range(len(train)), most)
         notes += (f"{most:,} of {plural(len(train), 'train row')} were drawn by the seed",)
         train = train.pick(order)
     classes = balance(train, task)
-    return Dataset(train, rows, (*notes, *_balance_notes(classes)), task, classes)
+    record = _record(found, {"train": train, **rows})
+    return Dataset(train, rows, (*notes, *_balance_notes(classes)), task, record, classes)
 
 
-def _read(config: FinetuneConfig) -> tuple[Task, dict[str, Rows | Tagged]]:
+@dataclass(frozen=True)
+class _Found:
+    """The task and the rows by split, before any is drawn, and how they were found."""
+
+    task: Task
+    rows: Mapping[str, Rows | Tagged]
+    files: Mapping[str, str]
+    columns: Mapping[str, str]
+    inferred: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def _record(found: _Found, rows: Mapping[str, Rows | Tagged]) -> ReadRecord:
+    task = found.task
+    splits = {
+        name: SplitRecord(
+            source=found.files.get(name, ""),
+            rows=len(each),
+            classes=balance(each, task),
+            left_out=counted(each.left_out.values()),
+        )
+        for name, each in rows.items()
+    }
+    return ReadRecord(
+        kind=TAGS if task.tagging else SCORES if task.regression else CLASSES,
+        columns=found.columns,
+        splits=splits,
+        positive=task.positive,
+        unit=task.unit,
+        tag_scheme=task.scheme.name if task.scheme else "",
+        outside=task.scheme.outside if task.scheme else "",
+        inferred=found.inferred,
+    )
+
+
+def _read(config: FinetuneConfig) -> _Found:
     known = TASKS.get(config.task)
     if config.task == NER:
         return _read_tags(config)
     if config.task == OWN or config.own_columns:
         from tokbench.finetuning.data.own_tables import read_own
 
-        task, own = read_own(_folder(config), config, known, seed=config.seed)
-        return task, {**own}
+        own = read_own(_folder(config), config, known, seed=config.seed)
+        return _Found(own.task, {**own.rows}, own.files, own.columns.named, own.why, own.notes)
     assert known is not None
-    return known, {**_official(config, known)}
+    roles = dict(zip(("text", "pair"), known.tsv_texts, strict=False))
+    splits = {"train": "train.tsv", **{split.name: split.file for split in known.evaluation}}
+    return _Found(known, {**_official(config, known)}, splits, {**roles, "label": known.tsv_label})
 
 
-def _read_tags(config: FinetuneConfig) -> tuple[Task, dict[str, Rows | Tagged]]:
+def _read_tags(config: FinetuneConfig) -> _Found:
+    folder = _folder(config)
     task, rows = read_tagged(
-        _folder(config),
+        folder,
         dev=config.dev,
         all_pieces=config.label_all_pieces,
         tag_scheme=config.tag_scheme,
         outside=config.outside or "",
     )
+    files = {name: path.name for name, path in files_in(folder, CONLL, dev=config.dev).items()}
+    columns = {"text": "1", "tags": "last"}
     if "dev" in rows:
-        return task, {**rows}
+        return _Found(task, {**rows}, files, columns)
     order = random.Random(config.seed).sample(range(len(rows["train"])), len(rows["train"]))
     if len(order) < 2:
         raise DataError(
@@ -87,7 +135,9 @@ def _read_tags(config: FinetuneConfig) -> tuple[Task, dict[str, Rows | Tagged]]:
             fix="give more sentences, or --dev FILE",
         )
     held = min(max(1, round(len(order) * config.dev_share)), len(order) - 1)
-    return task, {"train": rows["train"].pick(order[held:]), "dev": rows["train"].pick(order[:held])}
+    cut = {"train": rows["train"].pick(order[held:]), "dev": rows["train"].pick(order[:held])}
+    files["dev"] = f"{config.dev_share:.0%} of {files['train']}, drawn by the seed"
+    return _Found(task, cut, files, columns)
 
 
 def _official(config: FinetuneConfig, task: Task) -> dict[str, Rows]:
@@ -134,20 +184,9 @@ def _counts(task: Task, train: Rows | Tagged, rows: Mapping[str, Rows | Tagged])
 def _gaps(train: Rows | Tagged, rows: Mapping[str, Rows | Tagged]) -> tuple[str, ...]:
     return tuple(
         f"{plural(len(split.left_out), 'incomplete row was', 'incomplete rows were')} "
-        f"left out: {listed_places(split.left_out)}"
+        f"left out: {listed_places([*split.left_out])}"
         for split in (train, *rows.values())
         if split.left_out
-    )
-
-
-def _leaks(train: Rows | Tagged, rows: Mapping[str, Rows | Tagged]) -> tuple[str, ...]:
-    """Dev rows that were trained on measure memory."""
-    known = set(_whole(train))
-    found = {name: sum(text in known for text in _whole(split)) for name, split in rows.items()}
-    return tuple(
-        f"{count:,} of {len(rows[name]):,} {name} rows stand word for word in train"
-        for name, count in found.items()
-        if count
     )
 
 
@@ -166,11 +205,6 @@ def _unseen(train: Rows | Tagged, rows: Mapping[str, Rows | Tagged], task: Task)
         for name, numbers in found.items()
         if numbers
     )
-
-
-def _whole(rows: Rows | Tagged) -> list[tuple[str, str]]:
-    pairs = rows.pairs if isinstance(rows, Rows) and rows.pairs is not None else [""] * len(rows)
-    return list(zip(rows.texts, pairs, strict=True))
 
 
 def balance(rows: Rows | Tagged, task: Task) -> dict[str, int]:
@@ -274,7 +308,8 @@ def _asked(
 def own_questions(path: Path, task: Task, columns: tuple[str, ...]) -> Questions:
     """The rows of someone's own table; a column of labels, hidden ones too, is not looked at."""
     from tokbench.corpus.records import records
-    from tokbench.finetuning.data.own_tables import columns_of, no_column, source_at
+    from tokbench.finetuning.data.columns import no_column
+    from tokbench.finetuning.data.own_tables import columns_of, source_at
 
     source = source_at(path)
     there = columns_of(source)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
 
+from tokbench.corpus.parquet import parquet_metadata
 from tokbench.corpus.records import TABLES, records
 from tokbench.corpus.sources import COMPRESSIONS, FORMATS, Source, find_sources
-from tokbench.corpus.tables import OTHER_SEPARATOR
-from tokbench.errors import DataError, FileError, UsageError, did_you_mean, plural
-from tokbench.finetuning.data.rows import Raw, Rows, as_written, collect
+from tokbench.errors import DataError, FileError, UsageError, plural
+from tokbench.finetuning.data.columns import Columns, choose_columns, no_column
+from tokbench.finetuning.data.label_kinds import LabelReading, as_written, positive_second, read_labels
+from tokbench.finetuning.data.rows import Raw, Rows, collect
+from tokbench.finetuning.data.scalars import flattened, listed_columns, scalar, scalar_text, value_at
 from tokbench.finetuning.tasks import OWN, Split, Task
 
 if TYPE_CHECKING:
@@ -84,28 +89,45 @@ def _none(folder: Path, name: str, kind: FileKind, *, fix: str) -> FileError:
 
 
 TABLE = FileKind(tuple(end for end, kind in FORMATS.items() if kind in TABLES), tuple(COMPRESSIONS))
-MOST_CLASSES = 1_000
 ANY = 10**12  # rows that may be incomplete when they are to be left out
 
 
-def read_own(
-    data: Path, reading: FinetuneConfig, known: Task | None, *, seed: int
-) -> tuple[Task, dict[str, Rows]]:
+@dataclass(frozen=True)
+class OwnTable:
+    """The task that someone's files hold, its rows by split, and how they were read.
+
+    `files` are their names by split, `why` what was inferred, with the options that change it.
+    """
+
+    task: Task
+    rows: dict[str, Rows]
+    columns: Columns
+    files: Mapping[str, str]
+    why: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_own(data: Path, reading: FinetuneConfig, known: Task | None, *, seed: int) -> OwnTable:
     """The task of the files and its rows by split; `known` is the GLUE task they are in the manner of."""
     files = {name: source_at(path) for name, path in files_in(data, TABLE, dev=reading.dev).items()}
-    raws = {name: list(_raws(source, reading)) for name, source in files.items()}
-    if known is not None and (len(known.texts) == 2) != (reading.pair_column is not None):
+    columns = columns_for(files[TRAIN], reading)
+    if known is not None and (len(known.texts) == 2) != bool(columns.pair):
         words = "two texts, so --pair-column is needed" if len(known.texts) == 2 else "one text"
         raise UsageError(f"a row of {known.name} has {words}", fix="name the columns that hold them")
-    task = _task(raws["train"], reading, known)
+    raws = {name: list(_raws(source, columns)) for name, source in files.items()}
+    names = class_names(files[TRAIN]).get(columns.label, ())
+    task, found = _task(raws[TRAIN], columns, reading, known, names)
     if known is None or task.regression:
         raws = {
             name: [replace(raw, label=as_written(raw.label)) for raw in some] for name, some in raws.items()
         }
     rows = {name: collect(some, task, name=str(files[name].name)) for name, some in raws.items()}
-    if "dev" not in rows:
-        rows = cut_off(rows["train"], share=reading.dev_share, seed=seed, classes=not task.regression)
-    return task, rows
+    named = {name: PurePath(source.name).name for name, source in files.items()}
+    if DEV not in rows:
+        rows = cut_off(rows[TRAIN], share=reading.dev_share, seed=seed, classes=not task.regression)
+        named[DEV] = f"{reading.dev_share:.0%} of {named[TRAIN]}, drawn by the seed"
+    why = (found.why,) if found.why else ()
+    return OwnTable(task, rows, columns, named, why, found.notes)
 
 
 def source_at(path: Path) -> Source:
@@ -116,129 +138,119 @@ def source_at(path: Path) -> Source:
     return source
 
 
-def _raws(source: Source, reading: FinetuneConfig) -> Iterable[Raw]:
-    wanted = _wanted(source, reading)
-    for place, row in records(source, wanted):
-        missing = [column for column in wanted if column not in row]
-        if missing and source.format not in ("json", "jsonl"):
-            raise no_column(source, missing[0], list(row))
-        *texts, label = (row.get(column) for column in wanted)
-        yield Raw(f"{source.name} {place}", tuple(_text(each) for each in texts), label)
-
-
-def _wanted(source: Source, reading: FinetuneConfig) -> list[str]:
-    """The columns to read; UsageError for one that must be named, DataError for one that is not there."""
-    columns = columns_of(source)
-    for option, column in (("--text-column", reading.text_column), ("--label-column", reading.label_column)):
-        if column is None:
-            raise UsageError(f"{source.name}: {option} is needed", fix=f"its columns: {', '.join(columns)}")
-    named = (reading.text_column, reading.pair_column, reading.label_column)
-    wanted = [column for column in named if column is not None]
-    for column in wanted:
-        if column not in columns:
-            raise no_column(source, column, columns)
-    return wanted
-
-
-def columns_of(source: Source) -> list[str]:
-    """The columns of the first row; DataError where there is none."""
-    _, first = next(iter(records(source)), ("", {}))
-    if not first:
-        raise DataError(f"{source.name} has no rows", fix="give a file with a header and rows")
-    return list(first)
-
-
-def no_column(source: Source, column: str, columns: Sequence[str]) -> DataError:
-    """What to say of a column that is not there: the nearest, or what parts the fields instead."""
-    other = OTHER_SEPARATOR.fullmatch(columns[0]) if len(columns) == 1 else None
-    if other and source.format in ("csv", "tsv"):
-        return DataError(
-            f"{source.name} has one column, {columns[0]!r}: it seems to be parted by {other[1].strip(' ')!r}",
-            fix="use commas in .csv files and tabs in .tsv files",
-        )
-    near = did_you_mean(column, columns)
-    hint = f"{near} " if near.startswith("did you mean") else ""
-    return DataError(
-        f"{source.name} has no column {column!r}", fix=f"{hint}its columns: {', '.join(columns)}"
+def columns_for(source: Source, reading: FinetuneConfig) -> Columns:
+    """The columns of a table that a config names, and those that it leaves to be found."""
+    return choose_columns(
+        columns_of(source),
+        source,
+        text=reading.text_column,
+        pair=reading.pair_column,
+        label=reading.label_column,
+        id=reading.id_column,
     )
 
 
-def _text(value: object) -> object:
-    """Numbers as text: a column of titles may hold 1984."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+def _raws(source: Source, columns: Columns) -> Iterator[Raw]:
+    names = class_names(source).get(columns.label, ())
+    wanted = (*columns.texts, columns.label)
+    for place, row in records(source, wanted):
+        where = f"{source.name} {place}"
+        *texts, label = _values(source, row, wanted, columns)
+        yield Raw(
+            where,
+            tuple(scalar_text(text, where, column) for text, column in zip(texts, wanted, strict=False)),
+            named_class(scalar(label, where, columns.label), names, where, columns.label),
+        )
 
 
-def _task(raws: Iterable[Raw], reading: FinetuneConfig, known: Task | None) -> Task:
-    split = (Split("dev", "dev", "validation", 0),)
+def _values(
+    source: Source, row: Mapping[str, object], wanted: Sequence[str], columns: Columns
+) -> Iterator[object]:
+    """The values of these columns; None for one that an object of JSON leaves out."""
+    for column in wanted:
+        try:
+            yield value_at(row, column)
+        except KeyError as absent:
+            if source.format not in ("json", "jsonl", "parquet"):
+                raise no_column(source, column, list(row)) from absent
+            yield None
+
+
+def class_names(source: Source) -> dict[str, tuple[str, ...]]:
+    """The names of the classes by column, where a file of the library datasets says what its numbers are."""
+    if source.format != "parquet":
+        return {}
+    written = parquet_metadata(source).get("huggingface", "")
+    try:
+        features = json.loads(written or "{}").get("info", {}).get("features", {})
+    except (ValueError, AttributeError):  # somebody else's key of that name
+        return {}
+    return dict(_class_labels(features, "")) if isinstance(features, dict) else {}
+
+
+def _class_labels(features: Mapping[str, Any], before: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for name, feature in features.items():
+        if not isinstance(feature, dict):
+            continue
+        if feature.get("_type") == "ClassLabel":
+            yield f"{before}{name}", tuple(map(str, feature.get("names") or ()))
+        elif "_type" not in feature:
+            yield from _class_labels(feature, f"{before}{name}.")
+
+
+def named_class(label: object, names: Sequence[str], place: str, column: str) -> object:
+    """The name of a class that stands there as its number; -1, which hides it, and a name stay."""
+    if not names or isinstance(label, bool) or not isinstance(label, int) or label == -1:
+        return label
+    if not 0 <= label < len(names):
+        raise DataError(
+            f"{place}: {column!r} is {label}, and the file names {plural(len(names), 'class', 'classes')}",
+            fix="mend that row, or the names in the file",
+        )
+    return names[label]
+
+
+def columns_of(source: Source) -> list[str]:
+    """The columns of the first row, those inside objects with dots; DataError where there is none."""
+    _, first = next(iter(records(source)), ("", {}))
+    if not first:
+        raise DataError(f"{source.name} has no rows", fix="give a file with a header and rows")
+    if all(isinstance(value, list | dict) for value in first.values()):
+        raise DataError(
+            f"{source.name} holds one object of columns ({listed_columns(list(first))}), not an object a row",
+            fix='df.to_json("train.jsonl", orient="records", lines=True) writes rows',
+        )
+    return list(flattened(first))
+
+
+def _task(
+    raws: Iterable[Raw],
+    columns: Columns,
+    reading: FinetuneConfig,
+    known: Task | None,
+    names: tuple[str, ...],
+) -> tuple[Task, LabelReading]:
+    split = (Split(DEV, DEV, "validation", 0),)
     skip = ANY if reading.skip_incomplete else 0
     if known is not None:
-        return replace(known, evaluation=split, tests=(), train_rows=0, incomplete=skip)
-    written = [word for raw in raws if (word := as_written(raw.label))]
-    columns = tuple(each for each in (reading.text_column, reading.pair_column) if each is not None)
+        return replace(known, evaluation=split, tests=(), train_rows=0, incomplete=skip), LabelReading(())
     task = Task(
         name=OWN,
         folder=OWN,
-        texts=columns,
-        tsv_texts=columns,
-        tsv_label=str(reading.label_column),
+        texts=columns.texts,
+        tsv_texts=columns.texts,
+        tsv_label=columns.label,
         evaluation=split,
         incomplete=skip,
         about="Rows of your own.",
     )
-    scores = _scores(written)
-    if scores is not None:
-        return replace(task, scores=scores, metrics=("pearson", "spearman"))
-    labels = ordered_labels(written)
-    hidden = next((raw.place for raw in raws if as_written(raw.label) == "-1"), "")
-    _must_be_classes(labels, written, str(reading.label_column), hidden=hidden)
-    return replace(
-        task, labels=labels, metrics=("accuracy", "f1") if len(labels) == 2 else ("accuracy", "macro_f1")
-    )
-
-
-def ordered_labels(written: Iterable[str]) -> tuple[str, ...]:
-    """Each label once: whole numbers by size, words by name. The place of a label is its class id.
-
-    >>> ordered_labels(["10", "9", "10"]), ordered_labels(["pos", "neg"])
-    (('9', '10'), ('neg', 'pos'))
-    """
-    labels = set(written)
-    numbers = all(_whole(label) for label in labels)
-    return tuple(sorted(labels, key=int) if numbers else sorted(labels))
-
-
-def _whole(label: str) -> bool:
-    return label.removeprefix("-").isdecimal()
-
-
-def _scores(written: Sequence[str]) -> tuple[float, float] | None:
-    """Lowest and highest when all labels are numbers and one has a fraction; None when they are classes."""
-    try:
-        numbers = [float(word) for word in written]
-    except ValueError:
-        return None
-    if not numbers or all(_whole(word) for word in written):
-        return None
-    return float("-inf"), float("inf")
-
-
-def _must_be_classes(labels: Sequence[str], written: Sequence[str], column: str, *, hidden: str) -> None:
-    """`hidden` is the place of the first row whose label is -1."""
-    if hidden:
-        raise DataError(
-            f"{hidden}: {column!r} is -1, which hides a label: such rows are for prediction only",
-            fix="take them out; afterwards: tokbench predict RUN --data FILE --text-column COLUMN",
-        )
-    if len(labels) == 1:
-        raise DataError(
-            f"every row's {column!r} is {labels[0]!r}: there is nothing to learn",
-            fix="give rows of two classes at least, or name the column with the labels by --label-column",
-        )
-    if len(labels) > MOST_CLASSES or (len(written) > 20 and len(labels) > len(written) / 2):
-        raise DataError(
-            f"column {column!r} holds {plural(len(labels), 'label')} in {plural(len(written), 'row')}",
-            fix="name the column with the labels by --label-column",
-        )
+    labels = ((raw.place, raw.label) for raw in raws)
+    found = read_labels(labels, columns.label, kind=reading.task_kind, names=names)
+    if not found.labels:
+        return replace(task, scores=(-math.inf, math.inf), metrics=("pearson", "spearman")), found
+    found = positive_second(found, reading.positive)
+    metrics = ("accuracy", "f1") if len(found.labels) == 2 else ("accuracy", "macro_f1")
+    return replace(task, labels=found.labels, metrics=metrics), found
 
 
 def cut_off(rows: Rows, *, share: float, seed: int, classes: bool) -> dict[str, Rows]:
@@ -259,4 +271,4 @@ def cut_off(rows: Rows, *, share: float, seed: int, classes: bool) -> dict[str, 
         )
     chosen = set(dev)
     train = [index for index in range(len(rows)) if index not in chosen]
-    return {"train": rows.pick(train), "dev": replace(rows.pick(sorted(chosen)), left_out=[])}
+    return {"train": rows.pick(train), "dev": replace(rows.pick(sorted(chosen)), left_out={})}

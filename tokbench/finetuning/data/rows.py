@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tokbench.errors import DataError
+from tokbench.finetuning.data.label_kinds import number_in
 from tokbench.finetuning.tasks import OWN, Task
 
 
@@ -25,18 +26,6 @@ def label_of(written: object, task: Task) -> int | float | None:
     return next((known.index(written) for known in names if written in known), None)
 
 
-def as_written(label: object) -> str | None:
-    """A label of someone's own file as the one word that stands for it; None where there is none.
-
-    >>> [as_written(each) for each in (1, "1", " 1 ", 1.0, True, 2.5, "", None)]
-    ['1', '1', '1', '1.0', 'true', '2.5', None, None]
-    """
-    if isinstance(label, bool):
-        return str(label).lower()
-    word = "" if label is None else str(label).strip()
-    return word or None
-
-
 def known_labels(task: Task) -> str:
     """The labels a file of this task may hold, in words.
 
@@ -51,10 +40,8 @@ def known_labels(task: Task) -> str:
 
 
 def _score(written: object, low: float, high: float) -> float | None:
-    try:
-        score = float(str(written))
-    except ValueError:
-        return None
+    number = None if isinstance(written, bool) else number_in(str(written).strip())
+    score = math.nan if number is None else float(number)
     return score if math.isfinite(score) and low <= score <= high else None
 
 
@@ -77,7 +64,7 @@ class Rows:
     texts: list[str]
     pairs: list[str] | None
     labels: list[float]
-    left_out: list[str] = field(default_factory=list)  # places of incomplete rows
+    left_out: dict[str, str] = field(default_factory=dict)  # places of incomplete rows, and what they lack
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -96,20 +83,23 @@ def collect(found: Iterable[Raw], task: Task, *, name: str) -> Rows:
     """
     rows = Rows([], [] if len(task.texts) == 2 else None, [])
     for raw in found:
-        if _complete(raw):
-            _append(rows, raw, task)
+        lacks = _lacks(raw)
+        if lacks:
+            rows.left_out[raw.place] = lacks
         else:
-            rows.left_out.append(raw.place)
+            _append(rows, raw, task)
     if len(rows.left_out) > task.incomplete:
-        raise DataError(_incomplete(rows.left_out), fix=_row_fix(task))
+        raise DataError(_incomplete([*rows.left_out]), fix=_row_fix(task))
     if not rows.labels:
         raise DataError(f"{name} has no rows", fix="give the official files, or --data sample for sst2")
     return rows
 
 
-def _complete(raw: Raw) -> bool:
-    texts_there = all(isinstance(text, str) and text.strip() for text in raw.texts)
-    return texts_there and raw.label is not None and raw.label != ""
+def _lacks(raw: Raw) -> str:
+    """What an incomplete row has not; "" for a whole one."""
+    if not all(isinstance(text, str) and text.strip() for text in raw.texts):
+        return "no text"
+    return "no label" if raw.label is None or raw.label == "" else ""
 
 
 def listed_places(places: Sequence[str]) -> str:

@@ -35,7 +35,7 @@ class Tagged:
     units: list[list[str]]
     labels: list[list[int]]
     characters: bool
-    left_out: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.units)

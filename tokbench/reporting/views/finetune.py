@@ -47,7 +47,12 @@ def run(result: Run) -> Iterator[Part]:
     main = ", ".join(f"{name} {result.metrics[name]:.4f}" for name in result.main)
     yield Headline(f"{result.output}: {result.task} {main} on {plural(result.dev_rows, 'dev row')}", mood)
     rows = [
-        (name, f"{value:.4f}", result.bounds(name), f"{result.majority.get(name, 0.0):.4f}")
+        (
+            result.metric_words(name),
+            f"{value:.4f}",
+            result.bounds(name),
+            f"{result.majority.get(name, 0.0):.4f}",
+        )
         for name, value in result.metrics.items()
     ]
     right = ("this run", "95 % interval", "constant answer")
@@ -60,8 +65,11 @@ def run(result: Run) -> Iterator[Part]:
 
 
 def _fed(result: Run) -> Iterator[tuple[str, object]]:
-    tokens, cut = plural(result.tokens, "token"), plural(result.truncated, "row")
-    yield "train rows", f"{result.train_rows:,} ({tokens}, {cut} cut)"
+    cut = {name: f", {count:,} cut" if count else "" for name, count in result.truncated.items()}
+    yield "train rows", f"{result.train_rows:,} ({plural(result.tokens, 'token')}{cut.pop('train', '')})"
+    for name, words in cut.items():
+        rows = result.read.splits[name].rows if result.read else result.dev_rows
+        yield f"{name} rows", f"{rows:,}{words}"
     if result.classes:
         yield "classes", _shares(result.classes)
     if result.class_weights:
