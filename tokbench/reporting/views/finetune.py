@@ -65,11 +65,12 @@ def run(result: Run) -> Iterator[Part]:
 
 
 def _fed(result: Run) -> Iterator[tuple[str, object]]:
-    cut = {name: f", {count:,} cut" if count else "" for name, count in result.truncated.items()}
-    yield "train rows", f"{result.train_rows:,} ({plural(result.tokens, 'token')}{cut.pop('train', '')})"
+    cut = {name: f"{plural(count, 'row')} cut" for name, count in result.truncated.items()}
+    tokens = plural(result.tokens, "token")
+    yield "train rows", f"{result.train_rows:,} ({tokens}, {cut.pop('train', 'none cut')})"
     for name, words in cut.items():
         rows = result.read.splits[name].rows if result.read else result.dev_rows
-        yield f"{name} rows", f"{rows:,}{words}"
+        yield f"{name} rows", f"{rows:,} ({words})"
     if result.classes:
         yield "classes", _shares(result.classes)
     if result.class_weights:
