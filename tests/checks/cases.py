@@ -126,6 +126,19 @@ def picture_moved(files):
     put(files, "model", image_token_id=5)
 
 
+def picture_elsewhere(files):
+    """A picture's token that has a row, and another id in both configs."""
+    put(files, "config", image_token="fox")
+    put(files, "model", image_token_id=5)
+    files.sides["generation_config.json"] = {"image_token_id": 5}
+
+
+def renamed_picture(files):
+    """The tokenizer's token for images has another name than the processor's files know."""
+    put(files, "config", image_token="fox")
+    beside(processor_config__json={"image_token": "<picture>"})(files)
+
+
 def without_segments(files):
     for entry in files.raw["post_processor"]["pair"]:
         next(iter(entry.values()))["type_id"] = 0
@@ -858,7 +871,8 @@ CASES = [
         ("special true → false",),
         "decoding",
     ),
-    Case("TB614", "error", "bert", picture_moved, ("image: '<image>' is 104, config.json says 5",)),
+    Case("TB614", "error", "bert", picture_moved, ("image: '<image>' is 104, config.json says 5",), "no row"),
+    Case("TB614", "error", "bert", picture_elsewhere, ("image: 'fox' is ", "config.json says 5"), "a row"),
     Case(
         "TB614",
         "error",
@@ -867,6 +881,31 @@ CASES = [
         ("image: '<image>', which is not",),
         "a processor's",
     ),
+    Case(
+        "TB614",
+        "error",
+        "bert",
+        renamed_picture,
+        ("image: '<picture>', in tokenizer_config.json 'fox'",),
+        "a processor's old name",
+    ),
+    Case(
+        "TB615",
+        "warning",
+        "gpt2",
+        lambda files: put(files, "config", add_bos_token=True),
+        ("transformers 4 and llama.cpp",),
+        "bos",
+    ),
+    Case(
+        "TB615",
+        "warning",
+        "roberta",
+        lambda files: put(files, "config", add_eos_token=False),
+        ("transformers 4 and llama.cpp",),
+        "eos",
+    ),
+    Case("TB615", "warning", "gpt2", prefixed_bytes, ("false where it is missing",), "a first space"),
     Case("TB701", "warning", "bert", data("the fox 🙂 fox☕\n"), ("symbols and emoji",)),
     Case("TB701", "note", "bert", data("the fox " * 200 + "☕\n"), ("symbols and emoji",), "a few"),
     Case("TB702", "warning", "bert", data("the fox\n" * 20 + "빠른 여우 " * 20), ("Hangul 40 of 40",)),

@@ -20,6 +20,10 @@ CHOICES = {
     ("TB411", "roberta"),
     ("TB504", "letters are removed"),
     ("TB504", "characters"),
+    ("TB614", "no row"),
+    ("TB614", "a processor's"),  # nobody knows a token of that name
+    ("TB615", "bos"),  # whether the model was trained with it, only its owner knows
+    ("TB615", "eos"),
     ("TB806", "gpt2"),  # generation stops; that eos_token is another token is left as a note
 }
 SLOW = ("TB604", "TB605")  # their rules import transformers

@@ -94,7 +94,8 @@ TB610 tokenizer-is-as-trained note folder -
 TB611 nothing-private-lies-beside note folder stale_files_go
 TB612 files-lie-in-the-folder warning folder -
 TB613 added-tokens-are-matched-alike error folder flags_are_those_transformers_takes
-TB614 roles-have-one-id error folder -
+TB614 roles-have-one-id error folder media_are_the_tokenizers
+TB615 flags-are-the-pipelines warning folder first_space_is_said
 TB701 texts-are-known warning data -
 TB702 scripts-are-known-in-texts warning data -
 TB703 texts-are-composed warning data -

@@ -11,7 +11,7 @@ from tokbench.errors import FileError, UsageError
 from tokbench.pretrained.added_tokens import with_tokens
 from tokbench.pretrained.folder import load
 from tokbench.pretrained.special_tokens import declared
-from tokbench.pretrained.wrap import CLASS, input_names, wrap, wrapper_config
+from tokbench.pretrained.wrap import CLASS, input_names, portable_config, wrap, wrapper_config
 
 TEXTS = [
     "see the fox here, it's 12.5",
@@ -214,3 +214,20 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
     with pytest.raises(FileError, match=r"chat_template\.jinja is a link to /proc/"):
         wrap(own, tmp_path / "wrapped")
     assert not (tmp_path / "wrapped").exists()
+
+
+def test_a_space_before_every_text_is_told_to_the_version_that_asks_the_config(make_folder, kinds):
+    tokenizer, roles = kinds["bytes"]
+    assert "add_prefix_space" not in wrapper_config(tokenizer, roles)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    config = wrapper_config(tokenizer, roles)
+    assert config["add_prefix_space"] is True
+    folder = make_folder(tokenizer, {**config, "add_prefix_space": False})
+    assert portable_config(folder, tokenizer)["add_prefix_space"] is True
+
+
+def test_transformers_4_and_5_put_the_same_space_before_a_text(older, make_folder, kinds):
+    tokenizer, roles = kinds["bytes"]
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    folder = make_folder(tokenizer, wrapper_config(tokenizer, roles))
+    assert seen_by(older, folder.path) == seen_by(sys.executable, folder.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokbench.checks.findings import quoted
@@ -36,6 +36,47 @@ def own_facts(context: CheckContext, *, merges: bool = False) -> TokenFacts:
         roles={**context.roles, **named_roles(context.config)},
         merges=[_pair(each) for each in listed] if isinstance(listed, list) else None,
     )
+
+
+def media_facts(context: CheckContext) -> TokenFacts:
+    """The same, with the tokens for images, sounds and the like that only a processor names."""
+    own = own_facts(context)
+    for said in context.facts.of("*processor_config.json"):
+        known = {role: token for role, token in said.roles.items() if token in own.ids}
+        own = replace(own, roles={**known, **own.roles})
+    return own
+
+
+def media_corrections(context: CheckContext) -> Iterator[tuple[str, str, int | str]]:
+    """File, key and right value of the names and ids of images and the like that can be set right.
+
+    An id that has no row in the model cannot, nor a name that no file beside the processor's knows.
+    """
+    own, rows = media_facts(context), context.model.rows if context.model else None
+    for said in context.facts.of("*processor_config.json"):
+        for role, token in said.roles.items():
+            if token not in own.ids and own.roles.get(role) in own.ids:
+                yield said.file, f"{role}_token", own.roles[role]
+    for said in context.facts.of("config.json", "generation_config.json"):
+        for role, numbers in said.numbers.items():
+            right = own.ids.get(own.roles.get(role, ""))
+            wrong = role not in context.roles and right is not None and right not in numbers
+            if wrong and right is not None and len(numbers) == 1 and (rows is None or right < rows):
+                yield said.file, f"{role}_token_id", right
+                yield said.file, f"{role}_token_index", right
+
+
+def added_ends(context: CheckContext) -> Iterator[tuple[str, str, bool]]:
+    """For bos and eos: the key of tokenizer_config.json, the token, whether it is put around a text."""
+    encoding = context.tokenizer.encode("a")
+    inside = [at for at, sequence in enumerate(encoding.sequence_ids) if sequence is not None]
+    if not inside:
+        return
+    ends = {"bos": encoding.ids[: inside[0]], "eos": encoding.ids[inside[-1] + 1 :]}
+    for role, ids in ends.items():
+        number = context.id_of(role)
+        if number is not None:
+            yield f"add_{role}_token", context.roles[role], number in ids
 
 
 def contradictions(said: TokenFacts, own: TokenFacts) -> Iterator[Contradiction]:

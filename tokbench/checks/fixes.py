@@ -9,7 +9,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tokbench.checks.context import GENERIC, CheckContext, plain_decoder
-from tokbench.checks.contradictions import SENTENCEPIECE, contradicting_vocabularies, unseen_tokens
+from tokbench.checks.contradictions import (
+    SENTENCEPIECE,
+    contradicting_vocabularies,
+    media_corrections,
+    unseen_tokens,
+)
 from tokbench.checks.model_files import (
     CONFIG,
     GENERATION,
@@ -25,7 +30,7 @@ from tokbench.pretrained.companions import CHAT_FILES
 from tokbench.pretrained.special_tokens import EXTRA_KEYS, extra_of, guessed_roles, roles_of
 from tokbench.pretrained.token_facts import changed_flags
 from tokbench.pretrained.tokenizer_classes import exists
-from tokbench.pretrained.wrap import CLASS, input_names, wrapper_config
+from tokbench.pretrained.wrap import CLASS, first_space, input_names, wrapper_config
 from tokbench.recipes.validate import equal_tokens
 from tokbench.tracing.spelling import blocks_of
 
@@ -242,6 +247,23 @@ def flags_are_those_transformers_takes(context: CheckContext, copy: StagedCopy) 
             yield f"{TOKENIZER}: {entry['content']} has {told}"
     if changed:
         copy.write(TOKENIZER, raw)
+
+
+def media_are_the_tokenizers(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
+    """The ids of images, sounds and the like become the tokenizer's, and unknown names its known ones."""
+    for file, key, value in media_corrections(context):
+        content = copy.read(file)
+        for part in [part for part in (content, content.get("text_config")) if isinstance(part, dict)]:
+            if part.get(key, value) != value:
+                yield f"{file}: {key} {part[key]} → {value}"
+                part[key] = value
+        copy.write(file, content)
+
+
+def first_space_is_said(context: CheckContext, copy: StagedCopy) -> Iterator[str]:
+    """add_prefix_space, which transformers 4 takes for false where it is missing, is written down."""
+    if first_space(context.tokenizer) and context.config.get("add_prefix_space") is None:
+        yield from _set(copy, "add_prefix_space", value=True)
 
 
 def other_templates_follow(context: CheckContext, copy: StagedCopy) -> Iterator[str]:

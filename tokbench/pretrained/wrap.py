@@ -64,12 +64,26 @@ def wrapper_config(
     if model_max_length is not None:
         config["model_max_length"] = model_max_length
     return config | {
+        **_space_config(tokenizer),
         "clean_up_tokenization_spaces": False,
         "model_input_names": list(model_input_names or input_names(tokenizer)),
         "padding_side": padding_side,
         "tokenizer_class": CLASS,
         "truncation_side": truncation_side,
     }
+
+
+def first_space(tokenizer: Tokenizer) -> bool | None:
+    """Whether the ByteLevel block puts a space before a text; None where that block is not the first.
+
+    transformers 4 makes that block anew by the config's add_prefix_space, false where it is missing.
+    """
+    cutter = json.loads(tokenizer.pre_tokenizer.__getstate__()) if tokenizer.pre_tokenizer else {}
+    return bool(cutter["add_prefix_space"]) if cutter.get("type") == "ByteLevel" else None
+
+
+def _space_config(tokenizer: Tokenizer) -> dict[str, Any]:
+    return {"add_prefix_space": True} if first_space(tokenizer) else {}
 
 
 def input_names(tokenizer: Tokenizer) -> list[str]:
@@ -144,7 +158,7 @@ def _with_class(config: dict[str, Any], tokenizer: Tokenizer) -> dict[str, Any]:
     if name not in {known.removesuffix("Fast") for known in PLAIN} and exists(name):
         return config
     names = ["input_ids", "attention_mask"] if name == "DistilBertTokenizer" else input_names(tokenizer)
-    return {"model_input_names": names, **config, "tokenizer_class": CLASS}
+    return {"model_input_names": names, **config, **_space_config(tokenizer), "tokenizer_class": CLASS}
 
 
 def with_loaded_flags(folder: TokenizerFolder) -> TokenizerFolder:

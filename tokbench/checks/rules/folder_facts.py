@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 from tokbench.checks import fixes
 from tokbench.checks.contradictions import (
+    added_ends,
     contradicting_vocabularies,
     contradictions,
+    media_corrections,
+    media_facts,
     own_facts,
     unseen_tokens,
 )
@@ -17,6 +20,7 @@ from tokbench.checks.findings import Finding, Rule, first_few, quoted, tokens_wi
 from tokbench.errors import plural
 from tokbench.io.links import links_out
 from tokbench.pretrained.token_facts import changed_flags
+from tokbench.pretrained.wrap import first_space
 
 if TYPE_CHECKING:
     from tokbench.checks.context import CheckContext
@@ -131,22 +135,54 @@ def roles_have_one_id(context: CheckContext) -> Iterator[Finding]:
     raises that features and tokens do not match, or answers without having looked.
     Source: transformers #36002
     """
-    own = own_facts(context)
+    own, fixed = media_facts(context), {file for file, _, _ in media_corrections(context)}
+    fix = f": tokbench check {context.word} --fix -o fixed"
     for said in context.facts.of("*processor_config.json"):
-        own = replace(own, roles={**said.roles, **own.roles})
-        yield from _otherwise(said, own)
+        yield from _otherwise(said, own, fix if said.file in fixed else "")
     for said in context.facts.of("config.json", "generation_config.json"):
         media = {role: numbers for role, numbers in said.numbers.items() if role not in context.roles}
-        yield from _otherwise(replace(said, numbers=media), own)
+        yield from _otherwise(replace(said, numbers=media), own, fix if said.file in fixed else "")
 
 
-def _otherwise(said: TokenFacts, own: TokenFacts) -> Iterator[Finding]:
+def flags_are_the_pipelines(context: CheckContext) -> Iterator[Finding]:
+    """What tokenizer_config.json says of bos, eos and a first space is what tokenizer.json does.
+
+    Cause: transformers 4 makes the pipeline anew by add_bos_token and add_eos_token (Llama, Gemma, Cohere)
+    and by add_prefix_space (every class, false where nothing is said); transformers 5 leaves tokenizer.json
+    as it is where it does not know the class better, and llama.cpp believes add_bos_token.
+    Example: DeepSeek-V3 says add_bos_token and has no template: "hi" begins with its bos in transformers
+    4.57 and in llama.cpp, and without one in 5.23 and for who reads tokenizer.json.
+    Source: measured with transformers 4.57.6 and 5.23.0
+    """
+    for key, token, does in added_ends(context):
+        says = context.config.get(key)
+        if isinstance(says, bool) and says != does:
+            what = f"{'puts' if does else 'does not put'} {quoted(token)} around a text"
+            yield Finding(
+                f"{key} is {_json(says)} in tokenizer_config.json, and tokenizer.json {what}",
+                "transformers 4 and llama.cpp take the former, transformers 5 the latter",
+                f"write {key} {_json(does)}, or make the post_processor of tokenizer.json do it",
+            )
+    does_space = first_space(context.tokenizer)
+    says_space = context.config.get("add_prefix_space")
+    if does_space is not None and bool(says_space) != does_space:
+        said = "missing" if says_space is None else _json(bool(says_space))
+        yield Finding(
+            f"add_prefix_space is {said} in tokenizer_config.json and {_json(does_space)} in tokenizer.json",
+            "transformers 4 takes the former, false where it is missing; tokenizers the latter",
+            f"tokbench check {context.word} --fix -o fixed"
+            if says_space is None
+            else f"write add_prefix_space {_json(does_space)}, or change the block in tokenizer.json",
+        )
+
+
+def _otherwise(said: TokenFacts, own: TokenFacts, fix: str = "") -> Iterator[Finding]:
     wrong = [each.words for each in contradictions(said, own)]
     if wrong:
         yield Finding(
             f"{said.file} names other tokens or ids than the tokenizer; it is read by {said.readers}",
             first_few(wrong),
-            f"write the tokenizer's into {said.file}",
+            f"write the tokenizer's into {said.file}{fix}",
         )
 
 
@@ -175,5 +211,8 @@ RULES = (
     Rule("TB612", "files-lie-in-the-folder", "warning", "folder", files_lie_in_the_folder),
     Rule("TB613", "added-tokens-are-matched-alike", "error", "folder", added_tokens_are_matched_alike,
          fixes.flags_are_those_transformers_takes),
-    Rule("TB614", "roles-have-one-id", "error", "folder", roles_have_one_id),
+    Rule("TB614", "roles-have-one-id", "error", "folder", roles_have_one_id,
+         fixes.media_are_the_tokenizers),
+    Rule("TB615", "flags-are-the-pipelines", "warning", "folder", flags_are_the_pipelines,
+         fixes.first_space_is_said),
 )  # fmt: skip
