@@ -1,5 +1,6 @@
 """What a file of texts shows: counted by script, causes named, each figure as the library itself has it."""
 
+import os
 import unicodedata
 
 import pytest
@@ -126,3 +127,16 @@ def test_no_token_is_counted_in_two_words(kind, surveyed):
     shown = surveyed(clean(kind), TEXTS)
     assert sum(each.word_tokens for each in shown.scripts) <= shown.tokens
     assert sum(each.words for each in shown.scripts) == shown.words
+
+
+def test_the_bar_of_reading_is_not_held_back(surveyed, capfd):
+    """What the library writes on stderr is held back, and a bar is on stderr, too."""
+    seen = []
+
+    def progress(stage, done, total):
+        os.write(2, b"bar")
+        seen.append(capfd.readouterr().err)
+
+    surveyed(clean("gpt2"), TEXTS, progress=progress)
+    assert seen
+    assert set(seen) == {"bar"}

@@ -4,6 +4,7 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import save_file
+from tokenizers import Tokenizer, models
 from transformers import AutoModelForSequenceClassification, GPT2Config, RobertaConfig
 
 from tokbench.errors import FileError, ResourceError, UsageError
@@ -282,3 +283,26 @@ def test_a_length_limit_that_leaves_nothing_is_refused(model_folder, tokenizer):
     model = load_classifier(model_folder, TASKS["sst2"], seed=0).model
     with pytest.raises(FileError, match="cut to -1 tokens"):
         model_inputs_of(model, tokenizer, 128)
+
+
+def test_what_the_library_says_of_options_it_does_not_know_is_no_part_of_the_result(tmp_path, capfd):
+    """It prints their names, with what drives a terminal in them, where --json is read."""
+    words = Tokenizer(models.WordLevel({"[UNK]": 0, "[PAD]": 1}, unk_token="[UNK]"))
+    words.add_special_tokens(["[PAD]"])
+    words.save(str(tmp_path / "tokenizer.json"))
+    entry = {"content": "[PAD]", "special": True, "x\x1b]0;pwn\x07": 1}
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "added_tokens_decoder": {"1": entry}}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    assert load_tokenizer(tmp_path).get_vocab() == {"[UNK]": 0, "[PAD]": 1}
+    assert capfd.readouterr().out == ""
+
+
+def test_a_tokenizer_on_which_the_library_breaks_is_one_sentence(tmp_path, capfd):
+    words = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    raw = json.loads(words.to_str()) | {"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a b"]}}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(raw))
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
+    with pytest.raises(FileError, match="is not a tokenizer the library can use") as caught:
+        load_tokenizer(tmp_path)
+    assert str(tmp_path) in caught.value.message
+    assert capfd.readouterr() == ("", "")

@@ -31,6 +31,12 @@ def test_a_panic_is_silent_on_stderr_and_other_output_is_handed_on(capfd):
     assert capfd.readouterr().err == "progress"
 
 
+def test_what_is_handed_on_does_not_drive_a_terminal(capfd):
+    with wrap_library_errors("x"):
+        os.write(2, "Token '\x1b]0;pwn\x07\x9b31m' \u202e\n\tan é\n".encode() + b"\xff")
+    assert capfd.readouterr().err == "Token '\\x1b]0;pwn\\x07\\x9b31m' \\u202e\n\tan é\n\\xff"
+
+
 @pytest.mark.parametrize("error", [ValueError("ours"), KeyboardInterrupt(), DataError("ours")])
 def test_what_is_not_the_librarys_passes(error):
     with pytest.raises(type(error)), wrap_library_errors("x"):

@@ -254,9 +254,10 @@ def collect_data_stats(
             drawn.add(batch)
         batches = _parts(drawn.texts())
     counts = _Counts(context)
-    with wrap_library_errors(context.name):
-        for batch in batches:
+    for batch in batches:  # read outside: their bar is on stderr
+        with wrap_library_errors(context.name):
             counts.take(batch)
+    with wrap_library_errors(context.name):
         found = counts.stats(name or "texts")
     labels = labels_in_files(name) if name else Labels()
     return dataclasses.replace(

@@ -33,6 +33,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from tokbench.errors import FileError, ResourceError, UsageError
 from tokbench.io.json_files import read_object
+from tokbench.io.library_errors import wrap_library_errors
 from tokbench.io.links import copy_inside
 from tokbench.io.quiet import quiet
 from tokbench.model.loading import LoadedModel, load_model
@@ -366,9 +367,12 @@ TOKENIZER_FILES = (
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of a folder as transformers loads it."""
+    """The tokenizer of a folder as transformers loads it.
+
+    The library prints the names of options that it does not know, from whatever file they come, on stdout.
+    """
     try:
-        with quiet():
+        with quiet(stdout=False), wrap_library_errors(str(folder)):
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as problem:
         raise FileError(

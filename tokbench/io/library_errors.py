@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from tokenizers import Tokenizer
 
 from tokbench.errors import FileError, TokbenchError, UsageError
+from tokbench.escapes import safe_lines
 
 REMEDY = "save it again with tokenizers or transformers, or take a whole copy of it"
 
@@ -79,7 +80,8 @@ def _short(error: BaseException) -> str:
 def _held_stderr() -> Iterator[Callable[[], None]]:
     """Hold back what is written to file descriptor 2; hand it on at the end unless it shall be forgotten.
 
-    A panic writes its own report there before Python hears of it.
+    A panic writes its own report there before Python hears of it. What is handed on may quote tokens and
+    texts, so it is escaped; no bar that draws itself anew may be held.
     """
     try:
         before = os.dup(2)
@@ -99,4 +101,4 @@ def _held_stderr() -> Iterator[Callable[[], None]]:
 
 def _hand_on(text: bytes) -> None:
     if text:
-        os.write(2, text)
+        os.write(2, safe_lines(text.decode(errors="backslashreplace")).encode())
