@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,15 +15,17 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from tokbench.errors import FileError, RunInterruptedError, UsageError
+from tokbench import __version__
+from tokbench.errors import FileError, ResourceError, RunInterruptedError, TokbenchError, UsageError
 from tokbench.finetuning.run_files import STATE, forget_checkpoints, found_in, unfinished
-from tokbench.io.atomic import atomic_folder
+from tokbench.io.atomic import MAKE_ROOM, atomic_folder
 from tokbench.progress import leading
 
 if TYPE_CHECKING:
     from tokbench.finetuning.config import FinetuneConfig
 
 SECONDS_BETWEEN = 120.0
+FORMAT = 2  # of what a checkpoint holds; those of another are not gone on from
 KEPT = 2  # the newest, and the one before it should the newest be damaged
 Tensors = Mapping[str, torch.Tensor]
 
@@ -45,6 +48,7 @@ class CheckpointStore:
     settings: FinetuneConfig
     resume: bool = False
     last: float = field(default_factory=time.monotonic)
+    at_end: Callable[[], Checkpoint] | None = None  # the finished training, whose output is not written yet
 
     @property
     def place(self) -> Path:
@@ -58,7 +62,23 @@ class CheckpointStore:
         return time.monotonic() - self.last > SECONDS_BETWEEN
 
     def save(self, checkpoint: Checkpoint) -> Path:
-        """Write it whole, then let go of older ones."""
+        """Write it whole, then let go of older ones; on a full disk the newest alone stays beside it."""
+        self.last = time.monotonic()
+        try:
+            folder = self._write(checkpoint)
+        except ResourceError:
+            older = found_in(self.place)[1:]
+            if not older:
+                raise
+            for old in older:
+                shutil.rmtree(old, ignore_errors=True)
+            folder = self._write(checkpoint)
+        for old in found_in(self.place)[KEPT:]:
+            shutil.rmtree(old, ignore_errors=True)
+        self.last = time.monotonic()
+        return folder
+
+    def _write(self, checkpoint: Checkpoint) -> Path:
         folder = self.place / f"step-{checkpoint.step:08}"
         with atomic_folder(folder, force=True) as new:
             for name, tensors in checkpoint.tensors.items():
@@ -67,14 +87,13 @@ class CheckpointStore:
                 )
             facts = {
                 "step": checkpoint.step,
+                "format": FORMAT,
+                "version": __version__,
                 "fingerprint": self.fingerprint,
                 "files": list(checkpoint.tensors),
                 **checkpoint.facts,
             }
             (new / STATE).write_text(json.dumps(facts) + "\n", encoding="utf-8")
-        for old in found_in(self.place)[KEPT:]:
-            shutil.rmtree(old, ignore_errors=True)
-        self.last = time.monotonic()
         return folder
 
     def newest(self) -> Checkpoint | None:
@@ -88,6 +107,7 @@ class CheckpointStore:
             except (OSError, ValueError, SafetensorError) as problem:
                 problems.append(f"{folder} cannot be read ({problem})")
                 continue
+            _must_be_of_this_version(found.facts, folder)
             if found.facts["fingerprint"] != self.fingerprint:
                 raise UsageError(
                     f"{folder} belongs to a run with other choices, rows or tokenizer",
@@ -97,17 +117,62 @@ class CheckpointStore:
         why = "; ".join(problems) or f"there is no checkpoint in {self.place}"
         raise FileError(f"nothing to resume: {why}", fix="start over without --resume")
 
-    def interrupted(self, step: int, steps: int) -> RunInterruptedError:
-        """The error that tells how to go on; the checkpoint is written before."""
-        return RunInterruptedError(
-            f"stopped after step {step:,} of {steps:,}; what was learned is kept in {self.place}",
-            fix="the same command with --resume goes on from there",
+    def interrupted(self, step: int, steps: int, *, why: str = "") -> TokbenchError:
+        """The error that tells how to go on from what is kept; `why` it is not this step."""
+        stopped = f"stopped after step {step:,} of {steps:,}"
+        if not why:
+            return RunInterruptedError(
+                f"{stopped}; what was learned is kept in {self.place}",
+                fix="the same command with --resume goes on from there",
+            )
+        found = found_in(self.place)
+        if not found:
+            return ResourceError(f"{stopped}, and nothing could be kept: {why}", fix=MAKE_ROOM)
+        kept = int(found[0].name.rpartition("-")[2])
+        return ResourceError(
+            f"{stopped}, and what is kept in {self.place} is step {kept:,}: {why}",
+            fix="make room; the same command with --resume goes on from there",
         )
+
+    def interrupted_at_end(self) -> TokbenchError:
+        """The same where all steps were made, and the output was not written; it is kept now."""
+        stopped = f"stopped after training, and {self.output} was not written"
+        if not self.keep_end():
+            return ResourceError(f"{stopped}; nothing could be kept", fix=MAKE_ROOM)
+        return RunInterruptedError(
+            f"{stopped}; what was learned is kept in {self.place}",
+            fix="the same command with --resume writes it",
+        )
+
+    def resumable(self, error: ResourceError) -> ResourceError:
+        """An error of a full disk or memory, with the way to go on, if there is one."""
+        if "--resume" in error.fix or not (self.keep_end() or found_in(self.place)):
+            return error
+        return ResourceError(error.message, fix=f"{error.fix}; --resume goes on from what is kept")
+
+    def keep_end(self) -> bool:
+        """Keep the finished training of a run whose output is not written; whether it is kept."""
+        if self.at_end is None or not leading():
+            return False
+        with suppress(ResourceError, MemoryError, OSError):
+            self.save(self.at_end())
+        return bool(found_in(self.place))
 
     def forget(self) -> None:
         """Take the checkpoints away: the run is finished, or going on would not help."""
         if leading():  # another process of the run may fail alone
             forget_checkpoints(self.place)
+
+
+def _must_be_of_this_version(facts: Mapping[str, Any], folder: Path) -> None:
+    """Nothing, or UsageError for a checkpoint that holds other things than this version's."""
+    if facts.get("format") == FORMAT:
+        return
+    version = facts.get("version", "an earlier version")
+    raise UsageError(
+        f"{folder} was written by tokbench {version}, and {__version__} cannot go on from it",
+        fix="finish the run with that version, or start over with --force",
+    )
 
 
 def _read(folder: Path) -> Checkpoint:

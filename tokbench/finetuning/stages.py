@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
-from tokbench.errors import NegativeResultError, RunInterruptedError, UsageError
+from tokbench.errors import NegativeResultError, ResourceError, RunInterruptedError, UsageError
 from tokbench.finetuning.card import card
 from tokbench.finetuning.checkpoints import CheckpointStore
 from tokbench.finetuning.config import FinetuneConfig, must_be_metric
@@ -21,10 +22,12 @@ from tokbench.finetuning.data.read_record import all_cut, line_of_cuts, with_cut
 from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, seen_ids, tokenize_rows
 from tokbench.finetuning.device import Machine, machine_of
 from tokbench.finetuning.engines import loop
+from tokbench.finetuning.engines.interrupts import announce
 from tokbench.finetuning.engines.loop import Evaluator, predict_logits
 from tokbench.finetuning.engines.monitor import EvalMonitor, board_of, keep_board
 from tokbench.finetuning.engines.objective import class_weights, objective_of
 from tokbench.finetuning.engines.state import FitResult, TrainerEngine, TrainingJob
+from tokbench.finetuning.engines.step import is_memory
 from tokbench.finetuning.environment import environment
 from tokbench.finetuning.models import (
     copy_tokenizer,
@@ -104,26 +107,57 @@ def run_stages(
 
     `drawings` are file names, and what makes their content of the finished run; `log` is told of cut rows.
     """
-    prepared = prepare_run(config, data, progress=progress)
+    with _memory_in_words():
+        prepared = prepare_run(config, data, progress=progress)
+        checkpoint_store = CheckpointStore(config.output, run_fingerprint(prepared), config, resume)
     if cuts := line_of_cuts(prepared.data.read):
         log(cuts)
-    checkpoint_store = CheckpointStore(config.output, run_fingerprint(prepared), config, resume)
-    try:
+    with _resumable(checkpoint_store, progress), _memory_in_words():
         outcome = train_and_score(prepared, checkpoint_store=checkpoint_store, progress=progress)
-    except RunInterruptedError:
-        raise
-    except NegativeResultError:  # a loss that is no number, a full memory: going on would end in the same
-        checkpoint_store.forget()
-        raise
-    if not leading():  # another process writes
-        return _run(prepared, outcome, Reload(0.0, True))
-    with atomic_folder(Path(config.output), force=force) as folder:
-        run = _write(prepared, outcome, folder, made=checkpoint_store.fingerprint)
-        for name, draw in (drawings or {}).items():
-            (folder / name).write_text(draw(run), encoding="utf-8")
-        keep_board(checkpoint_store.place, folder)
+        if not leading():  # another process writes
+            return _run(prepared, outcome, Reload(0.0, True))
+        with atomic_folder(Path(config.output), force=force) as folder:
+            run = _write(prepared, outcome, folder, made=checkpoint_store.fingerprint)
+            for name, draw in (drawings or {}).items():
+                (folder / name).write_text(draw(run), encoding="utf-8")
+            keep_board(checkpoint_store.place, folder)
     checkpoint_store.forget()
     return run
+
+
+@contextmanager
+def _memory_in_words() -> Iterator[None]:
+    """Say in a sentence that memory ran out, whoever has run out of it."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as problem:
+        if not is_memory(problem):
+            raise
+        raise ResourceError(
+            "the memory is full", fix="a lower --batch-size or --max-length, or a smaller model"
+        ) from problem
+
+
+@contextmanager
+def _resumable(checkpoint_store: CheckpointStore, progress: Progress) -> Iterator[None]:
+    """Keep what was learned, however the run ends, and say so; a loss that is no number would come again."""
+    try:
+        yield
+    except RunInterruptedError:
+        raise
+    except ResourceError as error:
+        raise checkpoint_store.resumable(error) from error
+    except NegativeResultError:
+        checkpoint_store.forget()
+        raise
+    except KeyboardInterrupt:
+        if checkpoint_store.at_end is None:
+            raise
+        announce(progress, "stopping; what was learned is being kept")
+        raise checkpoint_store.interrupted_at_end() from None
+    except BaseException:
+        checkpoint_store.keep_end()
+        raise
 
 
 def _write(prepared: PreparedRun, outcome: Outcome, folder: Path, *, made: str) -> Run:
@@ -190,7 +224,8 @@ def train_and_score(
     model, machine, config = prepared.parts.model, prepared.machine, prepared.config
     machine.forget_peak()
     machine.hold(model)
-    evaluator = Evaluator(model, prepared.task, prepared.evaluation, machine, progress)
+    asked: list[int] = []
+    evaluator = Evaluator(model, prepared.task, prepared.evaluation, machine, progress, asked)
     monitor = EvalMonitor(
         evaluator,
         config,
@@ -201,7 +236,7 @@ def train_and_score(
     rate = prepared.parts.rate
     objective = objective_of(prepared.class_weights, prepared.task, machine.device)
     job = TrainingJob(
-        model, prepared.train, config, rate, machine, monitor, checkpoint_store, progress, objective
+        model, prepared.train, config, rate, machine, monitor, checkpoint_store, progress, objective, asked
     )
     trained = engine_of(config).fit(job)
     if monitor.kept is not monitor.done[-1] or not evaluator.answers:

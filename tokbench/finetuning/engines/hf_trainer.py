@@ -25,7 +25,6 @@ from tokbench.finetuning.engines.state import (
     TrainingJob,
     TrainingState,
     in_parts,
-    interruptible,
 )
 from tokbench.io.atomic import scratch_folder
 
@@ -89,7 +88,9 @@ def fit(job: TrainingJob) -> FitResult:
     if chosen.get("label_smoothing_factor"):
         _must_be_smoothable(job)
     state = TrainingState(job)
-    with scratch_folder() as place, interruptible() as state.asked:
+    with scratch_folder() as place, state.interruptible():
+        if not state.goes_on():
+            return state.finished()
         arguments = _arguments(plan, chosen, str(place), cpu=not machine.gpu, resumed=state.done > 0)
         for group in state.optimizer.param_groups:
             group.update(betas=(arguments.adam_beta1, arguments.adam_beta2), eps=arguments.adam_epsilon)
@@ -102,7 +103,7 @@ def fit(job: TrainingJob) -> FitResult:
         trainer.remove_callback(PrinterCallback)
         trainer.run = state
         trainer.train()
-    return state.finished()
+        return state.finished()
 
 
 def _must_be_smoothable(job: TrainingJob) -> None:

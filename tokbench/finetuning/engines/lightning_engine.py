@@ -32,7 +32,6 @@ from tokbench.finetuning.engines.state import (
     TrainingJob,
     TrainingState,
     in_parts,
-    interruptible,
 )
 from tokbench.io.atomic import scratch_folder
 from tokbench.io.extras import require
@@ -82,7 +81,10 @@ class Classifier(lightning.LightningModule):
         self.logits.clear()
 
     def validation_step(self, batch: Batch, _: int, dataloader_idx: int = 0) -> None:
-        """Keep the logits of one batch of dev rows."""
+        """Keep the logits of one batch of dev rows; after Ctrl-C leave the evaluation."""
+        if self.state.job.asked:
+            self.state.to_evaluate = True
+            self.state.stop()
         given = {name: each for name, each in batch.items() if name != "labels"}
         found = of_pieces(self.model(**given).logits.float(), batch["attention_mask"])
         self.logits.setdefault(dataloader_idx, []).append(found)
@@ -95,7 +97,8 @@ class Classifier(lightning.LightningModule):
         logits = {name: data.in_order(name, self.logits.pop(at)) for at, name in enumerate(data.evaluation)}
         assert isinstance(state.required_monitor.evaluate, Evaluator)
         found = state.required_monitor.evaluate.weigh(logits)
-        state.required_monitor.record(state.step, state.since_last_look(), found)
+        state.required_monitor.record(state.step, state.loss_since_last_look, found)
+        state.evaluated()
         # as doubles, so that two metrics that differ for our monitor differ for Lightning's callbacks too
         self.log_dict(
             {f"dev_{name}": torch.tensor(each, dtype=torch.float64) for name, each in found.items()}
@@ -194,7 +197,9 @@ def fit(job: TrainingJob) -> FitResult:
     """Train as the loop does, by Lightning's Trainer."""
     plan = job.config
     state = TrainingState(job)
-    with scratch_folder() as place, _quiet(), interruptible() as state.asked:
+    with scratch_folder() as place, _quiet(), state.interruptible():
+        if not state.goes_on():
+            return state.finished()
         lightning.seed_everything(plan.seed, workers=True, verbose=False)
         best = ModelCheckpoint(
             dirpath=place,

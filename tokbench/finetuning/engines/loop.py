@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,9 @@ from tokbench.finetuning import metrics as metrics_module
 from tokbench.finetuning.data.batches import Batches, DeviceCollator, by_length
 from tokbench.finetuning.data.tokenize import in_row_order
 from tokbench.finetuning.engines.distributed import ALONE, Team, team_of
+from tokbench.finetuning.engines.interrupts import EvaluationStoppedError
 from tokbench.finetuning.engines.objective import losses_of
-from tokbench.finetuning.engines.state import FitResult, TrainingJob, TrainingState, interruptible
+from tokbench.finetuning.engines.state import FitResult, TrainingJob, TrainingState
 from tokbench.finetuning.engines.step import GraphStepper, Stepper, replayable
 from tokbench.finetuning.intervals import Interval, intervals
 from tokbench.progress import Progress, silent
@@ -41,30 +42,43 @@ def fit(job: TrainingJob) -> FitResult:
     team = team_of(gpu=machine.gpu)
     graphs = replayable(config, machine, team)
     state = TrainingState(job, team=team, capturable=graphs)
-    state.begin()
     kind = GraphStepper if graphs else Stepper
     stepper = kind(job.model, state.optimizer, job.batches, config, machine, team, job.objective)
     stepper.parts, stepper.notes = state.parts, state.notes
+    with state.interruptible(), machine.keeping_memory():
+        if state.goes_on():
+            _train(job, state, stepper)
+        return replace(state.finished(), replayed=stepper.replayed)
+
+
+def _train(job: TrainingJob, state: TrainingState, stepper: Stepper) -> None:
+    """The steps that are left."""
+    state.begin()
     job.model.train()
-    with interruptible() as state.asked, machine.keeping_memory():
-        for rows in _remaining(job.batches, config.epochs, state.step):
-            state.set_rate()
-            state.losses.add(stepper(rows))
-            state.parts = stepper.parts
-            state.stepped()
-            state.evaluate_if_due()
-            state.keep()
-            if state.enough:
-                break
-    return replace(state.finished(), replayed=stepper.replayed)
+    for rows in _remaining(job.batches, job.config.epochs, state.step):
+        state.set_rate()
+        state.losses.add(stepper(rows))
+        state.parts = stepper.parts
+        state.stepped()
+        state.evaluate_if_due()
+        state.keep()
+        if state.enough:
+            break
 
 
 def predict_logits(
-    model: nn.Module, batches: Batches, *, machine: Machine, team: Team = ALONE, progress: Progress = silent
+    model: nn.Module,
+    batches: Batches,
+    *,
+    machine: Machine,
+    team: Team = ALONE,
+    progress: Progress = silent,
+    asked: Sequence[int] = (),
 ) -> NDArray[np.float32]:
     """Logits (rows, labels) in the order of the rows, whatever order they were computed in.
 
     With a team every process computes some batches, and gets the logits of all; each has to call it then.
+    Once there is something in what any process was `asked`, all leave it: EvaluationStoppedError.
     """
     model.eval()
     encoded = batches.encoded
@@ -72,10 +86,12 @@ def predict_logits(
     rows_done = 0
     size = max(batches.size, ROWS_PREDICTED) if machine.gpu else batches.size
     orders = by_length(encoded.lengths, size)
-    team = team if team.size <= len(orders) else ALONE
+    team, everybody = team if team.size <= len(orders) else ALONE, team
     parts: dict[int, torch.Tensor] = {}
     with torch.inference_mode(), machine.autocast():
         for place, rows in enumerate(orders):
+            if place % team.size == 0 and any(everybody.agree(bool(asked))):
+                raise EvaluationStoppedError
             if place % team.size == team.rank:
                 batch = feeder(rows)
                 batch.pop("labels")
@@ -116,6 +132,7 @@ class Evaluator:
     evaluation: Mapping[str, Batches]
     machine: Machine
     progress: Progress = silent
+    asked: Sequence[int] = ()  # not empty once the run shall stop
     answers: dict[str, NDArray[Any]] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
 
@@ -125,7 +142,12 @@ class Evaluator:
         return self.weigh(
             {
                 name: predict_logits(
-                    self.model, batches, machine=self.machine, team=team, progress=self.progress
+                    self.model,
+                    batches,
+                    machine=self.machine,
+                    team=team,
+                    progress=self.progress,
+                    asked=self.asked,
                 )
                 for name, batches in self.evaluation.items()
             }

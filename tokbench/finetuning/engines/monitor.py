@@ -98,10 +98,8 @@ class EvalMonitor:
         """Whether so many evaluations in a row were no better than the best."""
         return 0 < self.settings.patience <= len(self.done) - 1 - self.best
 
-    def finish(self, model: nn.Module, step: int, loss: float) -> None:
-        """Look at the end if nobody just did, and give the model the weights that are to be kept."""
-        if not self.done or self.done[-1].step != step:
-            self.look(model, step, loss)
+    def finish(self, model: nn.Module) -> None:
+        """Give the model the weights that are to be kept."""
         if self.weights and self.best < len(self.done) - 1:
             restore(model, self.weights)
 

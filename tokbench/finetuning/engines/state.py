@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tokbench.errors import NegativeResultError
+from tokbench.errors import NegativeResultError, ResourceError
 from tokbench.finetuning.checkpoints import Checkpoint, CheckpointStore
 from tokbench.finetuning.engines.distributed import ALONE, Team, of_other_size
+from tokbench.finetuning.engines.interrupts import EvaluationStoppedError, announce, interruptible
 from tokbench.finetuning.engines.monitor import EvalMonitor, Weights, restore, weights_of
 from tokbench.finetuning.engines.objective import PLAIN, Objective
 from tokbench.finetuning.engines.step import (
+    is_memory,
     optimizer_of,
     optimizer_state,
     restore_optimizer_state,
@@ -107,6 +108,7 @@ class TrainingJob:
     checkpoint_store: CheckpointStore | None = None
     progress: Progress = silent
     objective: Objective = PLAIN
+    asked: list[int] = field(default_factory=list)  # the signal that asks to stop, once it has come
 
 
 class TrainerEngine(Protocol):
@@ -126,18 +128,28 @@ class Clock:
     before: float = 0.0
     began: float = field(default_factory=time.perf_counter)
     told: float = 0.0
+    held: float | None = None  # since when it does not count
 
     @property
     def seconds(self) -> float:
         """Seconds counted so far."""
-        return self.before + time.perf_counter() - self.began
+        now = time.perf_counter() if self.held is None else self.held
+        return self.before + now - self.began
+
+    def hold(self) -> None:
+        """Count no further."""
+        if self.held is None:
+            self.held = time.perf_counter()
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """Do not count what happens inside."""
-        start = time.perf_counter()
+        outer = self.held is not None
+        self.hold()
         yield
-        self.began += time.perf_counter() - start
+        if not outer and self.held is not None:
+            self.began += time.perf_counter() - self.held
+            self.held = None
 
     def noted(self) -> bool:
         """Whether it is time to say something again."""
@@ -146,30 +158,6 @@ class Clock:
             return False
         self.told = now
         return True
-
-
-@contextmanager
-def interruptible() -> Iterator[list[int]]:
-    """A list that Ctrl-C puts something into, so that a step can be finished; a second one ends at once.
-
-    SIGTERM does the same: it is how a cluster takes a machine back.
-    """
-    asked: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-
-    def ask(number: int, _: object) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
 
 
 class TrainingState:
@@ -189,7 +177,7 @@ class TrainingState:
         self.parts = job.config.accumulate  # in which a batch is computed
         self.notes: list[str] = []
         self.clock = Clock()
-        self.asked: list[int] = []  # not empty once Ctrl-C was pressed
+        self.to_evaluate = False  # whether the evaluation of the last step was left, and is made first
         self.found = job.checkpoint_store.newest() if job.checkpoint_store else None
         if self.found:
             self._resume(self.found)
@@ -210,6 +198,19 @@ class TrainingState:
     def set_rate(self) -> None:
         """Give the optimizer the rate of the next step."""
         set_rate(self.optimizer, self.job.rate * self._share(self.step))
+
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Where Ctrl-C ends the run after a checkpoint."""
+        return interruptible(self.job.asked, self.model, self.job.progress)
+
+    def goes_on(self) -> bool:
+        """Whether there are steps to make, after the evaluation that a stopped run has left."""
+        if self.to_evaluate:
+            self.evaluate()
+        if self.step < self.steps and not self.enough:
+            return True
+        self.begin()
+        return False
 
     def begin(self) -> None:
         """Seed the random numbers, or go on with those of the checkpoint; count the time from now."""
@@ -232,11 +233,24 @@ class TrainingState:
         progress("train", self.step, self.steps)
 
     def evaluate_if_due(self) -> None:
-        """Evaluate when the monitor says so, with the clock stopped."""
+        """Evaluate when the monitor says so."""
         if self.monitor and self.monitor.due(self.step):
-            loss = self.since_last_look()
+            self.evaluate()
+
+    def evaluate(self) -> None:
+        """Evaluate now, with the clock stopped; after Ctrl-C leave it, for whoever goes on."""
+        loss = self.loss_since_last_look
+        self.to_evaluate = True
+        try:
             with self.clock.stopped():
-                self.monitor.look(self.model, self.step, loss)
+                self.required_monitor.look(self.model, self.step, loss)
+        except EvaluationStoppedError:
+            self.stop()
+        self.evaluated()
+
+    def evaluated(self) -> None:
+        """Count from here: the evaluation after this step is made."""
+        self.last_look, self.to_evaluate = self.step, False
 
     @property
     def required_monitor(self) -> EvalMonitor:
@@ -249,44 +263,77 @@ class TrainingState:
         """Whether early stopping ends the run."""
         return self.monitor is not None and self.monitor.enough
 
-    def since_last_look(self) -> float:
-        """The mean loss of the steps since the last evaluation, which is now."""
-        mean = self.losses.mean(max(1, self.step - self.last_look))
-        self.last_look = self.step
-        return mean
+    @property
+    def loss_since_last_look(self) -> float:
+        """The mean loss of the steps since the last evaluation."""
+        return self.losses.mean(max(1, self.step - self.last_look))
 
     def keep(self) -> None:
         """Write a checkpoint when one is due; after Ctrl-C do so and end the run. Every process calls it."""
         checkpoint_store = self.job.checkpoint_store
         due = checkpoint_store is not None and self.team.leads and checkpoint_store.due(self.step)
-        stopping, due = self.team.agree(bool(self.asked) and self.step < self.steps, due)
-        if checkpoint_store and (due or stopping):
-            with self.clock.stopped():
-                random = self.team.gathered(self.machine.random_state())
-                if self.team.leads:
-                    checkpoint_store.save(self._checkpoint(random))
+        stopping, due = self.team.agree(bool(self.job.asked), due)
         if stopping:
-            raise (
-                checkpoint_store.interrupted(self.step, self.steps) if checkpoint_store else KeyboardInterrupt
-            )
+            self.stop()
+        if due:
+            why = self._save()
+            if why:
+                self._tell(f"there is no checkpoint of step {self.step:,}: {why}; training goes on")
+
+    def stop(self) -> NoReturn:
+        """Write a checkpoint and end the run; every process calls it."""
+        checkpoint_store = self.job.checkpoint_store
+        if checkpoint_store is None:
+            raise KeyboardInterrupt
+        # what a run was resumed from and has not gone on from yet is there still
+        why = "" if self.found else self._save()
+        raise checkpoint_store.interrupted(self.step, self.steps, why=why)
+
+    def _save(self) -> str:
+        """Write a checkpoint; why it could not be written, which more room or memory would change."""
+        checkpoint_store = self.job.checkpoint_store
+        assert checkpoint_store is not None
+        with self.clock.stopped():
+            random = self.team.gathered(self.machine.random_state())
+            if not self.team.leads:
+                return ""
+            try:
+                checkpoint_store.save(self._checkpoint(random))
+            except ResourceError as error:
+                return error.message
+            except (MemoryError, RuntimeError) as problem:
+                if not is_memory(problem):
+                    raise
+                return "the memory is full"
+        return ""
+
+    def _tell(self, words: str) -> None:
+        """Say it now, and in the result."""
+        self.notes.append(words)
+        announce(self.job.progress, words)
 
     def finished(self) -> FitResult:
         """The result, after the last evaluation; the model has the weights that are to be kept."""
         mean = self.losses.mean(len(self.job.batches))  # waits for a GPU, so the time after it is true
-        seconds, gradient = self.clock.seconds, rows_with_gradient(self.model, self.optimizer)
+        self.clock.hold()
+        gradient = rows_with_gradient(self.model, self.optimizer)
         if self.monitor:
-            self.monitor.weights = dict(self.best()) or self.monitor.weights
-            self.monitor.finish(self.model, self.step, self.losses.mean(max(1, self.step - self.last_look)))
-        if self.step < self.steps:
-            self.notes.append(f"stopped early, after step {self.step:,} of {self.steps:,}")
+            self.monitor.weights, self.best = dict(self.best()) or self.monitor.weights, dict
+            if not self.monitor.done or self.monitor.done[-1].step != self.step:
+                self.evaluate()
+            self.monitor.finish(self.model)
+        early = [f"stopped early, after step {self.step:,} of {self.steps:,}"] * (self.step < self.steps)
+        random = self.team.gathered(self.machine.random_state())
+        if self.job.checkpoint_store:
+            self.job.checkpoint_store.at_end = partial(self._checkpoint, random)
         return FitResult(
             steps=self.step,
             loss=mean,
-            seconds=seconds,
+            seconds=self.clock.seconds,
             gradient=gradient,
             losses=tuple(self.losses.seen),
             evaluations=tuple(self.monitor.done) if self.monitor else (),
-            notes=tuple(self.notes),
+            notes=(*self.notes, *early),
         )
 
     def _checkpoint(self, random: dict[str, torch.Tensor]) -> Checkpoint:
@@ -302,6 +349,7 @@ class TrainingState:
         facts = {
             "losses": self.losses.seen,
             "last_look": self.last_look,
+            "to_evaluate": self.to_evaluate,
             "parts": self.parts,
             "notes": self.notes,
             "seconds": self.clock.seconds,
@@ -314,9 +362,10 @@ class TrainingState:
         facts = found.facts
         restore(self.model, dict(found.tensors["model"]))
         self.step, self.last_look, self.losses.seen = found.step, facts["last_look"], list(facts["losses"])
-        self.parts = facts.get("parts", self.parts)
-        self.notes = [*facts.get("notes", ()), f"resumed after step {found.step:,} of {self.steps:,}"]
-        self.notes += of_other_size(facts.get("processes", 1), self.team)
+        self.to_evaluate = facts["to_evaluate"]
+        self.parts = facts["parts"]
+        self.notes = [*facts["notes"], f"resumed after step {found.step:,} of {self.steps:,}"]
+        self.notes += of_other_size(facts["processes"], self.team)
         if self.monitor and facts["watch"]:
             self.monitor.remember(facts["watch"], dict(found.tensors.get("best", {})))
 

@@ -135,7 +135,7 @@ class Stepper:
             try:
                 loss = self._gradients(rows)
                 break
-            except (torch.OutOfMemoryError, RuntimeError) as problem:
+            except (torch.OutOfMemoryError, RuntimeError, MemoryError) as problem:
                 if not is_memory(problem):
                     raise
                 self._halve(problem)
@@ -190,7 +190,8 @@ class Stepper:
 def is_memory(problem: BaseException) -> bool:
     """Whether an error says that memory ran out, on a GPU or in the computer."""
     words = ("DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED")
-    return isinstance(problem, torch.OutOfMemoryError) or any(each in str(problem) for each in words)
+    known = isinstance(problem, torch.OutOfMemoryError | MemoryError)
+    return known or any(each in str(problem) for each in words)
 
 
 def replayable(settings: FinetuneConfig, machine: Machine, team: Team) -> bool:
