@@ -27,6 +27,7 @@ RAN: set[str] = set()
 REASONS = {
     "analysis/backends.py": "needs packages that are not installed with the tests, or a cache of theirs",
     "checks/fix.py": "of a name on the hub",
+    "finetuning/checkpoints.py": "of a run that was stopped: tests/finetuning/test_stopping.py goes on with it",
     "reporting/json_results.py": "speaks of another command, the one that wrote the file",
     "training/counting/dask_cluster.py": "needs a cluster",
 }
@@ -43,9 +44,6 @@ NOT_YET = frozenset(
         ("corpus/samples.py", "'pip install --force-reinstall tokbench'"),
         ("corpus/samples.py", "did_you_mean(name, names)"),
         ("corpus/sources.py", "f'ls -ld {folder}'"),
-        ("finetuning/checkpoints.py", "'give the command as it was, or start over with --force'"),
-        ("finetuning/checkpoints.py", "'start over without --resume'"),
-        ("finetuning/checkpoints.py", "'the same command with --resume goes on from there'"),
         ("finetuning/data/load.py", "'--data FOLDER'"),
         ("finetuning/data/load.py", "f'--data FOLDER with the official {task.folder} files'"),
         ("finetuning/data/own_tables.py", "f'--data {kind.example}'"),

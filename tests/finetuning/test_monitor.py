@@ -26,7 +26,7 @@ def test_of_equally_good_evaluations_the_first_is_the_best_and_its_weights_are_s
     worse = 0.9 if metric == "loss" else 0.1
     monitor, model, _ = monitored([worse, 0.5, 0.5, 0.5, worse], metric=metric)
     assert (monitor.best, monitor.kept.step) == (1, 2)
-    monitor.finish(model, 5, 0.0)
+    monitor.finish(model)
     assert model.weight.item() == 2
 
 
@@ -45,5 +45,5 @@ def test_a_better_evaluation_renews_the_patience():
 def test_the_last_weights_are_saved_where_they_are_asked_for():
     monitor, model, _ = monitored([0.4, 0.5], keep="last")
     assert monitor.kept.step == 2
-    monitor.finish(model, 2, 0.0)
+    monitor.finish(model)
     assert model.weight.item() == 2

@@ -164,6 +164,11 @@ class CheckpointStore:
             forget_checkpoints(self.place)
 
 
+def memory_full() -> ResourceError:
+    """The one sentence on a full memory."""
+    return ResourceError("the memory is full", fix="a lower --batch-size or --max-length, or a smaller model")
+
+
 def _must_be_of_this_version(facts: Mapping[str, Any], folder: Path) -> None:
     """Nothing, or UsageError for a checkpoint that holds other things than this version's."""
     if facts.get("format") == FORMAT:

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from tokbench.errors import NegativeResultError, ResourceError, RunInterruptedError, UsageError
 from tokbench.finetuning.card import card
-from tokbench.finetuning.checkpoints import CheckpointStore
+from tokbench.finetuning.checkpoints import CheckpointStore, memory_full
 from tokbench.finetuning.config import FinetuneConfig, must_be_metric
 from tokbench.finetuning.data.batches import Batches
 from tokbench.finetuning.data.read_record import all_cut, line_of_cuts, with_cuts
@@ -133,9 +133,7 @@ def _memory_in_words() -> Iterator[None]:
     except (MemoryError, RuntimeError) as problem:
         if not is_memory(problem):
             raise
-        raise ResourceError(
-            "the memory is full", fix="a lower --batch-size or --max-length, or a smaller model"
-        ) from problem
+        raise memory_full() from problem
 
 
 @contextmanager
