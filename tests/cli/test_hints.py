@@ -27,7 +27,7 @@ RAN: set[str] = set()
 REASONS = {
     "analysis/backends.py": "needs packages that are not installed with the tests, or a cache of theirs",
     "checks/fix.py": "of a name on the hub",
-    "finetuning/checkpoints.py": "of a run that was stopped: tests/finetuning/test_stopping.py goes on with it",
+    "finetuning/checkpoints.py": "of a stopped run: tests/finetuning/test_stopping.py goes on with it",
     "reporting/json_results.py": "speaks of another command, the one that wrote the file",
     "training/counting/dask_cluster.py": "needs a cluster",
 }
