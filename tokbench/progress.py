@@ -24,6 +24,13 @@ def note(progress: Progress, stage: str, words: str) -> None:
         show(stage, words)
 
 
+def report(progress: Progress, words: str) -> None:
+    """Say a line that stays, on a terminal above the bars: a finding on the way, such as an evaluation."""
+    show = getattr(progress, "report", None)
+    if show is not None:
+        show(words)
+
+
 def leading() -> bool:
     """Whether this process writes and speaks: the only one, or the first that a launcher started."""
     return os.environ.get("RANK", "0") == "0" or os.environ.get("WORLD_SIZE", "1") == "1"

@@ -134,4 +134,4 @@ def _make():
     config = json.loads(Path("my pair/config.json").read_text())
     Path("my pair/config.json").write_text(json.dumps(config | {"pad_token_id": 3}))
     train = SST2.partition("--fast-dev-run")[0].split()
-    assert main(["finetune", *train, "--epochs", "1", "-o", "trained", "-q"]) == 0
+    assert main(["finetune", *train, "--epochs", "20", "-o", "trained", "-q"]) == 0

@@ -44,7 +44,11 @@ def test_set_help_lists_every_field_with_its_type_default_and_line(command, tokb
     assert {row[0] for row in rows} >= {"warmup", "patience", "pooling"}
     assert {row[0] for row in rows} - {"setting"} == set(CHOICES)
     by_name = {row[0]: row[1:] for row in rows}
-    assert by_name["epochs"] == ["a whole number, 1 or more", "3", "Times through the train rows."]
-    assert by_name["learning_rate"][:2] == ["a number above 0", "by model"]
+    assert by_name["epochs"] == [
+        "a whole number, 1 or more",
+        "by rows: 3 to 20",
+        "Times through the train rows.",
+    ]
+    assert by_name["learning_rate"][:2] == ["a number above 0", "by width"]
     assert by_name["device"][0] == "one of auto, cpu, cuda"
     assert all(line for row in rows for line in row)

@@ -12,7 +12,7 @@ from tokbench.__main__ import main
 from tokbench.finetuning.data.tagging import read_sentences
 
 WORDS = "the\tO\nclock\tB-THING\n\nkeeper\tB-WHO\nvisited\tO\n\n"
-FAST = ("--model", "bert-tiny", "--epochs", "1", "--batch-size", "8", "--device", "cpu", "--quiet")
+FAST = ("--model", "bert-tiny", "--epochs", "20", "--batch-size", "8", "--device", "cpu", "--quiet")
 
 
 @pytest.fixture(scope="module")

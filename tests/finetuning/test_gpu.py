@@ -8,6 +8,7 @@ from tokbench.finetuning.config import POOLINGS, Preset
 from tokbench.finetuning.data.batches import Batches, DeviceRows, pad_batch
 from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tokenize import tokenize_rows
+from tokbench.finetuning.defaults import plan_steps
 from tokbench.finetuning.device import machine_of
 from tokbench.finetuning.engines.distributed import ALONE
 from tokbench.finetuning.engines.loop import fit, predict_logits
@@ -28,6 +29,11 @@ NOISE = {
     "fp32": 1e-3,
     "bf16": 5e-2,
 }  # how far losses may lie apart: sums in another order, 8 bits of mantissa
+
+
+def steps_of(chosen):
+    """How often the rows are gone through under this plan, and at which rate."""
+    return plan_steps(chosen, len(ROWS), None)
 
 
 def feeding(model, tokenizer, chosen, *, size=8):
@@ -67,7 +73,7 @@ def test_replayed_steps_learn_what_plain_steps_learn(parts, precision):
     found, logits = [], []
     for graphs in ("off", "on"):
         model, batches, plan, machine = parts(precision=precision, epochs=3, graphs=graphs)
-        found.append(fit(TrainingJob(model, batches, plan, 1e-3, machine=machine)))
+        found.append(fit(TrainingJob(model, batches, plan, steps_of(plan), machine=machine)))
         logits.append(predict_logits(model, batches, machine=machine))
     assert not found[1].notes
     assert (found[0].replayed, found[1].replayed) == (0, found[1].steps - widths(batches, 3))
@@ -96,7 +102,9 @@ def test_every_family_is_replayed_whatever_its_pooling(family, way, tokenizer, p
         for weight in model.parameters():
             if weight.ndim > 1:
                 torch.nn.init.normal_(weight, std=0.02)
-        found = fit(TrainingJob(model, feeding(model, tokenizer, chosen), chosen, 1e-4, machine=machine))
+        found = fit(
+            TrainingJob(model, feeding(model, tokenizer, chosen), chosen, steps_of(chosen), machine=machine)
+        )
         losses.append(found.losses)
     assert not found.notes
     assert found.replayed > 0
@@ -184,7 +192,7 @@ def test_a_model_that_cannot_be_recorded_is_trained_all_the_same(parts):
     losses = []
     for graphs in ("off", "auto"):
         model, batches, plan, machine = parts(epochs=2, graphs=graphs)
-        found = fit(TrainingJob(Reading(model), batches, plan, 1e-3, machine=machine))
+        found = fit(TrainingJob(Reading(model), batches, plan, steps_of(plan), machine=machine))
         losses.append(found.losses)
         assert np.isfinite(predict_logits(model, batches, machine=machine)).all()
     assert found.replayed == 0
@@ -222,7 +230,7 @@ def test_little_memory_halves_the_parts_and_learns_the_same(size, tokenizer, pla
     total, notes, losses = torch.cuda.get_device_properties(0).total_memory, [], []
     limit = 1.0
     for _ in range(2):
-        chosen = plan(device="cuda", epochs=2, batch_size=size, precision="fp32")
+        chosen = plan(device="cuda", epochs=2, batch_size=size, precision="fp32", learning_rate=1e-4)
         model, machine = without_dropout(fresh(preset, tokenizer, SST2, seed=0).model), machine_of(chosen)
         machine.hold(model)
         torch.cuda.empty_cache()
@@ -232,7 +240,11 @@ def test_little_memory_halves_the_parts_and_learns_the_same(size, tokenizer, pla
         try:
             found = fit(
                 TrainingJob(
-                    model, feeding(model, tokenizer, chosen, size=size), chosen, 1e-4, machine=machine
+                    model,
+                    feeding(model, tokenizer, chosen, size=size),
+                    chosen,
+                    steps_of(chosen),
+                    machine=machine,
                 )
             )
         finally:

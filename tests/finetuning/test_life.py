@@ -155,7 +155,7 @@ def test_kill_9_and_resume_end_in_the_same_bits(data, plan, tmp_path):
 def test_the_best_weights_are_kept_and_patience_ends_the_run(data, plan):
     settings = {"evaluate_every": 1, "metric": "loss", "mode": "min", "patience": 2}
     run = finetune(plan(data=data, epochs=4, learning_rate=0.05, **settings))
-    found = [each.metrics["loss"] for each in run.evaluations]
+    found = [each.dev_loss for each in run.evaluations]
     best = found.index(min(found))
     assert run.kept_step == best + 1
     assert run.metrics["accuracy"] == run.evaluations[best].metrics["accuracy"]
@@ -258,7 +258,9 @@ def test_the_loop_without_a_watch_only_trains(data, plan):
 
     chosen = plan(data=data)
     setting = prepare_run(chosen, read_data(chosen))
-    fitted = fit(TrainingJob(setting.parts.model, setting.train, chosen, 1e-3, machine=setting.machine))
+    fitted = fit(
+        TrainingJob(setting.parts.model, setting.train, chosen, setting.plan, machine=setting.machine)
+    )
     assert fitted.evaluations == ()
     assert fitted.steps == len(fitted.losses) == 8
 

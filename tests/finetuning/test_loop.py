@@ -8,6 +8,7 @@ from tokbench.errors import NegativeResultError, UsageError
 from tokbench.finetuning.data.batches import Batches
 from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tokenize import EncodedRows, tokenize_rows
+from tokbench.finetuning.defaults import plan_steps
 from tokbench.finetuning.device import machine_of
 from tokbench.finetuning.engines.loop import fit, predict_logits
 from tokbench.finetuning.engines.state import Losses, TrainingJob
@@ -37,7 +38,7 @@ def trained(model_folder, tokenizer, plan):
             model,
             batches,
             machine,
-            fit(TrainingJob(model, batches, chosen, chosen.learning_rate, machine=machine)),
+            fit(TrainingJob(model, batches, chosen, plan_steps(chosen, len(ROWS), None), machine=machine)),
         )
 
     return train
@@ -58,7 +59,7 @@ def test_a_few_epochs_learn_what_can_be_learned(trained):
     answers = predict_logits(model, batches, machine=machine).argmax(axis=1)
     assert answers.tolist() == ROWS.labels
     assert fitted.steps == 20 * 6
-    assert fitted.loss < 0.3
+    assert fitted.train_loss < 0.3
 
 
 def test_the_same_seed_gives_the_same_bits(trained):
@@ -72,7 +73,7 @@ def test_bf16_keeps_the_weights_in_fp32_and_finite(trained):
     model, batches, machine, fitted = trained(precision="bf16")
     assert machine.bf16
     assert {each.dtype for each in model.parameters()} == {torch.float32}
-    assert np.isfinite(fitted.loss)
+    assert np.isfinite(fitted.train_loss)
     assert np.isfinite(predict_logits(model, batches, machine=machine)).all()
 
 
@@ -118,7 +119,11 @@ def test_a_row_that_padding_holds_back_gets_no_gradient(model_folder, tokenizer,
         size=4,
         seed=0,
     )
-    gradient = fit(TrainingJob(model, batches, plan(), 1e-3, machine=machine_of(plan()))).gradient
+    gradient = fit(
+        TrainingJob(
+            model, batches, plan(), plan_steps(plan(), len(batches.encoded), None), machine=machine_of(plan())
+        )
+    ).gradient
     assert not gradient[good]
     assert gradient[tokenizer.convert_tokens_to_ids("bad")]
 

@@ -243,7 +243,7 @@ def test_weights_are_recorded_as_numbers_and_the_dev_loss_has_none(data, plan, t
         logits = torch.cat([model(input_ids=row).logits for row in rows])
         plain = torch.nn.functional.cross_entropy(logits, torch.from_numpy(dev.labels))
     kept = next(each for each in run.evaluations if each.step == run.kept_step)
-    assert kept.metrics["loss"] == pytest.approx(float(plain), abs=1e-5)
+    assert kept.dev_loss == pytest.approx(float(plain), abs=1e-5)
     assert losses_of(logits.numpy(), dev, prepared.task).mean() == pytest.approx(float(plain), abs=1e-6)
     words = shlex.split(command(saved))
     again = dict(zip(words[2::2], words[3::2], strict=True))["--set"]

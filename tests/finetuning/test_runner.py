@@ -7,7 +7,14 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from tokbench.errors import ChecksFailedError, FileError, MissingExtraError, NegativeResultError, UsageError
+from tokbench.errors import (
+    ChecksFailedError,
+    DataError,
+    FileError,
+    MissingExtraError,
+    NegativeResultError,
+    UsageError,
+)
 from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.models import copy_tokenizer, save_model
@@ -66,10 +73,24 @@ def test_a_run_learns_what_can_be_learned_and_beats_the_majority(official, plan)
 
 
 def test_a_constant_model_does_not_beat_the_majority_and_is_called_constant(official, plan):
-    run = finetune(plan(data=str(official("sst2", rows=[["good", "1"], ["bad", "1"], ["bad", "1"]]))))
-    assert run.metrics == run.majority == {"accuracy": 1.0}
+    rows = [["good", "1"], ["bad", "0"], ["bad", "1"]]
+    run = finetune(plan(data=str(official("sst2", rows=rows)), learning_rate=1e-9))
+    assert run.majority == {"accuracy": pytest.approx(2 / 3)}
     assert not run.beats_majority
-    assert "on dev the model gives every row the same answer" in run.notes
+    assert not run.learned
+    assert run.why.startswith("nothing was learned, every row of dev gets the same answer (loss 0.")
+    assert run.why.endswith("a constant answer's is 0.64)")
+    assert run.remedy == (
+        "5 steps at 1e-09 are too little for this model: --learning-rate 0.0003 --batch-size 8 --epochs 20"
+    )
+
+
+def test_dev_rows_of_one_label_cannot_judge_and_nothing_is_trained(official, plan, tmp_path):
+    data = str(official("sst2", rows=[["good", "1"], ["bad", "1"]]))
+    with pytest.raises(DataError, match=r"positive is the label of 100\.0% of the dev rows") as caught:
+        finetune(plan(data=data))
+    assert "--dev FILE" in caught.value.fix
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_fresh_preset_fits_a_tokenizer_with_added_tokens_whose_rows_move(
@@ -105,7 +126,7 @@ def test_progress_tells_of_every_stage(official, plan):
 def test_choices_are_saved_without_the_output_and_with_versions(official, plan, tmp_path):
     finetune(plan(data=str(official("sst2")), learning_rate=None))
     saved = json.loads((tmp_path / "run" / "hyperparameters.json").read_text())
-    assert (saved["learning_rate"], saved["device"], saved["seed"]) == (5e-5, "cpu", 42)
+    assert (saved["learning_rate"], saved["device"], saved["seed"]) == (3e-4, "cpu", 42)
     assert set(saved["versions"]) == {"tokbench", "tokenizers", "torch", "transformers"}
     assert "output" not in saved
 
@@ -256,9 +277,7 @@ def test_a_folder_with_other_weights_or_another_tokenizer_is_found_out(official,
 
 
 def test_a_run_that_is_not_above_a_constant_answer_says_of_which_metric(official, plan):
-    run = finetune(plan(data=str(official("sst2", rows=[["good", "1"]])), learning_rate=1e-9))
+    rows = [["good", "1"], ["good", "0"], ["good bad", "0"]]
+    run = finetune(plan(data=str(official("sst2", rows=rows)), learning_rate=1e-9))
     assert run.not_above_constant == ("accuracy",)
-    [note] = [note for note in run.notes if "is not above the constant answer's" in note]
-    assert note.startswith(
-        f"accuracy {run.metrics['accuracy']:.4f} is not above the constant answer's 1.0000"
-    )
+    assert run.why

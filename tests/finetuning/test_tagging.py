@@ -245,7 +245,7 @@ def _flat(rows):
 
 
 def test_words_that_are_cut_or_have_no_piece_are_outside_and_said(learned, plan, tmp_path):
-    learned("good\tB-X\ncab\tB-X\n\n" * 8)
+    learned("good\tB-X\ncab\tB-X\n\nbad\tO\n\n" * 8)
     path = tmp_path / "asked.conll"
     path.write_text("\u200b\ngood\ncab\nbad\n\ngood\n")
     cut = {"data": path, "max_length": 5}  # [CLS] good c ##a [SEP]
@@ -264,7 +264,7 @@ def test_words_that_are_cut_or_have_no_piece_are_outside_and_said(learned, plan,
 
 
 def test_letters_without_a_space_are_still_letters_to_a_model_of_letters(learned, plan, tmp_path):
-    learned(LETTER_FILE * 4)
+    learned(LETTER_FILE * 12)
     (tmp_path / "asked.conll").write_text("g\no\no\nd\n\n")
     predict(tmp_path / "run", data=tmp_path / "asked.conll", output=tmp_path / "answers")
     [(units, tags)] = read_sentences(tmp_path / "answers" / "asked-predicted.conll").found

@@ -201,7 +201,7 @@ def finetune(
         send(run)
     if leading():
         put(run, finetune_view.done, "run", json=json, html=html)
-    raise typer.Exit(0 if run.proved else 1)
+    raise typer.Exit(0 if run.held else 1)
 
 
 @contextmanager

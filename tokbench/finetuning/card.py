@@ -114,8 +114,9 @@ def _training(run: Run, choices: Mapping[str, Any]) -> Iterator[str]:
     steps = f"{run.steps:,} steps in {run.seconds:,.0f} s, {run.rows_per_second:,.0f} rows a second"
     yield "## How it was trained"
     yield ""
-    yield f"{steps} on {run.device} in {run.precision} with the {run.engine} trainer; the last epoch's"
-    yield f"mean loss was {run.loss:.4f}, the most memory {run.peak_memory_mb:,.0f} MB. The command:"
+    yield f"{steps} on {run.device} in {run.precision} with the {run.engine} trainer. The loss"
+    yield f"(mean of the last tenth of the steps) was {run.train_loss:.4f}, and the best constant answer's is"
+    yield f"{run.constant_loss:.4f}; the most memory was {run.peak_memory_mb:,.0f} MB. The command:"
     yield ""
     yield "```"
     yield command(choices)
@@ -183,8 +184,8 @@ def _limits(run: Run, choices: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield f"- Rows are cut to {run.max_length} tokens; of those here, {_cut(run)} were longer."
     yield f"- One seed, {choices.get('seed', 'not said')}: another gives another metric."
-    if not run.beats_majority:
-        yield "- It is no better than the best constant answer."
+    if run.why:
+        yield f"- {_cell(run.why)}."
     if run.kept_step < run.steps or len(run.evaluations) > 1:
         yield "- The step was chosen on the rows it was measured on, so the metric is a little too good."
     for note in run.notes:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tokbench.errors import FileError, UsageError, did_you_mean
+from tokbench.finetuning.result import LOSS
 from tokbench.finetuning.tag_scheme import SCHEMES
 from tokbench.finetuning.tasks import LABEL_KINDS, Task, must_be_trainable
 
@@ -54,8 +55,6 @@ PRESETS = {
     "modernbert": Preset(22, 768, 1e-4, "modernbert", inner_width=1_152),
     "gpt2": Preset(12, 768, 1e-4, "gpt2"),
 }
-TRAINED_RATE = 5e-5  # for weights that were trained before, as Devlin et al. 2019, A.3, recommend
-
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -63,7 +62,6 @@ TRAINERS = ("loop", "hf", "lightning")
 MODES = ("auto", "max", "min")
 WORDS = {"max": "higher", "min": "lower"}
 POOLINGS = ("own", "cls", "mean", "max", "last")
-LOSS = "loss"  # what every task has beside its metrics
 MOST = 2**32  # whole numbers are below it
 
 FORMER_KEYS = {"engine": "trainer"}  # key of an earlier version → its name now
@@ -102,9 +100,9 @@ class FinetuneConfig:
         None, "GLUE's TSV folder, your own file or folder, sample, or hub.", unset="hub"
     )
     output: str = _choice("run", "The folder to write.")
-    epochs: int = _choice(3, "Times through the train rows.", least=1)
-    batch_size: int = _choice(32, "Rows in a step.", least=1)
-    learning_rate: float | None = _choice(None, "The highest.", above=0, unset="by model")
+    epochs: int | None = _choice(None, "Times through the train rows.", least=1, unset="by rows: 3 to 20")
+    batch_size: int | None = _choice(None, "Rows in a step.", least=1, unset="by rows: 8 to 32")
+    learning_rate: float | None = _choice(None, "The highest.", above=0, unset="by width")
     max_length: int = _choice(128, "Tokens a row is cut to.", least=4)
     seed: int = _choice(42, "Same seed, same numbers (on CPU to the bit).", least=0)
     device: str = _choice("auto", "Where to train: {}.", known=DEVICES)
@@ -216,7 +214,7 @@ def settings() -> tuple[Setting, ...]:
 
     >>> epochs = settings()[5]
     >>> epochs.name, epochs.takes, epochs.default, epochs.help
-    ('epochs', 'a whole number, 1 or more', '3', 'Times through the train rows.')
+    ('epochs', 'a whole number, 1 or more', 'by rows: 3 to 20', 'Times through the train rows.')
     """
     return tuple(
         Setting(

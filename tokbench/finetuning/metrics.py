@@ -6,14 +6,14 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tokbench.errors import plural
+from tokbench.errors import DataError, plural
 from tokbench.finetuning.data.tokenize import BETWEEN, UNLABELLED, EncodedRows
 from tokbench.finetuning.tag_scheme import Entity, TagScheme, entities, strict_entities
 
@@ -319,11 +319,38 @@ def _constant_sets(truth: Numbers) -> list[Numbers]:
     return [sets[times.argmax()], frequent, np.ones_like(having)]
 
 
-def constant_notes(task: Task, answers: Mapping[str, Numbers]) -> tuple[str, ...]:
-    """A note for each split where the model gives one and the same answer to all rows."""
-    same = [name for name, given in answers.items() if _constant(given)]
-    undefined = "; a correlation with it is undefined and counts as 0" if task.regression else ""
-    return tuple(f"on {name} the model gives every row the same answer{undefined}" for name in same)
+PERFECT = 0.995  # a constant answer that scores this in every metric leaves nothing to be told
+
+
+def must_judge(task: Task, truth: Mapping[str, Numbers]) -> None:
+    """Nothing, or DataError for dev rows on which one and the same answer to all is as good as perfect."""
+    for split in task.evaluation:
+        true = truth[split.name]
+        best = best_constant(replace(task, evaluation=(split,)), truth)
+        if _constant(true) or min(best.values()) >= PERFECT:
+            raise DataError(
+                f"{_most(task, true)} of the {split.name} {task.unit or 'row'}s: no metric could tell a model"
+                " from one that always answers this",
+                fix="give rows with other labels too: --dev FILE, or a larger --set dev_share=0.3",
+            )
+
+
+def _most(task: Task, truth: Numbers) -> str:
+    """The most frequent answer, and its share of the rows."""
+    if task.multi_label:
+        values, times = np.unique(truth, axis=0, return_counts=True)
+        labels = [task.labels[number] for number in np.flatnonzero(values[times.argmax()])]
+        what = f"the labels {', '.join(labels) or 'none'} are those"
+    else:
+        values, times = np.unique(truth[truth != BETWEEN], return_counts=True)
+        most = values[times.argmax()]
+        what = f"{most:g} is the score" if task.regression else f"{task.labels[int(most)]} is the label"
+    return f"{what} of {times.max() / times.sum():.1%}"
+
+
+def constant_splits(answers: Mapping[str, Numbers]) -> tuple[str, ...]:
+    """The splits where the model gives one and the same answer to all rows."""
+    return tuple(name for name, given in answers.items() if _constant(given))
 
 
 def _constant(numbers: Numbers) -> bool:

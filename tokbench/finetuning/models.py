@@ -326,6 +326,18 @@ def _match_labels(
     return [f"the head in {folder} knows {', '.join(trained[:4])} and not the task's labels: it starts fresh"]
 
 
+def start_at(model: PreTrainedModel, score: float) -> None:
+    """Let a fresh head answer about `score`, the mean of the train rows' scores, from the first step on.
+
+    Its bias starts at 0 otherwise, and AdamW moves it by the rate a step at most: for a mean of 2.7 that is
+    27,000 steps at 1e-4, and the vectors would have to make up for it. A head without a bias stays as it is.
+    """
+    layer = _output_layer(model, 1)
+    if layer is not None and layer.bias is not None:
+        with torch.no_grad():
+            layer.bias.fill_(score)
+
+
 HEAD_STD = 0.02  # BERT's initializer_range, for configs without one
 
 
@@ -364,6 +376,21 @@ TOKENIZER_FILES = (
     "tokbench.toml",
     "tokbench.json",
 )
+
+
+def load_config(folder: Path) -> PreTrainedConfig:
+    """The config of the model in a folder, without its weights; FileError where it cannot be read."""
+    try:
+        with quiet():
+            found: PreTrainedConfig = AutoConfig.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+            return found
+    except (OSError, ValueError, KeyError) as problem:
+        raise FileError(
+            f"transformers cannot load the config in {folder}: {problem}",
+            fix=f"tokbench check {shlex.quote(str(folder))}",
+        ) from problem
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:

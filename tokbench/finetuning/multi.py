@@ -14,6 +14,7 @@ from tokbench.errors import DataError, FileError, UsageError, plural
 from tokbench.finetuning.config import POOLINGS, PRESETS, FinetuneConfig, config_to_data, renewed
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.data.read_record import record_from_data
+from tokbench.finetuning.defaults import plan_steps, width_of
 from tokbench.finetuning.predict import questions_of, task_of
 from tokbench.finetuning.result import Evaluation, Run
 from tokbench.finetuning.run_files import (
@@ -24,9 +25,10 @@ from tokbench.finetuning.run_files import (
     found_in,
     must_be_wanted,
     place_of_object,
+    resolve_names,
     unfinished,
 )
-from tokbench.finetuning.runner import train_once
+from tokbench.finetuning.runner import have_packages, train_once
 from tokbench.finetuning.tasks import ALL, TASKS, Task
 from tokbench.io.atomic import atomic_file, ensure_writable
 from tokbench.pretrained.on_disk import model_on_disk, tokenizer_on_disk
@@ -90,7 +92,8 @@ def run_in(folder: Path) -> Run:
     path = folder / METRICS
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
-        saved.pop("beats_majority", None)
+        for name in ("beats_majority", "learned"):
+            saved.pop(name, None)
         looks = tuple(Evaluation(**each) for each in saved.pop("evaluations"))
         read = record_from_data(saved.pop("read"))
         return Run(**{**_as_tuples(saved), "evaluations": looks, "read": read, "output": str(folder)})
@@ -197,7 +200,7 @@ class Train(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Glue(Result, kind="run", table="runs"):
+class Glue(Result, kind="run", table="runs", version=2):
     """Every task whose data was there, by name in GLUE's order; why the others are missing.
 
     `scores` and `average` are percent, as on the leaderboard: the mean of a task's metrics counts as its
@@ -215,9 +218,14 @@ class Glue(Result, kind="run", table="runs"):
         """Whether every run proved itself."""
         return all(run.proved for run in self.runs.values())
 
+    @property
+    def held(self) -> bool:
+        """Whether every run proved itself; what each learned stands in its row."""
+        return self.proved
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class PoolingComparison(Result, kind="run"):
+class PoolingComparison(Result, kind="run", version=2):
     """Runs that differ in one thing: its name, and each run by the thing's value."""
 
     differs: str
@@ -227,6 +235,11 @@ class PoolingComparison(Result, kind="run"):
     def proved(self) -> bool:
         """Whether every run proved itself."""
         return all(run.proved for run in self.runs.values())
+
+    @property
+    def held(self) -> bool:
+        """Whether every run proved itself; what each learned stands in its row."""
+        return self.proved
 
 
 def score_of(run: Run) -> float:
@@ -270,7 +283,8 @@ def table_of(found: Glue) -> str:
 
 def compare_poolings(config: FinetuneConfig, train: Train, start: RunStart) -> PoolingComparison:
     """The same run with every pooling, each into a folder of `config.output` with its name."""
-    configs = {way: _pooling(config, way) for way in POOLINGS}
+    shared = settled(config, start)
+    configs = {way: _pooling(shared, way) for way in POOLINGS}
     return PoolingComparison(differs="pooling", runs=trained(configs, train, start))
 
 
@@ -279,7 +293,8 @@ def against(config: FinetuneConfig, baseline: str, train: Train, start: RunStart
 
     Both models begin alike: fresh from one preset, or `baseline` is a folder with a model of its own.
     """
-    other = replace(config, tokenizer=baseline, output=f"{config.output}-baseline")
+    shared = settled(config, start)
+    other = replace(shared, tokenizer=baseline, output=f"{config.output}-baseline")
     if config.model not in PRESETS:
         if not (Path(baseline).expanduser() / "config.json").is_file():
             raise UsageError(
@@ -288,7 +303,30 @@ def against(config: FinetuneConfig, baseline: str, train: Train, start: RunStart
             )
         other = replace(other, model=baseline)
     mine = config.tokenizer or config.model
-    return PoolingComparison(differs="tokenizer", runs=trained({mine: config, baseline: other}, train, start))
+    return PoolingComparison(differs="tokenizer", runs=trained({mine: shared, baseline: other}, train, start))
+
+
+def settled(config: FinetuneConfig, start: RunStart) -> FinetuneConfig:
+    """The config with epochs, batch size and rate as numbers, so that the runs compared differ in neither.
+
+    They are those of the first run: its rows, its model's width. What was chosen is logged.
+    """
+    if None not in (config.epochs, config.batch_size, config.learning_rate):
+        return config
+    have_packages(config)
+    folder = resolve_names(config).model
+    plan = plan_steps(config, len(read_data(config, progress=start.progress).train), _width(folder))
+    start.log(plan.why)
+    return plan.settled(config)
+
+
+def _width(folder: Path | None) -> int | None:
+    """The width of the model in a folder, by its config alone; None where a preset makes the model."""
+    if folder is None:
+        return None
+    from tokbench.finetuning.models import load_config
+
+    return width_of(load_config(folder))
 
 
 def trained(configs: Mapping[str, FinetuneConfig], train: Train, start: RunStart) -> dict[str, Run]:

@@ -39,7 +39,7 @@ def predict(
     text_column: str | None = None,
     pair_column: str | None = None,
     output: str | Path | None = None,
-    batch_size: int = FinetuneConfig.batch_size,
+    batch_size: int | None = None,
     max_length: int | None = None,
     device: str = FinetuneConfig.device,
     precision: str = FinetuneConfig.precision,

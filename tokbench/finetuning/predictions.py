@@ -18,6 +18,7 @@ from tokbench.errors import UsageError, plural
 from tokbench.finetuning.data.batches import Batches
 from tokbench.finetuning.data.tagging import Tagged, conll
 from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, tokenize_rows
+from tokbench.finetuning.defaults import BATCH_SIZE
 from tokbench.finetuning.device import Machine, machine_of
 from tokbench.finetuning.engines.loop import predict_logits
 from tokbench.finetuning.metrics import answers_of
@@ -182,7 +183,9 @@ def _answers(
         tokenizer, asked.rows, max_length=model_inputs.max_length, task=task, progress=progress
     )
     must_fit(encoded, limits_of(model), tokenizer.convert_ids_to_tokens)
-    batches = Batches(encoded=encoded, model_inputs=model_inputs, size=config.batch_size, seed=config.seed)
+    batches = Batches(
+        encoded=encoded, model_inputs=model_inputs, size=config.batch_size or BATCH_SIZE, seed=config.seed
+    )
     logits = predict_logits(model, batches, machine=device, progress=progress)
     notes = _cut(encoded, model_inputs.max_length, asked, task)
     if isinstance(asked.rows, Tagged):

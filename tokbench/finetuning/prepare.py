@@ -21,7 +21,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 import tokbench
 from tokbench.checks.run import RULES, check
 from tokbench.errors import ChecksFailedError, FileError, UsageError
-from tokbench.finetuning.config import PRESETS, SAVED_BESIDE, TRAINED_RATE, FinetuneConfig
+from tokbench.finetuning.config import PRESETS, SAVED_BESIDE, FinetuneConfig
 from tokbench.finetuning.data.batches import Batches, ModelInputs
 from tokbench.finetuning.data.tokenize import Limits
 from tokbench.finetuning.metrics import costs
@@ -32,6 +32,7 @@ from tokbench.model.files import counts_positions_from_padding
 if TYPE_CHECKING:
     from tokbench.checks.findings import Finding
     from tokbench.finetuning.data.load import Dataset
+    from tokbench.finetuning.defaults import StepPlan
     from tokbench.finetuning.device import Machine
     from tokbench.finetuning.tasks import Task
     from tokbench.model.loading import LoadedModel
@@ -116,7 +117,7 @@ class LoadedParts:
     files: TokenizerFolder
     tokenizer: PreTrainedTokenizerBase
     model: PreTrainedModel
-    rate: float
+    fresh_head: bool
     notes: tuple[str, ...]
     added: Mapping[str, int]  # tokens beside the trained vocabulary, roles such as [PAD] left out
     start: NDArray[np.float32]  # their rows before training (tokens, H)
@@ -137,11 +138,14 @@ def load_parts(config: FinetuneConfig, task: Task) -> LoadedParts:
     align(loaded, tokenizer)
     if task.tagging and config.pooling != "own":
         raise UsageError(f"--pooling {config.pooling}: tagged words are not pooled", fix="leave it out")
-    loaded = pooled_as(loaded, config.pooling)
-    rate = config.learning_rate or (preset.learning_rate if preset else TRAINED_RATE)
+    body = f"{loaded.model.base_model_prefix}."
+    fresh_head = preset is not None or any(not name.startswith(body) for name in loaded.new)
+    wrapped = pooled_as(loaded, config.pooling)
+    fresh_head |= wrapped.model is not loaded.model
+    loaded = wrapped
     added = added_tokens(tokenizer, files, loaded.model)
     start = copied_rows(loaded.model, added)
-    return LoadedParts(files, tokenizer, loaded.model, rate, (*notes, *loaded.notes), added, start)
+    return LoadedParts(files, tokenizer, loaded.model, fresh_head, (*notes, *loaded.notes), added, start)
 
 
 def added_tokens(
@@ -190,6 +194,7 @@ class PreparedRun:
     task: Task
     data: Dataset
     parts: LoadedParts
+    plan: StepPlan
     machine: Machine
     train: Batches
     evaluation: Mapping[str, Batches]
@@ -222,10 +227,10 @@ def main_metrics(task: Task) -> tuple[str, ...]:
 
 def hyperparameters(prepared: PreparedRun) -> dict[str, Any]:
     """The config as the run used it, with versions; a second run writes the same."""
-    asked = {name: each for name, each in asdict(prepared.config).items() if name != "output"}
+    settled = prepared.plan.settled(prepared.config)
+    asked = {name: each for name, each in asdict(settled).items() if name != "output"}
     return {
         **asked,
-        "learning_rate": prepared.parts.rate,
         "max_length": prepared.train.model_inputs.max_length,
         "device": prepared.machine.device.type,
         "precision": prepared.machine.precision,
@@ -255,12 +260,8 @@ def input_notes(prepared: PreparedRun) -> tuple[str, ...]:
         notes.append(
             f"rows are cut to {model_inputs.max_length} tokens: more do not fit the tokenizer or the model"
         )
-    if prepared.config.learning_rate is None:
-        whose = prepared.config.model if prepared.config.model in PRESETS else "trained weights"
-        notes.append(
-            f"the learning rate {prepared.parts.rate:g} is the default for {whose};"
-            " --learning-rate changes it"
-        )
+    if prepared.plan.why:
+        notes.append(prepared.plan.why)
     segments = "token_type_ids" in model_inputs.inputs and int(prepared.train.encoded.type_ids.max()) > 0
     if len(prepared.task.texts) == 2 and (limits.types or 0) > 1 and not segments:
         notes.append(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import RunInterruptedError, UsageError
 from tokbench.finetuning.config import PRESETS, FinetuneConfig
-from tokbench.finetuning.multi import Log, RunStart, alone_with, trained, unheard, without_objects
+from tokbench.finetuning.multi import Log, RunStart, alone_with, settled, trained, unheard, without_objects
 from tokbench.finetuning.run_files import alone_in, place_of_object
 from tokbench.finetuning.runner import train_once
 from tokbench.finetuning.tasks import ALL
@@ -143,10 +143,13 @@ def _proof(
     base, new = names
     numbers = tuple(range(config.seed, config.seed + seeds))
     model = _model(config, base, new)
+    shared = {
+        task: settled(replace(config, task=task, tokenizer=base, model=model or base), start)
+        for task in tasks
+    }
     configs = {
         f"{task}/seed-{seed}/{side}": replace(
-            config,
-            task=task,
+            shared[task],
             seed=seed,
             tokenizer=name,
             model=model or name,

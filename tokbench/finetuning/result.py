@@ -12,21 +12,30 @@ if TYPE_CHECKING:
     from tokbench.finetuning.data.read_record import ReadRecord
 
 F1 = "f1"  # the metric that is of one class
+LOSS = "loss"  # what every evaluation has beside its metrics
 ROUNDING = 1e-4  # a GPU may add in another order; on a CPU in fp32 the difference is 0
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One look at the dev rows: after which step, in which epoch, at which train loss since the last look."""
+    """One look at the dev rows: after which step, in which epoch.
+
+    `train_loss` is the mean over the steps since the look before, `dev_loss` the mean over the dev rows.
+    """
 
     step: int
     epoch: float
-    loss: float
+    train_loss: float
+    dev_loss: float
     metrics: Mapping[str, float]
+
+    def value(self, name: str) -> float:
+        """A metric, or by the name loss the dev loss."""
+        return self.dev_loss if name == LOSS else self.metrics[name]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Run(Result, kind="run"):
+class Run(Result, kind="run", version=2):
     """One finished run: the metric against a constant answer, what was fed, what was proved."""
 
     task: str
@@ -39,7 +48,10 @@ class Run(Result, kind="run"):
     padding: float  # computed over real tokens in training, less one: 0.05 is 5 % wasted
     truncated: Mapping[str, int]  # rows of each split that were cut to the maximum length
     steps: int
-    loss: float  # mean over the last epoch
+    train_loss: float  # mean over the last tenth of the steps
+    constant_loss: float  # on the train rows, of the best answer that is the same for all rows
+    epochs: int
+    batch_size: int
     learning_rate: float  # the highest
     max_length: int  # tokens a row was cut to
     parameters: int
@@ -54,6 +66,8 @@ class Run(Result, kind="run"):
     no_gradient: tuple[str, ...]  # tokens of the train rows whose embedding never got a gradient
     notes: tuple[str, ...]
     output: str
+    why: str = ""  # nothing was learned; "" where something was
+    remedy: str = ""  # what may help then
     classes: Mapping[str, int] = field(default_factory=dict)  # train rows (tagged: words) of each label
     class_weights: Mapping[str, float] = field(default_factory=dict)  # of the train loss; none: all alike
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # 95 %, of the metrics
@@ -62,6 +76,11 @@ class Run(Result, kind="run"):
     losses: tuple[float, ...] = ()  # of the train batches, one a step
     evaluations: tuple[Evaluation, ...] = ()
     read: ReadRecord | None = None  # how the rows were read; None in a run of an earlier version
+
+    @property
+    def learned(self) -> bool:
+        """Whether it is above what one and the same answer to all rows would score, in every metric."""
+        return not self.why
 
     @property
     def beats_majority(self) -> bool:
@@ -87,6 +106,11 @@ class Run(Result, kind="run"):
     def proved(self) -> bool:
         """Whether the saved folder gives the logits (to rounding) and the ids that were trained."""
         return self.same_ids and self.reload_difference <= ROUNDING
+
+    @property
+    def held(self) -> bool:
+        """Whether the run is one to go on with: proved, and something was learned."""
+        return self.proved and self.learned
 
 
 Answer = str | float | tuple[str, ...]  # a label, a score, or a label for each word

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tokbench.errors import plural
 from tokbench.finetuning.data.load import HUB, Dataset, read_data
 from tokbench.finetuning.data.read_record import lines_of_record
+from tokbench.finetuning.defaults import EPOCHS, batch_for
 from tokbench.finetuning.run_files import must_be_wanted, resolve_names
 from tokbench.io.atomic import ensure_writable
 from tokbench.io.extras import require
@@ -52,18 +53,18 @@ def train_once(
     from tokbench.finetuning.stages import run_stages
 
     if config.fast_dev_run:
+        size = config.batch_size or batch_for(len(data.train), config.epochs or EPOCHS)
         with TemporaryDirectory(prefix="tokbench-") as place:
-            brief = replace(config, epochs=1, output=str(Path(place) / "run"))
-            run = run_stages(brief, few(data, config), progress=progress, log=log)
+            brief = replace(config, epochs=1, batch_size=size, output=str(Path(place) / "run"))
+            run = run_stages(brief, few(data, config.fast_dev_run * size), progress=progress, log=log)
         count = plural(config.fast_dev_run, "batch of each split was", "batches of each split were")
         note = f"only {count} gone through, and nothing was kept"
-        return replace(run, output="", notes=(*run.notes, note))
+        return replace(run, output="", why="", remedy="", notes=(*run.notes, note))
     return run_stages(config, data, force=force, resume=resume, drawings=drawings, progress=progress, log=log)
 
 
-def few(data: Dataset, config: FinetuneConfig) -> Dataset:
-    """As many rows of each split as the config's fast_dev_run has batches for."""
-    most = config.fast_dev_run * config.batch_size
+def few(data: Dataset, most: int) -> Dataset:
+    """The first rows of each split, so many at most."""
     cut = {name: rows.pick(range(min(most, len(rows)))) for name, rows in data.evaluation.items()}
     return replace(data, train=data.train.pick(range(min(most, len(data.train)))), evaluation=cut)
 

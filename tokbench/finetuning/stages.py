@@ -20,21 +20,24 @@ from tokbench.finetuning.config import FinetuneConfig, must_be_metric
 from tokbench.finetuning.data.batches import Batches
 from tokbench.finetuning.data.read_record import all_cut, line_of_cuts, with_cuts
 from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, seen_ids, tokenize_rows
+from tokbench.finetuning.defaults import plan_steps, width_of
 from tokbench.finetuning.device import Machine, machine_of
 from tokbench.finetuning.engines import loop
 from tokbench.finetuning.engines.interrupts import announce
 from tokbench.finetuning.engines.loop import Evaluator, predict_logits
 from tokbench.finetuning.engines.monitor import EvalMonitor, board_of, keep_board
-from tokbench.finetuning.engines.objective import class_weights, objective_of
+from tokbench.finetuning.engines.objective import class_weights, constant_loss, objective_of
 from tokbench.finetuning.engines.state import FitResult, TrainerEngine, TrainingJob
 from tokbench.finetuning.engines.step import is_memory
 from tokbench.finetuning.environment import environment
+from tokbench.finetuning.metrics import must_judge, truth_of
 from tokbench.finetuning.models import (
     copy_tokenizer,
     load_classifier,
     load_tokenizer,
     must_have_room,
     save_model,
+    start_at,
     write_json,
 )
 from tokbench.finetuning.prepare import (
@@ -51,8 +54,9 @@ from tokbench.finetuning.prepare import (
 )
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.run_files import HYPERPARAMETERS, METRICS, PRINT
+from tokbench.finetuning.verdict import Measured, remedy, why_not
 from tokbench.io.atomic import atomic_folder
-from tokbench.progress import Progress, leading, silent
+from tokbench.progress import Progress, leading, report, silent
 
 if TYPE_CHECKING:
     from tokbench.finetuning.data.load import Dataset
@@ -89,6 +93,7 @@ class Outcome:
     majority: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
     kept_step: int  # the step whose weights are kept
+    same_answers: tuple[str, ...]  # splits on which all rows get one and the same
     notes: tuple[str, ...]
     peak_memory_mb: float
 
@@ -169,7 +174,7 @@ def _write(prepared: PreparedRun, outcome: Outcome, folder: Path, *, made: str) 
     )
     run = _run(prepared, outcome, proved)
     measured = {name: each for name, each in asdict(run).items() if name != "output"}
-    write_json(folder / METRICS, {**measured, "beats_majority": run.beats_majority})
+    write_json(folder / METRICS, {**measured, "beats_majority": run.beats_majority, "learned": run.learned})
     write_json(folder / HYPERPARAMETERS, {**hyperparameters(prepared), PRINT: made})
     write_json(folder / "environment.json", asdict(environment()))
     page = card(run, hyperparameters(prepared), prepared.task, prepared.parts.tokenizer)
@@ -184,6 +189,9 @@ def prepare_run(config: FinetuneConfig, data: Dataset, *, progress: Progress = s
     must_be_metric(config.metric, task)
     parts = load_parts(config, task)
     must_have_room(parts.model, Path(config.output))
+    plan = plan_steps(config, len(data.train), width_of(parts.model.config))
+    if task.regression and parts.fresh_head:
+        start_at(parts.model, float(np.mean(data.train.labels)))
     limits = limits_of(parts.model)
     model_inputs = model_inputs_of(parts.model, parts.tokenizer, config.max_length)
     batches = {}
@@ -198,13 +206,15 @@ def prepare_run(config: FinetuneConfig, data: Dataset, *, progress: Progress = s
         )
         must_fit(encoded, limits, parts.tokenizer.convert_ids_to_tokens)
         batches[name] = Batches(
-            encoded=encoded, model_inputs=model_inputs, size=config.batch_size, seed=config.seed
+            encoded=encoded, model_inputs=model_inputs, size=plan.batch_size, seed=config.seed
         )
     cut = {name: each.encoded.truncated for name, each in batches.items()}
     data = replace(data, read=with_cuts(data.read, cut, model_inputs.max_length))
     train = batches.pop("train")
+    if not config.fast_dev_run:
+        must_judge(task, {name: truth_of(each.encoded) for name, each in batches.items()})
     weights = class_weights(config.class_weights, task, train.encoded.labels)
-    prepared = PreparedRun(config, task, data, parts, machine, train, batches, weights)
+    prepared = PreparedRun(config, task, data, parts, plan, machine, train, batches, weights)
     said = {each.encoded.note: None for each in (train, *batches.values()) if each.encoded.note}
     notes = (
         *parts.notes,
@@ -231,11 +241,21 @@ def train_and_score(
         len(prepared.train),
         board=board_of(config, checkpoint_store.place if checkpoint_store else None),
     )
-    rate = prepared.parts.rate
     objective = objective_of(prepared.class_weights, prepared.task, machine.device)
     job = TrainingJob(
-        model, prepared.train, config, rate, machine, monitor, checkpoint_store, progress, objective, asked
+        model,
+        prepared.train,
+        config,
+        prepared.plan,
+        machine,
+        monitor,
+        checkpoint_store,
+        progress,
+        objective,
+        asked,
     )
+    if prepared.plan.why:
+        report(progress, prepared.plan.why)
     trained = engine_of(config).fit(job)
     if monitor.kept is not monitor.done[-1] or not evaluator.answers:
         evaluator()
@@ -245,7 +265,8 @@ def train_and_score(
         majority=evaluator.majority,
         intervals=evaluator.intervals,
         kept_step=monitor.kept.step,
-        notes=(*trained.notes, *evaluator.notes),
+        same_answers=evaluator.constant,
+        notes=trained.notes,
         peak_memory_mb=machine.peak_memory_mb(),
     )
 
@@ -254,6 +275,16 @@ def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
     config, task, train = prepared.config, prepared.task, prepared.train.encoded
     new_tokens, no_gradient = fates(prepared.parts, train, outcome.fit)
     rows = len(train) * outcome.fit.steps / len(prepared.train)
+    measured = Measured(
+        metrics=outcome.metrics,
+        constant=outcome.majority,
+        same_answers=outcome.same_answers,
+        train_loss=outcome.fit.train_loss,
+        constant_loss=constant_loss(train, task, prepared.class_weights),
+    )
+    why = why_not(measured, config)
+    width = width_of(prepared.parts.model.config)
+    better = remedy(config, prepared.plan, len(train), width) if why else ""
     return Run(
         task=task.name,
         classes=prepared.data.classes,
@@ -264,12 +295,15 @@ def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
         train_rows=len(train),
         dev_rows=sum(len(each.encoded) for each in prepared.evaluation.values()),
         tokens=len(train.ids),
-        padding=prepared.train.padding(config.epochs, replayed=outcome.fit.replayed > 0),
+        padding=prepared.train.padding(prepared.plan.epochs, replayed=outcome.fit.replayed > 0),
         truncated={name: each.cut for name, each in prepared.data.read.splits.items()},
         read=prepared.data.read,
         steps=outcome.fit.steps,
-        loss=outcome.fit.loss,
-        learning_rate=prepared.parts.rate,
+        train_loss=measured.train_loss,
+        constant_loss=measured.constant_loss,
+        epochs=prepared.plan.epochs,
+        batch_size=prepared.plan.batch_size,
+        learning_rate=prepared.plan.learning_rate,
         max_length=prepared.train.model_inputs.max_length,
         parameters=sum(each.numel() for each in prepared.parts.model.parameters()),
         device=prepared.machine.device.type,
@@ -288,17 +322,13 @@ def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
         losses=outcome.fit.losses,
         evaluations=outcome.fit.evaluations,
         output=config.output,
+        why=why,
+        remedy=better,
     )
 
 
 def _doubts(outcome: Outcome, task: Task) -> Iterator[str]:
-    """Metrics that a constant answer has as well, and those whose interval reaches down to it."""
-    for name, value in outcome.metrics.items():
-        if value <= outcome.majority[name]:
-            yield (
-                f"{name} {value:.4f} is not above the constant answer's {outcome.majority[name]:.4f}: nothing"
-                " was learned that counts; try more epochs, another --learning-rate, or more rows"
-            )
+    """Metrics whose interval reaches down to the constant answer's."""
     for name in main_metrics(task):
         low = outcome.intervals.get(name, (outcome.metrics[name],))[0]
         if low <= outcome.majority[name] < outcome.metrics[name]:

@@ -74,8 +74,14 @@ class _Drawing:
 
     def __call__(self, stage: str, done: int, total: int | None = None) -> None:
         if stage not in self.tasks:
+            for task in self.tasks.values():  # stages before this one; one that goes on is shown again
+                self.bars.update(task, visible=False)
             self.tasks[stage] = self.bars.add_task(_label(stage), total=total)
-        self.bars.update(self.tasks[stage], completed=done, total=total)
+        self.bars.update(self.tasks[stage], completed=done, total=total, visible=True)
+
+    def report(self, words: str) -> None:
+        """A line above the bars."""
+        self.bars.console.print(safe(words))
 
     def note(self, stage: str, words: str) -> None:
         """Show words beside the stage's name."""
@@ -87,15 +93,16 @@ class _Lines:
     """A line when a stage has run for a while, so that a log shows that it lives."""
 
     def __init__(self) -> None:
-        self.last = time.monotonic()
+        self.began = time.monotonic()
+        self.last: dict[str, float] = {}
         self.words: dict[str, str] = {}
 
     def __call__(self, stage: str, done: int, total: int | None = None) -> None:
         now = time.monotonic()
         begun = stage == "compile" and not done  # told at once: no word more until it is done
-        if not begun and now - self.last < SECONDS_BETWEEN_LINES:
+        if not begun and now - self.last.get(stage, self.began) < SECONDS_BETWEEN_LINES:
             return
-        self.last = now
+        self.last[stage] = now
         share = "" if begun else f" {done / total:.0%}" if total else f" {done:,}"
         words = f" {self.words[stage]}" if stage in self.words else ""
         tell(f"{_label(stage)}:{share}{words}")
@@ -103,3 +110,7 @@ class _Lines:
     def note(self, stage: str, words: str) -> None:
         """Remember words for the stage's next line."""
         self.words[stage] = words
+
+    def report(self, words: str) -> None:
+        """A line of its own."""
+        tell(words)

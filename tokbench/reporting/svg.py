@@ -47,6 +47,16 @@ def picture(curve: Curve, *, standing: bool = True) -> str:
     )
 
 
+def pictures(curves: Sequence[Curve]) -> str:
+    """Several curves below one another as one <svg> element that stands alone, each with axes of its own."""
+    space = 'xmlns="http://www.w3.org/2000/svg"'
+    placed = [
+        picture(curve).replace("<svg ", f'<svg y="{at * HEIGHT}" width="{WIDTH}" height="{HEIGHT}" ', 1)
+        for at, curve in enumerate(curves)
+    ]
+    return f'<svg {space} viewBox="0 0 {WIDTH} {HEIGHT * len(curves)}">{"".join(placed)}</svg>'
+
+
 def _paint(standing: bool) -> Sequence[str]:
     """The colours of series: those of the page in a page, so that they follow its scheme."""
     return COLOURS if standing else [f"var(--line-{at + 1})" for at in range(len(COLOURS))]

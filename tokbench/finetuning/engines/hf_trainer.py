@@ -18,6 +18,7 @@ from transformers import (
 )
 
 from tokbench.errors import UsageError
+from tokbench.finetuning.defaults import BATCH_SIZE
 from tokbench.finetuning.engines.passthrough import Fields
 from tokbench.finetuning.engines.state import (
     Epochs,
@@ -91,7 +92,8 @@ def fit(job: TrainingJob) -> FitResult:
     with scratch_folder() as place, state.interruptible():
         if not state.goes_on():
             return state.finished()
-        arguments = _arguments(plan, chosen, str(place), cpu=not machine.gpu, resumed=state.done > 0)
+        epochs = 1 if state.done else job.plan.epochs
+        arguments = _arguments(plan, chosen, str(place), cpu=not machine.gpu, epochs=epochs)
         for group in state.optimizer.param_groups:
             group.update(betas=(arguments.adam_beta1, arguments.adam_beta2), eps=arguments.adam_epsilon)
         trainer = _Trainer(
@@ -119,14 +121,14 @@ def _must_be_smoothable(job: TrainingJob) -> None:
 
 
 def _arguments(
-    plan: FinetuneConfig, chosen: dict[str, Any], place: str, *, cpu: bool, resumed: bool = False
+    plan: FinetuneConfig, chosen: dict[str, Any], place: str, *, cpu: bool, epochs: int = 1
 ) -> TrainingArguments:
     """What the plan says, in the Trainer's words; UsageError where it does not like them."""
     try:
         found = TrainingArguments(
             output_dir=place,
-            num_train_epochs=1 if resumed else plan.epochs,
-            per_device_train_batch_size=plan.batch_size,
+            num_train_epochs=epochs,
+            per_device_train_batch_size=BATCH_SIZE,  # not read: the batches are ours
             max_grad_norm=plan.clip,
             seed=plan.seed,
             use_cpu=cpu,
@@ -161,7 +163,7 @@ class _Trainer(Trainer):
 
     def get_train_dataloader(self) -> Any:  # noqa: ANN401  anything with a length that gives batches
         """Our batches, epoch after epoch."""
-        return Epochs(self.run.job.batches, epochs=self.run.job.config.epochs, done=self.run.done)
+        return Epochs(self.run.job.batches, epochs=self.run.job.plan.epochs, done=self.run.done)
 
     def training_step(self, model: nn.Module, inputs: Batch, *_: Any, **__: Any) -> torch.Tensor:  # noqa: ANN401
         """The Trainer's step, on each part of the batch; without its count of items, which is the whole's."""

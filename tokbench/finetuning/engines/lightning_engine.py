@@ -46,7 +46,7 @@ class Classifier(lightning.LightningModule):
     def __init__(self, state: TrainingState) -> None:
         super().__init__()
         self.save_hyperparameters(
-            {"rate": state.job.rate, "steps": state.steps, **config_to_data(state.job.config)}
+            {"steps": state.steps, **config_to_data(state.job.plan.settled(state.job.config))}
         )
         self.model, self.state = state.model, state
         self.logits: dict[int, list[torch.Tensor]] = {}
@@ -132,7 +132,7 @@ class RowsDataModule(lightning.LightningDataModule):
 
     def train_dataloader(self) -> Epochs:
         """The batches of the epoch that begins."""
-        return Epochs(self.state.job.batches, epochs=self.state.job.config.epochs, done=self.state.done)
+        return Epochs(self.state.job.batches, epochs=self.state.job.plan.epochs, done=self.state.done)
 
     def val_dataloader(self) -> list[_Split]:
         """The dev splits, longest rows first."""
@@ -269,7 +269,7 @@ def _arguments(state: TrainingState) -> dict[str, Any]:
     every = settings.evaluate_every or (len(state.job.batches) if state.done else 0)
     logged = settings.report_to == TENSORBOARD and checkpoint_store is not None
     return {
-        "max_epochs": 1 if state.done else plan.epochs,
+        "max_epochs": 1 if state.done else state.job.plan.epochs,
         "accelerator": "gpu" if machine.gpu else "cpu",
         "devices": 1,
         "precision": "bf16-mixed" if machine.bf16 else "32-true",
@@ -298,7 +298,7 @@ def _patience(state: TrainingState) -> list[Callback]:
         check_on_train_epoch_end=False,
     )
     if monitor.done:
-        best = torch.tensor(monitor.done[monitor.best].metrics[monitor.metric], dtype=torch.float64)
+        best = torch.tensor(monitor.done[monitor.best].value(monitor.metric), dtype=torch.float64)
         waited = len(monitor.done) - 1 - monitor.best
         stopping.load_state_dict({**stopping.state_dict(), "wait_count": waited, "best_score": best})
     return [stopping]

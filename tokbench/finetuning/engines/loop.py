@@ -21,6 +21,7 @@ from tokbench.finetuning.engines.objective import losses_of
 from tokbench.finetuning.engines.state import FitResult, TrainingJob, TrainingState
 from tokbench.finetuning.engines.step import GraphStepper, Stepper, replayable
 from tokbench.finetuning.intervals import Interval, intervals
+from tokbench.finetuning.result import LOSS
 from tokbench.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _train(job: TrainingJob, state: TrainingState, stepper: Stepper) -> None:
     """The steps that are left."""
     state.begin()
     job.model.train()
-    for rows in _remaining(job.batches, job.config.epochs, state.step):
+    for rows in _remaining(job.batches, job.plan.epochs, state.step):
         state.set_rate()
         state.losses.add(stepper(rows))
         state.parts = stepper.parts
@@ -120,9 +121,6 @@ def _remaining(batches: Batches, epochs: int, done: int) -> Iterator[Ids]:
         yield from batches.orders(epoch)[skipped if epoch == first else 0 :]
 
 
-LOSS = "loss"
-
-
 @dataclass
 class Evaluator:
     """Holds a model against the dev rows, as often as it is asked; knows the last answers."""
@@ -179,6 +177,6 @@ class Evaluator:
         return intervals(self.task, self.truth, self.answers)
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What is odd about the last answers."""
-        return metrics_module.constant_notes(self.task, self.answers)
+    def constant(self) -> tuple[str, ...]:
+        """The splits on which the last answers are one and the same for all rows."""
+        return metrics_module.constant_splits(self.answers)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from tokbench.errors import UsageError, did_you_mean
-from tokbench.finetuning.result import Evaluation
+from tokbench.finetuning.result import LOSS, Evaluation
 from tokbench.io.extras import require
 
 if TYPE_CHECKING:
@@ -79,11 +79,25 @@ class EvalMonitor:
             self.weights = copied(model)
         return self.done[-1]
 
+    def words(self, steps: int, rows: int, seconds: float) -> str:
+        """The last evaluation in a line, of `steps` with so many rows; `seconds` went into those so far."""
+        last = self.done[-1]
+        epochs = -(-steps // self.steps_an_epoch)
+        epoch = min(epochs, max(1, -(-last.step // self.steps_an_epoch)))
+        metrics = ", ".join(f"{name} {value:.4f}" for name, value in last.metrics.items())
+        left = f", {seconds / last.step * (steps - last.step):,.0f} s left" if last.step < steps else ""
+        speed = f"{last.step * rows / seconds:,.0f} rows/s" if seconds else ""
+        return (
+            f"epoch {epoch} of {epochs}, step {last.step:,} of {steps:,}: {metrics}, train loss"
+            f" {last.train_loss:.4f}, dev loss {last.dev_loss:.4f}, {speed}{left}"
+        )
+
     def record(self, step: int, loss: float, found: Mapping[str, float]) -> bool:
         """Note an evaluation; whether it is the best so far."""
         if self.metric not in found:
             raise UsageError(f"there is no metric {self.metric!r}", fix=did_you_mean(self.metric, found))
-        self.done.append(Evaluation(step, step / self.steps_an_epoch, loss, dict(found)))
+        metrics = {name: value for name, value in found.items() if name != LOSS}
+        self.done.append(Evaluation(step, step / self.steps_an_epoch, loss, found[LOSS], metrics))
         if self.board:
             self.board.tell(
                 step, {"train/loss": loss, **{f"dev/{name}": each for name, each in found.items()}}
@@ -119,7 +133,7 @@ class EvalMonitor:
         self.weights = weights
 
     def _better(self, value: float) -> bool:
-        old = self.done[self.best].metrics[self.metric]
+        old = self.done[self.best].value(self.metric)
         return value > old if self.settings.direction == "max" else value < old
 
 

@@ -145,6 +145,30 @@ def objective_of(weights: Mapping[str, float], task: Task, device: torch.device)
     return Objective(tensor, task.multi_label)
 
 
+def constant_loss(encoded: EncodedRows, task: Task, weights: Mapping[str, float]) -> float:
+    """The mean loss of the best answer that is the same for all rows (or pieces), with these class weights.
+
+    Of classes it is the entropy of their shares in nats, of scores their variance, of several labels the mean
+    of their entropies: what a model that learns nothing from the texts ends at.
+    """
+    labels = encoded.labels
+    weight = np.array(list(weights.values()) or [1.0] * len(task.labels))
+    if task.regression:
+        return float(np.var(labels.astype(np.float64)))
+    if task.multi_label:
+        having, lacking = labels.mean(axis=0) * weight, 1 - labels.mean(axis=0)
+        both = np.stack([having, lacking])
+        return float(-_times_log(both, both / both.sum(axis=0)).sum(axis=0).mean())
+    counted = np.bincount(labels[labels != UNLABELLED], minlength=len(task.labels)) * weight
+    shares = counted / counted.sum()
+    return float(-_times_log(shares, shares).sum())
+
+
+def _times_log(factor: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The factor times the logarithm of its share; 0 where the factor is 0."""
+    return np.where(factor > 0, factor * np.log(np.where(shares > 0, shares, 1.0)), 0.0)
+
+
 def losses_of(logits: NDArray[np.float32], encoded: EncodedRows, task: Task) -> NDArray[np.float64]:
     """What training lessens, for each row or labelled piece; all count alike, whatever weights are set."""
     wide = logits.astype(np.float64)

@@ -30,11 +30,12 @@ from tokbench.finetuning.engines.step import (
     set_rate,
     share_of_rate,
 )
-from tokbench.progress import Progress, note, silent
+from tokbench.progress import Progress, note, report, silent
 
 if TYPE_CHECKING:
     from tokbench.finetuning.config import FinetuneConfig
     from tokbench.finetuning.data.batches import Batch, Batches
+    from tokbench.finetuning.defaults import StepPlan
     from tokbench.finetuning.device import Machine
     from tokbench.finetuning.result import Evaluation
 
@@ -86,7 +87,7 @@ class FitResult:
     """What came of training: the model itself is changed in place."""
 
     steps: int
-    loss: float  # mean over the last epoch
+    train_loss: float  # mean over the last tenth of the steps
     seconds: float  # without evaluations and checkpoints
     gradient: NDArray[np.bool_]  # for each row of the input embedding, whether it ever got a gradient
     losses: tuple[float, ...] = ()  # one a step
@@ -102,7 +103,7 @@ class TrainingJob:
     model: nn.Module
     batches: Batches
     config: FinetuneConfig
-    rate: float
+    plan: StepPlan
     machine: Machine
     monitor: EvalMonitor | None = None
     checkpoint_store: CheckpointStore | None = None
@@ -169,9 +170,9 @@ class TrainingState:
     def __init__(self, job: TrainingJob, *, team: Team = ALONE, capturable: bool = False) -> None:
         self.job, self.team = job, team
         self.model, self.machine, self.monitor = job.model, job.machine, job.monitor
-        self.steps = job.config.epochs * len(job.batches)
+        self.steps = job.plan.epochs * len(job.batches)
         self.losses = Losses(every=STEPS_BETWEEN_LOOKS if job.machine.gpu else 1, steps=self.steps)
-        self.optimizer = optimizer_of(job.model, job.rate, job.config, capturable=capturable)
+        self.optimizer = optimizer_of(job.model, job.plan.learning_rate, job.config, capturable=capturable)
         self.best: Callable[[], Weights] = dict
         self.step = self.last_look = 0
         self.parts = job.config.accumulate  # in which a batch is computed
@@ -197,7 +198,7 @@ class TrainingState:
 
     def set_rate(self) -> None:
         """Give the optimizer the rate of the next step."""
-        set_rate(self.optimizer, self.job.rate * self._share(self.step))
+        set_rate(self.optimizer, self.job.plan.learning_rate * self._share(self.step))
 
     def interruptible(self) -> AbstractContextManager[None]:
         """Where Ctrl-C ends the run after a checkpoint."""
@@ -251,6 +252,9 @@ class TrainingState:
     def evaluated(self) -> None:
         """Count from here: the evaluation after this step is made."""
         self.last_look, self.to_evaluate = self.step, False
+        if self.team.leads:
+            rows, seconds = self.job.batches.size, self.clock.seconds
+            report(self.job.progress, self.required_monitor.words(self.steps, rows, seconds))
 
     @property
     def required_monitor(self) -> EvalMonitor:
@@ -314,7 +318,8 @@ class TrainingState:
 
     def finished(self) -> FitResult:
         """The result, after the last evaluation; the model has the weights that are to be kept."""
-        mean = self.losses.mean(len(self.job.batches))  # waits for a GPU, so the time after it is true
+        last_tenth = max(1, round(self.step / 10))
+        mean = self.losses.mean(last_tenth)  # waits for a GPU, so the time after it is true
         self.clock.hold()
         gradient = rows_with_gradient(self.model, self.optimizer)
         if self.monitor:
@@ -328,7 +333,7 @@ class TrainingState:
             self.job.checkpoint_store.at_end = partial(self._checkpoint, random)
         return FitResult(
             steps=self.step,
-            loss=mean,
+            train_loss=mean,
             seconds=self.clock.seconds,
             gradient=gradient,
             losses=tuple(self.losses.seen),
@@ -375,7 +380,7 @@ class TrainingState:
     def _metric(self) -> list[str]:
         monitor = self.monitor
         done = monitor.done if monitor else []
-        return [f"{monitor.metric} {done[-1].metrics[monitor.metric]:.4f}"] if monitor and done else []
+        return [f"{monitor.metric} {done[-1].value(monitor.metric):.4f}"] if monitor and done else []
 
 
 class Epochs:

@@ -10,7 +10,7 @@ from tokbench.finetuning.multi import Done, Glue, PoolingComparison
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.tag_scheme import entities, find_scheme
 from tokbench.reporting.elements import Curve, Facts, Grid, Headline, Paragraph, Part
-from tokbench.reporting.svg import picture
+from tokbench.reporting.svg import pictures
 
 if TYPE_CHECKING:
     from tokbench.finetuning.config import Setting
@@ -43,9 +43,9 @@ def tasks(result: Mapping[str, Task]) -> Iterator[Part]:
 
 def run(result: Run) -> Iterator[Part]:
     """The metric against the best constant answer, what was fed, what was proved."""
-    mood = "good" if result.beats_majority and result.proved else "bad"
-    main = ", ".join(f"{name} {result.metrics[name]:.4f}" for name in result.main)
-    yield Headline(f"{result.output}: {result.task} {main} on {plural(result.dev_rows, 'dev row')}", mood)
+    yield _headline(result)
+    if result.remedy:
+        yield Paragraph(result.remedy)
     rows = [
         (
             result.metric_words(name),
@@ -59,9 +59,19 @@ def run(result: Run) -> Iterator[Part]:
     yield Grid(("metric", *right), rows, right=right)
     yield Facts([*_fed(result), *_proved(result)])
     if len(result.evaluations) > 1:
-        yield curve(result)
+        yield from curves(result)
     if result.notes:
         yield Grid(("worth knowing",), [(note,) for note in result.notes])
+
+
+def _headline(result: Run) -> Headline:
+    """The first line: what was measured, and why it is no result where nothing was learned."""
+    main = ", ".join(f"{name} {result.metrics[name]:.4f}" for name in result.main)
+    words = f"{result.task} {main} on {plural(result.dev_rows, 'dev row')}"
+    if not result.output:
+        return Headline(f"tried out: {words}; nothing was kept", "plain" if result.proved else "bad")
+    mood = "good" if result.learned and result.proved else "bad"
+    return Headline(f"{result.output}: {words}" + (f": {result.why}" if result.why else ""), mood)
 
 
 def _fed(result: Run) -> Iterator[tuple[str, object]]:
@@ -76,7 +86,12 @@ def _fed(result: Run) -> Iterator[tuple[str, object]]:
     if result.class_weights:
         weights = [f"{label} {weight:.4g}" for label, weight in result.class_weights.items()]
         yield "class weights", f"{', '.join(weights)} in the train loss, none in the dev loss"
-    yield "steps", f"{result.steps:,} at learning rate {result.learning_rate:g}, last loss {result.loss:.4f}"
+    yield (
+        "steps",
+        f"{result.steps:,} in {plural(result.epochs, 'epoch')}, batches of {result.batch_size},"
+        f" learning rate {result.learning_rate:g}",
+    )
+    yield "last loss", f"{result.train_loss:.4f} (constant answer {result.constant_loss:.4f})"
     yield "speed", f"{result.rows_per_second:,.0f} rows a second on {result.device} in {result.precision}"
     yield (
         "weights",
@@ -138,16 +153,31 @@ def environment(result: Environment) -> Iterator[Part]:
     )
 
 
-def curve(result: Run) -> Curve:
-    """The loss on the train rows and every metric on the dev rows, step by step."""
-    looks = result.evaluations
-    series = [("train loss", _thinned(result.losses))]
-    for name in result.metrics:
-        series.append((name, [(each.step, each.metrics[name]) for each in looks]))
-    mark = [
-        (look.step, look.metrics[result.main[0]], "kept") for look in looks if look.step == result.kept_step
+def curves(result: Run) -> tuple[Curve, Curve]:
+    """The loss on train and dev rows, and every metric on the dev rows, step by step."""
+    looks, main = result.evaluations, result.main[0]
+    losses: list[tuple[str, Sequence[tuple[float, float]]]] = [
+        ("train loss", _thinned(result.losses)),
+        ("dev loss", [(each.step, each.dev_loss) for each in looks]),
     ]
-    return Curve(f"{result.task}: loss and metrics", "step", "value", series, marks=mark)
+    metrics = [(name, [(each.step, each.metrics[name]) for each in looks]) for name in result.metrics]
+    kept = [look for look in looks if look.step == result.kept_step]
+    return (
+        Curve(
+            f"{result.task}: loss",
+            "step",
+            "loss",
+            losses,
+            marks=[(each.step, each.dev_loss, "kept") for each in kept],
+        ),
+        Curve(
+            f"{result.task}: metrics on the dev rows",
+            "step",
+            "metric",
+            metrics,
+            marks=[(each.step, each.metrics[main], "kept") for each in kept],
+        ),
+    )
 
 
 def _thinned(losses: Sequence[float]) -> list[tuple[float, float]]:
@@ -157,7 +187,7 @@ def _thinned(losses: Sequence[float]) -> list[tuple[float, float]]:
     return [(min((at + 1) * size, len(losses)), sum(some) / len(some)) for at, some in enumerate(cut)]
 
 
-DRAWINGS: Mapping[str, Callable[[Run], str]] = {"curve.svg": lambda result: picture(curve(result))}
+DRAWINGS: Mapping[str, Callable[[Run], str]] = {"curve.svg": lambda result: pictures(curves(result))}
 
 
 def done(result: Done) -> Iterator[Part]:
@@ -185,11 +215,12 @@ def glue(result: Glue) -> Iterator[Part]:
             _percent(run.metrics.values()),
             _percent(run.majority.values()),
             f"{result.scores[name]:.1f}",
-            "yes" if run.proved else "no",
+            _yes(run.learned),
+            _yes(run.proved),
         )
         for name, run in result.runs.items()
     ]
-    header = ("task", "metrics", "this run", "constant", "score", "proved")
+    header = ("task", "metrics", "this run", "constant", "score", "learned", "proved")
     yield Grid(header, rows, right=("this run", "constant", "score"))
     if result.missing:
         yield Grid(("missing", "why"), list(result.missing.items()))
@@ -211,14 +242,15 @@ def comparison(result: PoolingComparison) -> Iterator[Part]:
             *(f"{each.metrics[metric]:.4f}" for metric in run.metrics),
             f"{each.tokens / each.train_rows:.1f}",
             f"{each.seconds:.1f}",
-            "yes" if each.proved else "no",
+            _yes(each.learned),
+            _yes(each.proved),
         )
         for value, each in ranked
     ]
     constant = [f"{run.majority.get(metric, 0.0):.4f}" for metric in run.metrics]
-    rows.append(("constant answer", *constant, "", "", ""))
-    header = (result.differs, *run.metrics, "tokens a row", "seconds", "proved")
-    yield Grid(header, rows, right=header[1:-1])
+    rows.append(("constant answer", *constant, "", "", "", ""))
+    header = (result.differs, *run.metrics, "tokens a row", "seconds", "learned", "proved")
+    yield Grid(header, rows, right=header[1:-2])
     yield from _notes(result.runs.items())
 
 
