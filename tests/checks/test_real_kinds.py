@@ -3,10 +3,11 @@
 import json
 
 import pytest
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
 from tokbench.checks.run import check
 from tokbench.checks.same import compared
+from tokbench.native.scanner import O200K_TEXT
 from tokbench.pretrained.added_tokens import with_tokens
 from tokbench.pretrained.folder import load
 from tokbench.pretrained.tokenizer_classes import brings_padding, exists
@@ -77,6 +78,21 @@ def test_tokens_that_are_kept_free_are_not_called_learned_ones_that_cannot_occur
         files.raw["model"]["vocab"][f"[unused{number}]"] = files.rows()
     (finding,) = found(files, tmp_path, "TB105")
     assert (finding.severity, finding.message) == ("note", "30 tokens are kept free for words of your own")
+
+
+def test_a_token_that_comes_out_behind_a_sign_alone_can_occur(tmp_path):
+    """A line feed and //, as o200k has them: a sign takes line feeds and slashes behind it into its word."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = [*letters, "//", "ab", "Ċ//"]
+    merges = [("/", "/"), ("a", "b"), ("Ċ", "//")]
+    made = Tokenizer(models.BPE({token: at for at, token in enumerate(tokens)}, merges))
+    cut = pre_tokenizers.Split(Regex(O200K_TEXT), "isolated")
+    spelled = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    made.pre_tokenizer, made.decoder = pre_tokenizers.Sequence([cut, spelled]), decoders.ByteLevel()
+    assert made.encode("!\n//").tokens == ["!", "Ċ//"]
+    assert made.encode("\n//").tokens == ["Ċ", "//"]
+    made.save(str(tmp_path / "tokenizer.json"))
+    assert [each for each in check(tmp_path, quick=True).findings if each.code == "TB105"] == []
 
 
 @pytest.mark.parametrize("name", ["PreTrainedTokenizerFast", "GPT3_5Tokenizer", "GPT2Tokenizer", None])

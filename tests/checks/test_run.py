@@ -164,10 +164,10 @@ def test_what_the_quick_rules_find_is_told_before_the_slow_ones_look(tmp_path):
 def test_a_quick_check_costs_its_load_and_little_more(tmp_path):
     files = clean("gpt2")
     first = files.rows()
-    for number in range(60_000):
+    for number in range(70_000):
         files.raw["model"]["vocab"][f"zq{number}x"] = first + number
     for number in range(2_000):
-        files.raw["added_tokens"].append(added(f"<|x{number}|>", first + 60_000 + number))
+        files.raw["added_tokens"].append(added(f"<|x{number}|>", first + 70_000 + number))
     folder = files.write(tmp_path)
     loading = "import sys; from tokbench.pretrained.folder import load; load(sys.argv[1])"
     checking = "import sys; from tokbench.checks.run import check; check(sys.argv[1], quick=True)"

@@ -100,7 +100,8 @@ def _gap(context: CheckContext) -> int:
     return next(number for number in range(len(context.ids) + 1) if number not in context.ids)
 
 
-LETTERS = ("{}", "a{}", "{}a", "a{}a", "a {}", "1{}")
+AT_ONCE = 256  # tokens in one text; a whole vocabulary would be one word where nothing cuts at line ends
+LETTERS = ("{}", "a{}", "{}a", "a{}a", "a {}", "1{}", "!{}")
 MANY = 0.1  # of the learned tokens: then it is no leftover, but a vocabulary of other blocks
 
 
@@ -138,12 +139,25 @@ def _dead(context: CheckContext) -> Iterator[tuple[int, str]]:
         return  # then a text gives something else each time
     added = {token.content for token in context.added.values()} | {context.unknown}
     left = {number: token for token, number in context.vocabulary.items() if token not in added}
+    seen = _seen_together(context, list(left))
+    left = {number: token for number, token in left.items() if number not in seen}
     for place in LETTERS[:2]:
         left = _unreached(context, left, place)
     for number, token in left.items():
         surface = _surface(context, token)
         if len(surface) > 1 and not _is_partial(context, number) and not _may_occur(context, token, surface):
             yield number, token
+
+
+def _seen_together(context: CheckContext, numbers: list[int]) -> set[int]:
+    """The ids that come out of texts of many of these tokens, one a line: half the time of a text each."""
+    tokenizer, seen = context.tokenizer, set[int]()
+    line = tokenizer.encode("\n", add_special_tokens=False).ids
+    for start in range(0, len(numbers), AT_ONCE):
+        row = [each for number in numbers[start : start + AT_ONCE] for each in (number, *line)]
+        text = tokenizer.decode(row, skip_special_tokens=False)
+        seen.update(tokenizer.encode_batch_fast([text], add_special_tokens=False)[0].ids)
+    return seen
 
 
 def _unreached(context: CheckContext, tokens: dict[int, str], place: str) -> dict[int, str]:
