@@ -93,14 +93,17 @@ class _Lines:
     """A line when a stage has run for a while, so that a log shows that it lives."""
 
     def __init__(self) -> None:
-        self.began = time.monotonic()
-        self.last: dict[str, float] = {}
+        self.last: dict[str, float] = {}  # when a stage began or was told of
+        self.done: dict[str, int] = {}
         self.words: dict[str, str] = {}
 
     def __call__(self, stage: str, done: int, total: int | None = None) -> None:
         now = time.monotonic()
         begun = stage == "compile" and not done  # told at once: no word more until it is done
-        if not begun and now - self.last.get(stage, self.began) < SECONDS_BETWEEN_LINES:
+        if done < self.done.get(stage, done + 1):  # it begins, or begins again
+            self.last[stage] = now
+        self.done[stage] = done
+        if not begun and now - self.last[stage] < SECONDS_BETWEEN_LINES:
             return
         self.last[stage] = now
         share = "" if begun else f" {done / total:.0%}" if total else f" {done:,}"
