@@ -2,9 +2,9 @@
 
     python benchmarks/finetune_defaults.py --model MINILM --glue GLUE --ner WNUT17 --seeds 1 2
 
-MINILM is a folder with all-MiniLM-L6-v2, GLUE one with the official TSV folders, WNUT17 one with CoNLL files. A
-floor is 3 to 4 standard errors below what the choice was seen to give; ORDER says by how much the defaults beat a
-rate of 5e-5 in batches of 32.
+MINILM is a folder with all-MiniLM-L6-v2, GLUE one with the official TSV folders, WNUT17 one with CoNLL
+files. A floor is 3 to 4 standard errors below what the choice was seen to give; ORDER says by how much the
+defaults beat a rate of 5e-5 in batches of 32.
 """
 
 from __future__ import annotations

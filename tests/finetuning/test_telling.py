@@ -1,6 +1,7 @@
 """What a run tells others: TensorBoard, a message at the end, and never a secret."""
 
 import json
+import re
 import shlex
 import warnings
 from dataclasses import replace
@@ -176,3 +177,44 @@ def test_a_password_and_a_token_are_in_no_file_of_a_run(listener, official, plan
     assert len(files) > 5
     for path in files:
         assert not any(each.encode() in path.read_bytes() for each in (TOKEN, word)), path
+
+
+class Heard:
+    """A progress that keeps the lines it is told."""
+
+    def __init__(self):
+        self.lines = []
+
+    def __call__(self, stage, done, total=None):
+        pass
+
+    def report(self, words):
+        self.lines.append(words)
+
+
+@pytest.mark.parametrize("trainer", ["loop", "hf", "lightning"])
+def test_every_evaluation_is_a_line_with_epoch_step_losses_metric_speed_and_time_left(
+    trainer, official, plan
+):
+    heard = Heard()
+    run = finetune(
+        plan(task="mrpc", data=str(official("mrpc")), epochs=2, evaluate_every=2, trainer=trainer),
+        progress=heard,
+    )
+    assert len(run.evaluations) == 3
+    looks = zip(heard.lines, run.evaluations, ((1, 2), (2, 4), (2, 6)), strict=True)
+    for line, look, (epoch, step) in looks:
+        left = r", \d+ s left" if step < 6 else ""
+        assert re.fullmatch(
+            rf"epoch {epoch} of 2, step {step} of 6: accuracy {look.metrics['accuracy']:.4f},"
+            rf" f1 {look.metrics['f1']:.4f}, train loss {look.train_loss:.4f}, dev loss {look.dev_loss:.4f},"
+            rf" [\d,]+ rows/s{left}",
+            line,
+        )
+
+
+def test_what_was_chosen_is_told_before_the_first_step(official, plan):
+    heard = Heard()
+    run = finetune(plan(data=str(official("sst2")), epochs=None, learning_rate=None), progress=heard)
+    assert heard.lines[0].startswith("learning rate 0.0003 for a width of 16, ")
+    assert heard.lines[0] in run.notes

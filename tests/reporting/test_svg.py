@@ -11,7 +11,7 @@ from tokbench.errors import FileError, UsageError
 from tokbench.reporting.elements import Curve, Paragraph
 from tokbench.reporting.svg import HEIGHT as TALL
 from tokbench.reporting.svg import WIDTH as WIDE
-from tokbench.reporting.svg import picture, save_plots
+from tokbench.reporting.svg import picture, pictures, save_plots
 from tokbench.reporting.terminal import HEIGHT, plotted
 
 numbers = st.floats(min_value=-1e9, max_value=1e9, allow_nan=False)
@@ -80,3 +80,16 @@ def test_a_picture_of_nothing_or_of_another_kind_is_refused(tmp_path):
     line = Curve("t", "x", "y", [("s", [(1, 1)])])
     with pytest.raises(FileError):
         save_plots([line], tmp_path / "c.svg", force=True)
+
+
+def test_several_curves_stand_below_one_another_in_one_picture_with_axes_of_their_own():
+    loss = Curve("loss", "step", "loss", [("train loss", [(1, 9.0), (2, 8.0)])])
+    metric = Curve("metric", "step", "metric", [("f1", [(1, 0.1), (2, 0.2)])])
+    root = ElementTree.fromstring(pictures([loss, metric]))
+    inner = [each for each in root if each.tag.endswith("svg")]
+    assert [each.attrib["y"] for each in inner] == ["0", "320"]
+    assert root.attrib["viewBox"] == "0 0 640 640"
+    words = ["".join(each.itertext()) for each in inner]
+    assert "9" in words[0]
+    assert "0.2" in words[1]
+    assert "9" not in words[1].replace("0.1", "")
