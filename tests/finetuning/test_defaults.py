@@ -68,10 +68,11 @@ def test_what_was_chosen_is_said_with_why_and_how_to_change_it():
     )
 
 
-def measured(*, accuracy=0.8, f1=0.8, same=(), train_loss=0.3):
+def measured(*, accuracy=0.8, f1=0.8, same=(), train_loss=0.3, low=0.7):
     return Measured(
         metrics={"accuracy": accuracy, "f1": f1},
         constant={"accuracy": 0.68, "f1": 0.81},
+        low={"accuracy": low},
         same_answers=same,
         train_loss=train_loss,
         constant_loss=0.63,
@@ -92,6 +93,7 @@ def measured(*, accuracy=0.8, f1=0.8, same=(), train_loss=0.3):
             measured(f1=0.85, train_loss=0.6),
             "hardly anything was learned (loss 0.60, a constant answer's is 0.63)",
         ),
+        (measured(f1=0.85, train_loss=0.6, low=0.72), ""),  # a tenth of what is missing from 0.68 to 1
         (
             measured(f1=0.85, same=("dev",)),
             "nothing was learned, every row of dev gets the same answer"

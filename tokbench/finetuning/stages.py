@@ -278,6 +278,7 @@ def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
     measured = Measured(
         metrics=outcome.metrics,
         constant=outcome.majority,
+        low={name: low for name, (low, _) in outcome.intervals.items()},
         same_answers=outcome.same_answers,
         train_loss=outcome.fit.train_loss,
         constant_loss=constant_loss(train, task, prepared.class_weights),

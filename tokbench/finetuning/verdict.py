@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Of the mean loss at the end, over that of the best constant answer. Runs that were useless had 0.94 and more
 # (cola, sst2 and stsb at 5e-5), the highest of one that learned was 0.81 (sst2 of 300 rows, 30 steps).
 HARDLY_LESS = 0.9
+CLEARLY = 0.1
 SMOOTHED = "label_smoothing_factor"  # an option of the hf trainer's that lifts every loss
 
 
@@ -24,6 +25,7 @@ class Measured:
 
     metrics: Mapping[str, float]
     constant: Mapping[str, float]
+    low: Mapping[str, float]  # the lower ends of the metrics' intervals
     same_answers: tuple[str, ...]  # splits on which all rows got one and the same answer
     train_loss: float  # mean of the last tenth of the steps
     constant_loss: float
@@ -46,8 +48,19 @@ def _reasons(measured: Measured, *, compared: bool) -> Iterator[str]:
         name = below[0]
         nothing = "nothing was learned, " if len(below) == len(measured.metrics) else ""
         yield f"{nothing}{name} is not above a constant answer's {measured.constant[name]:.4f}"
-    if compared and measured.train_loss > HARDLY_LESS * measured.constant_loss:
+    if compared and measured.train_loss > HARDLY_LESS * measured.constant_loss and not _clearly(measured):
         yield "hardly anything was learned"
+
+
+def _clearly(measured: Measured) -> bool:
+    """Whether a metric, chance allowed for, is above the constant answer's by CLEARLY of what that lacks.
+
+    The loss of a model that has just begun to learn, at a lower rate, is still that of a constant answer.
+    """
+    return any(
+        measured.low.get(name, 0.0) > constant + CLEARLY * (1 - constant)
+        for name, constant in measured.constant.items()
+    )
 
 
 def remedy(config: FinetuneConfig, plan: StepPlan, rows: int, width: int | None) -> str:

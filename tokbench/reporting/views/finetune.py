@@ -171,7 +171,7 @@ def curves(result: Run) -> tuple[Curve, Curve]:
             marks=[(each.step, each.dev_loss, "kept") for each in kept],
         ),
         Curve(
-            f"{result.task}: metrics on the dev rows",
+            f"{result.task}: {', '.join(result.metrics)} on the dev rows",
             "step",
             "metric",
             metrics,
