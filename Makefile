@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 SECONDS ?= 600
 
-.PHONY: demo test families fuzz kill quality fmt lint types arch test-transformers4 clean
+.PHONY: demo test families heads fuzz kill quality fmt lint types arch test-transformers4 clean
 
 demo: .venv/installed
 	$(BIN)/tokbench demo --force
@@ -26,6 +26,10 @@ kill: .venv/installed
 # Every family of transformers that reads tokens, small: checked and grown. Some twenty minutes.
 families: .venv/installed
 	$(BIN)/python benchmarks/families.py
+
+# Every class of every head of these families, checked and grown, and a count for each head. Some forty minutes.
+heads: .venv/installed
+	$(BIN)/python benchmarks/families.py --heads
 
 quality: lint types arch
 

@@ -37,6 +37,12 @@ TABLES = (
     "ZERO_SHOT_IMAGE_CLASSIFICATION", "ZERO_SHOT_OBJECT_DETECTION", "VISUAL_QUESTION_ANSWERING", "RETRIEVAL",
     "CTC", "RNNT", "QUESTION_ANSWERING", "SEQUENCE_CLASSIFICATION", "TEXT_ENCODING",
 )  # fmt: skip
+# the tables of heads, in the order of a table's columns; "" is that of the models without a head
+HEADS = (
+    "", "PRETRAINING", "CAUSAL_LM", "MASKED_LM", "SEQ_TO_SEQ_CAUSAL_LM", "SEQUENCE_CLASSIFICATION",
+    "TOKEN_CLASSIFICATION", "QUESTION_ANSWERING", "MULTIPLE_CHOICE", "NEXT_SENTENCE_PREDICTION",
+    "IMAGE_TEXT_TO_TEXT", "MULTIMODAL_LM", "TEXT_ENCODING",
+)  # fmt: skip
 # a key's whole name → the value that makes it small; the first that fits decides
 SMALL: tuple[tuple[str, int], ...] = (
     (r"(max_|n_).*position.*|n_ctx|max_seq_len.*|.*max_length|seq_length|max_(source|target)_positions", 64),
@@ -99,6 +105,15 @@ def families() -> dict[str, tuple[str, ...]]:
         names = [name for table in tables for name in _names(table.get(kind))]
         if names:
             found[kind] = tuple(dict.fromkeys(names))
+    return found
+
+
+def heads() -> dict[str, dict[str, tuple[str, ...]]]:
+    """Table of heads → model type → its classes, for every model type that reads tokens."""
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for table in HEADS:
+        listed = vars(modeling_auto)[f"MODEL_FOR_{table}_MAPPING_NAMES" if table else "MODEL_MAPPING_NAMES"]
+        found[table] = {kind: names for kind in families() if (names := _names(listed.get(kind)))}
     return found
 
 

@@ -101,6 +101,7 @@ REFUSED = {
     "two models": ("encoder-decoder", "EncoderDecoderModel", "has 2 vocabularies, encoder.vocab_size"),
     "two stacks": ("t5gemma", "T5GemmaForConditionalGeneration", "has 2 vocabularies"),
     "rows behind": ("moshi", "MoshiForCausalLM", "reads rows behind its vocabulary itself"),
+    "a config that moves another table": ("pi0", "PI0ForConditionalGeneration", "has 128 rows by dit_config"),
     "sound alone": ("hubert", "HubertForCTC", "writes by vocab_size and reads no tokens"),
 }
 
@@ -157,6 +158,33 @@ def test_whisper_reads_times_in_the_ids_behind_the_last(grow):
         UsageError, match=r"no_timestamps_token_id of .* is 100, and every id above it is a time"
     ):
         grow("whisper", name="WhisperForConditionalGeneration", change=times)
+
+
+def test_whisper_is_refused_by_its_tokenizer_where_the_config_does_not_say(grow):
+    def named(folder):
+        text = (folder / "tokenizer.json").read_text()
+        (folder / "tokenizer.json").write_text(text.replace('"w9"', '"<|notimestamps|>"'))
+
+    with pytest.raises(UsageError, match=r"<\|notimestamps\|> of .* is \d+, and every id above it is a time"):
+        grow("whisper", name="WhisperForConditionalGeneration", change=named)
+    assert grow("bert", name="BertForMaskedLM", change=named).proof.holds  # to others it is a word
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_dry_run_refuses_what_the_act_refuses(tiny, tmp_path, dry_run):
+    tiny.saved("clip", tmp_path / "old", name="CLIPModel")
+    highest_id_pools(tmp_path / "old")
+    where = {"dry_run": True} if dry_run else {"output": tmp_path / "new"}
+    with pytest.raises(UsageError, match="CLIPModel reads an order into ids"):
+        add_tokens(tmp_path / "old", model=tmp_path / "old", **NEW, **where)
+
+
+def test_a_dry_run_of_a_larger_model_loads_no_weights(tiny, tmp_path, monkeypatch):
+    tiny.saved("bert", tmp_path / "old")
+    tried = add_tokens(tmp_path / "old", model=tmp_path / "old", **NEW, dry_run=True)
+    assert (tried.proof.holds, tried.resized, tried.grown) == (True, None, None)
+    monkeypatch.setattr("tokbench.adapt.grow.REHEARSED", 0)
+    assert add_tokens(tmp_path / "old", model=tmp_path / "old", **NEW, dry_run=True).proof is None
 
 
 def other_head(folder):

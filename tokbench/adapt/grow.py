@@ -113,10 +113,10 @@ class Growth(Result, kind="growth"):
 
     `plan`, `resized` and `proof` are None without a model. `fresh` are weights that the model's file lacked
     and that started anew; `dropped` those that its class does not take. `followed` are the ids in the
-    model's configs that went with a role, key → old and new. `described` are token → words that its row is
-    the mean of. `changed` is what became of the words of a sample. A `dry` run has a plan and no `resized`,
-    no `proof`. `path` is where it was saved, with the files `copied` from beside tokenizer and model; `left`
-    says of the others why they stayed behind.
+    model's configs that went with a role, key → old and new. `described` are token → words that its
+    row is the mean of. `changed` is what became of the words of a sample. A `dry` run has a plan and no
+    `resized`; a `proof` where the weights are few enough to try it. `path` is where it was saved, with the
+    files `copied` from beside tokenizer and model; `left` says of the others why they stayed behind.
     """
 
     added: Added
@@ -241,6 +241,8 @@ __all__ = [
 
 
 TIMES = "no_timestamps_token_id"  # of Whisper's generation config
+NO_TIMES = "<|notimestamps|>"  # the token that it is the id of: times begin behind it
+REHEARSED = 4 * 2**30  # bytes of weights that a dry run loads and grows, which takes seconds
 
 
 class RowChoices(TypedDict, total=False):
@@ -347,7 +349,11 @@ def _every_kind(added: Added) -> tuple[int, ...]:
 def planned(
     folder: TokenizerFolder, model: str | Path | None, added: Added, **choices: Unpack[RowChoices]
 ) -> Growth:
-    """What grow would do, from the model's config and the header of its weights; nothing is loaded."""
+    """What grow would do, from the model's config and the header of its weights.
+
+    Up to REHEARSED bytes of weights are loaded and grown as well, and forgotten: so what grow would refuse
+    is refused here. Larger ones are not, and then there is no proof.
+    """
     if model is None:
         return Growth(added=added, tokenizer=folder, dry=True)
     require("torch", extra="train", what="growing a model")
@@ -359,8 +365,15 @@ def planned(
         model, choices.get("vocabulary", ()), trust_remote_code=choices.get("trust_remote_code", False)
     )
     plan = _plan(folder, model, measure, added, choices)
+    here = Path(model).expanduser().is_dir() and measure.weight_bytes <= REHEARSED
     return Growth(
-        added=added, tokenizer=folder, model=str(model), plan=plan, memory=memory(measure, plan), dry=True
+        added=added,
+        tokenizer=folder,
+        model=str(model),
+        plan=plan,
+        memory=memory(measure, plan),
+        proof=grow_model(folder, model, added, **choices).proof if here else None,
+        dry=True,
     )
 
 
@@ -382,8 +395,9 @@ def add_tokens(
 ) -> Growth:
     """Add tokens, grow the model if one is named, and save both to `output`, whole or not at all.
 
-    Without `output` nothing is written, and the result holds what was made. A dry run gives the plan alone,
-    and loads no weights. `sample` is a file of texts whose words that now split differently are listed.
+    Without `output` nothing is written, and the result holds what was made. A dry run gives the plan, and
+    refuses what the act would; of models beyond 4 GB it loads no weights. `sample` is a file of texts whose
+    words that now split differently are listed.
     With `use_unused` new tokens take the ids of [unused1] and its like, as far as there are any.
 
     >>> import tokbench as tb
@@ -502,10 +516,10 @@ def _plan(
         choices.get("pad_to_multiple_of"),
         shrink=choices.get("shrink", False),
     )
-    limit = measure.ids.get(TIMES)
+    limit, said = _first_time(folder, measure)
     if limit is not None and plan.started and plan.started[-1] > limit:
         raise UsageError(
-            f"{TIMES} of {model} is {limit:,}, and every id above it is a time to generation: "
+            f"{said} of {model} is {limit:,}, and every id above it is a time to generation: "
             f"a token with id {plan.started[-1]:,} would be one",
             fix="leave --model out: the tokenizer grows alone, and the model stays as it is",
         )
@@ -518,6 +532,14 @@ def _plan(
                 "or leave --shrink out",
             )
     return plan
+
+
+def _first_time(folder: TokenizerFolder, measure: ModelSize) -> tuple[int | None, str]:
+    """The id behind which ids are times, and who says so: the config, else the tokenizer, of Whisper."""
+    stated = measure.ids.get(TIMES)
+    if stated is not None or not measure.writes_times:
+        return stated, TIMES
+    return folder.tokenizer.token_to_id(NO_TIMES), NO_TIMES
 
 
 def _refuse_missing_rows(folder: TokenizerFolder, model: str | Path, rows: int, added: Added) -> None:

@@ -16,7 +16,7 @@ Out = Annotated[
     Path | None,
     Option("--output", "-o", help="The folder to write; not needed with --dry-run.", show_default=False),
 ]
-DryRun = Annotated[bool, Option("--dry-run", help="Show the plan of rows; load and write nothing.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Show the plan of rows; write nothing.")]
 Pad = Annotated[
     int | None, Option(min=1, help="Round the rows up to a multiple of N.", metavar="N", show_default=False)
 ]

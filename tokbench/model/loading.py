@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -166,7 +167,8 @@ class Memory:
 class ModelSize:
     """A model's rows, its kind of head, its bytes, and what one row costs in all its vocabulary matrices.
 
-    `ids` are the special ids of its configs, which must have a row as well: key → id.
+    `ids` are the special ids of its configs, which must have a row as well: key → id. `writes_times` says
+    that its class writes times among the tokens, as Whisper's does.
     """
 
     rows: int
@@ -174,6 +176,7 @@ class ModelSize:
     weight_bytes: int
     row_bytes: int
     ids: dict[str, int]
+    writes_times: bool = False
 
 
 def model_size(
@@ -192,7 +195,13 @@ def model_size(
         weight_bytes=sum(each.numel() * (item_bytes or each.element_size()) for each in model.parameters()),
         row_bytes=sum(each[0].numel() * (item_bytes or each.element_size()) for each in weights),
         ids=_ids(model),
+        writes_times=_writes_times(model),
     )
+
+
+def _writes_times(model: PreTrainedModel) -> bool:
+    written: Any = getattr(type(model), "generate", None)  # a class that only reads has none
+    return written is not None and "return_timestamps" in inspect.signature(written).parameters
 
 
 def meta_model(name: str | Path, keys: Sequence[str] = (), *, trust_remote_code: bool = False) -> ModelSize:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,12 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokbench.errors import NegativeResultError, UsageError, did_you_mean
+from tokbench.io.quiet import quiet
+from tokbench.model.readers import BROKEN, first_line
 from tokbench.model.vocabulary_tables import (
     VocabularyTables,
     VocabularyTensor,
+    config_with,
     set_key,
     vocabulary_keys,
     vocabulary_tables,
@@ -139,7 +143,29 @@ def grown_keys(model: PreTrainedModel, vocabulary: Sequence[str] = ()) -> tuple[
         )
     for key in keys:
         _refuse_reserved(name, key, tables)
+    _refuse_unstable(model, keys, tables)
     return keys
+
+
+def _refuse_unstable(model: PreTrainedModel, keys: Sequence[str], tables: VocabularyTables) -> None:
+    """A config that moves another table's size to a key's when it is read again would not fit its weights."""
+    written = config_with(model.config, {key: tables.values[key] + 1 for key in keys})
+    try:
+        with quiet():
+            read = type(written).from_dict(json.loads(written.to_json_string()))
+    except BROKEN as error:
+        raise UsageError(
+            f"{type(model).__name__} cannot read its config with another {keys[0]}: {first_line(error)}",
+            fix=ALONE,
+        ) from error
+    again = dict(vocabulary_keys(read))
+    for key, value in vocabulary_keys(written):
+        if key in tables.tensors and again.get(key, value) != value:
+            raise UsageError(
+                f"{type(model).__name__} has {tables.values[key]:,} rows by {key} as well, which its config "
+                f"changes with {keys[0]} when it is read again",
+                fix=ALONE,
+            )
 
 
 def _no_tokens(tables: VocabularyTables) -> str:
