@@ -107,7 +107,9 @@ def _option(name: str, panel: str | None) -> Any:  # noqa: ANN401  an annotation
     option = Option(
         *flags,
         help=help_of(name),
-        min=rules["least"] if rules["above"] is None else rules["above"],
+        min=rules[
+            "least"
+        ],  # what must be above a bound the config says itself: a range here has its bound in it
         show_default=shown or False,
         rich_help_panel=panel,
     )

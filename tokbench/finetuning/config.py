@@ -102,7 +102,7 @@ class FinetuneConfig:
     output: str = _choice("run", "The folder to write.")
     epochs: int | None = _choice(None, "Times through the train rows.", least=1, unset="by rows: 3 to 20")
     batch_size: int | None = _choice(None, "Rows in a step.", least=1, unset="by rows: 8 to 32")
-    learning_rate: float | None = _choice(None, "The highest.", above=0, unset="by width")
+    learning_rate: float | None = _choice(None, "The highest, above 0.", above=0, unset="by width")
     max_length: int = _choice(128, "Tokens a row is cut to.", least=4)
     seed: int = _choice(42, "Same seed, same numbers (on CPU to the bit).", least=0)
     device: str = _choice("auto", "Where to train: {}.", known=DEVICES)
