@@ -1,17 +1,26 @@
 """What a run tells others: TensorBoard, a message at the end, and never a secret."""
 
 import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 import warnings
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.util import find_spec
+from pathlib import Path
 from threading import Thread
 
 import pytest
+import torch
 from huggingface_hub import ModelCard
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
 
+import tokbench
 from tokbench.errors import NegativeResultError, UsageError
 from tokbench.finetuning.card import card
 from tokbench.finetuning.engines.monitor import NAME
@@ -120,7 +129,8 @@ def test_a_card_names_no_place_on_the_machine(page, tmp_path):
     said = page()
     assert str(tmp_path) not in said
     assert "/tmp" not in said
-    assert "--data glue-sst2" in said
+    assert "--data PATH/glue-sst2" in said
+    assert "PATH stands for where a file lies" in said
 
 
 def test_a_note_in_a_card_loses_its_places(official, plan, tokenizer):
@@ -130,7 +140,7 @@ def test_a_note_in_a_card_loses_its_places(official, plan, tokenizer):
     said = card(run, {**choices, "clip": 2, "versions": {}}, TASKS["sst2"], tokenizer)
     assert "/home/me" not in said
     assert "- bert has no pooler; see https://a.b/c/d and and/or" in said
-    assert "tokbench finetune --tokenizer org/name --model bert --set clip=2" in said
+    assert "tokbench finetune --tokenizer org/name --model PATH/bert --set clip=2" in said
 
 
 @pytest.mark.parametrize("task", ["mrpc", "stsb", "mnli"])
@@ -162,6 +172,40 @@ def test_the_command_of_a_card_is_the_plan_that_was_carried_out(page, tmp_path):
     assert (asked["epochs"], asked["seed"], asked["max_train_rows"]) == (2, 7, 9)
     assert list(asked["settings"]) == ["warmup=0.2", "clip=0.0"]
     assert (asked["learning_rate"], asked["batch_size"], asked["precision"]) == (1e-3, 4, "fp32")
+
+
+def pasted(line, place):
+    """Give a command line in a folder."""
+    words = [sys.executable, "-m", "tokbench", *shlex.split(line)[1:], "-q"]
+    given = {**os.environ, "PYTHONPATH": str(Path(tokbench.__file__).parents[1])}
+    done = subprocess.run(words, cwd=place, capture_output=True, text=True, env=given)
+    assert done.returncode in (0, 1), done.stderr
+    assert not done.stderr
+
+
+@pytest.mark.parametrize("objects", [False, True])
+def test_the_command_of_a_card_makes_the_same_weights_where_it_was_given(
+    objects, official, plan, tmp_path, tokenizer_folder, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    official("sst2")
+    shutil.copytree(tokenizer_folder, tmp_path / "my tok")
+    tokenizer = Tokenizer.from_file("my tok/tokenizer.json") if objects else "my tok"
+    others = {"class_weights": "balanced", "warmup": 0.2, "model": "bert-tiny", "output": "out/a run"}
+    run = finetune(plan(data=str(tmp_path / "glue-sst2"), **others), tokenizer=tokenizer)
+    said = Path("out/a run/README.md").read_text()
+    line = next(line for line in said.splitlines() if line.startswith("tokbench finetune "))
+    assert "PATH" not in line
+    assert "--data glue-sst2" in line
+    saved = json.loads(Path("out/a run/hyperparameters.json").read_text())
+    assert f"--data {tmp_path}/glue-sst2" in saved["command"]
+    words, whole = shlex.split(line), shlex.split(run.command)
+    differ = {one: other for one, other in zip(words, whole, strict=True) if one != other}
+    assert differ.pop("glue-sst2") == f"{tmp_path}/glue-sst2"
+    assert differ == {"a run-again": "out/a run-again"}
+    pasted(line, tmp_path)
+    one, other = (load_file(f"{each}/model.safetensors") for each in ("out/a run", "a run-again"))
+    assert all(torch.equal(one[name], other[name]) for name in other)
 
 
 def test_a_password_and_a_token_are_in_no_file_of_a_run(listener, official, plan, tmp_path, monkeypatch):

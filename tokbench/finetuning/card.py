@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transformers import PreTrainedTokenizerBase
@@ -13,6 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from tokbench.finetuning.config import CHOICES
 from tokbench.finetuning.data.read_record import split_words, task_words
 from tokbench.finetuning.environment import environment
+from tokbench.finetuning.run_files import OBJECTS
 from tokbench.finetuning.tasks import TASKS, Task
 
 if TYPE_CHECKING:
@@ -20,7 +24,10 @@ if TYPE_CHECKING:
 
 COMMAND = ("task", "tokenizer", "model", "data", "epochs", "batch_size", "learning_rate", "max_length",
            "seed", "device", "precision", "trainer")  # fmt: skip
-PATHS = ("tokenizer", "model", "data", "dev")  # of these the last part alone: the rest is somebody's machine
+PATHS = ("tokenizer", "model", "data", "dev")
+ELSEWHERE = (
+    "PATH"  # stands in a card for a folder that is not below the one it was made in: somebody's machine
+)
 PLACE = re.compile(r"(?<![\w:/])(?:[A-Za-z]:|~)?(?:[/\\][\w.+@-]+){2,}")
 OPTIONS = ("max_train_rows", "text_column", "pair_column", "label_column", "dev", "skip_incomplete",
            "label_all_pieces", "tag_scheme", "outside", "fast_dev_run", "report_to", "pooling")  # fmt: skip
@@ -118,9 +125,13 @@ def _training(run: Run, choices: Mapping[str, Any]) -> Iterator[str]:
     yield f"(mean of the last tenth of the steps) was {run.train_loss:.4f}, and the best constant answer's is"
     yield f"{run.constant_loss:.4f}; the most memory was {run.peak_memory_mb:,.0f} MB. The command:"
     yield ""
+    said = command(choices, output=run.output)
     yield "```"
-    yield command(choices)
+    yield said
     yield "```"
+    if f"{ELSEWHERE}/" in said:
+        yield ""
+        yield f"{ELSEWHERE} stands for where a file lies outside the folder that the command was given in."
     yield ""
     yield "| what | version |"
     yield "|---|---|"
@@ -132,18 +143,27 @@ def _training(run: Run, choices: Mapping[str, Any]) -> Iterator[str]:
         yield f"| threads | {choices['threads']}; another number gives other weights |"
 
 
-def command(choices: Mapping[str, Any]) -> str:
-    """The command line that these choices were, and that makes them again."""
+def command(choices: Mapping[str, Any], *, output: str = "", whole: bool = False) -> str:
+    """The command line that these choices were, and that makes them again, beside the output if one is named.
+
+    It can be pasted where it was given. If it is not to be `whole`, it names no folder beyond that one.
+    """
     words = ["tokbench", "finetune"]
+    shown = {
+        name: _path(name, str(choices[name]), output, whole=whole) for name in PATHS if choices.get(name)
+    }
     for name in COMMAND:
-        words += _option(name, choices.get(name))
+        words += _option(name, shown.get(name, choices.get(name)))
     others = [name for name in CHOICES if name not in (*COMMAND, "output")]
     changed = {name: choices[name] for name in others if choices.get(name, DEFAULTS[name]) != DEFAULTS[name]}
     for name in OPTIONS:
-        words += _option(name, changed.pop(name, None))
+        words += _option(name, shown.get(name, changed.get(name)))
+        changed.pop(name, None)
     for name, value in {**changed, **choices.get("trainer_options", {})}.items():
         word = json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping) else value
         words += ["--set", f"{name}={word}"]
+    if output:
+        words += ["-o", f"{output if whole else Path(output).name}-again"]
     return shlex.join(words)
 
 
@@ -151,9 +171,23 @@ def _option(name: str, value: object) -> list[str]:
     if value is None or value is False:
         return []
     option = f"--{name.replace('_', '-')}"
-    if value is True:
-        return [option]
-    return [option, _last(str(value)) if name in PATHS else str(value)]
+    return [option] if value is True else [option, str(value)]
+
+
+def _path(option: str, name: str, output: str, *, whole: bool) -> str:
+    """A name on the hub or a path, as it can be pasted where the run was made.
+
+    A tokenizer that was only in memory is taken from the run, which has its files.
+    """
+    place = Path(name).expanduser()
+    if OBJECTS in place.parts[-3:-2]:
+        kept = option == "tokenizer" and output
+        return _path("output", output, "", whole=whole) if kept else f"{ELSEWHERE}/{place.name}"
+    if whole or not (place.exists() or _last(name) != name):
+        return name
+    with suppress(ValueError):
+        return str(Path(os.path.normpath(place.absolute())).relative_to(Path.cwd()))
+    return f"{ELSEWHERE}/{place.name}"
 
 
 def _tokenizer(run: Run, tokenizer: PreTrainedTokenizerBase) -> Iterator[str]:

@@ -67,7 +67,7 @@ MOST = 2**32  # whole numbers are below it
 FORMER_KEYS = {"engine": "trainer"}  # key of an earlier version → its name now
 FORMER_TRAINERS = {"trainer": "hf"}
 FORMER_TABLES = ("settings", "reading")  # their keys are top-level now
-SAVED_BESIDE = ("versions", "fingerprint", "threads")  # in hyperparameters.json, and no choices
+SAVED_BESIDE = ("versions", "fingerprint", "threads", "command")  # in hyperparameters.json, and no choices
 
 
 def _choice(

@@ -66,6 +66,7 @@ class Run(Result, kind="run", version=2):
     no_gradient: tuple[str, ...]  # tokens of the train rows whose embedding never got a gradient
     notes: tuple[str, ...]
     output: str
+    command: str = ""  # that makes it again, beside it
     why: str = ""  # nothing was learned; "" where something was
     remedy: str = ""  # what may help then
     classes: Mapping[str, int] = field(default_factory=dict)  # train rows (tagged: words) of each label

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from tokbench.errors import NegativeResultError, ResourceError, RunInterruptedError, UsageError
-from tokbench.finetuning.card import card
+from tokbench.finetuning.card import card, command
 from tokbench.finetuning.checkpoints import CheckpointStore, memory_full
 from tokbench.finetuning.config import FinetuneConfig, must_be_metric
 from tokbench.finetuning.data.batches import Batches
@@ -172,12 +172,14 @@ def _write(prepared: PreparedRun, outcome: Outcome, folder: Path, *, made: str) 
     proved = reload(
         prepared.parts.model, folder, rows, task=prepared.task, batches=batches, machine=prepared.machine
     )
+    choices = hyperparameters(prepared)
     run = _run(prepared, outcome, proved)
+    run = replace(run, command=command(choices, output=run.output, whole=True))
     measured = {name: each for name, each in asdict(run).items() if name != "output"}
     write_json(folder / METRICS, {**measured, "beats_majority": run.beats_majority, "learned": run.learned})
-    write_json(folder / HYPERPARAMETERS, {**hyperparameters(prepared), PRINT: made})
     write_json(folder / "environment.json", asdict(environment()))
-    page = card(run, hyperparameters(prepared), prepared.task, prepared.parts.tokenizer)
+    write_json(folder / HYPERPARAMETERS, {**choices, "command": command(choices, whole=True), PRINT: made})
+    page = card(run, choices, prepared.task, prepared.parts.tokenizer)
     (folder / "README.md").write_text(page, encoding="utf-8")
     return run
 
