@@ -1,3 +1,6 @@
+import json
+import os
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -7,19 +10,26 @@ import torch
 from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
+    AutoTokenizer,
     BertConfig,
     DistilBertConfig,
+    EuroBertConfig,
     GPT2Config,
     ModernBertConfig,
 )
 
-from tokbench.errors import UsageError
+from tests.stopping import StopsAt
+from tokbench.__main__ import main
+from tokbench.checks.run import check
+from tokbench.errors import RunInterruptedError, UsageError
 from tokbench.finetuning.config import POOLINGS, PRESETS
-from tokbench.finetuning.models import PooledClassifier, PooledConfig, config_of, fresh, pooled, pooled_as
+from tokbench.finetuning.models import config_of, fresh, make_portable, pooled_as
 from tokbench.finetuning.multi import finetune
+from tokbench.finetuning.predict import predict
 from tokbench.finetuning.tasks import TASKS
 from tokbench.io.quiet import quiet
 from tokbench.model.loading import LoadedModel
+from tokbench.model.modeling_pooled import PooledClassifier, PooledConfig, pooled
 
 WAYS = ("cls", "mean", "max", "last")
 SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
@@ -55,16 +65,116 @@ def test_vectors_are_pooled_over_real_tokens_whatever_side_the_padding_is_on():
     assert found == {"cls": [1, 1], "mean": [2.5, 2.5], "max": [4, 4], "last": [4, 4]}
 
 
-@pytest.mark.slow
-def test_without_tokbench_the_folder_is_refused_rather_than_pooled_otherwise(tmp_path):
-    with quiet():
-        PooledClassifier(PooledConfig(BODIES["bert"](), "mean")).save_pretrained(tmp_path)
-    code = f"from transformers import AutoConfig; AutoConfig.from_pretrained({str(tmp_path)!r})"
-    alone = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "tokbench_pooled" in alone.stderr
-    assert alone.returncode == 1
-    known = subprocess.run([sys.executable, "-c", f"import tokbench.finetune.pooling; {code}"])
-    assert known.returncode == 0
+ALONE = """
+import sys, json
+sys.modules["tokbench"] = None  # as where it is not installed
+import torch
+from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
+torch.set_num_threads(1)
+folder, line, texts = json.loads(sys.argv[1])
+model = eval(line).eval()
+trusted = "trust_remote_code" in line
+batch = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusted)(texts, padding=True, return_tensors="pt")
+with torch.inference_mode():
+    print(json.dumps(model(**batch).logits.tolist()))
+"""
+TEXTS = ["good", "a bad and dull film", "good good bad x"]
+
+
+def alone(folder, line, home):
+    """The logits that a process with transformers alone gives, or its error."""
+    given = json.dumps([str(folder), line, TEXTS])
+    env = {**os.environ, "HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "PYTHONPATH": ""}
+    return subprocess.run([sys.executable, "-c", ALONE, given], capture_output=True, text=True, env=env)
+
+
+def logits_of(folder):
+    """The same by the classes that tokbench has."""
+    batch = AutoTokenizer.from_pretrained(folder)(TEXTS, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        return AutoModelForSequenceClassification.from_pretrained(folder).eval()(**batch).logits
+
+
+def test_with_its_code_beside_it_a_pooled_run_loads_without_tokbench(official, plan, tmp_path):
+    run = finetune(plan(data=str(official("sst2")), pooling="mean", portable="code"))
+    assert run.load_with.endswith("trust_remote_code=True)")
+    assert any("trust_remote_code=True runs modeling_pooled.py" in note for note in run.notes)
+    assert "trust_remote_code=True" in (tmp_path / "run" / "README.md").read_text()
+    found = alone(run.output, run.load_with, tmp_path / "home")
+    assert found.returncode == 0, found.stderr
+    assert torch.allclose(torch.tensor(json.loads(found.stdout)), logits_of(run.output), atol=1e-6)
+    finding = next(each for each in check(run.output).findings if each.code == "TB451")
+    assert (finding.severity, "that which tokbench writes" in finding.message) == ("note", True)
+    assert "modeling_pooled.py" in finding.evidence
+
+
+def test_without_it_the_run_says_a_command_that_puts_it_there(official, plan, tmp_path):
+    run = finetune(plan(data=str(official("sst2")), pooling="max"))
+    refused = alone(run.output, run.load_with.rpartition("; ")[2], tmp_path / "home")
+    assert (refused.returncode, "tokbench_pooled" in refused.stderr) == (1, True)
+    [note] = [each for each in run.notes if "max pooling is not in transformers" in each]
+    line = shlex.split(note[note.index("python -c") :])[:3]
+    assert line[:2] == ["python", "-c"]
+    subprocess.run([sys.executable, *line[1:]], check=True)
+    loading = f"AutoModelForSequenceClassification.from_pretrained({run.output!r}, trust_remote_code=True)"
+    found = alone(run.output, loading, tmp_path / "home")
+    assert torch.allclose(torch.tensor(json.loads(found.stdout)), logits_of(run.output), atol=1e-6)
+    with pytest.raises(UsageError, match="needs no code"):
+        make_portable(plan().model)
+
+
+def test_a_family_that_can_say_it_pools_natively_and_needs_no_code(official, plan, tmp_path, tokenizer):
+    task = TASKS["sst2"]
+    small = replace(PRESETS["modernbert"], layers=1, hidden=64, inner_width=64)
+    fresh(small, tokenizer, task, seed=0).model.save_pretrained(tmp_path / "model")
+    chosen = plan(data=str(official("sst2")), model=str(tmp_path / "model"), pooling="mean", portable="code")
+    run = finetune(chosen)
+    assert "trust_remote_code" not in run.load_with
+    assert any("needs no code of its own" in note for note in run.notes)
+    assert not [*(tmp_path / "run").glob("*.py")]
+    assert AutoConfig.from_pretrained(run.output).classifier_pooling == "mean"
+    found = alone(run.output, run.load_with, tmp_path / "home")
+    assert torch.allclose(torch.tensor(json.loads(found.stdout)), logits_of(run.output), atol=1e-6)
+
+
+def test_eurobert_pools_as_it_is_told_also_before_it_is_saved(tmp_path):
+    config = EuroBertConfig(vocab_size=50, **SMALL, num_key_value_heads=2, **IDS)
+    model = AutoModelForSequenceClassification.from_config(config).eval()
+    ids = torch.tensor([[5, 6, 7]])
+    late = model(input_ids=ids).logits
+    assert pooled_as(LoadedModel(model=model), "mean").model is model
+    mean = model(input_ids=ids).logits
+    model.save_pretrained(tmp_path)
+    again = AutoModelForSequenceClassification.from_pretrained(tmp_path)(input_ids=ids).logits
+    assert not torch.allclose(late, mean)
+    assert torch.allclose(mean, again, atol=1e-6)
+
+
+def test_tokbench_never_runs_the_code_in_a_folder(official, plan, tmp_path, monkeypatch):
+    data = str(official("sst2"))
+    first = finetune(plan(data=data, pooling="mean", portable="code"))
+    mark = tmp_path / "ran"
+    code = tmp_path / "run" / "modeling_pooled.py"
+    code.write_text(f"open({str(mark)!r}, 'w').close()\n" + code.read_text())
+    second = finetune(plan(data=data, model=first.output, output=str(tmp_path / "second")))
+    predict(first, ["good"])
+    finding = next(each for each in check(first.output, values=True).findings if each.code == "TB451")
+    assert finding.severity == "warning"
+    assert "asks for code of its own to be run, and carries it: modeling_pooled.py" in finding.message
+    grown = str(tmp_path / "grown")
+    assert main(["add-tokens", first.output, "--token", "zebra", "--model", first.output, "-o", grown]) == 0
+    assert not mark.exists()
+    assert "auto_map" not in json.loads((tmp_path / "second" / "config.json").read_text())
+    assert not [*(tmp_path / "second").glob("*.py")]
+    assert "trust_remote_code" not in second.load_with
+
+
+def test_a_stopped_run_goes_on_whether_its_code_is_wanted_or_not(official, plan, tmp_path):
+    chosen = plan(data=str(official("sst2", times=9)), pooling="mean")
+    with pytest.raises(RunInterruptedError):
+        finetune(chosen, progress=StopsAt(2))
+    finetune(replace(chosen, portable="code"), resume=True)
+    assert (tmp_path / "run" / "modeling_pooled.py").is_file()
 
 
 def test_modernbert_and_decoders_pool_in_their_own_way_where_they_can():

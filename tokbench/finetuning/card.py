@@ -44,6 +44,7 @@ def card(run: Run, choices: Mapping[str, Any], task: Task, tokenizer: PreTrained
         _measured(run),
         _use(run, task),
         _read(run),
+        _loading(run),
         _training(run, choices),
         _tokenizer(run, tokenizer),
         _proofs(run),
@@ -114,6 +115,21 @@ def _use(run: Run, task: Task) -> Iterator[str]:
     yield "|---|---|"
     for label, count in run.classes.items():
         yield f"| {_cell(label)} | {count:,} |"
+
+
+def _loading(run: Run) -> Iterator[str]:
+    """The lines that load it, as far as they are no line of somebody's machine."""
+    before, _, line = run.load_with.rpartition("; ") if ";" not in run.output else ("", "", run.load_with)
+    yield "## How to load it"
+    yield ""
+    yield "```python"
+    yield from filter(None, [before])
+    yield f"from transformers import {line.partition('.')[0]}, AutoTokenizer"
+    yield ""
+    yield f"model = {line.replace(repr(run.output), repr(_last(run.output)))}"
+    trusted = ", trust_remote_code=True" if "trust_remote_code" in line else ""
+    yield f"tokenizer = AutoTokenizer.from_pretrained({_last(run.output)!r}{trusted})"
+    yield "```"
 
 
 def _training(run: Run, choices: Mapping[str, Any]) -> Iterator[str]:

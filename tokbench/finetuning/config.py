@@ -145,6 +145,9 @@ class FinetuneConfig:
     fast_dev_run: int = _choice(0, "Go through N batches only, keep nothing.", least=0)
     report_to: str = _choice("", "{}: its event files go into the output.", known=("", "tensorboard"))
     pooling: str = _choice("own", "A row's vector: {}.", known=POOLINGS)
+    portable: str = _choice(
+        "", "{}: a pooled model's code beside it, for trust_remote_code.", known=("", "code")
+    )
     graphs: str = _choice("auto", "On a GPU, replay steps as CUDA graphs: {}.", known=("auto", "on", "off"))
     cache: str = _choice("on", "Token ids in the user's cache folder: {}.", known=("on", "off"))
     trainer_options: Mapping[str, Any] = field(

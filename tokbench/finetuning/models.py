@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import shlex
 import shutil
@@ -14,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 from transformers import (
-    AutoConfig,
-    AutoModel,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     AutoTokenizer,
@@ -29,112 +26,26 @@ from transformers import (
     PreTrainedTokenizerBase,
     RobertaConfig,
 )
-from transformers.modeling_outputs import SequenceClassifierOutput
 
 from tokbench.errors import FileError, ResourceError, UsageError
 from tokbench.io.json_files import read_object
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.io.links import copy_inside
 from tokbench.io.quiet import quiet
+from tokbench.model import modeling_pooled
 from tokbench.model.loading import LoadedModel, load_model
+from tokbench.model.modeling_pooled import MODEL_TYPE, PooledClassifier, PooledConfig
 from tokbench.pretrained.companions import chat_files
 
 if TYPE_CHECKING:
     from tokbench.finetuning.config import Preset
     from tokbench.finetuning.tasks import Task
 
-MODEL_TYPE = "tokbench_pooled"
-NATIVE = {"modernbert": {"cls": "cls", "mean": "mean"}}  # classifier_pooling says it in config.json
-
-
-class PooledConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
-    """The config of the model below the head, and how its vectors are pooled."""
-
-    model_type = MODEL_TYPE
-    sub_configs = {"backbone": AutoConfig}  # noqa: RUF012  (transformers reads it from the class)
-
-    def __init__(
-        self,
-        backbone: PreTrainedConfig | dict[str, Any] | None = None,
-        pooling: str = "mean",
-        **others: Any,  # noqa: ANN401
-    ) -> None:
-        if isinstance(backbone, dict):
-            fields = dict(backbone)
-            backbone = AutoConfig.for_model(fields.pop("model_type"), **fields)
-        self.backbone = backbone
-        self.pooling = pooling
-        others.setdefault("dropout", 0.1)
-        for name in ("pad_token_id", "max_position_embeddings"):
-            others.setdefault(name, getattr(backbone, name, None))
-        super().__init__(**others)
-
-
-class PooledClassifier(PreTrainedModel):  # type: ignore[no-untyped-call]
-    """A model's token vectors, pooled over the real tokens, under dropout and a linear head."""
-
-    config_class = PooledConfig
-    base_model_prefix = "backbone"
-    supports_gradient_checkpointing = True
-    _supports_sdpa = True
-    _supports_flash_attn = True
-    _supports_flex_attn = True
-    _supports_attention_backend = True
-
-    def __init__(self, config: PooledConfig) -> None:
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        assert isinstance(config.backbone, PreTrainedConfig)
-        self.backbone: PreTrainedModel = AutoModel.from_config(config.backbone)  # type: ignore[no-untyped-call]
-        self.dropout = nn.Dropout(config.dropout)
-        self.classifier = nn.Linear(int(config.backbone.hidden_size or 0), len(config.id2label or ()))
-        self.takes_types = "token_type_ids" in inspect.signature(self.backbone.forward).parameters
-        self.post_init()  # type: ignore[no-untyped-call]
-
-    def forward(
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        token_type_ids: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        **others: Any,  # noqa: ANN401
-    ) -> SequenceClassifierOutput:
-        """Logits (B, labels), and the loss when labels (B) are given; ids are (B, T), T the padded length."""
-        if attention_mask is None:
-            attention_mask = torch.ones_like(input_ids)
-        if token_type_ids is not None and self.takes_types:
-            others["token_type_ids"] = token_type_ids
-        others.pop("return_dict", None)
-        vectors = self.backbone(input_ids=input_ids, attention_mask=attention_mask, **others)[0]
-        logits = self.classifier(self.dropout(pooled(vectors, attention_mask, self.config.pooling)))
-        loss = None if labels is None else _loss(logits, labels)
-        return SequenceClassifierOutput(loss=loss, logits=logits)
-
-
-def pooled(vectors: torch.Tensor, mask: torch.Tensor, way: str) -> torch.Tensor:
-    """One vector (B, H) of a row's (B, T, H), whatever side the padding (0 in the mask) is on."""
-    real = mask.bool()
-    if way == "mean":
-        weights = real.unsqueeze(-1).to(vectors.dtype)
-        return (vectors * weights).sum(1) / weights.sum(1).clamp(min=1)
-    if way == "max":
-        return vectors.masked_fill(~real.unsqueeze(-1), torch.finfo(vectors.dtype).min).amax(1)
-    places = torch.arange(mask.shape[1], device=mask.device)
-    if way == "cls":
-        place = torch.where(real, places, mask.shape[1]).amin(1)
-    else:
-        place = torch.where(real, places, -1).amax(1)
-    return vectors[torch.arange(len(vectors), device=mask.device), place]
-
-
-def _loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    if logits.shape[1] == 1:
-        return nn.functional.mse_loss(logits[:, 0], labels.to(logits.dtype))
-    return nn.functional.cross_entropy(logits, labels)
-
-
-AutoConfig.register(MODEL_TYPE, PooledConfig, exist_ok=True)
-AutoModelForSequenceClassification.register(PooledConfig, PooledClassifier, exist_ok=True)
+NATIVE = {  # families whose config.json says how they pool, and its words
+    "modernbert": {"cls": "cls", "mean": "mean"},
+    "ultrabert": {"cls": "cls", "mean": "mean"},
+    "eurobert": {"cls": "bos", "mean": "mean"},
+}
 
 
 POSITIONS = 512
@@ -257,13 +168,14 @@ def pooled_as(loaded: LoadedModel, way: str) -> LoadedModel:
         config.pooling = way
     elif way in NATIVE.get(config.model_type, {}):
         config.classifier_pooling = NATIVE[config.model_type][way]
+        if hasattr(model, "classifier_pooling"):  # eurobert has read it by now
+            model.classifier_pooling = config.classifier_pooling
     else:
         kept = {name: getattr(config, name) for name in ("id2label", "label2id", "problem_type")}
         body: PreTrainedModel = model.base_model  # type: ignore[assignment]
         wrapped = PooledClassifier(PooledConfig(body.config, way, pad_token_id=config.pad_token_id, **kept))
         wrapped.backbone = body
-        note = f"{way} pooling: import {PooledConfig.__module__} to load it"
-        return replace(loaded, model=wrapped, notes=[*loaded.notes, note])
+        return replace(loaded, model=wrapped)
     return loaded
 
 
@@ -423,10 +335,59 @@ def must_have_room(model: PreTrainedModel, out: Path) -> None:
         )
 
 
-def save_model(model: PreTrainedModel, into: Path) -> None:
-    """Config and safetensors."""
+CODE = Path(modeling_pooled.__file__)
+AUTO_MAP = {
+    "AutoConfig": f"{CODE.stem}.{PooledConfig.__name__}",
+    "AutoModelForSequenceClassification": f"{CODE.stem}.{PooledClassifier.__name__}",
+}
+
+
+def make_portable(folder: str | Path) -> None:
+    """Put its code beside a pooled model, where transformers looks for it with trust_remote_code=True."""
+    path = Path(folder) / "config.json"
+    config = read_object(path)
+    if config.get("model_type") != MODEL_TYPE:
+        raise UsageError(f"the model in {folder} needs no code of its own", fix="load it as it is")
+    shutil.copyfile(CODE, Path(folder) / CODE.name)
+    write_json(path, {**config, "auto_map": AUTO_MAP})
+
+
+def how_to_load(model: PreTrainedModel, folder: str, *, code: bool) -> str:
+    """The lines of Python that load a saved model; without its `code` a pooled one wants tokbench."""
+    name = (
+        "TokenClassification"
+        if type(model).__name__.endswith("TokenClassification")
+        else "SequenceClassification"
+    )
+    wrapped = isinstance(model, PooledClassifier)
+    trusted = ", trust_remote_code=True" if wrapped and code else ""
+    known = "import tokbench.model.loading; " if wrapped and not code else ""
+    return f"{known}AutoModelFor{name}.from_pretrained({folder!r}{trusted})"
+
+
+def notes_on_code(model: PreTrainedModel, folder: str, *, code: bool) -> list[str]:
+    """What to know of code beside the model: the command that puts it there, or that there is none."""
+    if not isinstance(model, PooledClassifier):
+        return ["portable=code: this model needs no code of its own, it loads as it is"] if code else []
+    way = model.config.pooling
+    if code:
+        return [f"{way} pooling: trust_remote_code=True runs {CODE.name}, which lies beside the weights"]
+    line = f"from {__name__} import make_portable; make_portable({folder!r})"
+    return [
+        f"{way} pooling is not in transformers: to load the model without tokbench, put its code beside it:"
+        f" python -c {shlex.quote(line)} (or train with --set portable=code)"
+    ]
+
+
+def save_model(model: PreTrainedModel, into: Path, *, code: bool = False) -> None:
+    """Config and safetensors; with `code` also that of a pooled model."""
     with quiet():
         model.save_pretrained(into)
+    if isinstance(model, PooledClassifier):
+        config = read_object(into / "config.json")  # auto_map is that of the folder it was loaded from
+        write_json(into / "config.json", {name: each for name, each in config.items() if name != "auto_map"})
+        if code:
+            make_portable(into)
     rights = (into / "config.json").stat().st_mode
     for weights in into.glob("*.safetensors"):
         weights.chmod(rights)  # they are written for their owner alone

@@ -208,7 +208,7 @@ def run_fingerprint(prepared: PreparedRun, *, made: Mapping[str, Any] | None = N
     first numbers stand for it. `made` are the same choices as an earlier version wrote them down.
     """
     made = hyperparameters(prepared) if made is None else made
-    made = {name: each for name, each in made.items() if name not in (*SAVED_BESIDE, "cache")}
+    made = {name: each for name, each in made.items() if name not in (*SAVED_BESIDE, "cache", "portable")}
     if "settings" in made:
         made["settings"] = {name: each for name, each in made["settings"].items() if name != "cache"}
     found = hashlib.blake2b(json.dumps(made, sort_keys=True, default=str).encode(), digest_size=16)

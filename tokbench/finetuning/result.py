@@ -73,6 +73,7 @@ class Run(Result, kind="run", version=2):
     class_weights: Mapping[str, float] = field(default_factory=dict)  # of the train loss; none: all alike
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # 95 %, of the metrics
     engine: str = "loop"
+    load_with: str = ""  # the line of Python that loads the saved model
     kept_step: int = 0  # the step whose weights were saved
     losses: tuple[float, ...] = ()  # of the train batches, one a step
     evaluations: tuple[Evaluation, ...] = ()

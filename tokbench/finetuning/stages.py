@@ -33,9 +33,11 @@ from tokbench.finetuning.environment import environment
 from tokbench.finetuning.metrics import must_judge, truth_of
 from tokbench.finetuning.models import (
     copy_tokenizer,
+    how_to_load,
     load_classifier,
     load_tokenizer,
     must_have_room,
+    notes_on_code,
     save_model,
     start_at,
     write_json,
@@ -165,7 +167,7 @@ def _resumable(checkpoint_store: CheckpointStore, progress: Progress) -> Iterato
 
 def _write(prepared: PreparedRun, outcome: Outcome, folder: Path, *, made: str) -> Run:
     """Save everything, and prove it; `made` is the fingerprint, by which the run is known again."""
-    save_model(prepared.parts.model, folder)
+    save_model(prepared.parts.model, folder, code=bool(prepared.config.portable))
     copy_tokenizer(prepared.parts.files.path, folder)
     split, batches = next(iter(prepared.evaluation.items()))
     rows = prepared.data.evaluation[split]
@@ -275,6 +277,7 @@ def train_and_score(
 
 def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
     config, task, train = prepared.config, prepared.task, prepared.train.encoded
+    model = prepared.parts.model
     new_tokens, no_gradient = fates(prepared.parts, train, outcome.fit)
     rows = len(train) * outcome.fit.steps / len(prepared.train)
     measured = Measured(
@@ -318,7 +321,14 @@ def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
         same_ids=proved.same_ids,
         new_tokens=new_tokens,
         no_gradient=no_gradient,
-        notes=(*prepared.data.notes, *prepared.parts.notes, *outcome.notes, *_doubts(outcome, task)),
+        notes=(
+            *prepared.data.notes,
+            *prepared.parts.notes,
+            *([] if config.fast_dev_run else notes_on_code(model, config.output, code=bool(config.portable))),
+            *outcome.notes,
+            *_doubts(outcome, task),
+        ),
+        load_with=how_to_load(model, config.output, code=bool(config.portable)),
         class_weights=prepared.class_weights,
         engine=config.trainer,
         kept_step=outcome.kept_step,

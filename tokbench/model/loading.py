@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 import transformers
 from safetensors import safe_open
-from transformers import AutoConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 from transformers.models.auto import modeling_auto
 
 from tokbench.errors import FileError, plural
 from tokbench.io.json_files import read_object
 from tokbench.io.quiet import quiet
 from tokbench.model.files import CONFIG, architecture, ensure_bounded, find_model
+from tokbench.model.modeling_pooled import MODEL_TYPE, PooledClassifier, PooledConfig
 from tokbench.model.readers import BROKEN, first_line
 from tokbench.model.resize import grown_keys, head_kind, vocabulary_weights
 from tokbench.model.vocabulary_tables import vocabulary_tables
@@ -27,6 +28,9 @@ from tokbench.model.vocabulary_tables import vocabulary_tables
 if TYPE_CHECKING:
     from tokbench.model.row_plan import RowPlan
 
+
+AutoConfig.register(MODEL_TYPE, PooledConfig, exist_ok=True)  # so that no code of a folder is run for it
+AutoModelForSequenceClassification.register(PooledConfig, PooledClassifier, exist_ok=True)
 
 SIZES = "ignore_mismatched_sizes"  # the library names it where a tensor has another shape
 
@@ -111,6 +115,8 @@ def told(name: str | Path, doing: str) -> Iterator[None]:
 def class_of(folder: Path) -> Any:  # noqa: ANN401  the classes of transformers are made on demand
     """The class in config.json if transformers' own tables have it, so the head stays; else AutoModel."""
     name = architecture(folder)
+    if name == PooledClassifier.__name__:
+        return PooledClassifier
     tables = (table for key, table in vars(modeling_auto).items() if key.endswith("_MAPPING_NAMES"))
     known = {entry for table in tables for value in table.values() for entry in _names(value)}
     return getattr(transformers, name) if name in known else transformers.AutoModel

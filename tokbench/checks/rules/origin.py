@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import tokbench.model
 from tokbench.checks import fixes
 from tokbench.checks.context import ADAPTER, TENSORS, Adapter, CheckContext
 from tokbench.checks.findings import Finding, Rule, first_few, quoted
@@ -19,25 +20,56 @@ if TYPE_CHECKING:
 
 TOKENIZER = "tokenizer.json"
 # The key of CVE-2026-4372: code of the hub was run whatever trust_remote_code said.
-RUNNING = ("auto_map", "_attn_implementation_internal")
+AUTO_MAP = "auto_map"
+POOLING = Path(tokbench.model.__file__).with_name("modeling_pooled.py")  # read, and not imported
+RUNNING = (AUTO_MAP, "_attn_implementation_internal")
 PICKLES = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth", "scaler.pt")
 
 
 def model_needs_no_code(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:
-    """config.json asks for no code of its own.
+    """config.json asks for no code of its own, and the folder carries none.
 
-    Cause: the model was saved from a class that is not part of transformers, or somebody put it there.
+    Cause: the model was saved from a class that is not part of transformers, or somebody put it there;
+    `tokbench finetune --pooling mean --set portable=code` writes modeling_pooled.py, and says so.
     Example: auto_map runs a Python file of the folder with trust_remote_code=True; in transformers before 5.3
     _attn_implementation_internal ran code of the hub even without it.
     Source: CVE-2026-4372, transformers, trust_remote_code
     """
     asked = {key: model.config[key] for key in RUNNING if model.config.get(key)}
-    if asked:
+    carried = sorted(model.folder.glob("*.py")) if model.folder else []
+    evidence = [f"{key}: {quoted(value, 80)}" for key, value in asked.items()] + [
+        _lines(path) for path in carried
+    ]
+    if carried == [path for path in carried if _is_pooling(path)] and asked.keys() <= {AUTO_MAP} and carried:
         yield Finding(
-            "the model asks for code of its own to be run",
-            first_few([f"{key}: {quoted(value, 80)}" for key, value in asked.items()]),
+            "the folder carries code: that which tokbench writes for pooled models, unchanged",
+            first_few(evidence),
+            "transformers runs it with trust_remote_code=True; tokbench does not, it has its own",
+            severity="note",
+        )
+    elif asked:
+        what = f", and carries it: {', '.join(path.name for path in carried)}" if carried else ""
+        yield Finding(
+            f"the model asks for code of its own to be run{what}",
+            first_few(evidence),
             f"read that code before you trust it; if the model needs none, take the key out of {CONFIG}",
         )
+    elif carried:
+        yield Finding(
+            f"the folder carries code that nothing names: {', '.join(path.name for path in carried)}",
+            first_few(evidence),
+            "read it before you run it; if the model needs none, delete it",
+            severity="note",
+        )
+
+
+def _lines(path: Path) -> str:
+    return f"{path.name}: {plural(len(path.read_bytes().splitlines()), 'line')}"
+
+
+def _is_pooling(path: Path) -> bool:
+    """Whether a file is the code of pooled models as tokbench has it, to the byte."""
+    return path.name == POOLING.name and path.read_bytes() == POOLING.read_bytes()
 
 
 def tokenizer_is_the_models(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:

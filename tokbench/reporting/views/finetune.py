@@ -103,6 +103,8 @@ def _fed(result: Run) -> Iterator[tuple[str, object]]:
 
 
 def _proved(result: Run) -> Iterator[tuple[str, object]]:
+    if result.output:
+        yield "load it with", result.load_with
     yield "loaded again", f"logits differ by {result.reload_difference:g}; same ids: {_yes(result.same_ids)}"
     for token, fate in result.new_tokens.items():
         yield f"row of {token}", fate
