@@ -74,7 +74,8 @@ torch.set_num_threads(1)
 folder, line, texts = json.loads(sys.argv[1])
 model = eval(line).eval()
 trusted = "trust_remote_code" in line
-batch = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusted)(texts, padding=True, return_tensors="pt")
+tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusted)
+batch = tokenizer(texts, padding=True, return_tensors="pt")
 with torch.inference_mode():
     print(json.dumps(model(**batch).logits.tolist()))
 """

@@ -25,7 +25,7 @@ from tokbench.finetuning.config import PRESETS, SAVED_BESIDE, FinetuneConfig
 from tokbench.finetuning.data.batches import Batches, ModelInputs
 from tokbench.finetuning.data.tokenize import Limits
 from tokbench.finetuning.metrics import costs
-from tokbench.finetuning.models import fresh, load_classifier, load_tokenizer, pooled_as
+from tokbench.finetuning.models import fresh, load_classifier, load_tokenizer, notes_on_code, pooled_as
 from tokbench.finetuning.run_files import resolve_names
 from tokbench.model.files import counts_positions_from_padding
 
@@ -254,7 +254,12 @@ def _reading(task: Task) -> str:
 
 def input_notes(prepared: PreparedRun) -> tuple[str, ...]:
     """What is worth knowing before the first step: lengths, the rate, segments, what tags cost."""
-    notes = []
+    config = prepared.config
+    notes = (
+        []
+        if config.fast_dev_run
+        else notes_on_code(prepared.parts.model, config.output, code=bool(config.portable))
+    )
     model_inputs, limits = prepared.train.model_inputs, limits_of(prepared.parts.model)
     if model_inputs.max_length < prepared.config.max_length:
         notes.append(

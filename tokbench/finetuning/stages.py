@@ -37,7 +37,6 @@ from tokbench.finetuning.models import (
     load_classifier,
     load_tokenizer,
     must_have_room,
-    notes_on_code,
     save_model,
     start_at,
     write_json,
@@ -277,7 +276,6 @@ def train_and_score(
 
 def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
     config, task, train = prepared.config, prepared.task, prepared.train.encoded
-    model = prepared.parts.model
     new_tokens, no_gradient = fates(prepared.parts, train, outcome.fit)
     rows = len(train) * outcome.fit.steps / len(prepared.train)
     measured = Measured(
@@ -321,14 +319,8 @@ def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
         same_ids=proved.same_ids,
         new_tokens=new_tokens,
         no_gradient=no_gradient,
-        notes=(
-            *prepared.data.notes,
-            *prepared.parts.notes,
-            *([] if config.fast_dev_run else notes_on_code(model, config.output, code=bool(config.portable))),
-            *outcome.notes,
-            *_doubts(outcome, task),
-        ),
-        load_with=how_to_load(model, config.output, code=bool(config.portable)),
+        notes=(*prepared.data.notes, *prepared.parts.notes, *outcome.notes, *_doubts(outcome, task)),
+        load_with=how_to_load(prepared.parts.model, config.output, code=bool(config.portable)),
         class_weights=prepared.class_weights,
         engine=config.trainer,
         kept_step=outcome.kept_step,
