@@ -68,7 +68,7 @@ THREE_AXES = ("glm4v_moe_text", "glm4v_text", "glm_ocr_text", "paddleocr_vl_text
 KEPT = r"num_feat_extract_layers|conv_.*|.*_layer_idx|.*out_dim"  # they count a list, or name one of many
 # what no rule by name can know: model type → its keys
 ODD: dict[str, dict[str, Any]] = {
-    "bamba": {"mamba_n_heads": 4, "mamba_d_head": 8},
+    "bamba": {"mamba_n_heads": 4, "mamba_d_head": 8, "attn_layer_indices": [1]},
     "codegen": {"n_head": 4, "rotary_dim": 4},
     "deepseek_v2": {"num_experts_per_tok": 1},
     "esm": {"vocab_size": V, "pad_token_id": 0, "mask_token_id": 4},
@@ -77,11 +77,13 @@ ODD: dict[str, dict[str, Any]] = {
     "gemma3n_text": {"num_kv_shared_layers": 0, "laurel_rank": 4, "altup_num_inputs": 2},
     "gemma4_text": {"num_kv_shared_layers": 0},
     "gpt_neo": {"attention_types": [[["global"], LAYERS]]},
-    "granitemoehybrid": {"mamba_n_heads": 4, "mamba_d_head": 8},
+    "granitemoehybrid": {"mamba_n_heads": 4, "mamba_d_head": 8,
+                         "layer_types": ["linear_attention", "full_attention"]},
     "hunyuan_v1_dense": {"head_dim": 8},
     "hunyuan_v1_moe": {"head_dim": 8},
     "idefics": {"additional_vocab_size": 2},
     "layoutlmv3": {"coordinate_size": 2, "shape_size": 4, "input_size": 16},
+    "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1},
     "led": {"attention_window": [8, 8], "max_encoder_position_embeddings": 64},
     "lilt": {"hidden_size": 48},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"]},
@@ -90,10 +92,14 @@ ODD: dict[str, dict[str, Any]] = {
     "mobilebert": {"embedding_size": 8, "intra_bottleneck_size": 16, "true_hidden_size": 16},
     "reformer": {"is_decoder": True, "axial_pos_shape": [8, 8], "axial_pos_embds_dim": [8, 8],
                  "attn_layers": ["local", "lsh"], "num_hashes": 1},
+    "nemotron": {"num_key_value_heads": 2},
     "nemotron_h": {"n_groups": 1, "mamba_num_heads": 4, "mamba_head_dim": 8},
+    "recurrent_gemma": {"block_types": ["recurrent", "attention"]},
     "t5": {"decoder_start_token_id": 0},
     "wav2vec2-bert": {"vocab_size": V},
-    "zamba2": {"hybrid_layer_ids": [1]},
+    "xmod": {"default_language": "en_XX"},
+    "zamba": {"layers_block_type": ["linear_attention", "hybrid"]},
+    "zamba2": {"hybrid_layer_ids": [1], "layers_block_type": ["linear_attention", "hybrid"]},
 }  # fmt: skip
 
 
@@ -148,7 +154,8 @@ def _small(key: str, value: Any, layers: set[int], ids: dict[int, int], kind: st
     if isinstance(value, dict) and (kind in THREE_AXES or "mrope_section" in value) and "rope_type" in value:
         return {**value, "mrope_section": _sections(value)}
     if isinstance(value, list) and len(value) in layers and len(value) > LAYERS:
-        return [value[0], value[-1]]
+        last = value[-1]  # of two layers one attends, where only some do
+        return [value[0], last if last != value[0] else next((each for each in value if each != last), last)]
     if not isinstance(value, int) or isinstance(value, bool) or re.fullmatch(KEPT, key):
         return None
     if "vocab_size" in key or key == "n_vocab":

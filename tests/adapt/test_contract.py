@@ -51,6 +51,7 @@ GROWN = {
     "pictures beside texts": ("clip", "CLIPModel", 1, "with blank pixel_values"),
     "a language model inside": ("blip-2", "Blip2ForConditionalGeneration", 1, "language_model"),
     "sounds before texts": ("whisper", "WhisperForConditionalGeneration", 1, "with blank input_features"),
+    "numbers without end in its config": ("nemotron_h", "NemotronHForCausalLM", 2, ""),
     "starts and ends": ("bert", "BertForQuestionAnswering", 1, ""),
 }
 
