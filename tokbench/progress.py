@@ -24,9 +24,9 @@ def note(progress: Progress, stage: str, words: str) -> None:
         show(stage, words)
 
 
-def report(progress: Progress, words: str) -> None:
+def event(progress: Progress, words: str) -> None:
     """Say a line that stays, on a terminal above the bars: a finding on the way, such as an evaluation."""
-    show = getattr(progress, "report", None)
+    show = getattr(progress, "event", None)
     if show is not None:
         show(words)
 

@@ -232,7 +232,7 @@ class Heard:
     def __call__(self, stage, done, total=None):
         pass
 
-    def report(self, words):
+    def event(self, words):
         self.lines.append(words)
 
 

@@ -110,3 +110,19 @@ def _why(config: FinetuneConfig, plan: StepPlan, rows: int, width: int | None) -
     few = ", which are few" if plan.steps < LEAST_STEPS else ""
     made = f"{plural(plan.steps, 'step')} for {plural(rows, 'row')}{few}"
     return f"{', '.join(free.values())}: {made}; {', '.join(free)} {change}"
+
+
+def better_plan(config: FinetuneConfig, plan: StepPlan, rows: int, width: int | None) -> str:
+    """What may help a run that learned nothing: the default numbers, or more epochs than those."""
+    usual = plan_steps(replace(config, epochs=None, batch_size=None, learning_rate=None), rows, width)
+    did = f"{plural(plan.steps, 'step')} at {plan.learning_rate:g} {'is' if plan.steps == 1 else 'are'}"
+    if plan.steps * plan.learning_rate < 0.9 * usual.steps * usual.learning_rate:
+        return f"{did} too little for this model: {_options(usual)}"
+    if plan.learning_rate > 1.5 * usual.learning_rate:
+        return f"{plan.learning_rate:g} is much for this model: {_options(usual)}"
+    more = f"--epochs {2 * max(plan.epochs, EPOCHS)}"
+    return f"{did} the usual for {plural(rows, 'row')}: give more rows, another model, or {more}"
+
+
+def _options(plan: StepPlan) -> str:
+    return f"--learning-rate {plan.learning_rate:g} --batch-size {plan.batch_size} --epochs {plan.epochs}"

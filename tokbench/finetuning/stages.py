@@ -20,7 +20,7 @@ from tokbench.finetuning.config import FinetuneConfig, must_be_metric
 from tokbench.finetuning.data.batches import Batches
 from tokbench.finetuning.data.read_record import all_cut, line_of_cuts, with_cuts
 from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, seen_ids, tokenize_rows
-from tokbench.finetuning.defaults import plan_steps, width_of
+from tokbench.finetuning.defaults import better_plan, plan_steps, width_of
 from tokbench.finetuning.device import Machine, machine_of
 from tokbench.finetuning.engines import loop
 from tokbench.finetuning.engines.interrupts import announce
@@ -53,11 +53,10 @@ from tokbench.finetuning.prepare import (
     model_inputs_of,
     run_fingerprint,
 )
-from tokbench.finetuning.result import Run
+from tokbench.finetuning.result import Run, nothing_learned
 from tokbench.finetuning.run_files import HYPERPARAMETERS, METRICS, PRINT
-from tokbench.finetuning.verdict import Measured, remedy, why_not
 from tokbench.io.atomic import atomic_folder
-from tokbench.progress import Progress, leading, report, silent
+from tokbench.progress import Progress, event, leading, silent
 
 if TYPE_CHECKING:
     from tokbench.finetuning.data.load import Dataset
@@ -121,7 +120,7 @@ def run_stages(
     with _resumable(checkpoint_store, progress), _memory_in_words():
         outcome = train_and_score(prepared, checkpoint_store=checkpoint_store, progress=progress)
         if not leading():  # another process writes
-            return _run(prepared, outcome, Reload(0.0, True))
+            return _judged(_run(prepared, outcome, Reload(0.0, True)), prepared, outcome)
         with atomic_folder(Path(config.output), force=force) as folder:
             run = _write(prepared, outcome, folder, made=checkpoint_store.fingerprint)
             for name, draw in (drawings or {}).items():
@@ -174,7 +173,7 @@ def _write(prepared: PreparedRun, outcome: Outcome, folder: Path, *, made: str) 
         prepared.parts.model, folder, rows, task=prepared.task, batches=batches, machine=prepared.machine
     )
     choices = hyperparameters(prepared)
-    run = _run(prepared, outcome, proved)
+    run = _judged(_run(prepared, outcome, proved), prepared, outcome)
     run = replace(run, command=command(choices, output=run.output, whole=True))
     measured = {name: each for name, each in asdict(run).items() if name != "output"}
     write_json(folder / METRICS, {**measured, "beats_majority": run.beats_majority, "learned": run.learned})
@@ -258,7 +257,7 @@ def train_and_score(
         asked,
     )
     if prepared.plan.why:
-        report(progress, prepared.plan.why)
+        event(progress, prepared.plan.why)
     trained = engine_of(config).fit(job)
     if monitor.kept is not monitor.done[-1] or not evaluator.answers:
         evaluator()
@@ -277,18 +276,6 @@ def train_and_score(
 def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
     config, task, train = prepared.config, prepared.task, prepared.train.encoded
     new_tokens, no_gradient = fates(prepared.parts, train, outcome.fit)
-    rows = len(train) * outcome.fit.steps / len(prepared.train)
-    measured = Measured(
-        metrics=outcome.metrics,
-        constant=outcome.majority,
-        low={name: low for name, (low, _) in outcome.intervals.items()},
-        same_answers=outcome.same_answers,
-        train_loss=outcome.fit.train_loss,
-        constant_loss=constant_loss(train, task, prepared.class_weights),
-    )
-    why = why_not(measured, config)
-    width = width_of(prepared.parts.model.config)
-    better = remedy(config, prepared.plan, len(train), width) if why else ""
     return Run(
         task=task.name,
         classes=prepared.data.classes,
@@ -303,8 +290,8 @@ def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
         truncated={name: each.cut for name, each in prepared.data.read.splits.items()},
         read=prepared.data.read,
         steps=outcome.fit.steps,
-        train_loss=measured.train_loss,
-        constant_loss=measured.constant_loss,
+        train_loss=outcome.fit.train_loss,
+        constant_loss=constant_loss(train, task, prepared.class_weights),
         epochs=prepared.plan.epochs,
         batch_size=prepared.plan.batch_size,
         learning_rate=prepared.plan.learning_rate,
@@ -313,7 +300,7 @@ def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
         device=prepared.machine.device.type,
         precision=prepared.machine.precision,
         seconds=outcome.fit.seconds,
-        rows_per_second=rows / outcome.fit.seconds,
+        rows_per_second=outcome.fit.steps * len(train) / len(prepared.train) / outcome.fit.seconds,
         peak_memory_mb=outcome.peak_memory_mb,
         reload_difference=proved.difference,
         same_ids=proved.same_ids,
@@ -327,8 +314,22 @@ def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
         losses=outcome.fit.losses,
         evaluations=outcome.fit.evaluations,
         output=config.output,
+    )
+
+
+SMOOTHED = "label_smoothing_factor"  # an option of the hf trainer that lifts every loss
+
+
+def _judged(run: Run, prepared: PreparedRun, outcome: Outcome) -> Run:
+    """The run, with why it learned nothing and what may help."""
+    config = prepared.config
+    smoothed = SMOOTHED in config.trainer_options
+    why = nothing_learned(run, outcome.same_answers, losses_compare=not smoothed)
+    width = width_of(prepared.parts.model.config)
+    return replace(
+        run,
         why=why,
-        remedy=better,
+        remedy=better_plan(config, prepared.plan, run.train_rows, width) if why else "",
     )
 
 

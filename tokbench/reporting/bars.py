@@ -79,7 +79,7 @@ class _Drawing:
             self.tasks[stage] = self.bars.add_task(_label(stage), total=total)
         self.bars.update(self.tasks[stage], completed=done, total=total, visible=True)
 
-    def report(self, words: str) -> None:
+    def event(self, words: str) -> None:
         """A line above the bars."""
         self.bars.console.print(safe(words))
 
@@ -114,6 +114,6 @@ class _Lines:
         """Remember words for the stage's next line."""
         self.words[stage] = words
 
-    def report(self, words: str) -> None:
+    def event(self, words: str) -> None:
         """A line of its own."""
         tell(words)

@@ -30,7 +30,7 @@ from tokbench.finetuning.engines.step import (
     set_rate,
     share_of_rate,
 )
-from tokbench.progress import Progress, note, report, silent
+from tokbench.progress import Progress, event, note, silent
 
 if TYPE_CHECKING:
     from tokbench.finetuning.config import FinetuneConfig
@@ -254,7 +254,7 @@ class TrainingState:
         self.last_look, self.to_evaluate = self.step, False
         if self.team.leads:
             rows, seconds = self.job.batches.size, self.clock.seconds
-            report(self.job.progress, self.required_monitor.words(self.steps, rows, seconds))
+            event(self.job.progress, self.required_monitor.words(self.steps, rows, seconds))
 
     @property
     def required_monitor(self) -> EvalMonitor:
