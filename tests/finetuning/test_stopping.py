@@ -5,7 +5,6 @@ import json
 import os
 import resource
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
@@ -128,20 +127,22 @@ def test_a_full_disk_costs_no_checkpoint_that_was_there(engine, choices, unlimit
     assert_same(chosen, other)
 
 
-def test_training_goes_on_while_the_disk_is_full_and_says_so(choices, unlimited, capsys):
+def test_training_goes_on_while_the_disk_is_full_and_says_so(choices, unlimited):
+    said = []
+
     class Drawn:
         def __call__(self, stage, done, total=None):
             if stage == "train":
                 limit(5_000 if 9 <= done < 13 else resource.RLIM_INFINITY)
 
-        def note(self, stage, words):
-            """Show nothing, as a drawing that has no room."""
+        def report(self, words):
+            said.append(words)
 
     chosen, other = choices(save_every=4)
     finetune(other)
     run = finetune(chosen, progress=Drawn())
     [note] = [note for note in run.notes if note.startswith("there is no checkpoint of step 12: the disk is")]
-    assert note in capsys.readouterr().err
+    assert note in said
     assert_same(chosen, other)
 
 
@@ -192,21 +193,13 @@ def test_a_checkpoint_of_another_version_is_refused_in_a_sentence(choices):
 
 
 class Told:
-    """A stream that knows when something was written to it."""
+    """A progress that knows when it was told a line."""
 
     def __init__(self):
         self.said = []
 
-    def write(self, words):
+    def report(self, words):
         self.said.append((time.perf_counter(), words))
-
-    def flush(self):
-        """Nothing is held back."""
-
-
-class Drawing:
-    def note(self, stage, words):
-        """Show nothing."""
 
 
 def pressed(*after):
@@ -221,19 +214,18 @@ def pressed(*after):
     return time.perf_counter()
 
 
-def test_ctrl_c_is_answered_while_one_operation_is_computed(monkeypatch):
-    stderr, asked, times = Told(), [], []
-    monkeypatch.setattr(sys, "stderr", stderr)
+def test_ctrl_c_is_answered_while_one_operation_is_computed():
+    progress, asked, times = Told(), [], []
 
     def compute():
-        with interruptible(asked, nn.Linear(1, 1), Drawing()):
+        with interruptible(asked, nn.Linear(1, 1), progress):
             times.append(pressed(0.2))
             hashlib.pbkdf2_hmac("sha256", b"", b"", 8_000_000)  # one call that no handler comes into
             times.append(time.perf_counter())
 
     with pytest.raises(KeyboardInterrupt):
         compute()
-    [(heard, words)] = stderr.said
+    [(heard, words)] = progress.said
     begun, ended = times
     assert STOPPING in words
     assert begun < heard < begun + 1 < ended
@@ -250,7 +242,7 @@ def test_a_second_ctrl_c_ends_a_backward_pass():
     loss = model(batch).sum()
 
     def press_and_go_back():
-        with interruptible([], model, Drawing()):
+        with interruptible([], model, Told()):
             pressed(whole / 10, whole / 10)
             loss.backward()
 

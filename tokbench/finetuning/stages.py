@@ -23,7 +23,6 @@ from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, seen_ids, t
 from tokbench.finetuning.defaults import better_plan, plan_steps, width_of
 from tokbench.finetuning.device import Machine, machine_of
 from tokbench.finetuning.engines import loop
-from tokbench.finetuning.engines.interrupts import announce
 from tokbench.finetuning.engines.loop import Evaluator, predict_logits
 from tokbench.finetuning.engines.monitor import EvalMonitor, board_of, keep_board
 from tokbench.finetuning.engines.objective import class_weights, constant_loss, objective_of
@@ -156,7 +155,7 @@ def _resumable(checkpoint_store: CheckpointStore, progress: Progress) -> Iterato
     except KeyboardInterrupt:
         if checkpoint_store.at_end is None:
             raise
-        announce(progress, "stopping; what was learned is being kept")
+        report(progress, "stopping; what was learned is being kept")
         raise checkpoint_store.interrupted_at_end() from None
     except BaseException:
         checkpoint_store.keep_end()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from torch import nn
 
-from tokbench.progress import leading
+from tokbench.progress import report
 
 if TYPE_CHECKING:
     import torch
@@ -25,14 +24,6 @@ STOPPING = "stopping after this step; Ctrl-C again stops at once"
 
 class EvaluationStoppedError(Exception):
     """An evaluation was left because the run shall stop; what it would have told is not known."""
-
-
-def announce(progress: Progress, words: str) -> None:
-    """Say something on stderr between two updates of a progress, where somebody draws it."""
-    if leading() and hasattr(progress, "note"):
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(f"\n{words}\n")
-            sys.stderr.flush()
 
 
 @contextlib.contextmanager
@@ -72,7 +63,7 @@ def _heard(progress: Progress) -> Iterator[None]:
     def listen() -> None:
         while numbers := receiver.recv(1):
             if numbers[0] in SIGNALS:
-                announce(progress, STOPPING)
+                report(progress, STOPPING)
                 return
 
     thread = threading.Thread(target=listen, daemon=True)

@@ -18,7 +18,7 @@ from torch import nn
 from tokbench.errors import NegativeResultError, ResourceError
 from tokbench.finetuning.checkpoints import Checkpoint, CheckpointStore
 from tokbench.finetuning.engines.distributed import ALONE, Team, of_other_size
-from tokbench.finetuning.engines.interrupts import EvaluationStoppedError, announce, interruptible
+from tokbench.finetuning.engines.interrupts import EvaluationStoppedError, interruptible
 from tokbench.finetuning.engines.monitor import EvalMonitor, Weights, restore, weights_of
 from tokbench.finetuning.engines.objective import PLAIN, Objective
 from tokbench.finetuning.engines.step import (
@@ -314,7 +314,7 @@ class TrainingState:
     def _tell(self, words: str) -> None:
         """Say it now, and in the result."""
         self.notes.append(words)
-        announce(self.job.progress, words)
+        report(self.job.progress, words)
 
     def finished(self) -> FitResult:
         """The result, after the last evaluation; the model has the weights that are to be kept."""
