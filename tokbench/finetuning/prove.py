@@ -19,7 +19,7 @@ from tokbench.finetuning.run_files import alone_in, place_of_object
 from tokbench.finetuning.runner import train_once
 from tokbench.finetuning.tasks import ALL
 from tokbench.pretrained.on_disk import tokenizer_on_disk
-from tokbench.progress import Progress, leading, note, silent
+from tokbench.progress import Progress, leading, note, report, silent
 from tokbench.results import Result
 
 if TYPE_CHECKING:
@@ -221,15 +221,28 @@ def _run(
     if finished:
         return finished
 
-    def tell(stage: str, done: int, total: int | None = None) -> None:
-        progress(stage, done, total)
-        note(progress, stage, f"{config.task}, seed {config.seed}, {config.tokenizer}")
-
+    told = _NamedProgress(progress, f"{config.task}, seed {config.seed}, {config.tokenizer}")
     with alone_in(config.output):
-        run = train_once(config, force=force, resume=resume, progress=tell)
+        run = train_once(config, force=force, resume=resume, progress=told)
     if leading():
         (Path(config.output) / "model.safetensors").unlink(missing_ok=True)
     return run
+
+
+@dataclass(frozen=True)
+class _NamedProgress:
+    """The progress of one run among several, with its name beside it."""
+
+    progress: Progress
+    name: str
+
+    def __call__(self, stage: str, done: int, total: int | None = None) -> None:
+        self.progress(stage, done, total)
+        note(self.progress, stage, self.name)
+
+    def report(self, words: str) -> None:
+        """A line of this run."""
+        report(self.progress, f"{self.name}: {words}")
 
 
 def _pair(task: str, seeds: tuple[int, ...], base: tuple[str, list[Run]], new: tuple[str, list[Run]]) -> Pair:

@@ -162,6 +162,9 @@ def _resumable(checkpoint_store: CheckpointStore, progress: Progress) -> Iterato
         raise
 
 
+OF_ITS_PLACE = ("output", "command")  # not written into a run, which may be moved
+
+
 def _write(prepared: PreparedRun, outcome: Outcome, folder: Path, *, made: str) -> Run:
     """Save everything, and prove it; `made` is the fingerprint, by which the run is known again."""
     save_model(prepared.parts.model, folder, code=bool(prepared.config.portable))
@@ -174,7 +177,7 @@ def _write(prepared: PreparedRun, outcome: Outcome, folder: Path, *, made: str) 
     choices = hyperparameters(prepared)
     run = _judged(_run(prepared, outcome, proved), prepared, outcome)
     run = replace(run, command=command(choices, output=run.output, whole=True))
-    measured = {name: each for name, each in asdict(run).items() if name != "output"}
+    measured = {name: each for name, each in asdict(run).items() if name not in OF_ITS_PLACE}
     write_json(folder / METRICS, {**measured, "beats_majority": run.beats_majority, "learned": run.learned})
     write_json(folder / "environment.json", asdict(environment()))
     write_json(folder / HYPERPARAMETERS, {**choices, "command": command(choices, whole=True), PRINT: made})
