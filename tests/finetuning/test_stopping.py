@@ -135,7 +135,7 @@ def test_training_goes_on_while_the_disk_is_full_and_says_so(choices, unlimited)
             if stage == "train":
                 limit(5_000 if 9 <= done < 13 else resource.RLIM_INFINITY)
 
-        def report(self, words):
+        def event(self, words):
             said.append(words)
 
     chosen, other = choices(save_every=4)
@@ -198,7 +198,7 @@ class Told:
     def __init__(self):
         self.said = []
 
-    def report(self, words):
+    def event(self, words):
         self.said.append((time.perf_counter(), words))
 
 

@@ -19,7 +19,7 @@ from tokbench.finetuning.run_files import alone_in, place_of_object
 from tokbench.finetuning.runner import train_once
 from tokbench.finetuning.tasks import ALL
 from tokbench.pretrained.on_disk import tokenizer_on_disk
-from tokbench.progress import Progress, leading, note, report, silent
+from tokbench.progress import Progress, event, leading, note, silent
 from tokbench.results import Result
 
 if TYPE_CHECKING:
@@ -240,9 +240,9 @@ class _NamedProgress:
         self.progress(stage, done, total)
         note(self.progress, stage, self.name)
 
-    def report(self, words: str) -> None:
+    def event(self, words: str) -> None:
         """A line of this run."""
-        report(self.progress, f"{self.name}: {words}")
+        event(self.progress, f"{self.name}: {words}")
 
 
 def _pair(task: str, seeds: tuple[int, ...], base: tuple[str, list[Run]], new: tuple[str, list[Run]]) -> Pair:

@@ -155,7 +155,7 @@ def _resumable(checkpoint_store: CheckpointStore, progress: Progress) -> Iterato
     except KeyboardInterrupt:
         if checkpoint_store.at_end is None:
             raise
-        report(progress, "stopping; what was learned is being kept")
+        event(progress, "stopping; what was learned is being kept")
         raise checkpoint_store.interrupted_at_end() from None
     except BaseException:
         checkpoint_store.keep_end()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from tokbench.progress import report
+from tokbench.progress import event
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +63,7 @@ def _heard(progress: Progress) -> Iterator[None]:
     def listen() -> None:
         while numbers := receiver.recv(1):
             if numbers[0] in SIGNALS:
-                report(progress, STOPPING)
+                event(progress, STOPPING)
                 return
 
     thread = threading.Thread(target=listen, daemon=True)

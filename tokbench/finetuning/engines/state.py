@@ -314,7 +314,7 @@ class TrainingState:
     def _tell(self, words: str) -> None:
         """Say it now, and in the result."""
         self.notes.append(words)
-        report(self.job.progress, words)
+        event(self.job.progress, words)
 
     def finished(self) -> FitResult:
         """The result, after the last evaluation; the model has the weights that are to be kept."""
