@@ -65,6 +65,7 @@ PADDED_LEFT = ("cpmant",)  # its positions begin behind the padding
 # rotated along three axes, whose shares the class knows and the config need not name
 THREE_AXES = ("glm4v_moe_text", "glm4v_text", "glm_ocr_text", "paddleocr_vl_text", "qwen2_5_vl_text",
               "qwen2_vl_text")  # fmt: skip
+NO_CACHE = ("linear_attention", "conv")  # a layer of these alone leaves generation without lengths
 KEPT = r"num_feat_extract_layers|conv_.*|.*_layer_idx|.*out_dim"  # they count a list, or name one of many
 # what no rule by name can know: model type → its keys
 ODD: dict[str, dict[str, Any]] = {
@@ -154,8 +155,8 @@ def _small(key: str, value: Any, layers: set[int], ids: dict[int, int], kind: st
     if isinstance(value, dict) and (kind in THREE_AXES or "mrope_section" in value) and "rope_type" in value:
         return {**value, "mrope_section": _sections(value)}
     if isinstance(value, list) and len(value) in layers and len(value) > LAYERS:
-        last = value[-1]  # of two layers one attends, where only some do
-        return [value[0], last if last != value[0] else next((each for each in value if each != last), last)]
+        other = next((each for each in value if each != value[0]), value[0])
+        return [value[0], other if value[0] in NO_CACHE else value[-1]]
     if not isinstance(value, int) or isinstance(value, bool) or re.fullmatch(KEPT, key):
         return None
     if "vocab_size" in key or key == "n_vocab":
@@ -187,6 +188,9 @@ def _token(role: str, value: Any, ids: dict[int, int]) -> Any:  # noqa: ANN401
 def built(kind: str, name: str) -> Any:  # noqa: ANN401
     """A small random model; raises whatever the library raises, ValueError where it is not small."""
     made, config = getattr(transformers, name), config_of(kind)
+    text = config.get_text_config()
+    if name.endswith("SequenceClassification") and getattr(text, "pad_token_id", 0) is None:
+        text.pad_token_id = ROLE_IDS["pad"]  # by which it finds the last word; without one it takes one text
     with torch.device("meta"):
         size = sum(each.numel() for each in made(config).parameters())
     if size > MOST:
