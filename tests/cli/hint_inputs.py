@@ -6,12 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel
 
 from tests.cli.conftest import ENGLISH
-from tests.cli.hint_scenarios import SST2
+from tests.cli.hint_models import make_models, make_runs
+from tests.finetuning.conftest import HEADERS, ROWS, write_file
 from tokbench.__main__ import main
-from tokbench.io.quiet import quiet
+from tokbench.finetuning.tasks import TASKS
+from tokbench.training.counting.store import KEY, open_writer
+
+pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
 
 TEXT = "\n".join(ENGLISH) + "\n"
 KOREAN = "빛나는 조개껍데기를 한 소년이 바닷가에서 찾았다\n" * 60
@@ -25,11 +28,18 @@ FILES = {
     "values.jsonl": "".join(json.dumps({"body": line, "stars": 5}) + "\n" for line in ENGLISH),
     "rows.csv": "text,stars,number,same,hidden\n"
     + "".join(f"{line[:9]},{at % 2},{at},1,-1\n" for at, line in enumerate(ENGLISH)),
+    "gaps.csv": "text,stars\n,1\n" + "".join(f"{line[:9]},{at % 2}\n" for at, line in enumerate(ENGLISH)),
+    "unseen.csv": "text,stars\n" + "".join(f"\u200b,{at % 2}\n" for at in range(20)),
+    "many.txt": "".join(f"zebra{at}\n" for at in range(131)),
     "row.csv": "text,stars\na,1\n",
     "score.csv": "text,score\na,1.5\n",
     "scores.csv": "text,score\n" + "".join(f"{line[:9]},{at / 2}\n" for at, line in enumerate(ENGLISH)),
     "sentence.conll": "Paris\tB-LOC\nsings\tO\n",
     "tags.conll": "Paris\tB-LOC\nsings\tO\n\n" * 20,
+    "mixed.conll": "Paris\tB-LOC\nsings\tsong\nand\tO\n\n" * 20,
+    "strings.json": '["one", "two"]',
+    "locked/a.txt": TEXT,
+    "sub/locked.txt": TEXT,
     "slip.json": '[{"content": "zebra", "normalised": true}]',
     "choices.toml": "epohcs = 1\n",
     "older/vocab.txt": "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"]),
@@ -74,7 +84,19 @@ TOKENIZERS = {
     "beyond": {"model": WORDS, "post_processor": BEYOND},
     "grows": {"model": WORDS, "normalizer": {"type": "Sequence", "normalizers": [TWENTYFOLD] * 7}},
     "chat": {"model": WORDS},
+    "unmade": {"model": WORDS | {"vocab": {"[UNK]": 0, "a": 1, "b": 2}}},
+    "empty": {"model": WORDS | {"vocab": {}}},
 }
+
+
+CARD = """---
+configs:
+- config_name: wnli
+  data_files:
+  - split: train
+    path: rows.csv
+---
+"""
 
 
 def write_inputs(folder):
@@ -90,6 +112,7 @@ def write_inputs(folder):
         written = {"version": "1.0", "added_tokens": [], **blank, **parts}
         (folder / name / "tokenizer.json").write_text(json.dumps(written))
     _write_odd_ones(folder)
+    _write_glue(folder)
     _make()
 
 
@@ -108,9 +131,51 @@ def _write_odd_ones(folder):
     (folder / "linked" / "tokenizer.json").symlink_to(folder / "words" / "tokenizer.json")
 
 
+def _spoil_counts():
+    """Files of counts with one fault each."""
+    whole = Path("counts.parquet").read_bytes()
+    Path("cut").write_bytes(whole[: len(whole) // 2])
+    table, facts = (
+        pq.read_table("counts.parquet"),
+        json.loads(pq.read_metadata("counts.parquet").metadata[KEY]),
+    )
+    for name, told, change in (
+        ("negative", facts, -1),
+        ("silent", {key: each for key, each in facts.items() if key != "corpus"}, 1),
+        ("changed", facts, 2),
+    ):
+        counts = pa.array([each * change for each in table["count"].to_pylist()], table["count"].type)
+        with Path(name).open("wb") as file, open_writer(file) as writer:
+            writer.write_table(table.set_column(1, table.schema.field("count"), counts))
+            writer.add_key_value_metadata({KEY: json.dumps(told).encode()})
+
+
+def _write_glue(folder):
+    """Official files of some tasks, those of SST-2 with a fault each; a hub's copy without all splits."""
+    for place in ("glue", "latin", "blank", "hidden"):
+        for name in ("rte", "sst2", "mnli", "wnli") if place == "glue" else ("sst2",):
+            task, where = TASKS[name], folder / place / TASKS[name].folder
+            where.mkdir(parents=True)
+            for file in ("train.tsv", *(split.file for split in task.evaluation)):
+                write_file(where / file, name, ROWS[name] * 6)
+            for test in task.tests:
+                rows = [row[:-1] for row in ROWS[name]]
+                lines = ["index\t" * (name == "sst2") + "\t".join(HEADERS[name][:-1])]
+                lines += ["\t".join([str(at)] * (name == "sst2") + row) for at, row in enumerate(rows)]
+                (where / test.file).write_text("\n".join(lines) + "\n")
+    (folder / "glue/diagnostic").mkdir()
+    (folder / "glue/diagnostic/diagnostic.tsv").write_text("index\tsentence1\tsentence2\n0\ta\tb\n")
+    (folder / "latin/SST-2/train.tsv").write_bytes("sentence\tlabel\nun café\t1\nsans\t0\n".encode("latin-1"))
+    (folder / "blank/SST-2/train.tsv").write_text("sentence\tlabel\n")
+    (folder / "hidden/SST-2/train.tsv").write_text("sentence\tlabel\na\t-1\n")
+    hub = folder / "nyu-mll/glue"
+    hub.mkdir(parents=True)
+    (hub / "rows.csv").write_text("sentence1,sentence2,label,idx\na,b,1,0\n")
+    (hub / "README.md").write_text(CARD)
+
+
 def _make():
     """What tokbench, transformers and pyarrow write."""
-    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     table = pa.table({"text": ENGLISH})
     with pa.OSFile("table.arrow", "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
         writer.write_table(table)
@@ -123,15 +188,11 @@ def _make():
         "count corpus.txt -o empty.parquet --min-count 9999 -q",
     ):
         assert main(made.split()) == 0
-    small = {"hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 8, "num_hidden_layers": 1}
-    few = {"n_embd": 8, "n_head": 1, "n_layer": 1, "n_positions": 32}
-    with quiet():
-        BertForMaskedLM(BertConfig(vocab_size=300, **small)).save_pretrained("pair")
-        for name, rows in (("few", 100), ("gpt", 300)):
-            GPT2LMHeadModel(GPT2Config(vocab_size=rows, **few)).save_pretrained(name)
+    _spoil_counts()
+    make_models()
     assert main(["add-tokens", "pair", "--token", "zebra", "-o", "grown"]) == 0
+    assert main(["add-tokens", "pair", "--token-file", "many.txt", "-o", "outgrown"]) == 0
     shutil.copytree("pair", "my pair")
     config = json.loads(Path("my pair/config.json").read_text())
     Path("my pair/config.json").write_text(json.dumps(config | {"pad_token_id": 3}))
-    train = SST2.partition("--fast-dev-run")[0].split()
-    assert main(["finetune", *train, "--epochs", "20", "-o", "trained", "-q"]) == 0
+    make_runs()

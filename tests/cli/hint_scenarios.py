@@ -1,9 +1,5 @@
 """Command lines that fail, each with a hint that is pasted: by what is wrong with them."""
 
-# Fine-tuning that goes through one batch of a few rows of the sample, and keeps nothing.
-DRY = "--model pair --device cpu --max-train-rows 8 --fast-dev-run 1"
-SST2 = f"--data sample {DRY}"
-
 # A command line that fails: its hint is read off the message, pasted, and must work. Where a hint leaves
 # names to the reader, what it must hold, and the lines that a reader makes of it.
 SCENARIOS = {
@@ -54,18 +50,6 @@ SCENARIOS = {
         "tokbench count CORPUS -o counts.parquet --like wordpiece",
         "tokbench count corpus.txt -o made.parquet --like wordpiece"
         " && tokbench train-wordpiece --counts made.parquet -v 300 -o made",
-    ),
-    "counts that are none": (
-        "train-bpe --counts table.csv -v 300 -o made",
-        "tokbench count CORPUS -o counts.parquet",
-        "tokbench count corpus.txt -o made.parquet"
-        " && tokbench train-bpe --counts made.parquet -v 300 -o made",
-    ),
-    "counts that are missing": (
-        "train-bpe --counts nowhere.parquet -v 300 -o made",
-        "tokbench count CORPUS -o counts.parquet",
-        "tokbench count corpus.txt -o made.parquet"
-        " && tokbench train-bpe --counts made.parquet -v 300 -o made",
     ),
     "an unknown block to list": "blocks Lowecase",
     "an unknown preset to print": "presets brt",
@@ -240,11 +224,6 @@ SCENARIOS = {
         "leave 100 out of --sizes",
         "tokbench sweep corpus.txt --sizes 400",
     ),
-    "texts and second texts": (
-        "predict trained a b --pair c",
-        "give --pair once for each text",
-        "tokbench predict trained 'a c' 'b d'",
-    ),
     "a text that no tokenizer takes": "encode words zebra",
     "a name with a space": "encode 'my words' zebra",
     "a folder with a space": "encode 'my words' --file corpus.txt -o ids.jsonl",
@@ -309,125 +288,6 @@ SCENARIOS = {
         f"tokbench encode tok {'x' * 20_001}",
     ),
     "a trace that no tokenizer gives": "trace words zebra",
-    "an unknown task": (
-        f"finetune --task sts2 {SST2}",
-        "did you mean stsb or sst2?",
-        f"tokbench finetune --task sst2 {SST2}",
-    ),
-    "a comparison on all tasks": (
-        "prove pair pair --task all --data sample --seeds 2",
-        "--task cola --task sst2",
-        "tokbench prove pair pair --task sst2 --data sample --seeds 2 --max-train-rows 8 --epochs 1",
-    ),
-    "class weights that are none": (
-        f"finetune --set class_weights=balance {SST2}",
-        """--set 'class_weights={"negative":1,"positive":1}'""",
-        f"""tokbench finetune --set 'class_weights={{"negative":1,"positive":1}}' {SST2}""",
-    ),
-    "class weights of another label": (
-        f"finetune --set class_weights=good=1,bad=2 {SST2}",
-        """--set 'class_weights={"negative":1,"positive":1}'""",
-        f"""tokbench finetune --set 'class_weights={{"negative":1,"positive":1}}' {SST2}""",
-    ),
-    "a class weight of zero": (
-        f"finetune --set class_weights=negative=0,positive=2 {SST2}",
-        """--set 'class_weights={"negative":1,"positive":1}'""",
-        f"""tokbench finetune --set 'class_weights={{"negative":1,"positive":1}}' {SST2}""",
-    ),
-    "class weights of scores": (
-        f"finetune --set class_weights=balanced --task own --data scores.csv --text-column text"
-        f" --label-column score {DRY}",
-        "leave class_weights out",
-        f"tokbench finetune --task own --data scores.csv --text-column text --label-column score {DRY}",
-    ),
-    "two losses": (
-        f"finetune --trainer hf --set label_smoothing_factor=0.1 --set class_weights=balanced {SST2}",
-        "leave one of them out",
-        f"tokbench finetune --trainer hf --set class_weights=balanced {SST2}",
-    ),
-    "an unknown choice": f"finetune --trainer lop {SST2}",
-    "an unknown choice of training": f"finetune --set epohcs=3 {SST2}",
-    "an unknown metric": f"finetune --set metric=acuracy {SST2}",
-    "a config with an unknown choice": (
-        f"finetune --config choices.toml {SST2}",
-        "did you mean epochs?",
-        f"sed -i s/epohcs/epochs/ choices.toml && tokbench finetune --config choices.toml {SST2}",
-    ),
-    "nothing to resume": f"finetune {SST2} --resume",
-    "a bare tokenizer for training": (
-        f"finetune --tokenizer pair/tokenizer.json {SST2}",
-        "tokbench wrap pair/tokenizer.json -o my-tok",
-        f"tokbench wrap pair/tokenizer.json -o made && tokbench finetune --tokenizer made {SST2}",
-    ),
-    "a file for a task of folders": (
-        f"finetune --task sst2 --data rows.csv {DRY}",
-        "--text-column, --label-column",
-        f"tokbench finetune --task own --data rows.csv --text-column text --label-column stars {DRY}",
-    ),
-    "rows of one's own that are not named": (
-        f"finetune --task own --text-column text --label-column stars {DRY}",
-        "--data FILE or FOLDER",
-        f"tokbench finetune --task own --data rows.csv --text-column text --label-column stars {DRY}",
-    ),
-    "rows of one's own that are missing": (
-        f"finetune --task own --data nowhere --text-column text --label-column stars {DRY}",
-        "--data FILE.csv",
-        f"tokbench finetune --task own --data rows.csv --text-column text --label-column stars {DRY}",
-    ),
-    "a folder without rows": (
-        f"finetune --task own --data sub --text-column text --label-column stars {DRY}",
-        "--data FILE.csv --dev FILE.csv",
-        f"tokbench finetune --task own --data rows.csv --dev rows.csv --text-column text"
-        f" --label-column stars {DRY}",
-    ),
-    "as many labels as rows": (
-        f"finetune --task own --data rows.csv --text-column text --label-column number {DRY}",
-        "by --label-column",
-        f"tokbench finetune --task own --data rows.csv --text-column text --label-column stars {DRY}",
-    ),
-    "labels that are all one": (
-        f"finetune --task own --data rows.csv --text-column text --label-column same {DRY}",
-        "by --label-column",
-        f"tokbench finetune --task own --data rows.csv --text-column text --label-column stars {DRY}",
-    ),
-    "one row": (
-        f"finetune --task own --data row.csv --text-column text --label-column stars {DRY}",
-        "by --label-column",
-        f"tokbench finetune --task own --data rows.csv --text-column text --label-column stars {DRY}",
-    ),
-    "labels that are hidden": (
-        f"finetune --task own --data rows.csv --text-column text --label-column hidden {DRY}",
-        "tokbench predict RUN --data FILE --text-column COLUMN",
-        "tokbench predict trained --data rows.csv --text-column text -o made",
-    ),
-    "a run that is none": (
-        "predict nowhere a",
-        "make one: tokbench finetune -o RUN",
-        "tokbench predict trained a",
-    ),
-    "one sentence": (
-        f"finetune --task ner --data sentence.conll {DRY}",
-        "--dev FILE",
-        f"tokbench finetune --task ner --data sentence.conll --dev sentence.conll {DRY}",
-    ),
-    "one score": (
-        f"finetune --task own --data score.csv --text-column text --label-column score {DRY}",
-        "--dev FILE",
-        f"tokbench finetune --task own --data score.csv --text-column text --label-column score"
-        f" --dev score.csv {DRY}",
-    ),
-    "an outside that no word has": f"finetune --task ner --data tags.conll --set outside=X {DRY}",
-    "a scheme that no label has": f"finetune --task ner --data tags.conll --set tag_scheme=BIOES {DRY}",
-    "a fresh model without a tokenizer": (
-        f"finetune {SST2} --model bert-tiny",
-        "--tokenizer FOLDER",
-        f"tokbench finetune {SST2} --model bert-tiny --tokenizer pair",
-    ),
-    "an unknown task to predict": (
-        "predict trained a --task sts2",
-        "did you mean stsb or sst2?",
-        "tokbench predict trained a --task sst2",
-    ),
     "a config elsewhere, in place": (
         "config set nowhere hidden_dropout_prob=0.2 --in-place",
         "with -o FOLDER",
@@ -438,10 +298,86 @@ SCENARIOS = {
         "name 2",
         'tokbench config set trained \'id2label=["a", "b"]\' -o made',
     ),
-    "a model of fewer ids": "add-tokens tok --model few --token zebra -o made --force-ids",
+    "a model of fewer ids": (
+        "add-tokens tok --model few --token zebra -o made --force-ids",
+        "tokbench resize few --tokenizer tok -o resized --force-ids, and then the same with --model resized",
+        "tokbench resize few --tokenizer tok -o made --force-ids"
+        " && tokbench add-tokens tok --model made --token zebra -o made2 --force-ids",
+    ),
+    "a model of fewer ids, and not its own": (
+        "add-tokens tok --model few --token zebra -o made",
+        "tokbench resize few --tokenizer tok -o resized --force-ids, and then the same with --model resized",
+        "tokbench resize few --tokenizer tok -o made --force-ids"
+        " && tokbench add-tokens tok --model made --token zebra -o made2 --force-ids",
+    ),
+    "a model that has its own tokenizer": (
+        "add-tokens tok --model pair --token zebra -o made",
+        "take the model's own, pair; where the ids mean the same: --force-ids",
+        "tokbench add-tokens pair --model pair --token zebra -o made",
+    ),
+    "a tokenizer without tokens": "resize few --tokenizer empty -o made --force-ids",
+    "ids of times": "add-tokens times --model times --token zebra -o made",
+    "an id that loses its row": (
+        "resize wide --tokenizer pair -o made --shrink",
+        "tokbench config set wide sep_token_id=3 --in-place, or leave --shrink out",
+        "tokbench resize wide --tokenizer pair -o made && tokbench config set wide sep_token_id=3 --in-place"
+        " && tokbench resize wide --tokenizer pair -o made2 --shrink",
+    ),
+    "a folder that may not be listed": "train-bpe locked -v 300 -o made",
+    "a file behind a locked folder": "train-bpe locked/a.txt -v 300 -o made",
+    "a file that may not be read": "train-bpe sub/locked.txt -v 300 -o made",
+    "strings with a column": "train-bpe strings.json --column text -v 300 -o made",
+    "a class that cannot be tried": "add-tokens sounds --model sounds --token zebra -o made",
+    "a class that reads no tokens": "add-tokens writes --model writes --token zebra -o made",
+    "a class with rows behind": "add-tokens behind --model behind --token zebra -o made",
+    "a class with a second table": "add-tokens second --model second --token zebra -o made",
+    "a class that pools at the highest id": "add-tokens pooled --model pooled --token zebra -o made",
+    "two vocabularies": (
+        "add-tokens pair --model two --token zebra -o made",
+        "--vocabulary encoder.vocab_size --vocabulary decoder.vocab_size",
+        "tokbench add-tokens pair --model two --token zebra -o made"
+        " --vocabulary encoder.vocab_size --vocabulary decoder.vocab_size",
+    ),
+    "two vocabularies of other sizes": "add-tokens pair --model unlike --token zebra -o made",
+    "two vocabularies of other sizes, both named": (
+        "add-tokens pair --model unlike --token zebra -o made"
+        " --vocabulary encoder.vocab_size --vocabulary decoder.vocab_size",
+        "leave --model out",
+        "tokbench add-tokens pair --token zebra -o made",
+    ),
+    "new tokens that take all": (
+        "add-tokens peaked --model peaked --token zebra --start zero -o made",
+        "--start mean",
+        "tokbench add-tokens peaked --model peaked --token zebra --start mean -o made",
+    ),
+    "heads that do not divide": "add-tokens heads --model heads --token zebra -o made",
+    "heads that do not divide, to be planned": "add-tokens heads --model heads --token zebra --dry-run",
+    "a body that lacks weights": "add-tokens body --model body --token zebra -o made",
+    "weights of another shape": "add-tokens shapes --model shapes --token zebra --dry-run",
+    "a head that is missing": "compare tok --corpus corpus.txt --model headless",
+    "a config that names no class": "config set nameless hidden_dropout_prob=0.2 -o made",
+    "a config that its class refuses": "config set pair hidden_act=gleu -o made",
+    "an unknown token that is none": "add-tokens words --token zebra -o made",
+    "a vocabulary for a tokenizer": "info older/vocab.txt",
+    "a port that is taken": "playground tok --port 8017",
+    "a picture of no curve": (
+        "compare tok --parallel corpus.txt --parallel sub/english.txt --plot made.svg",
+        "leave --plot out",
+        "tokbench compare tok --parallel corpus.txt --parallel sub/english.txt",
+    ),
+    "compiled loops for a tokenizer": "encode otherid --file corpus.txt --engine compiled -o ids.jsonl",
     "a vocabulary that a model has not": (
         "add-tokens pair --model pair --vocabulary vocab_sise --token zebra -o made",
         "did you mean vocab_size?",
         "tokbench add-tokens pair --model pair --vocabulary vocab_size --token zebra -o made",
     ),
 }
+
+# Files that are no sound counts; all are counted again.
+for what in ("table.csv", "nowhere.parquet", "numbers.parquet", "cut", "negative", "silent", "changed"):
+    SCENARIOS[f"counts that are none: {what}"] = (
+        f"train-bpe --counts {what} -v 300 -o made",
+        "tokbench count CORPUS -o counts.parquet",
+        "tokbench count corpus.txt -o made.parquet"
+        " && tokbench train-bpe --counts made.parquet -v 300 -o made",
+    )

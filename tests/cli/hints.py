@@ -20,24 +20,59 @@ ACTS = re.compile(
 @cache
 def sites():
     """(file, line of the call) → the source of its fix, for every error and hint that can be acted on."""
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+    constants = {name: nodes for tree in trees.values() for name, nodes in _bound(tree.body).items()}
+    makers = {each.name: _returned(each) for tree in trees.values() for each in tree.body if _makes(each)}
     found = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        constants = {
-            target.id: ast.unparse(node.value)
-            for node in tree.body
-            if isinstance(node, ast.Assign)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call):
-                for each in node.keywords:
-                    words = ast.unparse(each.value) if each.arg == "fix" else ""
-                    words = constants.get(words, words)
-                    if ACTS.search(words):
-                        found[path.relative_to(PACKAGE).as_posix(), node.lineno] = words
+    for path, tree in trees.items():
+        functions = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)]
+        returned = {each.name: _returned(each) for each in functions}
+        for function in (tree, *functions):
+            inside = {} if function is tree else _bound(ast.walk(function))
+            meanings = {**constants, **makers, **_bound(tree.body), **inside, **returned}
+            for node in ast.walk(function):
+                if isinstance(node, ast.Call):
+                    for each in node.keywords:
+                        words = _words(each.value, meanings) if each.arg == "fix" else ""
+                        if ACTS.search(words):
+                            found[path.relative_to(PACKAGE).as_posix(), node.lineno] = words
     return found
+
+
+def _bound(nodes):
+    """Each name and all that is bound to it among these."""
+    found = {}
+    for node in nodes:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    found.setdefault(target.id, []).append(node.value)
+    return found
+
+
+def _makes(node):
+    """Whether it is a function whose result others put into their hints."""
+    return isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+
+
+def _returned(function):
+    return [each.value for each in ast.walk(function) if isinstance(each, ast.Return) and each.value]
+
+
+def _words(node, meanings, depth=3):
+    """The source of a hint: of a name what is bound to it, of a call of a function here what it returns."""
+    name = node.func if isinstance(node, ast.Call) else node
+    if depth and isinstance(name, ast.Name) and name.id in meanings:
+        meant = [_words(each, meanings, depth - 1) for each in meanings[name.id]]
+        return " | ".join([ast.unparse(node), *meant])
+    inside = node.values if isinstance(node, ast.JoinedStr) else []
+    parts = [each.value for each in inside if isinstance(each, ast.FormattedValue)]
+    named = [each for each in parts if isinstance(each, ast.Name) or _is_call(each)]
+    return " | ".join([ast.unparse(node), *(_words(each, meanings, depth - 1) for each in named if depth)])
+
+
+def _is_call(node):
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
 
 
 @cache
@@ -108,10 +143,3 @@ def _without(words, option):
     at = words.index(option)
     has_value = at + 1 < len(words) and not words[at + 1].startswith("-")
     return [*words[:at], *words[at + 1 + has_value :]]
-
-
-def shape(key, words):
-    """What makes two hints one for a test: the same command with other names; of near names, the file."""
-    if "did_you_mean" in words or "_nearest" in words:
-        return f"{key[0]}:{words}"
-    return re.sub(r"\{[^}]*\}", "{}", words)

@@ -100,15 +100,15 @@ def test_a_text_without_any_token_is_named(tokenizer):
 
 def test_an_id_without_a_row_is_named_before_the_first_step(tokenizer):
     encoded = tokenize_rows(tokenizer, Rows(["good"], None, [0]), max_length=8, task=TASKS["sst2"])
-    must_fit(encoded, Limits(len(tokenizer), 2, 64), tokenizer.convert_ids_to_tokens)
+    must_fit(encoded, Limits(len(tokenizer), 2, 64), tokenizer, "model")
     number = tokenizer.convert_tokens_to_ids("good")
     with pytest.raises(
         ChecksFailedError, match=f"'good' is id {number}, and the model has rows for ids below {number}"
     ):
-        must_fit(encoded, Limits(number, 2, 64), tokenizer.convert_ids_to_tokens)
+        must_fit(encoded, Limits(number, 2, 64), tokenizer, "model")
 
 
 def test_a_segment_the_model_does_not_know_is_named(tokenizer):
     encoded = tokenize_rows(tokenizer, Rows(TEXTS, PAIRS, [0] * 4), max_length=64, task=TASKS["sst2"])
     with pytest.raises(ChecksFailedError, match="numbers its segments up to 1, and the model knows 1"):
-        must_fit(encoded, Limits(999, 1, 64), tokenizer.convert_ids_to_tokens)
+        must_fit(encoded, Limits(999, 1, 64), tokenizer, "model")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -14,16 +15,16 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from tokenizers import Tokenizer
 
 from tokbench import __version__
-from tokbench.adapt.pair import own_tokens, refuse_strangers
+from tokbench.adapt.pair import own_tokens, refuse_strangers, rows_first
 from tokbench.corpus.reading import open_corpus
-from tokbench.errors import FileError, NegativeResultError, UsageError
+from tokbench.errors import FileError, NegativeResultError, TokbenchError, UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.io.extras import require
 from tokbench.io.links import refuse_links_out
 from tokbench.io.quiet import quiet
 from tokbench.model.files import INDEX
 from tokbench.model.probes import LONGEST, old_inputs
-from tokbench.model.row_plan import RowInit, RowPlan, plan_added, row_init
+from tokbench.model.row_plan import WITHOUT_MODEL, RowInit, RowPlan, plan_added, row_init
 from tokbench.pretrained.added_tokens import (
     DEFAULT_MATCH,
     Added,
@@ -211,7 +212,6 @@ def _verify_config(model: PreTrainedModel, folder: Path) -> None:
     """The saved config makes a model of these shapes: nothing will be started anew when it is loaded."""
     from tokbench.model.loading import hollow
     from tokbench.model.readers import BROKEN, first_line
-    from tokbench.model.resize import ALONE
 
     if not type(model).__module__.startswith("transformers."):
         return  # code from the model's own folder was run once, on purpose; not again in a new place
@@ -220,12 +220,13 @@ def _verify_config(model: PreTrainedModel, folder: Path) -> None:
             expected = hollow(folder).state_dict()
     except BROKEN as error:
         raise NegativeResultError(
-            f"the config does not make a model any more: {first_line(error)}; nothing was saved", fix=ALONE
+            f"the config does not make a model any more: {first_line(error)}; nothing was saved",
+            fix=WITHOUT_MODEL,
         ) from error
     for name, weight in model.state_dict().items():
         if name not in expected or expected[name].shape != weight.shape:
             raise NegativeResultError(
-                f"the saved config has another shape for {name}; nothing was saved", fix=ALONE
+                f"the saved config has another shape for {name}; nothing was saved", fix=WITHOUT_MODEL
             )
 
 
@@ -458,14 +459,26 @@ def resize(
 
     folder = with_loaded_flags(load(tokenizer))
     _refuse_links(folder, model)
-    refuse_strangers(folder, model, anyway=choices.get("force_ids", False))
-    rows = meta_model(
-        model, choices.get("vocabulary", ()), trust_remote_code=choices.get("trust_remote_code", False)
-    ).rows
-    older, added = beyond(folder, min(rows, own_tokens(model) or rows))
-    growth = (planned if dry_run else grow_model)(older, model, added, **choices)
-    growth = replace(growth, tokenizer=folder)
-    return growth if out is None else saved(growth, out, force=force)
+    refuse_strangers(folder, model, anyway=choices.get("force_ids", False), resized=True)
+    with _never_alone():
+        rows = meta_model(
+            model, choices.get("vocabulary", ()), trust_remote_code=choices.get("trust_remote_code", False)
+        ).rows
+        older, added = beyond(folder, min(rows, own_tokens(model) or rows))
+        growth = (planned if dry_run else grow_model)(older, model, added, **choices)
+        growth = replace(growth, tokenizer=folder)
+        return growth if out is None else saved(growth, out, force=force)
+
+
+@contextmanager
+def _never_alone() -> Iterator[None]:
+    """Inside, no error says to leave the model out, which is what is resized."""
+    try:
+        yield
+    except TokbenchError as error:
+        if error.fix == WITHOUT_MODEL:
+            error.fix = "take the tokenizer that the model was saved with: its rows stay as they are"
+        raise
 
 
 def _refuse_unknown(choices: Mapping[str, object]) -> None:
@@ -508,7 +521,7 @@ def _start(folder: TokenizerFolder, added: Added, choices: RowChoices) -> RowIni
 def _plan(
     folder: TokenizerFolder, model: str | Path, measure: ModelSize, added: Added, choices: RowChoices
 ) -> RowPlan:
-    _refuse_missing_rows(folder, model, measure.rows, added)
+    _refuse_missing_rows(folder, model, measure.rows, added, anyway=choices.get("force_ids", False))
     plan = plan_added(
         measure.rows,
         added.before,
@@ -521,15 +534,14 @@ def _plan(
         raise UsageError(
             f"{said} of {model} is {limit:,}, and every id above it is a time to generation: "
             f"a token with id {plan.started[-1]:,} would be one",
-            fix="leave --model out: the tokenizer grows alone, and the model stays as it is",
+            fix=WITHOUT_MODEL,
         )
     moved = {f"{move.role}_token_id" for move in added.roles}
     for key, row in measure.ids.items():
         if plan.size <= row < plan.rows_before and key not in moved:
             raise UsageError(
                 f"{key} of {model} is {row:,}, and with {plan.size:,} rows it would have none",
-                fix=f"tokbench config set {shlex.quote(str(model))} {key}=ID --in-place, "
-                "or leave --shrink out",
+                fix=f"{_with_own_id(folder, model, key, plan.size)}leave --shrink out",
             )
     return plan
 
@@ -542,10 +554,21 @@ def _first_time(folder: TokenizerFolder, measure: ModelSize) -> tuple[int | None
     return folder.tokenizer.token_to_id(NO_TIMES), NO_TIMES
 
 
-def _refuse_missing_rows(folder: TokenizerFolder, model: str | Path, rows: int, added: Added) -> None:
+def _with_own_id(folder: TokenizerFolder, model: str | Path, key: str, rows: int) -> str:
+    """The command that gives a key of the config the id of the tokenizer's own token; "" without one."""
+    token = folder.roles.get(key.rpartition(".")[2].removesuffix("_token_id"))
+    number = None if token is None else folder.tokenizer.token_to_id(token)
+    if number is None or number >= rows:
+        return ""
+    return f"tokbench config set {shlex.quote(str(model))} {key}={number} --in-place, or "
+
+
+def _refuse_missing_rows(
+    folder: TokenizerFolder, model: str | Path, rows: int, added: Added, *, anyway: bool
+) -> None:
     if added.before > rows:
         raise UsageError(
             f"{model} has {rows:,} rows, but the ids of {folder.name} go up to {added.before - 1:,}: "
             "they do not belong together",
-            fix=f"tokbench check {shlex.quote(folder.name)} {shlex.quote(str(model))}",
+            fix=rows_first(folder, model, anyway=anyway),
         )

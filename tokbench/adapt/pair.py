@@ -27,12 +27,18 @@ OWN = "TB452"
 
 
 def refuse_strangers(
-    folder: TokenizerFolder, model: str | Path, *, roles: Collection[str] = (), anyway: bool = False
+    folder: TokenizerFolder,
+    model: str | Path,
+    *,
+    roles: Collection[str] = (),
+    resized: bool = False,
+    anyway: bool = False,
 ) -> None:
     """UsageError for a tokenizer whose ids are not the model's; it names what was found and what helps.
 
     `roles` move to other tokens in the same act, so what is said of the padding's id does not hold then.
-    `anyway` is for who knows that the ids mean the same: nothing is asked.
+    A model that is `resized` gets the rows it lacks. `anyway` is for who knows that the ids mean the same:
+    nothing is asked.
     """
     if anyway:
         return
@@ -40,9 +46,13 @@ def refuse_strangers(
     with sources_on_disk(folder.path if folder.path.exists() else folder.tokenizer, model) as found:
         context = check_context(found.tokenizer, found.model)
         checkup = run_rules(context, quick=True, ignore=[code for code in RULES if code not in asked])
-    for finding in checkup.findings:
+        rows = context.model.rows if context.model else None
+        short = rows is not None and context.size > rows and not resized
+    # another tokenizer than the model's own explains whatever else differs
+    for finding in sorted(checkup.findings, key=lambda each: each.code != OWN):
         if finding.severity == "error":
-            raise UsageError(_sentence(folder, model, finding), fix=_remedy(str(model), finding))
+            fix = _remedy(folder, str(model), finding, short=short)
+            raise UsageError(_sentence(folder, model, finding), fix=fix)
 
 
 def own_tokens(model: str | Path) -> int:
@@ -59,8 +69,16 @@ def _sentence(folder: TokenizerFolder, model: str | Path, finding: Finding) -> s
     return f"{named}{what} ({finding.code}; {finding.evidence})"
 
 
-def _remedy(model: str, finding: Finding) -> str:
-    """What helps today, and the word for who means it."""
+def rows_first(folder: TokenizerFolder, model: str | Path, *, anyway: bool) -> str:
+    """The command that gives a model the rows it lacks, and the word that takes its result."""
+    forced = " --force-ids" if anyway else ""
+    resize = f"tokbench resize {shlex.quote(str(model))} --tokenizer {shlex.quote(folder.name)} -o resized"
+    return f"give it the rows first: {resize}{forced}, and then the same with --model resized{forced}"
+
+
+def _remedy(folder: TokenizerFolder, model: str, finding: Finding, *, short: bool) -> str:
+    """What helps today, and the word for who means it; that alone does not help where rows are `short`."""
+    meant = rows_first(folder, model, anyway=True) if short else "--force-ids"
     if finding.code == OWN:
-        return f"take the model's own, {shlex.quote(model)}; --force-ids only where the ids mean the same"
-    return f"{finding.fix}; or --force-ids, where it is meant so"
+        return f"take the model's own, {shlex.quote(model)}; where the ids mean the same: {meant}"
+    return f"{finding.fix}; where it is meant so: {meant}"

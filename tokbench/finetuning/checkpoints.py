@@ -115,7 +115,7 @@ class CheckpointStore:
                 )
             return found
         why = "; ".join(problems) or f"there is no checkpoint in {self.place}"
-        raise FileError(f"nothing to resume: {why}", fix="start over without --resume")
+        raise FileError(f"nothing to resume: {why}", fix="start over with --force in the place of --resume")
 
     def interrupted(self, step: int, steps: int, *, why: str = "") -> TokbenchError:
         """The error that tells how to go on from what is kept; `why` it is not this step."""

@@ -59,6 +59,12 @@ def config_of(preset: Preset, tokenizer: PreTrainedTokenizerBase, **head: Any) -
     A config keeps no id that the tokenizer has not: a default such as 50283 would lie behind the last row.
     """
     ids = {f"{role}_token_id": getattr(tokenizer, f"{role}_token_id", None) for role in _ROLES}
+    if preset.family == "roberta" and ids["pad_token_id"] is None:
+        name = shlex.quote(str(tokenizer.name_or_path))
+        raise UsageError(
+            "roberta counts its positions from the padding id, and the tokenizer has no padding token",
+            fix=f"tokbench add-tokens {name} --role 'pad=<pad>' -o padded, or --model bert-base",
+        )
     shared = {**ids, "vocab_size": max(tokenizer.get_vocab().values()) + 1, **head}
     return FAMILIES[preset.family](preset, shared)
 
@@ -73,13 +79,7 @@ def _bert(preset: Preset, shared: Shape) -> PreTrainedConfig:
 
 
 def _roberta(preset: Preset, shared: Shape) -> PreTrainedConfig:
-    pad = shared["pad_token_id"]
-    if pad is None:
-        raise UsageError(
-            "roberta counts its positions from the padding id, and the tokenizer has no padding token",
-            fix="tokbench add-tokens TOKENIZER --special '<pad>', or --model bert-base",
-        )
-    places = POSITIONS + pad + 1  # positions begin behind the padding id
+    places = POSITIONS + shared["pad_token_id"] + 1  # positions begin behind the padding id
     return RobertaConfig(
         **_encoder(preset), **_some(shared), max_position_embeddings=places, type_vocab_size=1
     )

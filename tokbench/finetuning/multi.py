@@ -76,7 +76,7 @@ def resume_state(
             stopped.add(name)
         else:
             ensure_writable(Path(config.output), force=force)
-    if not finished and not stopped:
+    if not finished and not stopped and not force:
         places = " or ".join(str(Path(config.output)) for config in list(configs.values())[:2])
         more = plural(len(configs), "run")
         raise FileError(

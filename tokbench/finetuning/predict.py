@@ -24,6 +24,7 @@ from tokbench.finetuning.data.load import (
 from tokbench.finetuning.data.own_tables import TABLE, questions_in
 from tokbench.finetuning.data.tagging import CHARACTER, CHARACTER_METRICS, CONLL, WORD
 from tokbench.finetuning.result import Predictions, Run
+from tokbench.finetuning.run_files import train_again
 from tokbench.finetuning.tag_scheme import AUTO, find_scheme
 from tokbench.finetuning.tasks import NER, OWN, TASKS, Task
 from tokbench.io.atomic import ELSEWHERE
@@ -162,7 +163,7 @@ def _task(folder: Path, name: str) -> Task:
     if not any("TokenClassification" in each for each in config.get("architectures") or ()):
         raise UsageError(
             f"the model in {folder} knows {', '.join(named) or 'no labels'} of whole rows: it tags no words",
-            fix="train one that tags words: tokbench finetune --task ner",
+            fix=f"train one that tags words: {train_again(folder, NER)}",
         )
     made = _read(folder / "hyperparameters.json")
     scheme = find_scheme(named, scheme=made.get("tag_scheme") or AUTO, outside=made.get("outside") or "")

@@ -25,6 +25,7 @@ from tokbench.finetuning.metrics import answers_of
 from tokbench.finetuning.models import load_classifier, load_tokenizer
 from tokbench.finetuning.prepare import limits_of, model_inputs_of
 from tokbench.finetuning.result import Answer, Predictions
+from tokbench.finetuning.run_files import train_again
 from tokbench.io.atomic import atomic_file
 from tokbench.progress import Progress, silent
 
@@ -127,7 +128,7 @@ def answering(folder: Path, task: Task) -> PreTrainedModel:
         raise UsageError(
             f"the model in {folder} tells {', '.join(names) or 'nothing'} apart, and {task.name} asks for"
             f" {', '.join(task.labels)}",
-            fix=f"train one that fits: tokbench finetune --task {teacher}",
+            fix=f"train one that fits: {train_again(folder, teacher)}",
         )
     loaded = load_classifier(folder, task, seed=0)
     if loaded.new:
@@ -145,7 +146,7 @@ def _must_have_head(folder: Path, config: Mapping[str, Any], task: Task) -> None
         if not str(head).endswith(fitting):
             raise UsageError(
                 f"the model in {folder} is a {head}, which does not give {gives}",
-                fix=f"train one that does: tokbench finetune --task {task.name}",
+                fix=f"train one that does: {train_again(folder, task.name)}",
             )
 
 
@@ -182,7 +183,7 @@ def _answers(
     encoded = tokenize_rows(
         tokenizer, asked.rows, max_length=model_inputs.max_length, task=task, progress=progress
     )
-    must_fit(encoded, limits_of(model), tokenizer.convert_ids_to_tokens)
+    must_fit(encoded, limits_of(model), tokenizer, str(model.name_or_path))
     batches = Batches(
         encoded=encoded, model_inputs=model_inputs, size=config.batch_size or BATCH_SIZE, seed=config.seed
     )

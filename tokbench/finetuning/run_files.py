@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tokbench.errors import FileError, ResourceError, RunInterruptedError, UsageError
 from tokbench.finetuning.config import PRESETS, FinetuneConfig
+from tokbench.finetuning.tasks import NER, OWN
 from tokbench.io.locks import LOCK, one_process
 from tokbench.model.files import find_model
 from tokbench.pretrained.folder import TokenizerFolder, load
@@ -79,6 +80,17 @@ def must_be_wanted(output: str, *, resume: bool, force: bool) -> None:
         )
     if there and not resume and leading():
         forget_checkpoints(place)
+
+
+def train_again(folder: Path, task: str) -> str:
+    """The command that trains a folder's model for another task, into a folder beside it.
+
+    >>> train_again(Path("run"), "sst2")
+    'tokbench finetune --task sst2 --model run -o run-sst2'
+    """
+    rows = " --data FILE" if task in (OWN, NER) else ""
+    out = shlex.quote(f"{folder}-{task}")
+    return f"tokbench finetune --task {task} --model {shlex.quote(str(folder))}{rows} -o {out}"
 
 
 def found_in(place: Path) -> list[Path]:

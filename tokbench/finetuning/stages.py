@@ -208,7 +208,7 @@ def prepare_run(config: FinetuneConfig, data: Dataset, *, progress: Progress = s
             cache=config.cache == "on",
             progress=progress,
         )
-        must_fit(encoded, limits, parts.tokenizer.convert_ids_to_tokens)
+        must_fit(encoded, limits, parts.tokenizer, str(parts.model.name_or_path))
         batches[name] = Batches(
             encoded=encoded, model_inputs=model_inputs, size=plan.batch_size, seed=config.seed
         )

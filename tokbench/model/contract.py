@@ -24,6 +24,7 @@ from tokbench.errors import NegativeResultError, UsageError
 from tokbench.io.quiet import quiet
 from tokbench.model.readers import BROKEN, SEED, Reader
 from tokbench.model.resize import vocabulary_weights
+from tokbench.model.row_plan import WITHOUT_MODEL
 
 if TYPE_CHECKING:
     from tokbench.model.row_plan import RowPlan
@@ -270,7 +271,7 @@ def _order_fix(config: PreTrainedConfig) -> str:
             "write the tokenizer's own end id into text_config.eos_token_id of config.json: "
             "with 2 there, the class pools at the highest id"
         )
-    return "leave --model out: the tokenizer grows alone, and the model stays as it is"
+    return WITHOUT_MODEL
 
 
 def _next_token(model: PreTrainedModel, ids: Sequence[int]) -> int | None:

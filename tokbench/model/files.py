@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,12 @@ from tokbench.io.json_files import MIB, read_object
 CONFIG, GENERATION = "config.json", "generation_config.json"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack")
+
+
+def how_to_check(model: str | Path) -> str:
+    """The command that looks at a model: with the tokenizer beside it, or with one that is to be named."""
+    beside = (Path(model).expanduser() / "tokenizer.json").is_file()
+    return f"tokbench check {'' if beside else 'TOKENIZER '}{shlex.quote(str(model))}"
 
 
 def find_model(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from tokbench.errors import FileError, plural
 from tokbench.io.quiet import quiet
-from tokbench.model.files import find_model
+from tokbench.model.files import find_model, how_to_check
 from tokbench.model.loading import class_of, load_model
 from tokbench.model.resize import embedding_rows
 
@@ -114,6 +113,6 @@ def load_language_model(name: str) -> Likelihood:
         raise FileError(
             f"{name} lacks {plural(len(loaded.fresh), 'weight')}, {loaded.fresh[0]} first: "
             "they would be random",
-            fix=f"tokbench check {shlex.quote(str(name))}",
+            fix=how_to_check(name),
         )
     return Likelihood(name, loaded.model)

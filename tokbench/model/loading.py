@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from transformers.models.auto import modeling_auto
 from tokbench.errors import FileError, plural
 from tokbench.io.json_files import read_object
 from tokbench.io.quiet import quiet
-from tokbench.model.files import CONFIG, architecture, ensure_bounded, find_model
+from tokbench.model.files import CONFIG, architecture, ensure_bounded, find_model, how_to_check
 from tokbench.model.modeling_pooled import MODEL_TYPE, PooledClassifier, PooledConfig
 from tokbench.model.readers import BROKEN, first_line
 from tokbench.model.resize import grown_keys, head_kind, vocabulary_weights
@@ -88,9 +87,7 @@ def load_model(
     except BROKEN as error:
         if SIZES in str(error):  # the library's report of them is a table that goes to the log
             refuse_other_sizes(name, path, hollow(path, trust_remote_code=trust_remote_code))
-        raise FileError(
-            f"{name} cannot be loaded: {first_line(error)}", fix=f"tokbench check {shlex.quote(str(name))}"
-        ) from error
+        raise FileError(f"{name} cannot be loaded: {first_line(error)}", fix=how_to_check(name)) from error
     missing = tuple(sorted(info["missing_keys"]))
     mismatched = tuple(
         sorted(key if isinstance(key, str) else key[0] for key in info.get("mismatched_keys", ()))
@@ -108,7 +105,7 @@ def told(name: str | Path, doing: str) -> Iterator[None]:
     except BROKEN as error:
         raise FileError(
             f"{name} cannot be {doing}: {type(error).__name__}: {first_line(error)}",
-            fix=f"tokbench check {shlex.quote(str(name))}",
+            fix=how_to_check(name),
         ) from error
 
 
@@ -142,14 +139,14 @@ def _refuse_hollow(
     if wrong:
         raise FileError(
             f"{wrong[0]} in {name} has not the shape config.json gives",
-            fix=f"tokbench check {shlex.quote(str(name))}",
+            fix=how_to_check(name),
         )
     body = [key for key in missing if _is_body(model, key) and "pooler" not in key]
     if body:
         raise FileError(
             f"{name} lacks {plural(len(body), 'weight')} of its body, {body[0]} first: "
             "they would be random numbers",
-            fix=f"tokbench check {shlex.quote(str(name))}",
+            fix=how_to_check(name),
         )
 
 
@@ -230,7 +227,7 @@ def refuse_other_sizes(name: str | Path, path: Path, model: PreTrainedModel) -> 
             found, said = (" x ".join(map(str, each)) for each in (shape, expected[key]))
             raise FileError(
                 f"{key} in {name} is {found}, and config.json makes it {said}",
-                fix=f"tokbench check {shlex.quote(str(name))}",
+                fix=how_to_check(name),
             )
 
 

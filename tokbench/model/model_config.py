@@ -15,7 +15,7 @@ from tokbench.errors import FileError, UsageError, clipped, did_you_mean, plural
 from tokbench.io.atomic import atomic_folder
 from tokbench.io.json_files import read_object
 from tokbench.io.links import copy_inside
-from tokbench.model.files import CONFIG, GENERATION, counts_positions_from_padding, find_model
+from tokbench.model.files import CONFIG, GENERATION, counts_positions_from_padding, find_model, how_to_check
 from tokbench.results import Result
 
 MAY, MUST_NOT, RESIZE = "may", "must not", "only with a resize"
@@ -192,7 +192,7 @@ def labels(wanted: Mapping[str, Any], known: Mapping[str, Any], raw: Mapping[str
     return {**{key: value for key, value in wanted.items() if key not in LABELS}, **tables}
 
 
-def checked(config: Mapping[str, Any], keys: Sequence[str]) -> None:
+def checked(name: str | Path, config: Mapping[str, Any], keys: Sequence[str]) -> None:
     """UsageError when the config's class refuses a value, or one of the changed keys is out of range."""
     from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
@@ -216,7 +216,7 @@ def checked(config: Mapping[str, Any], keys: Sequence[str]) -> None:
                 ) from error
         raise UsageError(
             f"{', '.join(keys)}: the config's class refuses it: {_reason(error)}",
-            fix="tokbench config show MODEL",
+            fix=f"tokbench config show {shlex.quote(str(name))}",
         ) from error
 
 
@@ -343,7 +343,7 @@ def set_config(
     changed = json.loads(json.dumps(raw))
     for key, value in wanted.items():
         _put(changed, key, value)
-    checked(changed, list(wanted))
+    checked(name, changed, list(wanted))
     generation, followed = _generation(folder, wanted)
     _write(folder, out, {CONFIG: changed, **generation}, force=force)
     return ConfigChange(
@@ -376,9 +376,7 @@ def _defaults(folder: Path, raw: Mapping[str, Any]) -> dict[str, Any]:
     except (AttributeError, ImportError, LookupError, OSError, TypeError, ValueError) as error:
         if raw.get("model_type") or raw.get("auto_map"):
             return {}
-        raise FileError(
-            f"{folder / CONFIG} names no model_type", fix=f"tokbench check {shlex.quote(str(folder))}"
-        ) from error
+        raise FileError(f"{folder / CONFIG} names no model_type", fix=how_to_check(folder)) from error
     values: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
     values.pop("_name_or_path", None)  # where it was read just now
     return values
@@ -430,7 +428,8 @@ def _refuse(name: str, key: str, value: Any, known: Mapping[str, Any], raw: Mapp
             fix=f"tokbench resize {shlex.quote(str(name))} --tokenizer TOKENIZER -o OUT",
         )
     if key in known and found.allowed != MAY:
-        raise UsageError(f"{key} must not change: {found.why}", fix=f"tokbench config show {name}")
+        see = f"tokbench config show {shlex.quote(name)}"
+        raise UsageError(f"{key} must not change: {found.why}", fix=see)
     if not key.endswith("_token_id"):
         return
     rows = known.get(f"{key.rpartition('.')[0]}.vocab_size".lstrip("."), 0)

@@ -21,6 +21,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from tokbench.errors import NegativeResultError
 from tokbench.io.quiet import quiet
+from tokbench.model.row_plan import WITHOUT_MODEL
 
 # What a damaged config or weight file, or an input of another kind was seen to raise inside transformers.
 BROKEN = (
@@ -89,7 +90,7 @@ def reader_of(
             said = said or first_line(error)
     raise UntriedError(
         f"{type(model).__name__} cannot be tried with texts alone{_wants(model)}: {said}",
-        fix="leave --model out: the tokenizer grows alone, and the model stays as it is",
+        fix=WITHOUT_MODEL,
     )
 
 

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from tokbench.errors import NegativeResultError, UsageError, did_you_mean
 from tokbench.io.quiet import quiet
 from tokbench.model.readers import BROKEN
+from tokbench.model.row_plan import WITHOUT_MODEL
 from tokbench.model.vocabulary_tables import (
     VocabularyTables,
     VocabularyTensor,
@@ -112,9 +113,6 @@ class Resized:
     described: tuple[int, ...] = ()
 
 
-ALONE = "leave --model out: the tokenizer grows alone, and the model stays as it is"
-
-
 def grown_keys(model: PreTrainedModel, vocabulary: Sequence[str] = ()) -> tuple[str, ...]:
     """The keys that grow with a tokenizer: those named, or the only one that the class reads tokens by.
 
@@ -128,17 +126,21 @@ def grown_keys(model: PreTrainedModel, vocabulary: Sequence[str] = ()) -> tuple[
             known = [each for each in tables.tensors if "type_" not in each]
             raise UsageError(f"{name} has no vocabulary {key}", fix=did_you_mean(key, known or ["none"]))
     if not keys:
-        raise UsageError(f"{name} {_no_tokens(tables)}, so no row can be made for a new token", fix=ALONE)
+        raise UsageError(
+            f"{name} {_no_tokens(tables)}, so no row can be made for a new token", fix=WITHOUT_MODEL
+        )
+    one_size = len({tables.values[key] for key in keys}) == 1
     if len(keys) > 1 and not vocabulary:
         sizes = " and ".join(f"{key} ({tables.values[key]:,})" for key in keys)
+        both = " ".join(f"--vocabulary {key}" for key in keys)
         raise UsageError(
             f"{name} has {len(keys)} vocabularies, {sizes}, and does not say which is this tokenizer's",
-            fix=f"name those that are: {' '.join(f'--vocabulary {key}' for key in keys)}",
+            fix=f"name those that are: {both}" if one_size else WITHOUT_MODEL,
         )
-    if len({tables.values[key] for key in keys}) > 1:
+    if not one_size:
         raise UsageError(
             f"{' and '.join(keys)} of {name} have other numbers of rows, which no one tokenizer has",
-            fix=f"name one of them: --vocabulary {keys[0]}",
+            fix=WITHOUT_MODEL,
         )
     for key in keys:
         _refuse_reserved(name, key, tables)
@@ -178,7 +180,7 @@ def _refuse_reserved(name: str, key: str, tables: VocabularyTables) -> None:
             what = f"{each.rows + each.offset:,} rows for {key} {each.rows:,}"
             what = what if each.step == 1 else f"{each.step:,} rows for each token"
             raise UsageError(
-                f"{name} reads rows behind its vocabulary itself: {each.name} has {what}", fix=ALONE
+                f"{name} reads rows behind its vocabulary itself: {each.name} has {what}", fix=WITHOUT_MODEL
             )
     for other, tensors in tables.tensors.items():
         for each in tensors:
@@ -187,7 +189,7 @@ def _refuse_reserved(name: str, key: str, tables: VocabularyTables) -> None:
             if behind and each.embeds and not own:
                 raise UsageError(
                     f"{name} has a second table for ids behind its vocabulary, {each.name} by {other}",
-                    fix=ALONE,
+                    fix=WITHOUT_MODEL,
                 )
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from tokbench.pretrained.added_tokens import Added
 
 
+WITHOUT_MODEL = "leave --model out: the tokenizer grows alone, and the model stays as it is"
+
+
 @dataclass(frozen=True, eq=False)  # equal to any mapping of the same pairs, as mappings are
 class Unmoved(Mapping[int, int]):
     """Rows that stay where they are: a mapping of each id to itself, without writing 150,000 pairs.

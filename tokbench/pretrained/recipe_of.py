@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -194,7 +195,8 @@ def _special_tokens(folder: TokenizerFolder) -> dict[str, Any]:
     if plain:
         raise RecipeError(
             f"no recipe makes {folder.name}: {plural(len(plain), 'added token')}, not special: {plain[0]!r}",
-            fix="train from a recipe that is near, then add them: tokbench add-tokens",
+            fix="train from a recipe that is near, then add them: "
+            f"tokbench add-tokens FOLDER --token {shlex.quote(plain[0])} -o NEW",
         )
     at = {token.content: number for number, (_, token) in enumerate(added)}
     roles = {role: token for role, token in folder.roles.items() if token in at}

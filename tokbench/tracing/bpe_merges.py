@@ -134,7 +134,7 @@ class Bpe:
     def _unknown_of(self, size: int) -> Symbol:
         if self._unknown is None or self._unknown not in self.vocab:
             raise UsageError(
-                f"the unknown token {self._unknown} is not in the vocabulary", fix="tokbench check TOKENIZER"
+                f"the unknown token {self._unknown} is not in the vocabulary", fix="add it to the vocabulary"
             )
         return Symbol(token=self._unknown, id=self.vocab[self._unknown], utf8_bytes=size)
 

@@ -136,7 +136,8 @@ class Unigram:
     def _unknown_id(self) -> int:
         if self._unknown is None:
             raise UsageError(
-                "the model meets an unknown character and has no unk_id", fix="tokbench check TOKENIZER"
+                "the model meets an unknown character and has no unk_id",
+                fix="name the piece for what is unknown as unk_id",
             )
         return self._unknown
 

@@ -81,7 +81,7 @@ class WordPiece:
     def _give_up(self, matches: tuple[Match, ...], reason: str, tried: tuple[str, ...] = ()) -> Matching:
         if self._unknown not in self.vocab:
             raise UsageError(
-                f"the unknown token {self._unknown} is not in the vocabulary", fix="tokbench check TOKENIZER"
+                f"the unknown token {self._unknown} is not in the vocabulary", fix="add it to the vocabulary"
             )
         return Matching(
             matches=matches,
@@ -115,6 +115,6 @@ class WordLevel:
         token = word if found else self._unknown
         if token not in self.vocab:
             raise UsageError(
-                f"the unknown token {token} is not in the vocabulary", fix="tokbench check TOKENIZER"
+                f"the unknown token {token} is not in the vocabulary", fix="add it to the vocabulary"
             )
         return Lookup(token=token, id=self.vocab[token], found=found)

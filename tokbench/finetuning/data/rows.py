@@ -91,7 +91,7 @@ def collect(found: Iterable[Raw], task: Task, *, name: str) -> Rows:
     if len(rows.left_out) > task.incomplete:
         raise DataError(_incomplete([*rows.left_out]), fix=_row_fix(task))
     if not rows.labels:
-        raise DataError(f"{name} has no rows", fix="give the official files, or --data sample for sst2")
+        raise DataError(f"{name} has no rows", fix=_rows_fix(task))
     return rows
 
 
@@ -125,7 +125,7 @@ def _append(rows: Rows, raw: Raw, task: Task) -> None:
     if label is None and str(raw.label) == "-1":
         raise DataError(
             f"{raw.place}: -1 hides the label, so these rows are for prediction only",
-            fix="train on rows whose labels are known; tokbench predict RUN --data FILE predicts the others",
+            fix="take them out; how they are answered later: tokbench predict -h",
         )
     if label is None:
         if task.regression:
@@ -138,6 +138,12 @@ def _append(rows: Rows, raw: Raw, task: Task) -> None:
     if rows.pairs is not None:
         rows.pairs.append(str(raw.texts[1]))
     rows.labels.append(label)
+
+
+def _rows_fix(task: Task) -> str:
+    if not task.folder or task.name == OWN:
+        return "give a file with rows"
+    return f"give the official {task.folder} files{', or --data sample' if task.name == 'sst2' else ''}"
 
 
 def _row_fix(task: Task) -> str:

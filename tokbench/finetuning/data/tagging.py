@@ -7,6 +7,7 @@ own, which carry no entity and are left out of every count.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,7 +78,9 @@ def read_sentences(path: Path, *, hidden: bool = False) -> Sentences:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as problem:
-        raise FileError(f"{path} cannot be read: {problem.strerror}", fix=f"ls -l {path}") from problem
+        raise FileError(
+            f"{path} cannot be read: {problem.strerror}", fix=f"ls -l {shlex.quote(str(path))}"
+        ) from problem
     except UnicodeDecodeError as problem:
         line = path.read_bytes()[: problem.start].count(b"\n") + 1
         raise DataError(f"{path} line {line} is not UTF-8", fix=remedy_of(path)) from problem

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -339,7 +340,7 @@ def tokenize_rows(
 
     found = cached_rows(backend, rows, max_length, make) if cache else make()
     progress("tokenize", len(rows), len(rows))
-    _none_empty(found.lengths, rows)
+    _none_empty(found.lengths, rows, tokenizer.name_or_path)
     labels = _label_array(rows, task)
     return EncodedRows(
         found.ids, found.starts, found.segments.ids, labels, found.truncated, note="; ".join(said)
@@ -387,7 +388,7 @@ def _encode_tagged(
             before += len(found.ids)
         progress("tokenize", len(ids), len(texts))
     starts = starts_of([*map(len, ids)])
-    _none_empty(np.diff(starts), rows)
+    _none_empty(np.diff(starts), rows, tokenizer.name_or_path)
     piece = np.concatenate(speaks)
     goes_on = np.diff(piece, prepend=NO_PIECE) == 0
     units = Units(
@@ -423,14 +424,14 @@ def _reader(tokenizer: PreTrainedTokenizerBase, max_length: int, *, offsets: boo
     return read
 
 
-def _none_empty(lengths: Ids, rows: Rows | Tagged) -> None:
+def _none_empty(lengths: Ids, rows: Rows | Tagged, tokenizer: str) -> None:
     empty = np.flatnonzero(lengths == 0)
     if len(empty):
         text = rows.texts[empty[0]]
         raise DataError(
             f"{plural(len(empty), 'row has', 'rows have')} "
             f"no token at all under this tokenizer, first: {text[:60]!r}",
-            fix="see what the tokenizer cannot read: tokbench check TOKENIZER",
+            fix=f"see what the tokenizer cannot read: tokbench check {shlex.quote(tokenizer)}",
         )
 
 
@@ -443,13 +444,17 @@ class Limits:
     positions: int | None
 
 
-def must_fit(encoded: EncodedRows, limits: Limits, name_of: Callable[[int], Any]) -> None:
-    """Nothing, or an error that names the id a model has no row for; on a GPU it would be a device assert."""
+def must_fit(encoded: EncodedRows, limits: Limits, tokenizer: PreTrainedTokenizerBase, model: str) -> None:
+    """Nothing, or an error that names the id a model has no row for; on a GPU it would be a device assert.
+
+    `model` is the folder's name.
+    """
     highest = int(encoded.ids.max())
     if highest >= limits.rows:
+        token, source = tokenizer.convert_ids_to_tokens(highest), shlex.quote(str(tokenizer.name_or_path))
         raise ChecksFailedError(
-            f"{name_of(highest)!r} is id {highest}, and the model has rows for ids below {limits.rows} only",
-            fix="grow the model to it: tokbench resize MODEL --tokenizer TOKENIZER -o OUT",
+            f"{token!r} is id {highest}, and the model has rows for ids below {limits.rows} only",
+            fix=f"grow the model to it: tokbench resize {shlex.quote(model)} --tokenizer {source} -o grown",
         )
     if limits.types is not None and int(encoded.type_ids.max()) >= limits.types:
         raise ChecksFailedError(
