@@ -27,7 +27,7 @@ FILES = {
     "table.json": '[{"body": "one"}]',
     "values.jsonl": "".join(json.dumps({"body": line, "stars": 5}) + "\n" for line in ENGLISH),
     "rows.csv": "text,stars,number,same,hidden\n"
-    + "".join(f"{line[:9]},{at % 2},{at},1,-1\n" for at, line in enumerate(ENGLISH)),
+    + "".join(f"{line[:9]},{at % 2},{at},1,{at % 3 - 1}\n" for at, line in enumerate(ENGLISH)),
     "gaps.csv": "text,stars\n,1\n" + "".join(f"{line[:9]},{at % 2}\n" for at, line in enumerate(ENGLISH)),
     "unseen.csv": "text,stars\n" + "".join(f"\u200b,{at % 2}\n" for at in range(20)),
     "many.txt": "".join(f"zebra{at}\n" for at in range(131)),

@@ -73,8 +73,9 @@ SCENARIOS = {
     ),
     "labels that are hidden": (
         f"finetune --task own --data rows.csv --text-column text --label-column hidden {DRY}",
-        "tokbench predict RUN --data FILE --text-column COLUMN",
-        "tokbench predict trained --data rows.csv --text-column text -o made",
+        "--set task_kind=classes makes a class of it",
+        "tokbench finetune --task own --data rows.csv --text-column text --label-column hidden"
+        f" --set task_kind=classes {DRY}",
     ),
     "a run that is none": (
         "predict nowhere a",
