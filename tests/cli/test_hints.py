@@ -148,6 +148,7 @@ NOT_YET = frozenset(
         ("finetuning/tasks.py", "did_you_mean(name, TASKS)"),
         ("model/model_config.py", "f'tokbench config show "),
         ("recipes/validate.py", "did_you_mean(role, ROLES)"),
+        ("model/resize.py", "WITHOUT_MODEL"),
     }
 )
 WORDS = tb.Recipe(algorithm="wordlevel", special_tokens={"unk": "[UNK]"})

@@ -162,7 +162,7 @@ def _refuse_unstable(model: PreTrainedModel, keys: Sequence[str], tables: Vocabu
             raise UsageError(
                 f"{type(model).__name__} has {tables.values[key]:,} rows by {key} as well, which its config "
                 f"changes with {keys[0]} when it is read again",
-                fix=ALONE,
+                fix=WITHOUT_MODEL,
             )
 
 
