@@ -39,7 +39,7 @@ from tokbench.finetuning.run_files import found_in, unfinished
 from tokbench.finetuning.stages import engine_of
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpora" / "english.txt"
-TIMES = {"seconds", "rows_per_second", "peak_memory_mb"}
+OTHER = {"seconds", "rows_per_second", "peak_memory_mb", "load_with"}  # times, and the name of the output
 HAPPENED = ("resumed after step", "there is no checkpoint of step")
 WORDS = (
     "finetune --task sst2 --data sample --tokenizer tok --model bert-tiny --device cpu --precision fp32"
@@ -148,7 +148,7 @@ def metrics(folder: Path) -> dict[str, object]:
     """The numbers of a run without times, and its notes without what happened to it."""
     saved = json.loads((folder / "metrics.json").read_text())
     notes = [note for note in saved["notes"] if not note.startswith(HAPPENED)]
-    return {**{name: each for name, each in saved.items() if name not in TIMES}, "notes": notes}
+    return {**{name: each for name, each in saved.items() if name not in OTHER}, "notes": notes}
 
 
 def right_end(kind: str, code: int, said: str) -> bool:

@@ -23,7 +23,7 @@ from tokbench.finetuning.run_files import found_in, unfinished
 ROWS = [
     [f"{word} {'x ' * number}", label] for number in range(5) for word, label in (("good", "1"), ("bad", "0"))
 ]
-TIMES = {"seconds", "rows_per_second", "peak_memory_mb"}
+OTHER = {"seconds", "rows_per_second", "peak_memory_mb", "load_with"}  # times, and the name of the output
 NOTHING = ("resumed after step", "there is no checkpoint of step")
 
 
@@ -45,10 +45,10 @@ def choices(data, plan, tmp_path):
 
 
 def told(output):
-    """The numbers of a run, but for times, and notes of what happened to it."""
+    """The numbers of a run, but for times, and its notes but those of what happened to it."""
     saved = json.loads((Path(output) / "metrics.json").read_text())
     notes = [note for note in saved["notes"] if not note.startswith(NOTHING)]
-    return {**{name: each for name, each in saved.items() if name not in TIMES}, "notes": notes}
+    return {**{name: each for name, each in saved.items() if name not in OTHER}, "notes": notes}
 
 
 def assert_same(one, other):
