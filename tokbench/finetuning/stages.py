@@ -176,7 +176,8 @@ def _write(prepared: PreparedRun, outcome: Outcome, folder: Path, *, made: str) 
     )
     choices = hyperparameters(prepared)
     run = _judged(_run(prepared, outcome, proved), prepared, outcome)
-    run = replace(run, command=command(choices, output=run.output, whole=True))
+    line = how_to_load(prepared.parts.model, run.output, code=bool(prepared.config.portable))
+    run = replace(run, command=command(choices, output=run.output, whole=True), load_with=line)
     measured = {name: each for name, each in asdict(run).items() if name not in OF_ITS_PLACE}
     write_json(folder / METRICS, {**measured, "beats_majority": run.beats_majority, "learned": run.learned})
     write_json(folder / "environment.json", asdict(environment()))
@@ -309,7 +310,6 @@ def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
         new_tokens=new_tokens,
         no_gradient=no_gradient,
         notes=(*prepared.data.notes, *prepared.parts.notes, *outcome.notes, *_doubts(outcome, task)),
-        load_with=how_to_load(prepared.parts.model, config.output, code=bool(config.portable)),
         class_weights=prepared.class_weights,
         engine=config.trainer,
         kept_step=outcome.kept_step,
