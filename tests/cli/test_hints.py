@@ -284,6 +284,8 @@ def test_every_hint_that_names_something_to_do_is_pasted_by_a_test():
     left = {
         (*key, words)
         for key, words in sites().items()
-        if key not in EXECUTED and not any(key[0].startswith(each) for each in REASONS)
+        if key not in EXECUTED
+        and not any(key[0].startswith(each) for each in REASONS)
+        and not any(key[0] == file and words.startswith(hint) for file, hint in NOT_YET)
     }
     assert not left, "\n".join(f"{file}:{at} {words}" for file, at, words in sorted(left))
