@@ -1,6 +1,6 @@
 """Fine-tuning runs killed, filled and interrupted at places spread over their life, and resumed.
 
-Run: python benchmarks/stopped_runs.py [PLACES] [SEED] [ENGINE]     (20 places each, 7 and loop by default)
+Run: python benchmarks/stopped_runs.py [PLACES] [SEED] [ROWS] [ENGINE]     (20 places each, 7, 400 and loop)
 
 A process that has imported all forks one child a run, so that the life of a child is reading, tokenizing,
 training with evaluations and checkpoints, writing and the reload proof. A place is a share of the life of an
@@ -43,7 +43,7 @@ OTHER = {"seconds", "rows_per_second", "peak_memory_mb", "load_with"}  # times, 
 HAPPENED = ("resumed after step", "there is no checkpoint of step")
 WORDS = (
     "finetune --task sst2 --data sample --tokenizer tok --model bert-tiny --device cpu --precision fp32"
-    " --set max_train_rows=400 --set epochs=2 --set batch_size=8 --set learning_rate=1e-3 --max-length 32"
+    " --set epochs=2 --set batch_size=8 --set learning_rate=1e-3 --max-length 32"
     " --set save_every=5 --set evaluate_every=20 --set cache=off"
 )
 # A stage, and the functions of ours that are on the stack of a process in it; the first that is found counts.
@@ -221,10 +221,10 @@ def clear(room: Path) -> int:
     return len(left)
 
 
-def main(places: int, seed: int, engine: str) -> int:
+def main(places: int, seed: int, rows: int, engine: str) -> int:
     """All kinds, the table, and whether anything was wrong."""
     global WORDS
-    WORDS += f" --trainer {engine}"
+    WORDS += f" --trainer {engine} --max-train-rows {rows}"
     engine_of(FinetuneConfig(trainer=engine))  # imported once, for all children
     chance, wrong = random.Random(seed), 0
     with tempfile.TemporaryDirectory() as folder:
@@ -262,4 +262,4 @@ def main(places: int, seed: int, engine: str) -> int:
 if __name__ == "__main__":
     numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
     engines = [word for word in sys.argv[1:] if not word.isdigit()] or ["loop"]
-    sys.exit(main(*(numbers + [20, 7][len(numbers) :]), engines[0]))
+    sys.exit(main(*(numbers + [20, 7, 400][len(numbers) :]), engines[0]))
