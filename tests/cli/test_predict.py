@@ -69,7 +69,7 @@ WRONG = {
     "a table for a tagger": (("ner", "-t", "own", "--data", "a.csv", "--text-column", "t"), "ForTokenCl"),
     "words for a classifier": (("own", "-t", "ner", "--data", "text.txt"), "of whole rows: it tags no words"),
     "an unknown task": (("own", "-t", "nre", "--data", "a.csv"), "no task is called 'nre'"),
-    "no column": (("own", "--data", "a.csv"), "--text-column is needed"),
+    "no such column": (("own", "--data", "other.csv"), "other.csv has no column 't'"),
     "a wrong column": (("own", "--data", "a.csv", "--text-column", "tt"), "a.csv has no column 'tt'"),
     "a column twice": (("own", "--data", "twice.csv", "--text-column", "t"), "twice.csv has 2 columns 't'"),
     "semicolons": (("own", "--data", "semi.csv", "--text-column", "t"), "it seems to be parted by ';'"),
@@ -92,6 +92,7 @@ def test_what_is_asked_wrongly_is_one_sentence_with_a_remedy(name, tokbench, run
     (tmp_path / "latin.conll").write_bytes("café\tO\n".encode("latin-1"))
     (tmp_path / "text.txt").write_text("the clock keeper\nvisited often\n")
     (tmp_path / "a.csv").write_text("t\nclock\n")
+    (tmp_path / "other.csv").write_text("u\nclock\n")
     (tmp_path / "twice.csv").write_text("t,t\nclock,keeper\n")
     (tmp_path / "semi.csv").write_text("t;y\nclock;1\n")
     (tmp_path / "zero.csv").write_text("t,y\n")

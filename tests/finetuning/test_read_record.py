@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tokbench.finetuning.data.read_record import ReadRecord, SplitRecord, lines_of_record, shown_counts
 from tokbench.finetuning.multi import finetune, run_in
+from tokbench.finetuning.read_record import ReadRecord, SplitRecord, lines_of_record, shown_counts
 
 
 @pytest.fixture

@@ -25,7 +25,8 @@ def tagged(tmp_path):
     def write(text: str, name: str = "words.conll", *, all_pieces: bool = False):
         path = tmp_path / name
         path.write_text(text, encoding="utf-8")
-        return read_tagged(path, dev=None, all_pieces=all_pieces)
+        found = read_tagged(path, dev=None, all_pieces=all_pieces)
+        return found.task, found.rows
 
     return write
 
@@ -231,8 +232,9 @@ def test_predicted_tags_read_back_score_what_the_run_scored(text, learned, tmp_p
     gold, told = read_sentences(tmp_path / "dev.conll"), read_sentences(path)
     assert [units for units, _ in told.found] == [units for units, _ in gold.found]
 
-    task, rows = read_tagged(tmp_path / "train.conll", dev=str(tmp_path / "dev.conll"), all_pieces=False)
-    _, again = read_tagged(tmp_path / "train.conll", dev=str(path), all_pieces=False)
+    found = read_tagged(tmp_path / "train.conll", dev=str(tmp_path / "dev.conll"), all_pieces=False)
+    task, rows = found.task, found.rows
+    again = read_tagged(tmp_path / "train.conll", dev=str(path), all_pieces=False).rows
     assert score(task, {"dev": _flat(rows["dev"])}, {"dev": _flat(again["dev"])}) == run.metrics
 
 

@@ -223,7 +223,9 @@ def _watched(
         yield progress, lambda done: tell(result_line(done))
 
 
-@configured({None: ("data", "text_column", "pair_column", "batch_size", "device")}, settable=False)
+@configured(
+    {None: ("data", "text_column", "pair_column", "id_column", "batch_size", "device")}, settable=False
+)
 def predict(
     config: FinetuneConfig,
     run: Annotated[Path, Argument(help="The folder of a fine-tuned model.", show_default=False)],
@@ -264,6 +266,7 @@ def predict(
             data=config.data,
             text_column=config.text_column,
             pair_column=config.pair_column,
+            id_column=config.id_column,
             output=output or (None if texts else Path("predictions")),
             batch_size=config.batch_size,
             max_length=max_length,

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from transformers import PreTrainedTokenizerBase
 
 from tokbench.finetuning.config import CHOICES
-from tokbench.finetuning.data.read_record import split_words, task_words
 from tokbench.finetuning.environment import environment
+from tokbench.finetuning.read_record import split_words, task_words
 from tokbench.finetuning.run_files import OBJECTS
 from tokbench.finetuning.tasks import TASKS, Task
 

@@ -112,7 +112,9 @@ class FinetuneConfig:
     max_train_rows: int | None = _choice(
         None, "Train on so many rows, drawn by the seed.", least=1, unset="all"
     )
-    text_column: str | None = _choice(None, "Of your own csv, tsv, json, jsonl or parquet file.")
+    text_column: str | None = _choice(
+        None, "Of your own csv, tsv, json, jsonl or parquet file; ner: a number."
+    )
     pair_column: str | None = _choice(None, "Its second text, if a row has two.")
     label_column: str | None = _choice(None, "Its column of labels.")
     id_column: str | None = _choice(

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 from tokbench.errors import DataError, FileError, UsageError, plural
 from tokbench.finetuning.config import POOLINGS, PRESETS, FinetuneConfig, config_to_data, renewed
 from tokbench.finetuning.data.load import read_data
-from tokbench.finetuning.data.read_record import record_from_data
 from tokbench.finetuning.defaults import plan_steps, width_of
 from tokbench.finetuning.predict import questions_of, task_of
+from tokbench.finetuning.read_record import record_from_data
 from tokbench.finetuning.result import Evaluation, Run
 from tokbench.finetuning.run_files import (
     HYPERPARAMETERS,
@@ -577,6 +577,7 @@ def _answered(config: FinetuneConfig, name: str, *, again: bool, progress: Progr
             data=config.data,
             text_column=config.text_column,
             pair_column=config.pair_column,
+            id_column=config.id_column,
             output=folder / ANSWERS,
             batch_size=config.batch_size,
             max_length=config.max_length,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tokbench.errors import FileError, UsageError, did_you_mean
@@ -15,6 +16,7 @@ from tokbench.finetuning.data.load import (
     HUB,
     SAMPLE,
     Questions,
+    column_number,
     hub_questions,
     official_questions,
     own_questions,
@@ -24,7 +26,7 @@ from tokbench.finetuning.data.load import (
 from tokbench.finetuning.data.own_tables import TABLE, questions_in
 from tokbench.finetuning.data.tagging import CHARACTER, CHARACTER_METRICS, CONLL, WORD
 from tokbench.finetuning.result import Predictions, Run
-from tokbench.finetuning.run_files import train_again
+from tokbench.finetuning.run_files import METRICS, train_again
 from tokbench.finetuning.tag_scheme import AUTO, find_scheme
 from tokbench.finetuning.tasks import NER, OWN, TASKS, Task
 from tokbench.io.atomic import ELSEWHERE
@@ -39,6 +41,7 @@ def predict(
     data: str | Path | None = None,
     text_column: str | None = None,
     pair_column: str | None = None,
+    id_column: str | None = None,
     output: str | Path | None = None,
     batch_size: int | None = None,
     max_length: int | None = None,
@@ -73,13 +76,15 @@ def predict(
         data=data,  # type: ignore[arg-type]  # a path is taken as its name
         text_column=text_column,
         pair_column=pair_column,
+        id_column=id_column,
         batch_size=batch_size,
         max_length=_trained_length(place) if max_length is None else max_length,
         device=device,
         precision=precision,
     )
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    asked = questions_of(config, chosen) if texts is None else [_given(texts, chosen, config)]
+    columns = _recorded(place)
+    asked = questions_of(config, chosen, columns) if texts is None else [_given(texts, chosen, config)]
     from tokbench.finetuning.predictions import predict_all
 
     return predict_all(place, asked, chosen, into=into, config=config, progress=progress)
@@ -107,12 +112,20 @@ def _trained_length(folder: Path) -> int:
     return int(_read(folder / "hyperparameters.json").get("max_length", FinetuneConfig.max_length))
 
 
-def questions_of(config: FinetuneConfig, task: Task) -> Sequence[Questions]:
-    """The rows to answer, one Questions a file; in a folder of one's own files it is the one called test."""
+def questions_of(
+    config: FinetuneConfig, task: Task, recorded: Mapping[str, str] = MappingProxyType({})
+) -> Sequence[Questions]:
+    """The rows to answer, one Questions a file; in a folder of one's own files it is the one called test.
+
+    `recorded` are the columns that the model was trained on, for those that the config does not name.
+    """
     if task.tagging:
-        return [tagged_questions(questions_in(_path(config), CONLL), characters=task.unit == CHARACTER)]
+        word = column_number(config.text_column or recorded.get("text"), "--text-column")
+        place = questions_in(_path(config), CONLL)
+        return [tagged_questions(place, characters=task.unit == CHARACTER, word=word)]
     if config.text_column is not None or task.name == OWN:
-        return [own_questions(questions_in(_path(config), TABLE), task, _columns(config))]
+        place = questions_in(_path(config), TABLE)
+        return [own_questions(place, task, **_columns(config, recorded))]
     if config.data == SAMPLE:
         raise UsageError(
             "the sample that ships has no test rows", fix="--data FOLDER with the official files"
@@ -124,10 +137,17 @@ def questions_of(config: FinetuneConfig, task: Task) -> Sequence[Questions]:
     return official_questions(_path(config), task)
 
 
-def _columns(config: FinetuneConfig) -> tuple[str, ...]:
-    if config.text_column is None:
-        raise UsageError("--text-column is needed", fix="name the column that holds the text")
-    return tuple(each for each in (config.text_column, config.pair_column) if each is not None)
+def _columns(config: FinetuneConfig, recorded: Mapping[str, str]) -> dict[str, str | None]:
+    """The columns that the config names; else those that the model was trained on."""
+    if config.text_column is not None:
+        return {"text": config.text_column, "pair": config.pair_column, "id": config.id_column}
+    return {"text": recorded.get("text"), "pair": recorded.get("pair"), "id": config.id_column}
+
+
+def _recorded(folder: Path) -> dict[str, str]:
+    """The columns that the model in a folder was trained on; nothing where it does not say."""
+    read = _read(folder / METRICS).get("read") or {}
+    return dict(read.get("columns") or {})
 
 
 def _path(config: FinetuneConfig) -> Path:

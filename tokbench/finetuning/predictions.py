@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tokbench.errors import UsageError, plural
+from tokbench.finetuning.data.answer_files import write_answers, write_tagged
 from tokbench.finetuning.data.batches import Batches
-from tokbench.finetuning.data.tagging import Tagged, conll
+from tokbench.finetuning.data.tagging import Tagged
 from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, tokenize_rows
 from tokbench.finetuning.defaults import BATCH_SIZE
 from tokbench.finetuning.device import Machine, machine_of
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from tokbench.finetuning.data.rows import Rows
     from tokbench.finetuning.tasks import Task
 
-HEADER = "index\tprediction\n"
 TAGGERS, CLASSIFIERS = ("ForTokenClassification",), ("ForSequenceClassification", "PooledClassifier")
 
 
@@ -58,7 +58,7 @@ def predict_all(
         path = Path(each.submission) if into is None else into / each.submission
         if into is not None:
             with atomic_file(path) as temporary:
-                temporary.write_text(_text(found.answers, each, task), encoding="utf-8")
+                _write(temporary, found.answers, each, task)
         rows[str(path)] = len(each.rows)
         answers += found.answers
         probabilities += found.probabilities
@@ -105,16 +105,16 @@ def _labels(answer: Answer) -> tuple[str, ...]:
     return (answer,) if isinstance(answer, str) else ()
 
 
-def _text(answers: Sequence[Answer], asked: Questions, task: Task) -> str:
-    """The content of the file that holds these answers."""
+def _write(path: Path, answers: Sequence[Answer], asked: Questions, task: Task) -> None:
+    """Write the file that holds these answers."""
     if isinstance(asked.rows, Tagged):
-        return conll(asked.rows, [_labels(answer) for answer in answers], task.scheme)
+        write_tagged(path, asked.rows, [_labels(answer) for answer in answers], task.scheme)
+        return
     words = (
         spell_label(task.labels.index(answer), task) if isinstance(answer, str) else repr(answer)
         for answer in answers
     )
-    lines = (f"{index}\t{word}\n" for index, word in zip(asked.indices, words, strict=True))
-    return HEADER + "".join(lines)
+    write_answers(path, list(zip(asked.indices, words, strict=True)), id_column=asked.id_column)
 
 
 def answering(folder: Path, task: Task) -> PreTrainedModel:

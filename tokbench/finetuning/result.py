@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tokbench.results import Result
 
 if TYPE_CHECKING:
-    from tokbench.finetuning.data.read_record import ReadRecord
+    from tokbench.finetuning.read_record import ReadRecord
 
 F1 = "f1"  # the metric that is of one class
 LOSS = "loss"  # what every evaluation has beside its metrics
@@ -46,7 +46,6 @@ class Run(Result, kind="run", version=2):
     dev_rows: int
     tokens: int  # in the train rows, special ones included
     padding: float  # computed over real tokens in training, less one: 0.05 is 5 % wasted
-    truncated: Mapping[str, int]  # rows of each split that were cut to the maximum length
     steps: int
     train_loss: float  # mean over the last tenth of the steps
     constant_loss: float  # on the train rows, of the best answer that is the same for all rows
@@ -93,6 +92,11 @@ class Run(Result, kind="run", version=2):
     def not_above_constant(self) -> tuple[str, ...]:
         """The metrics that an answer which is the same for all rows has as well, or better."""
         return tuple(name for name, value in self.metrics.items() if value <= self.majority[name])
+
+    @property
+    def truncated(self) -> dict[str, int]:
+        """Rows of each split that were cut to the maximum length."""
+        return {name: each.cut for name, each in self.read.splits.items()} if self.read else {}
 
     def metric_words(self, name: str) -> str:
         """A metric's name for people: F1 of two classes with the class that it is of."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from tokbench.errors import plural
 from tokbench.finetuning.data.load import HUB, Dataset, read_data
-from tokbench.finetuning.data.read_record import lines_of_record
 from tokbench.finetuning.defaults import EPOCHS, batch_for
+from tokbench.finetuning.read_record import lines_of_record
 from tokbench.finetuning.run_files import must_be_wanted, resolve_names
 from tokbench.io.atomic import ensure_writable
 from tokbench.io.extras import require

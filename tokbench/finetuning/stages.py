@@ -18,7 +18,6 @@ from tokbench.finetuning.card import card, command
 from tokbench.finetuning.checkpoints import CheckpointStore, memory_full
 from tokbench.finetuning.config import FinetuneConfig, must_be_metric
 from tokbench.finetuning.data.batches import Batches
-from tokbench.finetuning.data.read_record import all_cut, line_of_cuts, with_cuts
 from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, seen_ids, tokenize_rows
 from tokbench.finetuning.defaults import better_plan, plan_steps, width_of
 from tokbench.finetuning.device import Machine, machine_of
@@ -52,6 +51,7 @@ from tokbench.finetuning.prepare import (
     model_inputs_of,
     run_fingerprint,
 )
+from tokbench.finetuning.read_record import all_cut, line_of_cuts, with_cuts
 from tokbench.finetuning.result import Run, nothing_learned
 from tokbench.finetuning.run_files import HYPERPARAMETERS, METRICS, PRINT
 from tokbench.io.atomic import atomic_folder
@@ -290,7 +290,6 @@ def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
         dev_rows=sum(len(each.encoded) for each in prepared.evaluation.values()),
         tokens=len(train.ids),
         padding=prepared.train.padding(prepared.plan.epochs, replayed=outcome.fit.replayed > 0),
-        truncated={name: each.cut for name, each in prepared.data.read.splits.items()},
         read=prepared.data.read,
         steps=outcome.fit.steps,
         train_loss=outcome.fit.train_loss,

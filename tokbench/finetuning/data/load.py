@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import DataError, FileError, UsageError, plural
-from tokbench.finetuning.data.overlaps import overlap_notes
 from tokbench.finetuning.data.own_tables import files_in
-from tokbench.finetuning.data.read_record import ReadRecord, SplitRecord, counted
 from tokbench.finetuning.data.rows import Rows, listed_places
 from tokbench.finetuning.data.tagging import CHARACTER, CONLL, Tagged, read_sentences, read_tagged
+from tokbench.finetuning.read_record import ReadRecord, SplitRecord, counted
 from tokbench.finetuning.tasks import CLASSES, NER, OWN, SCORES, TAGS, TASKS, Hidden, Task
 from tokbench.progress import Progress, silent
 
@@ -117,17 +117,20 @@ def _read(config: FinetuneConfig) -> _Found:
 
 def _read_tags(config: FinetuneConfig) -> _Found:
     folder = _folder(config)
-    task, rows = read_tagged(
+    read = read_tagged(
         folder,
         dev=config.dev,
         all_pieces=config.label_all_pieces,
         tag_scheme=config.tag_scheme,
         outside=config.outside or "",
+        word=column_number(config.text_column, "--text-column"),
+        tag=column_number(config.label_column, "--label-column"),
     )
+    task, rows, columns = read.task, read.rows, read.layout.columns
+    why = (read.layout.why,) if read.layout.why else ()
     files = {name: path.name for name, path in files_in(folder, CONLL, dev=config.dev).items()}
-    columns = {"text": "1", "tags": "last"}
     if "dev" in rows:
-        return _Found(task, {**rows}, files, columns)
+        return _Found(task, {**rows}, files, columns, why)
     order = random.Random(config.seed).sample(range(len(rows["train"])), len(rows["train"]))
     if len(order) < 2:
         raise DataError(
@@ -137,7 +140,20 @@ def _read_tags(config: FinetuneConfig) -> _Found:
     held = min(max(1, round(len(order) * config.dev_share)), len(order) - 1)
     cut = {"train": rows["train"].pick(order[held:]), "dev": rows["train"].pick(order[:held])}
     files["dev"] = f"{config.dev_share:.0%} of {files['train']}, drawn by the seed"
-    return _Found(task, cut, files, columns)
+    return _Found(task, cut, files, columns, why)
+
+
+def column_number(named: str | None, option: str) -> int | None:
+    """The number of a column of a CoNLL file, which an option names; UsageError for any other word.
+
+    >>> column_number("2", "--text-column"), column_number(None, "--text-column")
+    (2, None)
+    """
+    if named is None:
+        return None
+    if not (named.isascii() and named.isdecimal()):
+        raise UsageError(f"{option} {named}: columns of a CoNLL file have numbers", fix=f"{option} 1")
+    return int(named)
 
 
 def _official(config: FinetuneConfig, task: Task) -> dict[str, Rows]:
@@ -190,6 +206,58 @@ def _gaps(train: Rows | Tagged, rows: Mapping[str, Rows | Tagged]) -> tuple[str,
     )
 
 
+Key = tuple[str, str]  # the one or two texts of a row
+
+
+def overlap_notes(train: Rows | Tagged, evaluation: Mapping[str, Rows | Tagged]) -> tuple[str, ...]:
+    """What to know of dev rows that stand in train, word for word or nearly, and of rows that disagree."""
+    return (*_leaks(train, evaluation), *_disagreements(train, evaluation))
+
+
+def _leaks(train: Rows | Tagged, evaluation: Mapping[str, Rows | Tagged]) -> Iterator[str]:
+    """Dev rows that were trained on measure memory."""
+    exact = {*_whole(train)}
+    nearly = {*map(_folded, exact)}
+    for name, rows in evaluation.items():
+        texts = _whole(rows)
+        same = sum(text in exact for text in texts)
+        alike = sum(text not in exact and _folded(text) in nearly for text in texts)
+        if same:
+            yield f"{same:,} of {len(rows):,} {name} rows stand word for word in train"
+        if alike:
+            yield f"{alike:,} of {len(rows):,} {name} rows differ from a train row by case or spaces alone"
+
+
+def _disagreements(train: Rows | Tagged, evaluation: Mapping[str, Rows | Tagged]) -> Iterator[str]:
+    """The same text under two labels: no model can have both right."""
+    known = _labels(train)
+    several = sum(len(labels) > 1 for labels in known.values())
+    if several:
+        yield f"{plural(several, 'text stands', 'texts stand')} in train with different labels"
+    for name, rows in evaluation.items():
+        others = sum(text in known and not labels <= known[text] for text, labels in _labels(rows).items())
+        if others:
+            yield f"{plural(others, 'text has', 'texts have')} another label in {name} than in train"
+
+
+def _labels(rows: Rows | Tagged) -> dict[Key, set[Any]]:
+    """The labels that each text has, however it is spaced and written large."""
+    found: dict[Key, set[Any]] = {}
+    for text, label in zip(_whole(rows), rows.labels, strict=True):
+        found.setdefault(_folded(text), set()).add(tuple(label) if isinstance(label, list) else label)
+    return found
+
+
+def _whole(rows: Rows | Tagged) -> list[Key]:
+    pairs = rows.pairs if isinstance(rows, Rows) and rows.pairs is not None else [""] * len(rows)
+    return list(zip(rows.texts, pairs, strict=True))
+
+
+def _folded(key: Key) -> Key:
+    one, other = (" ".join(unicodedata.normalize("NFC", text).casefold().split()) for text in key)
+    return one, other
+
+
 def _unseen(train: Rows | Tagged, rows: Mapping[str, Rows | Tagged], task: Task) -> tuple[str, ...]:
     """Labels of words that are asked for and cannot be learned; those of whole rows are refused before."""
     if not isinstance(train, Tagged):
@@ -240,6 +308,7 @@ class Questions:
     indices: list[str]
     submission: str
     notes: tuple[str, ...] = ()
+    id_column: str = INDEX[0]  # what the file of answers calls the indices
 
 
 def official_questions(folder: Path, task: Task) -> list[Questions]:
@@ -305,36 +374,57 @@ def _asked(
     return Questions(Rows([row[0] for row in rows], pairs, [0] * len(rows)), indices, test.submission, notes)
 
 
-def own_questions(path: Path, task: Task, columns: tuple[str, ...]) -> Questions:
-    """The rows of someone's own table; a column of labels, hidden ones too, is not looked at."""
+def own_questions(
+    path: Path,
+    task: Task,
+    *,
+    text: str | None = None,
+    pair: str | None = None,
+    id: str | None = None,
+) -> Questions:
+    """The rows of someone's own table; a column of labels, hidden ones too, is not looked at.
+
+    Columns that are not named are found by their names. DataError names the rows without a text.
+    """
     from tokbench.corpus.records import records
-    from tokbench.finetuning.data.columns import no_column
-    from tokbench.finetuning.data.own_tables import columns_of, source_at
+    from tokbench.finetuning.data.columns import choose_columns
+    from tokbench.finetuning.data.own_tables import columns_of, source_at, values_of
+    from tokbench.finetuning.data.scalars import scalar_text
 
     source = source_at(path)
-    there = columns_of(source)
-    missing = [column for column in columns if column not in there]
-    if missing:
-        raise no_column(source, missing[0], there)
-    rows = []
-    for place, row in records(source, columns):
-        missing = [column for column in columns if column not in row]
-        if missing:
-            raise DataError(
-                f"{source.name}, {place} has no column {missing[0]!r}", fix=f"its columns: {', '.join(row)}"
-            )
-        rows.append(["" if row[column] is None else str(row[column]) for column in columns])
+    columns = choose_columns(columns_of(source), source, text=text, pair=pair, id=id, labelled=False)
+    wanted = (*columns.texts, *((columns.id,) if columns.id else ()))
+    rows, indices, blank = list[list[str]](), list[str](), list[str]()
+    for place, row in records(source, wanted):
+        found = zip(wanted, values_of(source, row, wanted), strict=True)
+        values = [scalar_text(value, f"{source.name} {place}", name) or "" for name, value in found]
+        texts = values[: len(columns.texts)]
+        indices.append(values[-1] if columns.id else str(len(indices)))
+        rows.append(texts)
+        blank += [f"{source.name} {place}"] if not all(map(str.strip, texts)) else []
+    must_have_texts(blank)
     test = Hidden(path.name, "", len(rows), f"{path.name.split('.')[0]}-predicted.tsv")
-    wide = replace(task, texts=columns)
-    return _asked(rows, [*map(str, range(len(rows)))], test, wide, name=source.name)
+    asked = _asked(rows, indices, test, replace(task, texts=columns.texts), name=source.name)
+    return replace(asked, id_column=columns.id or INDEX[0])
 
 
-def tagged_questions(path: Path, *, characters: bool) -> Questions:
+def must_have_texts(blank: Sequence[str]) -> None:
+    """Nothing, or an error that names the places of blank texts: an answer to nothing is none."""
+    if blank:
+        what = "the row has no text" if len(blank) == 1 else f"{len(blank):,} rows have no text"
+        places = listed_places(blank)
+        words = f"{places}: {what}" if len(blank) == 1 else f"{what}: {places}"
+        raise DataError(words, fix="fill them in, or take them out")
+
+
+def tagged_questions(path: Path, *, characters: bool, word: int | None = None) -> Questions:
     """The sentences of a CoNLL file; its labels, which may be missing, are not looked at.
+
+    `word` is the column of the words, from 1, where it is not to be found.
 
     With `characters` the model was trained on them, and single ones are read as such without a space too.
     """
-    read = read_sentences(path, hidden=True)
+    read = read_sentences(path, hidden=True, word=word)
     units = [sentence for sentence, _ in read.found]
     single = characters and all(len(unit) == 1 for sentence in units for unit in sentence)
     rows = Tagged(units, [[0] * len(sentence) for sentence in units], read.characters or single)
@@ -358,10 +448,12 @@ def text_questions(texts: Iterable[Any], task: Task) -> Questions:
         raise DataError("there are no texts to answer", fix="give one or more")
     if task.tagging:
         units = [_units(item, characters=task.unit == CHARACTER) for item in items]
+        must_have_texts([f"text {at}" for at, each in enumerate(units, 1) if not any(map(str.strip, each))])
         tagged = Tagged(units, [[0] * len(each) for each in units], task.unit == CHARACTER)
         return Questions(tagged, [], f"{TEXTS}-predicted.conll")
     width = len(task.texts) or (1 if isinstance(items[0], str) else 2)
     rows = [_texts_of(item, width, task) for item in items]
+    must_have_texts([f"text {at}" for at, row in enumerate(rows, 1) if not all(map(str.strip, row))])
     hidden = Hidden(TEXTS, "", len(rows), f"{TEXTS}-predicted.tsv")
     wide = replace(task, texts=task.texts or (TEXTS,) * width)
     return _asked(rows, [*map(str, range(len(rows)))], hidden, wide, name=TEXTS)

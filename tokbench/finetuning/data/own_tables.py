@@ -155,7 +155,7 @@ def _raws(source: Source, columns: Columns) -> Iterator[Raw]:
     wanted = (*columns.texts, columns.label)
     for place, row in records(source, wanted):
         where = f"{source.name} {place}"
-        *texts, label = _values(source, row, wanted, columns)
+        *texts, label = values_of(source, row, wanted)
         yield Raw(
             where,
             tuple(scalar_text(text, where, column) for text, column in zip(texts, wanted, strict=False)),
@@ -163,9 +163,7 @@ def _raws(source: Source, columns: Columns) -> Iterator[Raw]:
         )
 
 
-def _values(
-    source: Source, row: Mapping[str, object], wanted: Sequence[str], columns: Columns
-) -> Iterator[object]:
+def values_of(source: Source, row: Mapping[str, object], wanted: Sequence[str]) -> Iterator[object]:
     """The values of these columns; None for one that an object of JSON leaves out."""
     for column in wanted:
         try:

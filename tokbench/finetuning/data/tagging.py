@@ -8,13 +8,14 @@ own, which carry no entity and are left out of every count.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tokbench.errors import DataError, FileError, plural
+from tokbench.finetuning.data.conll_layout import LAST, Layout, find_layout, words_of
 from tokbench.finetuning.data.glue import remedy_of
-from tokbench.finetuning.data.own_tables import FileKind, files_in
+from tokbench.finetuning.data.own_tables import TRAIN, FileKind, files_in
 from tokbench.finetuning.tag_scheme import AUTO, TagScheme, find_scheme
 from tokbench.finetuning.tasks import Split, Task
 
@@ -24,6 +25,7 @@ WORD, CHARACTER = "word", "character"
 WORD_METRICS = ("entity_f1", "entity_precision", "entity_recall")
 # KLUE's two come last; the first is what other benchmarks call F1
 CHARACTER_METRICS = ("entity_f1", "entity_macro_f1", "character_macro_f1")
+MOST_CLASSES_OF_FEW = 20  # words that may all have labels of their own
 NO_ENTITY_METRICS = ("token_accuracy", "character_macro_f1")  # of labels that name no entities
 
 Sentence = tuple[list[str], list[str]]  # units, their labels
@@ -59,6 +61,7 @@ class Sentences:
 
     path: Path
     found: list[Sentence]
+    layout: Layout = field(default_factory=Layout)
 
     @property
     def characters(self) -> bool:
@@ -70,10 +73,18 @@ class Sentences:
         return any(map(str.isspace, units)) and sum(map(len, units)) < 2 * len(units)
 
 
-def read_sentences(path: Path, *, hidden: bool = False) -> Sentences:
+def read_sentences(
+    path: Path,
+    *,
+    hidden: bool = False,
+    word: int | None = None,
+    tag: int | None = None,
+    like: Layout | None = None,
+) -> Sentences:
     """The sentences of one file; DataError names the line that is not a unit and a label.
 
-    With `hidden` labels may be missing: those are O.
+    `word` and `tag` are columns, from 1; `find_layout` finds those that are not given, unless the file is
+    `like` another one. With `hidden` labels may be missing: those are O.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -84,68 +95,83 @@ def read_sentences(path: Path, *, hidden: bool = False) -> Sentences:
     except UnicodeDecodeError as problem:
         line = path.read_bytes()[: problem.start].count(b"\n") + 1
         raise DataError(f"{path} line {line} is not UTF-8", fix=remedy_of(path)) from problem
-    found = list(_sentences(text.split("\n"), path, OUTSIDE if hidden else ""))
+    lines = [line.rstrip("\r") for line in text.split("\n")]
+    layout = like or find_layout(lines, path.name, word=word, tag=tag, hidden=hidden)
+    found = list(_sentences(lines, path, layout, OUTSIDE if hidden else ""))
     if not found:
         raise DataError(f"{path} has no sentences", fix="one word, a tab and its label a line")
-    return Sentences(path, found)
+    return Sentences(path, found, layout)
 
 
-def _sentences(lines: Iterable[str], path: Path, missing: str) -> Iterator[Sentence]:
+def _sentences(lines: Sequence[str], path: Path, layout: Layout, missing: str) -> Iterator[Sentence]:
     units: list[str] = []
     labels: list[str] = []
     width = 0  # fields of a line with spaces for tabs: where they differ, it is no table but a text
-    for number, line in enumerate(lines, 1):
-        unit, label = _split(line.rstrip("\r"), f"{path} line {number}", missing)
-        fields = len(line.split()) if unit and "\t" not in line else width
-        if fields != (width or fields):
+    for number, line, fields in words_of(lines, layout):
+        if fields is None:
+            if units:
+                yield units, labels
+            units, labels = [], []
+            continue
+        if "\t" not in line and len(fields) != (width or len(fields)):
             raise DataError(
-                f"{path} line {number} has {plural(fields, 'field')} and those before it {width}",
+                f"{path} line {number} has {plural(len(fields), 'field')} and those before it {width}",
                 fix="one word, a tab and its label a line",
             )
-        width = width or fields
-        if unit:
-            units.append(unit)
-            labels.append(label)
-        elif label != NOTE and units:
-            yield units, labels
-            units, labels = [], []
+        width = len(fields) if "\t" not in line else width
+        unit, label = _unit(fields, layout, missing)
+        if not unit or not label:
+            what = f"{path} line {number}: {line!r} is not a word and a label"
+            raise DataError(what, fix="one tab between the two")
+        units.append(unit)
+        labels.append(label)
     if units:
         yield units, labels
 
 
-NOTE = "note"
+def _unit(fields: Sequence[str], layout: Layout, missing: str) -> tuple[str, str]:
+    """Unit and label of a line; `missing` is the label of a line that has none."""
+    unit = fields[layout.word] if layout.word < len(fields) else ""
+    tagged = len(fields) > max(layout.tag, layout.word if layout.tag == LAST else 0)
+    alone = layout.tag == LAST and len(fields) <= layout.word + 1  # the last field is the word itself
+    label = fields[layout.tag].strip() if tagged and not alone else ""
+    return unit, label or missing
+
+
 GOES_ON = ("I", "E", "L", "M")  # marks of a unit that goes on with what is before it
 
 
-def _split(line: str, place: str, missing: str) -> tuple[str, str]:
-    """Unit and label; no unit at the end of a sentence (a line of tabs is one) and on a line of notes.
+@dataclass(frozen=True)
+class TaggedFiles:
+    """The task that tagged files hold, their sentences by split, and where word and tag stood."""
 
-    `missing` is the label of a line that has none; where it is empty as well, that is an error.
-    """
-    if line.startswith(("## ", "-DOCSTART-")):
-        return "", NOTE
-    if not line.strip() and line.strip(" ") == line.strip(" \t"):
-        return "", ""
-    if not line.replace("\t", ""):
-        return "", ""
-    fields = line.split("\t") if "\t" in line else line.split(" ")
-    unit = fields[0]
-    label = (fields[-1].strip() if len(fields) > 1 else "") or missing
-    if not unit or not label:
-        raise DataError(f"{place}: {line!r} is not a word and a label", fix="one tab between the two")
-    return unit, label
+    task: Task
+    rows: dict[str, Tagged]
+    layout: Layout
 
 
 def read_tagged(
-    data: Path, *, dev: str | None, all_pieces: bool, tag_scheme: str = AUTO, outside: str = ""
-) -> tuple[Task, dict[str, Tagged]]:
+    data: Path,
+    *,
+    dev: str | None,
+    all_pieces: bool,
+    tag_scheme: str = AUTO,
+    outside: str = "",
+    word: int | None = None,
+    tag: int | None = None,
+) -> TaggedFiles:
     """The task that a file or a folder's files hold, and its rows by split; a file alone has no dev.
 
-    `tag_scheme` and `outside` settle what `find_scheme` finds from the labels otherwise.
+    `tag_scheme` and `outside` settle what `find_scheme` finds from the labels otherwise, `word` and `tag`
+    the columns (from 1), which are those of the train file for all files.
     """
-    read = {name: read_sentences(path) for name, path in files_in(data, CONLL, dev=dev).items()}
+    files = files_in(data, CONLL, dev=dev)
+    read = {TRAIN: read_sentences(files[TRAIN], word=word, tag=tag)}
+    layout = read[TRAIN].layout
+    read |= {name: read_sentences(path, like=layout) for name, path in files.items() if name != TRAIN}
     characters = any(each.characters for each in read.values())
     found = {label for each in read.values() for _, labels in each.found for label in labels}
+    _must_be_labels(found, read[TRAIN])
     scheme = find_scheme(found, scheme=tag_scheme, outside=outside)
     labels = labels_of(found, scheme)
     if len(labels) == 1:
@@ -160,13 +186,26 @@ def read_tagged(
         labels=labels,
         metrics=metrics_of(scheme, characters=characters),
         scheme=scheme,
-        train_rows=len(read["train"].found),
+        train_rows=len(read[TRAIN].found),
         evaluation=(Split("dev", "dev", "validation", 0),),
         unit=CHARACTER if characters else WORD,
         all_pieces=all_pieces,
         about="Which words are names, and of what?",
     )
-    return task, {name: _numbered(each, labels, characters) for name, each in read.items()}
+    rows = {name: _numbered(each, labels, characters) for name, each in read.items()}
+    return TaggedFiles(task, rows, layout)
+
+
+def _must_be_labels(found: Collection[str], read: Sentences) -> None:
+    """Nothing, or an error where the column of the labels holds nearly as many as there are words."""
+    words = sum(len(labels) for _, labels in read.found)
+    if words > MOST_CLASSES_OF_FEW and len(found) > words / 2:
+        column = read.layout.columns["tags"]
+        raise DataError(
+            f"column {column} of {read.path.name} holds {plural(len(found), 'label')} for"
+            f" {plural(words, 'word')}",
+            fix="name the column of the labels, counted from 1: --label-column 1 --text-column 2",
+        )
 
 
 def metrics_of(scheme: TagScheme | None, *, characters: bool) -> tuple[str, ...]:

@@ -69,7 +69,8 @@ def lines_of_record(record: ReadRecord) -> tuple[str, ...]:
     read: text from review, label from stars: 2 classes, f1 is of pos
       train, a.tsv: 3 rows (neg 1, pos 2), 1 left out (no text)
     """
-    columns = ", ".join(f"{role} from {name}" for role, name in record.columns.items())
+    before = "column " if record.kind == TAGS else ""
+    columns = ", ".join(f"{role} from {before}{name}" for role, name in record.columns.items())
     splits = (f"  {name}, {split_words(each, record.unit)}" for name, each in record.splits.items())
     return (f"read: {columns}: {task_words(record)}", *splits, *(f"  {each}" for each in record.inferred))
 
