@@ -31,7 +31,7 @@ def test_what_was_read_is_told_before_training_and_kept_in_every_file(own, tmp_p
     assert saved["columns"] == {"text": "text", "label": "label", "id": "id"}
     assert saved["splits"]["train"]["left_out"] == {"no text": 1}
     assert (saved["kind"], saved["positive"], saved["max_length"]) == ("classes", "good", 16)
-    assert run_in(tmp_path / "run") == run
+    assert run_in(tmp_path / "run").read == run.read
     card = (tmp_path / "run" / "README.md").read_text()
     assert "## What was read" in card
     assert "| text | text |" in card
