@@ -39,11 +39,11 @@ def interruptible(asked: list[int], model: nn.Module, progress: Progress) -> Ite
         return
 
     def ask(number: int, _: object) -> None:
-        if asked:
+        if asked or len(heard) > 1:  # Python calls this once for two that came during one operation
             raise KeyboardInterrupt
         asked.append(number)
 
-    with _heard(progress), _reachable(model):
+    with _heard(progress) as heard, _reachable(model):
         old = {number: signal.signal(number, ask) for number in SIGNALS}
         try:
             yield
@@ -55,22 +55,24 @@ def interruptible(asked: list[int], model: nn.Module, progress: Progress) -> Ite
 
 
 @contextlib.contextmanager
-def _heard(progress: Progress) -> Iterator[None]:
-    """A thread that says when the first signal comes: the handler waits for what is computed."""
+def _heard(progress: Progress) -> Iterator[list[int]]:
+    """What came so far; a thread says when the first comes, since the handler waits for what is computed."""
+    heard: list[int] = []
     receiver, sender = socket.socketpair()
     sender.setblocking(False)
 
     def listen() -> None:
         while numbers := receiver.recv(1):
             if numbers[0] in SIGNALS:
-                event(progress, STOPPING)
-                return
+                heard.append(numbers[0])
+                if len(heard) == 1:
+                    event(progress, STOPPING)
 
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
     before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
     try:
-        yield
+        yield heard
     finally:
         signal.set_wakeup_fd(before)
         sender.close()
