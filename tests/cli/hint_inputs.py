@@ -33,6 +33,11 @@ FILES = {
     "many.txt": "".join(f"zebra{at}\n" for at in range(131)),
     "row.csv": "text,stars\na,1\n",
     "score.csv": "text,score\na,1.5\n",
+    "sets.jsonl": "".join(
+        json.dumps({"text": line[:9], "sets": ["a", "b"][at % 3 :]}) + "\n" for at, line in enumerate(ENGLISH)
+    ),
+    "parted.tsv": "text\tsets\n"
+    + "".join(f"{line[:9]}\ta{';b' * (at % 2)}\n" for at, line in enumerate(ENGLISH)),
     "scores.csv": "text,score\n" + "".join(f"{line[:9]},{at / 2}\n" for at, line in enumerate(ENGLISH)),
     "sentence.conll": "Paris\tB-LOC\nsings\tO\n",
     "tags.conll": "Paris\tB-LOC\nsings\tO\n\n" * 20,

@@ -305,6 +305,31 @@ SCENARIOS = {
         "leave class_weights out",
         f"tokbench finetune --task own --data scores.csv --text-column text --label-column score {DRY}",
     ),
+    "lists of labels": (
+        f"finetune --task own --data sets.jsonl --text-column text --label-column sets {DRY}",
+        "--multi-label",
+        f"tokbench finetune --task own --data sets.jsonl --text-column text --label-column sets {DRY}"
+        " --multi-label",
+    ),
+    "several labels of a task of GLUE": (
+        f"finetune --multi-label --data sets.jsonl --text-column text --label-column sets {DRY}",
+        "--task own",
+        f"tokbench finetune --multi-label --data sets.jsonl --text-column text --label-column sets {DRY}"
+        " --task own",
+    ),
+    "several labels in a cell": (
+        f"finetune --multi-label --task own --data parted.tsv --text-column text --label-column sets {DRY}",
+        "--set label_separator=';'",
+        "tokbench finetune --multi-label --task own --data parted.tsv --text-column text --label-column sets"
+        f" {DRY} --set label_separator=';'",
+    ),
+    "a separator of one label": (
+        f"finetune --set label_separator=; --task own --data parted.tsv --text-column text"
+        f" --label-column sets {DRY}",
+        "--multi-label",
+        f"tokbench finetune --set label_separator=';' --task own --data parted.tsv --text-column text"
+        f" --label-column sets {DRY} --multi-label",
+    ),
     "two losses": (
         f"finetune --trainer hf --set label_smoothing_factor=0.1 --set class_weights=balanced {SST2}",
         "leave one of them out",

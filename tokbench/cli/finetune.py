@@ -16,7 +16,16 @@ from typer import Argument, Option
 from tokbench.cli import options
 from tokbench.cli.output import hint, put, say, text_of
 from tokbench.errors import UsageError, plural
-from tokbench.finetuning.config import CHOICES, FinetuneConfig, help_of, kind_of, parse, read_values, renewed
+from tokbench.finetuning.config import (
+    CHOICES,
+    FinetuneConfig,
+    help_of,
+    kind_of,
+    no_setting,
+    parse,
+    read_values,
+    renewed,
+)
 from tokbench.progress import Progress, leading
 
 if TYPE_CHECKING:
@@ -28,7 +37,15 @@ Resume = Annotated[bool, Option("--resume", help="Go on where a stopped run was.
 SHORT = {"task": "-t", "output": "-o"}
 MODEL = ("task", "tokenizer", "model", "data", "output", "trainer", "device", "precision", "seed")
 TRAINING = ("epochs", "batch_size", "learning_rate", "max_length", "max_train_rows", "pooling")
-OWN_FILES = ("text_column", "pair_column", "label_column", "dev", "skip_incomplete", "label_all_pieces")
+OWN_FILES = (
+    "text_column",
+    "pair_column",
+    "label_column",
+    "dev",
+    "multi_label",
+    "skip_incomplete",
+    "label_all_pieces",
+)
 HELP = "help"  # the word that --set takes in the place of KEY=VALUE
 WATCHING = ("fast_dev_run", "report_to")
 SETTING = {
@@ -247,6 +264,14 @@ def predict(
     max_length: Annotated[
         int | None, Option(min=4, help="Tokens a row is cut to.", show_default="the run's")
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        Option(
+            "--set",
+            metavar="threshold=0.5",
+            help="The probability above which a row has one of several labels.",
+        ),
+    ] = None,
     json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -270,10 +295,21 @@ def predict(
             output=output or (None if texts else Path("predictions")),
             batch_size=config.batch_size,
             max_length=max_length,
+            threshold=_threshold(settings),
             device=config.device,
             progress=progress,
         )
     put(answers, finetune_view.predicted, "predictions", json=json)
+
+
+def _threshold(settings: list[str] | None) -> float | None:
+    """The one setting that predicting has."""
+    words = options.pairs(settings, "threshold=0.5")
+    other = next((name for name in words if name != "threshold"), None)
+    if other is not None:
+        raise no_setting(other, ("threshold",))
+    found = parse(words).get("threshold")
+    return None if found is None else float(found)
 
 
 def _given(texts: list[str] | None, pair: list[str] | None) -> list[str] | list[tuple[str, str]] | None:

@@ -109,7 +109,10 @@ def _use(run: Run, task: Task) -> Iterator[str]:
     if task.regression:
         yield f"A score from {task.scores[0]:g} to {task.scores[1]:g}." if task.scores else "A score."
         return
-    yield f"One label for each {task.unit or 'row'}. The train rows had:"
+    if task.threshold is not None:
+        yield f"Any of the labels whose probability is above {task.threshold:g}. The train rows had:"
+    else:
+        yield f"One label for each {task.unit or 'row'}. The train rows had:"
     yield ""
     yield f"| label | {task.unit or 'row'}s |"
     yield "|---|---|"

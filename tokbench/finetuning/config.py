@@ -15,7 +15,7 @@ from typing import Any
 from tokbench.errors import FileError, UsageError, did_you_mean
 from tokbench.finetuning.result import LOSS
 from tokbench.finetuning.tag_scheme import SCHEMES
-from tokbench.finetuning.tasks import LABEL_KINDS, Task, must_be_trainable
+from tokbench.finetuning.tasks import LABEL_KINDS, OWN, Task, must_be_trainable
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,11 @@ class FinetuneConfig:
     positive: str | None = _choice(None, "own: the class that F1 is of.", unset="the second of two")
     dev: str | None = _choice(None, "A file to evaluate on.", unset="beside train, or 10 % cut off")
     dev_share: float = _choice(0.1, "Share of the rows that is cut off for evaluation.", above=0, below=1)
+    multi_label: bool = _choice(
+        False, "own: a row has any number of labels: lists, or --set label_separator."
+    )
+    label_separator: str | None = _choice(None, "What parts the labels in a cell.", unset="cells are lists")
+    threshold: float = _choice(0.5, "The probability above which a row has a label.", above=0, below=1)
     skip_incomplete: bool = _choice(False, "Leave out rows without text or label.")
     label_all_pieces: bool = _choice(False, "ner: a word's later pieces are labelled too.")
     tag_scheme: str = _choice("auto", "ner: how labels name entities: {}.", known=SCHEMES)
@@ -165,6 +170,10 @@ class FinetuneConfig:
         must_be_trainable(self.task)
         if self.pair_column is not None and self.text_column is None:
             raise UsageError("--pair-column without --text-column", fix="name both columns")
+        if self.multi_label and self.task != OWN:
+            raise UsageError("--multi-label is for a table of your own", fix="--task own")
+        if self.label_separator is not None and not self.multi_label:
+            raise UsageError("label_separator is for rows of several labels", fix="--multi-label")
         if self.trainer == "loop" and self.trainer_options:  # the others know theirs when they load
             raise no_setting(next(iter(self.trainer_options)))
         if self.mode not in ("auto", self.direction):

@@ -272,7 +272,8 @@ def _head(task: Task) -> dict[str, Any]:
         "id2label": dict(enumerate(task.labels)),
         "label2id": {label: number for number, label in enumerate(task.labels)},
     }
-    return ids if task.tagging else {**ids, "problem_type": "single_label_classification"}
+    several = "multi_label_classification" if task.multi_label else "single_label_classification"
+    return ids if task.tagging else {**ids, "problem_type": several}
 
 
 GENERIC = "PreTrainedTokenizerFast"  # transformers 4 and 5 both load tokenizer.json as it is under this name

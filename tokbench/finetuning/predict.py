@@ -45,6 +45,7 @@ def predict(
     output: str | Path | None = None,
     batch_size: int | None = None,
     max_length: int | None = None,
+    threshold: float | None = None,
     device: str = FinetuneConfig.device,
     precision: str = FinetuneConfig.precision,
     progress: Progress = silent,
@@ -57,7 +58,8 @@ def predict(
     there, in the files that gluebenchmark.com takes; without it they are in the result.
 
     An empty `task` is the one the folder was trained on; ax takes a model of mnli. Without `max_length` rows
-    are cut to the length they had in training.
+    are cut to the length they had in training. Where rows have several labels, those are given whose
+    probability is above the `threshold`, without one that of training.
 
     >>> import tempfile, tokbench as tb
     >>> tok = tb.train(["a good film", "a bad film"] * 9, "wordpiece", vocab_size=40)
@@ -71,7 +73,7 @@ def predict(
     place, into = _folder(folder), None if output is None else Path(output)
     if into is not None and into.exists() and not into.is_dir():
         raise FileError(f"{into} is a file, and the output is a folder", fix=ELSEWHERE)
-    chosen = _task(place, task)
+    chosen = _task(place, task, threshold)
     config = FinetuneConfig(
         data=data,  # type: ignore[arg-type]  # a path is taken as its name
         text_column=text_column,
@@ -79,6 +81,7 @@ def predict(
         id_column=id_column,
         batch_size=batch_size,
         max_length=_trained_length(place) if max_length is None else max_length,
+        threshold=FinetuneConfig.threshold if threshold is None else threshold,  # which checks it
         device=device,
         precision=precision,
     )
@@ -163,8 +166,15 @@ def task_of(name: str) -> Task:
     return Task(name=name, folder=name, texts=(), tsv_texts=(), unit=WORD if name == NER else "")
 
 
-def _task(folder: Path, name: str) -> Task:
+def _task(folder: Path, name: str, threshold: float | None = None) -> Task:
     """The task that was asked for, or the run's own, with the labels that its model knows."""
+    found = _of_labels(folder, name)
+    if threshold is not None and not found.multi_label:
+        raise UsageError("a threshold is for rows of several labels", fix="leave threshold out")
+    return found if threshold is None else replace(found, threshold=threshold)
+
+
+def _of_labels(folder: Path, name: str) -> Task:
     chosen = name or _trained_on(folder)
     if chosen not in (*TASKS, OWN, NER):
         what = f"no task is called {chosen!r}" if chosen else f"{folder} does not say what it was trained on"
@@ -178,6 +188,9 @@ def _task(folder: Path, name: str) -> Task:
         return replace(task, scores=(float("-inf"), float("inf")))
     labels = config.get("id2label") or {}
     named = tuple(labels[number] for number in sorted(labels, key=int))
+    if config.get("problem_type") == "multi_label_classification":
+        share = _read(folder / "hyperparameters.json").get("threshold", FinetuneConfig.threshold)
+        return replace(task, labels=named, threshold=share)
     if not task.tagging:
         return replace(task, labels=named)
     if not any("TokenClassification" in each for each in config.get("architectures") or ()):

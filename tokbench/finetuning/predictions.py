@@ -52,7 +52,7 @@ def predict_all(
     device = machine_of(config)
     tokenizer, model = load_tokenizer(folder), answering(folder, task)
     device.hold(model)
-    rows, answers, notes, probabilities = {}, list[Answer](), list[str](), list[float]()
+    rows, answers, notes, found_all = {}, list[Answer](), list[str](), list[_Answers]()
     for each in asked:
         found = _answers(model, tokenizer, each, task, config=config, device=device, progress=progress)
         path = Path(each.submission) if into is None else into / each.submission
@@ -61,7 +61,7 @@ def predict_all(
                 _write(temporary, found.answers, each, task)
         rows[str(path)] = len(each.rows)
         answers += found.answers
-        probabilities += found.probabilities
+        found_all.append(found)
         notes += [*each.notes, *found.notes]
     given = Counter(label for answer in answers for label in _labels(answer))
     return Predictions(
@@ -69,18 +69,17 @@ def predict_all(
         rows=rows,
         labels={label: given[label] for label in task.labels},
         notes=tuple(notes),
-        **({} if into is not None else _in_memory(asked, answers, probabilities)),
+        **({} if into is not None else _in_memory(asked, found_all)),
     )
 
 
-def _in_memory(
-    asked: Sequence[Questions], answers: Sequence[Answer], probabilities: Sequence[float]
-) -> dict[str, Any]:
+def _in_memory(asked: Sequence[Questions], found: Sequence[_Answers]) -> dict[str, Any]:
     """The fields of answers that no file holds."""
     rows = [each.rows for each in asked]
     return {
-        "answers": tuple(answers),
-        "probabilities": tuple(probabilities),
+        "answers": tuple(answer for each in found for answer in each.answers),
+        "probabilities": tuple(share for each in found for share in each.probabilities),
+        "label_probabilities": tuple(shares for each in found for shares in each.of_labels),
         "texts": tuple(text for each in rows for text in _texts(each)),
         "units": tuple(_counted(units) for each in rows if isinstance(each, Tagged) for units in each.units),
     }
@@ -110,11 +109,15 @@ def _write(path: Path, answers: Sequence[Answer], asked: Questions, task: Task) 
     if isinstance(asked.rows, Tagged):
         write_tagged(path, asked.rows, [_labels(answer) for answer in answers], task.scheme)
         return
-    words = (
-        spell_label(task.labels.index(answer), task) if isinstance(answer, str) else repr(answer)
-        for answer in answers
-    )
+    words = (_word(answer, task) for answer in answers)
     write_answers(path, list(zip(asked.indices, words, strict=True)), id_column=asked.id_column)
+
+
+def _word(answer: Answer, task: Task) -> str:
+    """An answer in a field: a label, a score, or the list of a row's labels in JSON."""
+    if isinstance(answer, tuple):
+        return json.dumps(answer, ensure_ascii=False)
+    return spell_label(task.labels.index(answer), task) if isinstance(answer, str) else repr(answer)
 
 
 def answering(folder: Path, task: Task) -> PreTrainedModel:
@@ -167,6 +170,7 @@ class _Answers:
     answers: Sequence[Answer]
     notes: tuple[str, ...]
     probabilities: Sequence[float] = ()
+    of_labels: Sequence[Mapping[str, float]] = ()
 
 
 def _answers(
@@ -193,9 +197,24 @@ def _answers(
         return _Answers(unit_labels(logits, encoded, task), notes)
     if task.scores is not None:
         return _Answers(np.clip(logits[:, 0], *task.scores).tolist(), notes)
+    if task.multi_label:
+        return _label_sets(logits, encoded, task, notes)
     chosen = logits.argmax(axis=1)
     return _Answers(
         [task.labels[number] for number in chosen.tolist()], notes, _probabilities(logits, chosen)
+    )
+
+
+def _label_sets(
+    logits: NDArray[np.float32], encoded: EncodedRows, task: Task, notes: tuple[str, ...]
+) -> _Answers:
+    """The labels of each row that are above the threshold, and the sigmoid of every label's logit."""
+    given = answers_of(logits, encoded, task)
+    shares = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    return _Answers(
+        [tuple(label for label, has in zip(task.labels, row, strict=True) if has) for row in given.tolist()],
+        notes,
+        of_labels=[dict(zip(task.labels, row, strict=True)) for row in shares.tolist()],
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tokbench.errors import plural
-from tokbench.finetuning.tasks import SCORES, TAGS
+from tokbench.finetuning.tasks import LABELS, SCORES, TAGS
 
 MOST_CLASSES = 8  # shown of a split
 
@@ -31,9 +31,9 @@ class SplitRecord:
 class ReadRecord:
     """How the rows of a run were read.
 
-    `columns` are named by what they are for: text, pair, label, id, tags. `kind` is classes, scores or tags;
-    `positive` the class that F1 is of, "" where there are not two. `inferred` has a sentence for each thing
-    that was not said, with the option that changes it.
+    `columns` are named by what they are for: text, pair, label, id, tags. `kind` is classes, labels (any
+    number of them a row), scores or tags; `positive` the class that F1 is of, "" where there are not two.
+    `inferred` has a sentence for each thing that was not said, with the option that changes it.
     """
 
     kind: str
@@ -90,6 +90,8 @@ def task_words(record: ReadRecord) -> str:
         scheme = record.tag_scheme or "no entities"
         return f"a tag a {record.unit}, {scheme}{record.outside and f', outside is {record.outside}'}"
     first = next(iter(record.splits.values()))
+    if record.kind == LABELS:
+        return f"any of {plural(len(first.classes), 'label')}"
     positive = f", f1 is of {record.positive}" if record.positive else ""
     return f"{plural(len(first.classes), 'class', 'classes')}{positive}"
 

@@ -119,7 +119,7 @@ class Run(Result, kind="run", version=2):
         return self.proved and self.learned
 
 
-Answer = str | float | tuple[str, ...]  # a label, a score, or a label for each word
+Answer = str | float | tuple[str, ...]  # a label, a score, several labels, or a label for each word
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -128,7 +128,8 @@ class Predictions(Result, kind="predictions", table=("answers",)):
 
     `rows` counts them by the path of the file that was written, or by the name that it would have.
     `answers` are those of all rows in their order; () where they were written into files. Of a class,
-    `probabilities` has what the model gives it (softmax); `units` are a tagger's words of each row.
+    `probabilities` has what the model gives it (softmax); where rows have several labels,
+    `label_probabilities` has each label's (sigmoid). `units` are a tagger's words of each row.
     """
 
     task: str
@@ -137,6 +138,7 @@ class Predictions(Result, kind="predictions", table=("answers",)):
     notes: tuple[str, ...]
     answers: tuple[Answer, ...] = ()
     probabilities: tuple[float, ...] = ()
+    label_probabilities: tuple[Mapping[str, float], ...] = ()
     texts: tuple[str, ...] = ()
     units: tuple[tuple[str, ...], ...] = ()
 

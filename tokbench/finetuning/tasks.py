@@ -252,7 +252,7 @@ _ROWS = (
 )
 
 TASKS: dict[str, Task] = {task.name: task for task in _ROWS}
-CLASSES, SCORES, TAGS = "classes", "scores", "tags"  # what a row is to be given
+CLASSES, SCORES, TAGS, LABELS = "classes", "scores", "tags", "labels"  # what a row is to be given
 LABEL_KINDS = ("auto", CLASSES, SCORES)
 OWN, NER = "own", "ner"  # made from someone's files: rows with a class or a score; words with tags
 ALL = "all"  # the nine that can be trained

@@ -6,7 +6,9 @@ where both fit, or one class is written in two ways, nothing is guessed and `tas
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,6 +16,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from tokbench.errors import DataError, UsageError, clipped, plural
+from tokbench.finetuning.data.scalars import scalar
 from tokbench.finetuning.tasks import CLASSES, SCORES
 
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -246,6 +249,73 @@ def _alike(labels: Iterable[str], key: Callable[[str], object]) -> Iterator[tupl
 def _few(labels: Iterable[str]) -> str:
     some = [*labels]
     return ", ".join(label[:40] for label in some[:4]) + (", …" if len(some) > 4 else "")
+
+
+PARTING = ",;|"  # marks that may part the labels in a cell, or belong to one
+
+
+def is_list(value: object) -> bool:
+    """Whether a value is a list, or a text that spells one in JSON.
+
+    >>> [is_list(each) for each in (["a"], '["a", "b"]', "[]", "[a]", "a")]
+    [True, True, True, False, False]
+    """
+    return isinstance(value, list | tuple) or _spelt_list(value) is not None
+
+
+def _spelt_list(value: object) -> list[object] | None:
+    if not isinstance(value, str) or not value.strip().startswith("["):
+        return None
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, list) else None
+
+
+def label_set(value: object, place: str, column: str, separator: str | None) -> tuple[object, ...] | None:
+    """The labels of a row, as they are written, each once; None where it says nothing of them.
+
+    They are a list, in JSON also as a text, or parts of a text between separators. A row without a label is
+    an empty list; a cell without a list is one label, unless it holds what may part several.
+    """
+    spelt = _spelt_list(value)
+    items: list[object] | tuple[object, ...]
+    if isinstance(value, list | tuple) or spelt is not None:
+        items = value if isinstance(value, list | tuple) else spelt or []
+    elif value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    elif separator and isinstance(value, str):
+        items = [part for part in map(str.strip, value.split(separator)) if part]
+    else:
+        items = [value]
+        mark = next((mark for mark in PARTING if mark in str(value)), None)
+        if mark and not separator:
+            raise UsageError(
+                f"{place}: {column!r} is {clipped(value)}: one label, or several?",
+                fix=f"--set label_separator={shlex.quote(mark)}",
+            )
+    if any(as_written(scalar(item, place, column)) is None for item in items):
+        raise DataError(f"{place}: {column!r} has a label without a name", fix="take it out of that list")
+    return tuple(dict.fromkeys(items))
+
+
+def read_label_sets(sets: Sequence[tuple[str, ...]], column: str, names: Sequence[str] = ()) -> LabelReading:
+    """The labels of all rows in the order of their ids; DataError where there is nothing to learn."""
+    if len(set(map(frozenset, sets))) < 2:
+        raise DataError(
+            f"every row's {column!r} is {clipped([*sets[0]] if sets else [])}: there is nothing to learn",
+            fix="give rows with other labels, or name the column with the labels by --label-column",
+        )
+    labels = tuple(names) or ordered_labels(label for some in sets for label in some)
+    if len(labels) > MOST_CLASSES:
+        raise DataError(
+            f"column {column!r} holds {plural(len(labels), 'label')}",
+            fix="name the column with the labels by --label-column",
+        )
+    single = all(len(some) == 1 for some in sets)
+    notes = ("every train row has one label alone: without --multi-label they are classes",) if single else ()
+    return LabelReading(labels, f"{column} holds sets of labels, as --multi-label says", notes)
 
 
 def ordered_labels(written: Iterable[str]) -> tuple[str, ...]:

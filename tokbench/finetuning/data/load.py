@@ -15,7 +15,7 @@ from tokbench.finetuning.data.own_tables import files_in
 from tokbench.finetuning.data.rows import Rows, listed_places
 from tokbench.finetuning.data.tagging import CHARACTER, CONLL, Tagged, read_sentences, read_tagged
 from tokbench.finetuning.read_record import ReadRecord, SplitRecord, counted
-from tokbench.finetuning.tasks import CLASSES, NER, OWN, SCORES, TAGS, TASKS, Hidden, Task
+from tokbench.finetuning.tasks import CLASSES, LABELS, NER, OWN, SCORES, TAGS, TASKS, Hidden, Task
 from tokbench.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _record(found: _Found, rows: Mapping[str, Rows | Tagged]) -> ReadRecord:
         for name, each in rows.items()
     }
     return ReadRecord(
-        kind=TAGS if task.tagging else SCORES if task.regression else CLASSES,
+        kind=_kind(task),
         columns=found.columns,
         splits=splits,
         positive=task.positive,
@@ -98,6 +98,12 @@ def _record(found: _Found, rows: Mapping[str, Rows | Tagged]) -> ReadRecord:
         outside=task.scheme.outside if task.scheme else "",
         inferred=found.inferred,
     )
+
+
+def _kind(task: Task) -> str:
+    if task.tagging:
+        return TAGS
+    return SCORES if task.regression else LABELS if task.multi_label else CLASSES
 
 
 def _read(config: FinetuneConfig) -> _Found:
@@ -282,7 +288,8 @@ def balance(rows: Rows | Tagged, task: Task) -> dict[str, int]:
     if isinstance(rows, Tagged):
         found = Counter(number for labels in rows.labels for number in labels)
     else:
-        found = Counter(int(label) for label in rows.labels)
+        sets = (label if isinstance(label, tuple) else (int(label),) for label in rows.labels)
+        found = Counter(number for labels in sets for number in labels)
     return {label: found[number] for number, label in enumerate(task.labels)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -15,7 +16,15 @@ from tokbench.corpus.records import TABLES, records
 from tokbench.corpus.sources import COMPRESSIONS, FORMATS, Source, find_sources
 from tokbench.errors import DataError, FileError, UsageError, plural
 from tokbench.finetuning.data.columns import Columns, choose_columns, no_column
-from tokbench.finetuning.data.label_kinds import LabelReading, as_written, positive_second, read_labels
+from tokbench.finetuning.data.label_kinds import (
+    LabelReading,
+    as_written,
+    is_list,
+    label_set,
+    positive_second,
+    read_label_sets,
+    read_labels,
+)
 from tokbench.finetuning.data.rows import Raw, Rows, collect
 from tokbench.finetuning.data.scalars import flattened, listed_columns, scalar, scalar_text, value_at
 from tokbench.finetuning.tasks import OWN, Split, Task
@@ -89,6 +98,7 @@ def _none(folder: Path, name: str, kind: FileKind, *, fix: str) -> FileError:
 
 
 TABLE = FileKind(tuple(end for end, kind in FORMATS.items() if kind in TABLES), tuple(COMPRESSIONS))
+OF_LABEL_SETS = ("micro_f1", "macro_f1", "subset_accuracy")
 ANY = 10**12  # rows that may be incomplete when they are to be left out
 
 
@@ -114,10 +124,10 @@ def read_own(data: Path, reading: FinetuneConfig, known: Task | None, *, seed: i
     if known is not None and (len(known.texts) == 2) != bool(columns.pair):
         words = "two texts, so --pair-column is needed" if len(known.texts) == 2 else "one text"
         raise UsageError(f"a row of {known.name} has {words}", fix="name the columns that hold them")
-    raws = {name: list(_raws(source, columns)) for name, source in files.items()}
+    raws = {name: list(_raws(source, columns, reading)) for name, source in files.items()}
     names = class_names(files[TRAIN]).get(columns.label, ())
     task, found = _task(raws[TRAIN], columns, reading, known, names)
-    if known is None or task.regression:
+    if (known is None or task.regression) and not task.multi_label:
         raws = {
             name: [replace(raw, label=as_written(raw.label)) for raw in some] for name, some in raws.items()
         }
@@ -150,7 +160,7 @@ def columns_for(source: Source, reading: FinetuneConfig) -> Columns:
     )
 
 
-def _raws(source: Source, columns: Columns) -> Iterator[Raw]:
+def _raws(source: Source, columns: Columns, reading: FinetuneConfig) -> Iterator[Raw]:
     names = class_names(source).get(columns.label, ())
     wanted = (*columns.texts, columns.label)
     for place, row in records(source, wanted):
@@ -159,8 +169,19 @@ def _raws(source: Source, columns: Columns) -> Iterator[Raw]:
         yield Raw(
             where,
             tuple(scalar_text(text, where, column) for text, column in zip(texts, wanted, strict=False)),
-            named_class(scalar(label, where, columns.label), names, where, columns.label),
+            _label(label, where, columns.label, names, reading),
         )
+
+
+def _label(value: object, place: str, column: str, names: Sequence[str], reading: FinetuneConfig) -> object:
+    """A row's label as written, or the names of all it has; DataError for a list where it has one."""
+    if reading.multi_label:
+        found = label_set(value, place, column, reading.label_separator)
+        named = [named_class(each, names, place, column) for each in found or ()]
+        return None if found is None else tuple(str(as_written(each)) for each in named)
+    if is_list(value):
+        raise DataError(f"{place}: {column!r} is a list: a row has several labels", fix="--multi-label")
+    return named_class(scalar(value, place, column), names, place, column)
 
 
 def values_of(source: Source, row: Mapping[str, object], wanted: Sequence[str]) -> Iterator[object]:
@@ -190,6 +211,9 @@ def _class_labels(features: Mapping[str, Any], before: str) -> Iterator[tuple[st
     for name, feature in features.items():
         if not isinstance(feature, dict):
             continue
+        inner = feature.get("feature")  # of a list
+        if isinstance(inner, dict) and inner.get("_type") == "ClassLabel":
+            feature = inner
         if feature.get("_type") == "ClassLabel":
             yield f"{before}{name}", tuple(map(str, feature.get("names") or ()))
         elif "_type" not in feature:
@@ -242,6 +266,11 @@ def _task(
         incomplete=skip,
         about="Rows of your own.",
     )
+    if reading.multi_label:
+        sets = [raw.label for raw in raws if isinstance(raw.label, tuple)]
+        found = read_label_sets(sets, columns.label, names)
+        task = replace(task, labels=found.labels, threshold=reading.threshold, metrics=OF_LABEL_SETS)
+        return task, found
     labels = ((raw.place, raw.label) for raw in raws)
     found = read_labels(labels, columns.label, kind=reading.task_kind, names=names)
     if not found.labels:
@@ -252,11 +281,20 @@ def _task(
 
 
 def cut_off(rows: Rows, *, share: float, seed: int, classes: bool) -> dict[str, Rows]:
-    """Train and dev rows of one table: a share of each class, drawn by the seed; at least one row of all."""
+    """Train and dev rows of one table: a share of each class, drawn by the seed; at least one row of all.
+
+    Of rows with several labels the rarest counts as the class, so that each label stays in train.
+    """
     draw = random.Random(seed)
+    times = Counter(each for label in rows.labels if isinstance(label, tuple) for each in label)
     of_class: dict[float, list[int]] = {}
     for index, label in enumerate(rows.labels):
-        of_class.setdefault(label if classes else 0, []).append(index)
+        rarest = (
+            min(label, key=lambda each: (times[each], each), default=-1)
+            if isinstance(label, tuple)
+            else label
+        )
+        of_class.setdefault(rarest if classes else 0, []).append(index)
     dev: list[int] = []
     for indices in of_class.values():
         dev += draw.sample(indices, round(len(indices) * share))

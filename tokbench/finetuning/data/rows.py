@@ -10,9 +10,11 @@ from tokbench.errors import DataError
 from tokbench.finetuning.data.label_kinds import number_in
 from tokbench.finetuning.tasks import OWN, Task
 
+Label = float | tuple[int, ...]  # a class id or score; the ids of all labels that a row has
 
-def label_of(written: object, task: Task) -> int | float | None:
-    """The class id or score behind what a file or the hub holds; None when it is no label of the task.
+
+def label_of(written: object, task: Task) -> Label | None:
+    """The class id, score or ids behind what a file or the hub holds; None when it is no label of the task.
 
     >>> from tokbench.finetuning.tasks import TASKS
     >>> [label_of(each, TASKS["rte"]) for each in ("not_entailment", 0, "0", 2, -1)]
@@ -20,6 +22,10 @@ def label_of(written: object, task: Task) -> int | float | None:
     """
     if task.scores is not None:
         return _score(written, *task.scores)
+    if task.multi_label:
+        given = written if isinstance(written, tuple) else ()
+        known = set(given) <= set(task.labels)
+        return tuple(sorted(task.labels.index(each) for each in given)) if known else None
     if isinstance(written, int):
         return written if 0 <= written < len(task.labels) else None
     names = (task.labels, task.tsv_labels)
@@ -59,11 +65,11 @@ class Raw:
 
 @dataclass(frozen=True)
 class Rows:
-    """Texts, second texts (None for tasks with one) and class ids or scores of one split, in file order."""
+    """Texts, second texts (None for tasks with one) and labels of one split, in file order."""
 
     texts: list[str]
     pairs: list[str] | None
-    labels: list[float]
+    labels: list[Label]
     left_out: dict[str, str] = field(default_factory=dict)  # places of incomplete rows, and what they lack
 
     def __len__(self) -> int:

@@ -9,6 +9,7 @@ from tokbench.errors import plural
 from tokbench.finetuning.multi import Done, Glue, PoolingComparison
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.tag_scheme import entities, find_scheme
+from tokbench.finetuning.tasks import LABELS
 from tokbench.reporting.elements import Curve, Facts, Grid, Headline, Paragraph, Part
 from tokbench.reporting.svg import pictures
 
@@ -82,7 +83,8 @@ def _fed(result: Run) -> Iterator[tuple[str, object]]:
         rows = result.read.splits[name].rows if result.read else result.dev_rows
         yield f"{name} rows", f"{rows:,} ({words})"
     if result.classes:
-        yield "classes", _shares(result.classes)
+        several = result.read is not None and result.read.kind == LABELS
+        yield "labels" if several else "classes", _shares(result.classes, result.train_rows if several else 0)
     if result.class_weights:
         weights = [f"{label} {weight:.4g}" for label, weight in result.class_weights.items()]
         yield "class weights", f"{', '.join(weights)} in the train loss, none in the dev loss"
@@ -110,9 +112,9 @@ def _proved(result: Run) -> Iterator[tuple[str, object]]:
         yield f"row of {token}", fate
 
 
-def _shares(classes: Mapping[str, int]) -> str:
-    """Each class and its share of the train rows, the most frequent first."""
-    total = sum(classes.values())
+def _shares(classes: Mapping[str, int], rows: int = 0) -> str:
+    """Each class and its share of the train rows (or of `rows`), the most frequent first."""
+    total = rows or sum(classes.values())
     ranked = sorted(classes.items(), key=lambda each: -each[1])
     shown = [f"{label} {count / total:.1%}" for label, count in ranked[:MOST_CLASSES]]
     more = f" and {len(ranked) - MOST_CLASSES} more" if len(ranked) > MOST_CLASSES else ""
@@ -289,6 +291,10 @@ def _answered(result: Predictions) -> Iterator[Part]:
             for units, labels in zip(result.units, result.answers, strict=True)
         ]
         yield Grid(("text", "entities"), rows)
+    elif result.label_probabilities:
+        several = zip(result.texts, result.answers, result.label_probabilities, strict=True)
+        rows = [(text, _above(answer, shares)) for text, answer, shares in several]
+        yield Grid(("text", "labels and their probabilities"), rows)
     elif result.probabilities:
         answers = zip(result.texts, result.answers, result.probabilities, strict=True)
         rows3 = [(text, label, f"{share:.4f}") for text, label, share in answers]
@@ -298,6 +304,15 @@ def _answered(result: Predictions) -> Iterator[Part]:
         yield Grid(("text", result.task), rows, right=(result.task,))
     if result.notes:
         yield Grid(("worth knowing",), [(note,) for note in result.notes])
+
+
+def _above(labels: Answer, shares: Mapping[str, float]) -> str:
+    """The labels that a row is given with their probabilities, the likeliest first; else the nearest one."""
+    given = labels if isinstance(labels, tuple) else ()
+    ranked = sorted(shares.items(), key=lambda each: -each[1])
+    if not given:
+        return f"none ({ranked[0][0]} has {ranked[0][1]:.4f})"
+    return ", ".join(f"{label} {share:.4f}" for label, share in ranked if label in given)
 
 
 def _found(labels: Answer, result: Predictions) -> list[Entity]:
