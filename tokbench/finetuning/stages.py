@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -311,11 +311,15 @@ def _run(prepared: PreparedRun, outcome: Outcome, proved: Reload) -> Run:
         notes=(*prepared.data.notes, *prepared.parts.notes, *outcome.notes, *_doubts(outcome, task)),
         class_weights=prepared.class_weights,
         engine=config.trainer,
-        kept_step=outcome.kept_step,
-        losses=outcome.fit.losses,
-        evaluations=outcome.fit.evaluations,
         output=config.output,
+        **_course(outcome),
     )
+
+
+def _course(outcome: Outcome) -> dict[str, Any]:
+    """The losses and evaluations of a run, and the step that was kept, by their fields."""
+    fit = outcome.fit
+    return {"kept_step": outcome.kept_step, "losses": fit.losses, "evaluations": fit.evaluations}
 
 
 SMOOTHED = "label_smoothing_factor"  # an option of the hf trainer that lifts every loss
