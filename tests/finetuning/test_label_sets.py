@@ -1,5 +1,6 @@
 """Rows with several labels: read from lists and cells, measured as scikit-learn does, read back."""
 
+import csv
 import itertools
 import json
 
@@ -211,16 +212,15 @@ def test_answers_are_written_and_read_back_as_labels(trained, tmp_path, monkeypa
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS))
     predict(trained, data=path, text_column="text", output=tmp_path / "answers")
     [file] = (tmp_path / "answers").iterdir()
-    lines = [line.split("\t") for line in file.read_text().splitlines()][1:]
-    assert [tuple(json.loads(cell)) for _, cell in lines] == list(memory.answers)
-    (tmp_path / "again.tsv").write_text(
-        "text\tlabels\n" + "".join(f"{t}\t{cell}\n" for t, (_, cell) in zip(TEXTS, lines, strict=True))
-    )
-    again = read_data(plan_of(written(tmp_path, "jsonl", name="first"), dev=str(tmp_path / "again.tsv")))
-    labels = again.task.labels
-    assert [tuple(labels[each] for each in some) for some in again.evaluation["dev"].labels] == list(
-        memory.answers
-    )
+    with file.open(newline="") as opened:
+        cells = [row[-1] for row in csv.reader(opened, delimiter="\t")][1:]
+    assert [tuple(json.loads(cell)) for cell in cells] == list(memory.answers)
+    again = tmp_path / "again.jsonl"
+    rows = zip(TEXTS, cells, strict=True)
+    again.write_text("".join(json.dumps({"text": text, "labels": cell}) + "\n" for text, cell in rows))
+    found = read_data(plan_of(written(tmp_path, "jsonl", name="first"), dev=str(again)))
+    labels, sets = found.task.labels, found.evaluation["dev"].labels
+    assert [tuple(labels[each] for each in some) for some in sets] == list(memory.answers)
     monkeypatch.chdir(tmp_path)
     assert main(["predict", "run", "good bad", "--set", "threshold=0.999", "-q"]) == 0
     assert "none (" in capsys.readouterr().out
