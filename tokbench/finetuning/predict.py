@@ -47,7 +47,7 @@ def predict(
     max_length: int | None = None,
     threshold: float | None = None,
     device: str = FinetuneConfig.device,
-    precision: str = FinetuneConfig.precision,
+    precision: str | None = None,
     progress: Progress = silent,
 ) -> Predictions:
     """Answer texts, or the rows of a file, with the fine-tuned model in a folder.
@@ -58,8 +58,9 @@ def predict(
     there, in the files that gluebenchmark.com takes; without it they are in the result.
 
     An empty `task` is the one the folder was trained on; ax takes a model of mnli. Without `max_length` rows
-    are cut to the length they had in training. Where rows have several labels, those are given whose
-    probability is above the `threshold`, without one that of training.
+    are cut to the length they had in training; without `precision` it is that in which the run was measured.
+    Where rows have several labels, those are given whose probability is above the `threshold`, without one
+    that of training.
 
     >>> import tempfile, tokbench as tb
     >>> tok = tb.train(["a good film", "a bad film"] * 9, "wordpiece", vocab_size=40)
@@ -83,7 +84,7 @@ def predict(
         max_length=_trained_length(place) if max_length is None else max_length,
         threshold=FinetuneConfig.threshold if threshold is None else threshold,  # which checks it
         device=device,
-        precision=precision,
+        precision=_trained_precision(place) if precision is None else precision,
     )
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     columns = _recorded(place)
@@ -113,6 +114,12 @@ def _given(texts: Iterable[Any], task: Task, config: FinetuneConfig) -> Question
 def _trained_length(folder: Path) -> int:
     """Tokens that rows were cut to when the model in a folder was trained, or the default."""
     return int(_read(folder / "hyperparameters.json").get("max_length", FinetuneConfig.max_length))
+
+
+def _trained_precision(folder: Path) -> str:
+    """The precision that the model in a folder was measured in: what autocast rounds can change an answer."""
+    trained = _read(folder / "hyperparameters.json").get("precision")
+    return "fp32" if trained == "fp32" else FinetuneConfig.precision
 
 
 def questions_of(
