@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -98,6 +99,27 @@ def test_a_head_that_knows_other_labels_starts_fresh(labelled_head):
     assert not first.model.classifier.weight.equal(head.weight)
     assert first.model.classifier.weight.equal(again.model.classifier.weight)
     assert any("knows joy, anger, fear and not the task's labels" in note for note in first.notes)
+
+
+@pytest.mark.parametrize(
+    ("trained", "wanted", "rows"),
+    [
+        (("b", "c", "a"), ("a", "b", "c"), [2, 0, 1]),
+        (("a", "A", "c"), ("A", "a", "c"), [1, 0, 2]),  # case tells two apart
+        (("B", "C", "A"), ("a", "b", "c"), [2, 0, 1]),
+        (("LABEL_0", "LABEL_1", "LABEL_2"), ("a", "b", "c"), [0, 1, 2]),
+        (("a", "b", "x"), ("a", "b", "c"), None),  # a partial overlap is no match
+        (("a", "a", "b"), ("a", "b", "c"), None),
+    ],
+)
+def test_a_head_gives_its_rows_to_the_labels_of_the_same_names(trained, wanted, rows, labelled_head):
+    folder, head = labelled_head(trained)
+    task = replace(TASKS["mnli"], labels=wanted)
+    found = load_classifier(folder, task, seed=0).model.classifier.weight
+    if rows is None:
+        assert not any(torch.equal(one, other) for one in found for other in head.weight)
+    else:
+        assert found.equal(head.weight[rows])
 
 
 def test_a_head_with_the_tasks_labels_is_used_as_it_is(labelled_head):

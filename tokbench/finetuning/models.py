@@ -222,8 +222,10 @@ def _match_labels(
     """
     if not trained:
         return [f"the head in {folder} does not name its labels: they are taken to be {', '.join(wanted)}"]
-    places = [label.casefold() for label in trained]
-    order = [places.index(label.casefold()) for label in wanted if label.casefold() in places]
+    known, asked = trained, wanted
+    if len({label.casefold() for label in trained}) == len(trained):  # else case is what tells two apart
+        known, asked = (tuple(map(str.casefold, some)) for some in (trained, wanted))
+    order = [known.index(label) for label in asked if label in known]
     layer = _output_layer(model, len(wanted))
     if layer is None or (len(order) == len(wanted) and order == sorted(order)):
         return []
