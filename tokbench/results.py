@@ -67,7 +67,7 @@ class Result:
 
     def to_json(self) -> str:
         """What `--json` prints, byte for byte: the schema, then the fields; `tb.report` reads it back."""
-        return as_json(self, self.kind, version=self.version)
+        return as_json(self, self.kind)
 
     def to_pandas(self) -> pd.DataFrame:
         """The result's table; a nested value has a column of its own, named with a dot (`corpus.name`).
@@ -112,7 +112,7 @@ def _short(value: object) -> str:
     return f"<{len(value)}>" if isinstance(value, Sized) else type(value).__name__
 
 
-def as_json(result: object, kind: str, *, version: int = 1) -> str:
+def as_json(result: object, kind: str, *, version: int | None = None) -> str:
     """One JSON object: the schema's name and version, then the result's own fields.
 
     Fields marked `metadata={"json": False}` hold library objects and are left out.
@@ -122,6 +122,7 @@ def as_json(result: object, kind: str, *, version: int = 1) -> str:
     body = as_data(result)
     if not isinstance(body, dict):
         body = {"result": body}
+    version = version or (result.version if isinstance(result, Result) else 1)
     whole = {"schema": f"tokbench/{kind}/{version}", **body}
     return safe_json(json.dumps(whole, ensure_ascii=False, indent=2))
 

@@ -99,6 +99,12 @@ def test_what_was_found_is_said_with_the_options_that_change_it(put):
     assert any("tags in column 1" in each for each in read(put(MIT)).read.inferred)
 
 
+def test_the_scheme_of_the_tags_is_said_before_training_with_its_options(put):
+    said = "labels are read as IOB leniently, as seqeval's default does; outside is O"
+    assert f"{said} (--set tag_scheme=, --set outside= change it)" in read(put(KLUE)).read.inferred
+    assert read(put(KLUE), tag_scheme="IOB2").read.inferred == ()
+
+
 def test_named_columns_are_taken(put):
     found = read(put(CONLL2003), text_column="1", label_column="2")
     assert found.task.labels == ("NNP", "VBZ")

@@ -82,5 +82,24 @@ def test_lines_fit_a_terminal_with_the_usual_names():
     assert max(map(len, lines_of_record(record))) <= 80
 
 
+def test_long_lines_are_wrapped_and_set_in():
+    classes = {f"I-LABEL{number}": 18_000 for number in range(9)}
+    split = SplitRecord(source="train.tsv", rows=400, classes=classes)
+    record = ReadRecord(kind="tags", columns={"text": "1", "tags": "2"}, splits={"train": split}, unit="word")
+    lines = lines_of_record(record)
+    assert max(map(len, lines)) <= 80
+    assert lines[2].startswith("    18,000, I-LABEL")
+
+
+def test_scores_are_told_with_their_range(plan, tmp_path):
+    from tokbench.finetuning.data.load import read_data
+
+    rows = [{"text": f"t{at}", "label": at / 4} for at in range(9)]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    found = read_data(plan(task="own", data=str(tmp_path / "train.jsonl"), dev=str(tmp_path / "train.jsonl")))
+    assert found.read.splits["train"].scores == (0.0, 2.0, 1.0)
+    assert "  train, train.jsonl: 9 rows (0 to 2, mean 1.00)" in lines_of_record(found.read)
+
+
 def test_of_many_classes_the_most_frequent_are_shown():
     assert shown_counts({str(number): number for number in range(20)}).endswith("18 18, 19 19 and 12 more")

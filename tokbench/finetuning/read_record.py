@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from textwrap import wrap
 from typing import Any
 
 from tokbench.errors import plural
 from tokbench.finetuning.tasks import LABELS, SCORES, TAGS
 
 MOST_CLASSES = 8  # shown of a split
+WIDTH = 80  # columns of a narrow terminal
 
 
 @dataclass(frozen=True, kw_only=True)
 class SplitRecord:
     """One split: where its rows are from, how many are used, of each class, left out by reason, cut.
 
-    `classes` counts rows, or units where those are tagged. `cut` rows had more tokens than the maximum; it
+    `classes` counts rows, or units where those are tagged; of scores, `scores` are the lowest, the highest
+    and the mean. `cut` rows had more tokens than the maximum; it
     is 0 until rows are encoded.
     """
 
     source: str
     rows: int
     classes: Mapping[str, int] = field(default_factory=dict)
+    scores: tuple[float, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
     cut: int = 0
 
@@ -49,7 +53,10 @@ class ReadRecord:
 
 def record_from_data(data: Mapping[str, Any]) -> ReadRecord:
     """The record in what `dataclasses.asdict` made of one; TypeError or AttributeError for anything else."""
-    splits = {name: SplitRecord(**each) for name, each in data["splits"].items()}
+    splits = {
+        name: SplitRecord(**{**each, "scores": tuple(each["scores"])})
+        for name, each in data["splits"].items()
+    }
     return ReadRecord(**{**data, "splits": splits, "inferred": tuple(data["inferred"])})
 
 
@@ -72,12 +79,21 @@ def lines_of_record(record: ReadRecord) -> tuple[str, ...]:
     before = "column " if record.kind == TAGS else ""
     columns = ", ".join(f"{role} from {before}{name}" for role, name in record.columns.items())
     splits = (f"  {name}, {split_words(each, record.unit)}" for name, each in record.splits.items())
-    return (f"read: {columns}: {task_words(record)}", *splits, *(f"  {each}" for each in record.inferred))
+    lines = (f"read: {columns}: {task_words(record)}", *splits, *(f"  {each}" for each in record.inferred))
+    return tuple(part for line in lines for part in _wrapped(line))
+
+
+def _wrapped(line: str) -> list[str]:
+    """A line in pieces that fit a narrow terminal, those after the first set in."""
+    return wrap(line, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def split_words(split: SplitRecord, unit: str = "") -> str:
     """Where a split's rows are from, how many there are of each class and how many were left out."""
     counts = f" ({shown_counts(split.classes, unit)})" if split.classes else ""
+    if split.scores:
+        low, high, mean = split.scores
+        counts = f" ({low:g} to {high:g}, mean {mean:.2f})"
     lost = "".join(f", {count:,} left out ({why})" for why, count in split.left_out.items())
     return f"{split.source}: {plural(split.rows, 'row')}{counts}{lost}"
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import DataError, FileError, UsageError, plural
@@ -15,6 +16,7 @@ from tokbench.finetuning.data.own_tables import files_in
 from tokbench.finetuning.data.rows import Rows, listed_places
 from tokbench.finetuning.data.tagging import CHARACTER, CONLL, Tagged, read_sentences, read_tagged
 from tokbench.finetuning.read_record import ReadRecord, SplitRecord, counted
+from tokbench.finetuning.tag_scheme import AUTO
 from tokbench.finetuning.tasks import CLASSES, LABELS, NER, OWN, SCORES, TAGS, TASKS, Hidden, Task
 from tokbench.progress import Progress, silent
 
@@ -84,6 +86,7 @@ def _record(found: _Found, rows: Mapping[str, Rows | Tagged]) -> ReadRecord:
             source=found.files.get(name, ""),
             rows=len(each),
             classes=balance(each, task),
+            scores=_spread(each) if task.regression and isinstance(each, Rows) else (),
             left_out=counted(each.left_out.values()),
         )
         for name, each in rows.items()
@@ -104,6 +107,12 @@ def _kind(task: Task) -> str:
     if task.tagging:
         return TAGS
     return SCORES if task.regression else LABELS if task.multi_label else CLASSES
+
+
+def _spread(rows: Rows) -> tuple[float, float, float]:
+    """The lowest score, the highest and the mean."""
+    scores = [each for each in rows.labels if not isinstance(each, tuple)]
+    return min(scores), max(scores), fmean(scores)
 
 
 def _read(config: FinetuneConfig) -> _Found:
@@ -133,7 +142,7 @@ def _read_tags(config: FinetuneConfig) -> _Found:
         tag=column_number(config.label_column, "--label-column"),
     )
     task, rows, columns = read.task, read.rows, read.layout.columns
-    why = (read.layout.why,) if read.layout.why else ()
+    why = (*((read.layout.why,) if read.layout.why else ()), *_tags_inferred(config, task))
     files = {name: path.name for name, path in files_in(folder, CONLL, dev=config.dev).items()}
     if "dev" in rows:
         return _Found(task, {**rows}, files, columns, why)
@@ -147,6 +156,14 @@ def _read_tags(config: FinetuneConfig) -> _Found:
     cut = {"train": rows["train"].pick(order[held:]), "dev": rows["train"].pick(order[:held])}
     files["dev"] = f"{config.dev_share:.0%} of {files['train']}, drawn by the seed"
     return _Found(task, cut, files, columns, why)
+
+
+def _tags_inferred(config: FinetuneConfig, task: Task) -> tuple[str, ...]:
+    """How the labels of words are read, where nobody said it, with the options that change it."""
+    if config.tag_scheme != AUTO:
+        return ()
+    words = task.scheme.words if task.scheme else "labels name no entities: single labels are counted"
+    return (f"{words} (--set tag_scheme=, --set outside= change it)",)
 
 
 def column_number(named: str | None, option: str) -> int | None:
@@ -444,7 +461,8 @@ TEXTS = "texts"  # what rows are called that came in no file
 def text_questions(texts: Iterable[Any], task: Task) -> Questions:
     """Texts that were given themselves: each a text, or a pair where a row has two; a tagger's are sentences.
 
-    >>> from tokbench.finetuning.tasks import TASKS
+    >>> from tokbench.finetuning.tag_scheme import AUTO
+    from tokbench.finetuning.tasks import TASKS
     >>> text_questions(["a film", "a book"], TASKS["sst2"]).rows.texts
     ['a film', 'a book']
     >>> text_questions([("It is late.", "It is dark.")], TASKS["rte"]).rows.pairs
