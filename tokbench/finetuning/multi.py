@@ -96,11 +96,20 @@ def run_in(folder: Path) -> Run:
             saved.pop(name, None)
         looks = tuple(Evaluation(**each) for each in saved.pop("evaluations"))
         read = record_from_data(saved.pop("read"))
-        return Run(**{**_as_tuples(saved), "evaluations": looks, "read": read, "output": str(folder)})
+        place = {"output": str(folder), "command": _command(folder)}
+        return Run(**{**_as_tuples(saved), "evaluations": looks, "read": read, **place})
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as problem:
         raise FileError(
             f"{path} does not tell of a run as this version writes it", fix="--force trains it again"
         ) from problem
+
+
+def _command(folder: Path) -> str:
+    """The command that makes a finished run again, beside it."""
+    from tokbench.finetuning.card import command
+
+    choices = json.loads((folder / HYPERPARAMETERS).read_text(encoding="utf-8"))
+    return command(choices, output=str(folder), whole=True)
 
 
 def _as_tuples(value: Any) -> Any:  # noqa: ANN401  whatever JSON holds
