@@ -24,6 +24,7 @@ PACKAGES = (
     "training/counting",
     "recipes",
     "tracing",
+    "formats",
     "pretrained",
     "model",
     "analysis",

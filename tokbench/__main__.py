@@ -51,13 +51,15 @@ def main(words: Sequence[str] | None = None) -> int:
             signal.signal(signal.SIGTERM, before)
 
 
-def _say_what_could_not_be_kept(words: list[str]) -> None:
-    """The trouble with the user's cache, once, unless it shall be quiet."""
-    cache = sys.modules.get("tokbench.io.cache")
-    if cache is not None and _leads() and not {"-q", "--quiet"} & set(words):
-        for trouble in cache.TROUBLES.values():
-            tell(f"Note:  {trouble}")
-        cache.TROUBLES.clear()
+def _say_notes(words: list[str]) -> None:
+    """What was read in another format, and the trouble with the user's cache; once, unless it is quiet."""
+    cache, reader = sys.modules.get("tokbench.io.cache"), sys.modules.get("tokbench.formats.recognize")
+    notes = [each for each in (reader and reader.NOTES, cache and cache.TROUBLES) if each]
+    if notes and _leads() and not {"-q", "--quiet"} & set(words):
+        for said in (said for each in notes for said in each.values()):
+            tell(f"Note:  {said}")
+    for each in notes:
+        each.clear()
 
 
 def _end_by_sigterm_as_by_ctrl_c() -> Any:  # noqa: ANN401
@@ -145,7 +147,7 @@ def _run(words: list[str]) -> int:
         tell(str(fault))  # the help page, for no words at all
         code = UsageError.exit_code
     sys.stdout.flush()
-    _say_what_could_not_be_kept(words)
+    _say_notes(words)
     return code if isinstance(code, int) else 0
 
 

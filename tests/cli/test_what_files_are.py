@@ -62,49 +62,57 @@ def test_an_arrow_file_of_datasets_becomes_parquet_by_the_hint(opened, tokbench,
 
 @pytest.mark.parametrize("named", ["vocab.txt", "older/vocab.txt", "older"])
 @pytest.mark.parametrize("lower", [True, False])
-def test_a_vocab_txt_becomes_a_tokenizer_by_the_hint(named, lower, tokbench, tmp_path):
+def test_a_vocab_txt_is_read_by_every_command_and_said_on_one_line(named, lower, tokbench, tmp_path):
     folder = tmp_path if named == "vocab.txt" else tmp_path / "older"
     folder.mkdir(exist_ok=True)
     (folder / "vocab.txt").write_text("\n".join(WORDS))
     (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": lower}))
-    said = tokbench("info", named)
-    assert "vocab.txt of the older kind" in said.err
-    hint = hint_of(said)
-    paste(hint[hint.index("python") :], tmp_path)
-    ids = Tokenizer.from_file(str(folder / "tokenizer.json")).encode("Hellos").ids
-    assert ids == [2, 5 if lower else 6, 7, 3]
+    said = tokbench("encode", named, "Hellos", "--json")
+    assert json.loads(said.out)["ids"] == [2, 5 if lower else 6, 7, 3]
+    notes = [line for line in said.err.splitlines() if line.startswith("Note:")]
+    assert len(notes) == 1
+    assert "as BERT's vocab.txt, 8 pieces, " + ("uncased" if lower else "cased") in notes[0]
+    for words in (["info", named], ["trace", named, "Hellos"], ["check", named], ["same", named, named]):
+        assert "as BERT's vocab.txt" in tokbench(*words).err, words
+    assert tokbench("info", named, "--json").code == 0
+    assert tokbench("add-tokens", named, "--token", "zebra", "-o", "grown").code == 0
+    assert len(json.loads(tokbench("encode", "grown", "zebra", "--json").out)["ids"]) == 3
+    assert tokbench("wrap", named, "-o", "wrapped").code == 0
+    assert Tokenizer.from_file(str(tmp_path / "wrapped" / "tokenizer.json")).encode("Hellos").ids[2] == 7
 
 
-def test_vocab_json_and_merges_become_a_tokenizer_by_the_hint(tokbench, tmp_path):
+def test_vocab_json_and_merges_are_read_as_they_lie(tokbench, tmp_path):
     tokenizer = ByteLevelBPETokenizer()
     tokenizer.train_from_iterator(["hello hello help"], vocab_size=262)
     (tmp_path / "older").mkdir()
     tokenizer.save_model(str(tmp_path / "older"))
-    hint = hint_of(tokbench("encode", "older", "help"))
-    paste(hint[hint.index("python") :], tmp_path)
-    assert (
-        json.loads(tokbench("encode", "older", "help hello", "--json").out)["ids"]
-        == tokenizer.encode("help hello").ids
-    )
+    said = tokbench("encode", "older", "help hello", "--json")
+    assert json.loads(said.out)["ids"] == tokenizer.encode("help hello").ids
+    assert "Note:  read older/vocab.json and merges.txt as byte-level BPE of GPT-2's kind" in said.err
 
 
 @pytest.mark.parametrize(
     ("name", "content", "kind"),
     [
-        ("t.model", b"\n\x0e\n\x05<unk>\x15\x00\x00\x00\x00\x18\x02", "a SentencePiece model"),
-        ("cl100k.tiktoken", b"IQ== 0\nIg== 1\n", "a vocabulary of tiktoken"),
-        ("ranks", b"IQ== 0\nIg== 1\n", "a vocabulary of tiktoken"),
+        ("t.model", b"\n\x0e\n\x05<unk>\x15\x00\x00\x00\x00\x18\x02", "t.model"),
+        ("cl100k.tiktoken", b"IQ== 0\nIg== 1\n", "2 ranks and no pattern"),
+        ("ranks", b"IQ== 0\nIg== 1\n", "2 ranks and no pattern"),
+        ("trie.txt", b"1 '\\x00' 1\n2 '\\x01' 1\n", "RWKV's trie"),
         ("t.pkl", pickle.dumps([1, 2]), "a pickle"),
+        ("t.zip", b"PK\x03\x04" + bytes(90), "a zip archive"),
+        ("t.gguf", b"GGUF" + bytes(90), "a GGUF model"),
+        ("m.safetensors", (90).to_bytes(8, "little") + b'{"a":1}', "a safetensors file"),
+        ("p", b"\x7fELF" + bytes(90), "a program"),
+        ("t.gz", b"\x1f\x8b" + bytes(90), "gzip data"),
     ],
 )
-def test_a_tokenizer_of_another_kind_is_called_that_and_not_cut_short(
-    name, content, kind, tokbench, tmp_path
-):
+def test_a_file_that_is_no_tokenizer_is_called_what_it_is(name, content, kind, tokbench, tmp_path):
     (tmp_path / name).write_bytes(content)
     said = tokbench("info", name)
     assert said.code == 2
     assert kind in said.err
-    assert "cut short" not in said.err
+    assert "cut short" not in said.err or name == "t.model"
+    assert len(said.err.splitlines()) == 2
 
 
 def test_a_slip_in_a_path_is_corrected_with_its_folder(tokbench, tmp_path, corpus):

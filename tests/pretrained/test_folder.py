@@ -76,9 +76,6 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 
 
 FOLDERS_WITHOUT = {
-    "vocab.txt": "older kind",
-    "merges.txt": "older kind",
-    "spiece.model": "SentencePiece",
     "config.json": "a model's folder",
     "notes.txt": "name the folder that holds it",
 }

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokbench.checks.findings import quoted
+from tokbench.formats.vocabulary_files import VOCABULARIES
 from tokbench.pretrained.token_facts import TokenFacts, named_roles
-from tokbench.pretrained.vocabulary_files import VOCABULARIES
 
 if TYPE_CHECKING:
     from tokbench.checks.context import CheckContext

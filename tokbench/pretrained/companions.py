@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from tokbench.formats.vocabulary_files import VOCABULARIES
 from tokbench.io.links import copy_inside
-from tokbench.pretrained.vocabulary_files import VOCABULARIES
 
 # Names at the top of a folder, as shell patterns; the first table that knows a name decides.
 REWRITTEN = (

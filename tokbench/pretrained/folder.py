@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +13,9 @@ from weakref import WeakKeyDictionary
 
 from tokenizers import Tokenizer, models
 
-from tokbench.corpus.decoding import not_text, python_line
 from tokbench.errors import FileError, UsageError, did_you_mean
+from tokbench.formats.portable import ReadOptions, ReadTokenizer
+from tokbench.formats.recognize import read
 from tokbench.io import hub
 from tokbench.io.json_files import MIB, parse_object, read_object, read_text
 from tokbench.io.library_errors import parse_tokenizer
@@ -28,18 +28,6 @@ if TYPE_CHECKING:
 TOKENIZER, CONFIG, ROLES_FILE = "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"
 CHAT = "chat_template.jinja"
 LARGEST = 512 * MIB  # the largest we met, of a vocabulary of a million, has 80
-ONLY_JSON = "take the tokenizer.json that the model's page on the hub most often has, too"
-SPM, TIKTOKEN = "a SentencePiece model", "a vocabulary of tiktoken"
-WORDS, MERGES = "a vocab.txt of the older kind", "a vocab.json with merges.txt of the older kind"
-# files of other kinds of tokenizers, and what they are
-KINDS = {
-    "vocab.txt": WORDS,
-    "merges.txt": MERGES,
-    "tokenizer.model": SPM,
-    "spiece.model": SPM,
-    "sentencepiece.bpe.model": SPM,
-}
-RANK = re.compile(rb"[A-Za-z0-9+/]+=* \d+\r?\n")  # a line of tiktoken's files: base64, then the token's id
 
 
 @dataclass(frozen=True)
@@ -121,6 +109,16 @@ class InMemoryFolder(TokenizerFolder):
         return {**told, "model": {name: getattr(model, name, None) for name in OPTIONS}}
 
 
+class ForeignFolder(InMemoryFolder):
+    """A tokenizer read from files of another format; `read` says from which, and what was found out."""
+
+    def __init__(self, name: str, path: Path, found: ReadTokenizer) -> None:
+        super().__init__(name, found.tokenizer, found.config)
+        vars(self).update(path=path, roles=dict(found.roles), extra=found.extra, found=found)
+
+    found: ReadTokenizer
+
+
 OPTIONS = ("unk_token", "byte_fallback", "continuing_subword_prefix")
 
 
@@ -152,12 +150,20 @@ TokenizerSource = Union[str, Path, TokenizerFolder, HasFolder, Tokenizer, "PreTr
 Inspect = Callable[[Mapping[str, Any], Path], None]
 
 
-def load(tokenizer: TokenizerSource, *, inspect: Inspect | None = None) -> TokenizerFolder:
-    """The tokenizer of a folder, of a bare tokenizer.json, or of a name on the hub; the disk comes first.
+def load(
+    tokenizer: TokenizerSource,
+    *,
+    cased: bool | None = None,
+    encoding: str = "",
+    inspect: Inspect | None = None,
+) -> TokenizerFolder:
+    """The tokenizer of a folder, of a file of any format, or of a name on the hub; the disk comes first.
 
-    A tokenizer of a library is taken as it is, without a copy, and what is loaded already is given back.
-    `inspect` is given what tokenizer.json holds, and its path, before the library is. Raises FileError where
-    there is none or where its file cannot be read, UsageError for other objects.
+    Beside tokenizer.json it reads vocab.txt, vocab.json with merges.txt, and CLIP's merges. `cased` says
+    whether a vocab.txt keeps case, where its pieces shall not tell; `encoding` is whose ranks of tiktoken a
+    file holds. A tokenizer of a library is taken as it is, without a copy, and what is loaded already is
+    given back. `inspect` is given what tokenizer.json holds, and its path, before the library is. Raises
+    FileError where there is none or where its file cannot be read, UsageError for other objects.
 
     >>> from tokenizers import models
     >>> load(Tokenizer(models.WordLevel({"a": 0}, "a"))).tokenizer.encode("a").ids
@@ -166,7 +172,7 @@ def load(tokenizer: TokenizerSource, *, inspect: Inspect | None = None) -> Token
     if isinstance(tokenizer, TokenizerFolder):
         return tokenizer
     if isinstance(tokenizer, str | Path):
-        return _load_files(tokenizer, inspect)
+        return _load_files(tokenizer, inspect, ReadOptions(cased, encoding))
     if isinstance(tokenizer, Tokenizer):
         return InMemoryFolder("tokenizer", tokenizer, {})
     if isinstance(folder := getattr(tokenizer, "folder", None), TokenizerFolder):
@@ -191,7 +197,10 @@ def _config_of(tokenizer: Any) -> dict[str, Any]:  # noqa: ANN401  PreTrainedTok
     return {"tokenizer_class": type(tokenizer).__name__, **said, **tokenizer.special_tokens_map}
 
 
-def _load_files(name: str | Path, inspect: Inspect | None) -> TokenizerFolder:
+def _load_files(name: str | Path, inspect: Inspect | None, options: ReadOptions) -> TokenizerFolder:
+    path = Path(name).expanduser()
+    if not (path / TOKENIZER).exists() and (foreign := read(path, options)) is not None:
+        return ForeignFolder(str(name), path, foreign)
     path = _find(name)
     file = path if path.is_file() else path / TOKENIZER
     text = read_text(file, limit=LARGEST)
@@ -288,7 +297,6 @@ def _find(name: str | Path) -> Path:
             return path
         raise FileError(f"{name} has no tokenizer.json", fix=_hint(path))
     if path.exists():
-        _refuse_other_kinds(path)
         return path
     if not isinstance(name, str) or not names_a_repository(name):
         raise _nothing_at(name)
@@ -323,47 +331,10 @@ def _neighbours(path: Path) -> str:
     return found if found.startswith("did you mean") else ""
 
 
-def _refuse_other_kinds(path: Path) -> None:
-    """A FileError for a file that is whole, and of another kind: what it is, and what to do with it."""
-    if not path.is_file():
-        return
-    with path.open("rb") as file:
-        start = file.read(2048)
-    kind = KINDS.get(path.name, "")
-    if path.suffix == ".model" and start[:1] == b"\n":
-        kind = SPM
-    if path.suffix == ".tiktoken" or RANK.match(start):
-        kind = TIKTOKEN
-    if kind:
-        raise FileError(f"{path} is {kind}, no tokenizer.json", fix=_conversion(kind, path.parent))
-    if found := not_text(start):
-        raise FileError(
-            f"{path} is no tokenizer.json: it looks like {found[0]}", fix="name a tokenizer's file"
-        )
-
-
-def _conversion(kind: str, folder: Path) -> str:
-    """The command that makes a tokenizer.json of the older files in a folder, where one command can."""
-    out = repr(str(folder / TOKENIZER))
-    if kind == WORDS:
-        config = _optional(folder / CONFIG)
-        case = f"lowercase={bool(config.get('do_lower_case', True))}"
-        made = f"BertWordPieceTokenizer({str(folder / 'vocab.txt')!r}, {case})"
-    elif kind == MERGES:
-        made = f"ByteLevelBPETokenizer({str(folder / 'vocab.json')!r}, {str(folder / 'merges.txt')!r})"
-    else:
-        return ONLY_JSON
-    return python_line(f"from tokenizers import *; {made}.save({out})")
-
-
 def _hint(path: Path) -> str:
     inside = [each.parent.name for each in sorted(path.glob(f"*/{TOKENIZER}"))]
     if inside:
         return f"there is one inside: {path / inside[0]}"
-    found = [kind for file, kind in KINDS.items() if (path / file).exists()]
-    found += [TIKTOKEN for _ in path.glob("*.tiktoken")]
-    if found:
-        return f"it has {found[0]}: {_conversion(found[0], path)}"
     if (path / "config.json").exists():
         return "it is a model's folder: name the tokenizer's"
     return "name the folder that holds it, or train one: tokbench train-bpe corpus.txt"

@@ -12,15 +12,15 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer
 
 from tokbench.errors import FileError
-from tokbench.io.json_files import read_object
-from tokbench.pretrained.special_tokens import content_of, roles_of
-from tokbench.pretrained.vocabulary_files import (
+from tokbench.formats.vocabulary_files import (
     read_lines,
     read_merges,
     read_pieces,
     read_table,
     read_tiktoken,
 )
+from tokbench.io.json_files import read_object
+from tokbench.pretrained.special_tokens import content_of, roles_of
 from tokbench.recipes.recipe import ROLES
 
 MOST = 4  # added tokens whose changed flags are named

@@ -7,19 +7,33 @@ import binascii
 from collections.abc import Iterator
 from pathlib import Path
 
-from tokbench.errors import FileError
+from tokbench.errors import FileError, clipped
 from tokbench.io.json_files import MIB, WHOLE_COPY, read_object, read_text
 
 # How vocabularies in other formats are called.
 VOCABULARIES = ("vocab.txt", "vocab.json", "merges.txt", "*.model", "*.tiktoken")
 LARGEST_TABLE = 256 * MIB
+VERSIONS = ("#version", '"bpe_simple_vocab_16e6.txt#version')  # first lines of merges, the second CLIP's
 PIECES, PIECE = 1, 1  # the fields of SentencePiece's ModelProto and of its piece
 
 
-def read_lines(path: Path) -> dict[str, int]:
-    """Of a vocab.txt: a token a line, the id is the line's number from 0."""
-    lines = read_text(path, limit=LARGEST_TABLE).split("\n")
-    return {line.rstrip("\r"): number for number, line in enumerate(lines) if line}
+def read_lines(path: Path, *, unique: bool = False) -> dict[str, int]:
+    """Of a vocab.txt: a token a line, the id is the line's number from 0.
+
+    Of a token in two lines the last counts, as transformers has it, unless it must be `unique`.
+    """
+    found: dict[str, int] = {}
+    for number, line in enumerate(read_text(path, limit=LARGEST_TABLE).split("\n")):
+        token = line.rstrip("\r")
+        if not token:
+            continue
+        if unique and token in found:
+            raise FileError(
+                f"{path} has {clipped(token)} twice: in lines {found[token] + 1:,} and {number + 1:,}",
+                fix="take a whole copy of the file: a token has one id",
+            )
+        found[token] = number
+    return found
 
 
 def read_table(path: Path) -> dict[str, int]:
@@ -30,8 +44,13 @@ def read_table(path: Path) -> dict[str, int]:
 
 def read_merges(path: Path) -> list[tuple[str, str]]:
     """Of a merges.txt: two pieces a line, in order; the first line may name a version."""
-    lines = read_text(path, limit=LARGEST_TABLE).split("\n")
-    kept = lines[1:] if lines[0].startswith("#version") else lines
+    return pairs_of(read_text(path, limit=LARGEST_TABLE), path)
+
+
+def pairs_of(text: str, path: Path) -> list[tuple[str, str]]:
+    """The merges written in a text; `path` is what an error calls it."""
+    lines = text.split("\n")
+    kept = lines[1:] if lines[0].startswith(VERSIONS) else lines
     pairs = [line.rstrip("\r").split(" ") for line in kept if line.strip()]
     odd = next((number for number, pair in enumerate(pairs) if len(pair) != 2), None)
     if odd is not None:

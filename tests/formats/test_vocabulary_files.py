@@ -5,7 +5,7 @@ from tokenizers import pre_tokenizers
 
 from tests.checks.cases import sentencepiece
 from tokbench.errors import FileError
-from tokbench.pretrained.vocabulary_files import (
+from tokbench.formats.vocabulary_files import (
     read_lines,
     read_merges,
     read_pieces,
@@ -31,6 +31,7 @@ def test_sentencepiece_itself_reads_the_same(tmp_path):
         sentence_iterator=iter(["the cat sat on the mat 한국어 문장"] * 20),
         model_prefix=str(tmp_path / "m"),
         vocab_size=30,
+        hard_vocab_limit=False,
         byte_fallback=False,
         minloglevel=2,
     )

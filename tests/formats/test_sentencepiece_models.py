@@ -1,0 +1,110 @@
+"""SentencePiece's .model, trained here by the package itself: its ids, and what is refused."""
+
+import io
+import json
+
+import pytest
+
+from tests.formats.texts import EVERY, TEXTS
+from tokbench.errors import FileError
+from tokbench.pretrained.folder import load
+
+spm = pytest.importorskip("sentencepiece", reason="the package sentencepiece is an extra")
+pytest.importorskip("google.protobuf", reason="the package protobuf comes with the extra sentencepiece")
+
+COMMON = {
+    "vocab_size": 340,
+    "minloglevel": 2,
+    "hard_vocab_limit": False,
+    "num_threads": 1,
+    "character_coverage": 1.0,
+    "max_sentence_length": 999,
+}
+KINDS = {
+    "bpe as Llama 2": {"model_type": "bpe", "byte_fallback": True, "normalization_rule_name": "identity",
+                       "remove_extra_whitespaces": False},
+    "bpe without a first space": {"model_type": "bpe", "add_dummy_prefix": False, "byte_fallback": True,
+                                  "normalization_rule_name": "identity", "remove_extra_whitespaces": False},
+    "bpe with unknown characters": {"model_type": "bpe", "normalization_rule_name": "identity"},
+    "bpe with user-defined pieces": {"model_type": "bpe", "byte_fallback": True,
+                                     "remove_extra_whitespaces": False, "normalization_rule_name": "identity",
+                                     "user_defined_symbols": ["cat", "cats", "the", "  "]},
+    "unigram": {"model_type": "unigram", "normalization_rule_name": "identity"},
+    "unigram with bytes": {"model_type": "unigram", "byte_fallback": True,
+                           "normalization_rule_name": "identity"},
+    "unigram with user-defined pieces": {"model_type": "unigram", "user_defined_symbols": ["cat", "hats"],
+                                         "normalization_rule_name": "identity"},
+    "unigram with control pieces": {"model_type": "unigram", "control_symbols": ["<ctl>"],
+                                    "normalization_rule_name": "identity"},
+}  # fmt: skip
+MAPPED = ("nmt_nfkc", "nmt_nfkc_cf", "nfkc")
+
+
+def trained(path, **settings):
+    model = io.BytesIO()
+    spm.SentencePieceTrainer.train(
+        sentence_iterator=iter([*TEXTS * 5, "< 0 x A >"]), model_writer=model, **{**COMMON, **settings}
+    )
+    path.write_bytes(model.getvalue())
+    return path
+
+
+def differing(path):
+    """The texts whose ids differ; Unigram meets control pieces in a text, which SentencePiece never does."""
+    theirs = spm.SentencePieceProcessor(model_file=str(path))
+    ours = load(path).tokenizer
+    ours.encode_special_tokens = True
+    control = [
+        theirs.id_to_piece(at) for at in range(len(theirs)) if theirs.is_control(at) or at == theirs.unk_id()
+    ]
+    texts = [text for text in EVERY if not any(piece in text for piece in control)]
+    return [text for text in texts if ours.encode(text).ids != theirs.encode(text)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ids_are_those_of_sentencepiece(kind, tmp_path):
+    assert differing(trained(tmp_path / "m.model", **KINDS[kind])) == []
+
+
+@pytest.mark.parametrize("rule", MAPPED)
+@pytest.mark.parametrize("model_type", ["bpe", "unigram"])
+def test_a_table_of_characters_differs_only_where_several_characters_become_one(rule, model_type, tmp_path):
+    path = trained(tmp_path / "m.model", model_type=model_type, normalization_rule_name=rule)
+    several = {"café cafe\u0301", "\u1112\u1161\u11ab\uae00 한글"}
+    assert set(differing(path)) <= several
+
+
+def test_a_text_comes_back(tmp_path):
+    tokenizer = load(trained(tmp_path / "m.model", **KINDS["bpe as Llama 2"])).tokenizer
+    for text in TEXTS:
+        assert tokenizer.decode(tokenizer.encode(text).ids) == text
+
+
+def test_the_class_of_an_older_folder_says_what_stands_around_a_text(tmp_path):
+    trained(tmp_path / "tokenizer.model", **KINDS["bpe as Llama 2"])
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "LlamaTokenizer"}))
+    assert load(tmp_path).tokenizer.encode("cat").tokens[0] == "<s>"
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "XLNetTokenizer"}))
+    with pytest.raises(FileError, match="belongs to a XLNetTokenizer"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"model_type": "word"}, "model of words, not BPE or Unigram"),
+        ({"model_type": "bpe", "treat_whitespace_as_suffix": True}, "behind words"),
+    ],
+)
+def test_what_no_block_does_is_refused_by_its_rule(settings, sentence, tmp_path):
+    with pytest.raises(FileError, match=sentence):
+        load(trained(tmp_path / "m.model", **settings))
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.999])
+def test_a_model_cut_short_is_one_sentence(kept, tmp_path):
+    path = trained(tmp_path / "m.model", model_type="unigram")
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * kept)])
+    with pytest.raises(FileError, match="no whole SentencePiece model"):
+        load(path)

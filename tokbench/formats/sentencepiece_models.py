@@ -1,0 +1,259 @@
+"""SentencePiece's .model: its pieces, its normalizer's table and its options, as blocks of the library.
+
+Its normalizer (Kudo and Richardson 2018) maps characters by a table, takes spaces away at both ends and makes
+one of several, puts a space in front, and writes spaces as ▁: each of these is a block here, in that order,
+so that every text is one word for the model, as SentencePiece has it. BPE merges two neighbours whose join is
+a piece, the best score first, so its merges are found by rank as tiktoken's are. User-defined pieces are cut
+out before merging. What differs: the library's Precompiled takes the first match of the table where
+SentencePiece takes the longest, and its Unigram adds scores up with 64 bits where SentencePiece has 32, so
+paths that are equally good may be cut elsewhere. Control pieces (<s>) never come from a text in
+SentencePiece; here they are special tokens, which do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+from tokbench.errors import FileError, plural
+from tokbench.formats.declared_tokens import Declared, declared_in
+from tokbench.formats.portable import Oracle, ReadOptions, ReadTokenizer, frame, mark_special
+from tokbench.formats.rank_merges import merges_by_rank
+from tokbench.formats.vocabulary_files import LARGEST_TABLE
+from tokbench.io.extras import require
+from tokbench.io.json_files import WHOLE_COPY
+from tokbench.io.library_errors import wrap_library_errors
+
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6  # ModelProto.SentencePiece.Type
+UNIGRAM, BPE = 1, 2  # TrainerSpec.ModelType
+TYPES = {UNIGRAM: "Unigram", BPE: "BPE", 3: "words", 4: "characters"}
+SPACE = "▁"
+CLASSES = {"LlamaTokenizer": ("bos", ""), "CodeLlamaTokenizer": ("bos", ""), "GemmaTokenizer": ("bos", ""),
+           "T5Tokenizer": ("", "eos"), "AlbertTokenizer": ("cls", "sep")}  # fmt: skip
+PLAIN = ("", "PreTrainedTokenizer", "TokenizersBackend")
+
+
+@dataclass(frozen=True)
+class ModelPiece:
+    """A piece with its score and type."""
+
+    text: str
+    score: float
+    type: int
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a .model says, without what only training needs."""
+
+    type: int
+    pieces: tuple[ModelPiece, ...]
+    charsmap: bytes
+    dummy_prefix: bool
+    collapses_spaces: bool
+    escapes_spaces: bool
+    suffix: bool
+    byte_fallback: bool
+
+    def of(self, *types: int) -> dict[str, int]:
+        """ModelPiece → id of these types."""
+        return {piece.text: number for number, piece in enumerate(self.pieces) if piece.type in types}
+
+
+def read_model_proto(path: Path) -> Model:
+    """The model in a file, by SentencePiece's own description of it.
+
+    Raises FileError for a damaged file, MissingExtraError without sentencepiece and protobuf.
+    """
+    for package, named in (("sentencepiece", ""), ("google.protobuf", "protobuf")):
+        require(package, extra="sentencepiece", what=f"reading {path}", named=named)
+    from google.protobuf.message import DecodeError
+    from sentencepiece import sentencepiece_model_pb2
+
+    proto = sentencepiece_model_pb2.ModelProto()
+    if path.stat().st_size > LARGEST_TABLE:
+        raise FileError(f"{path} has more than {LARGEST_TABLE >> 20} MiB", fix="name another file")
+    try:
+        proto.ParseFromString(path.read_bytes())
+    except DecodeError as error:
+        raise FileError(f"{path} is no whole SentencePiece model", fix=WHOLE_COPY) from error
+    if not proto.pieces or not proto.HasField("trainer_spec"):
+        raise FileError(f"{path} is no whole SentencePiece model: it lacks {_lacking(proto)}", fix=WHOLE_COPY)
+    spec, normal = proto.trainer_spec, proto.normalizer_spec
+    return Model(
+        type=spec.model_type,
+        pieces=tuple(ModelPiece(each.piece, each.score, each.type) for each in proto.pieces),
+        charsmap=bytes(normal.precompiled_charsmap),
+        dummy_prefix=normal.add_dummy_prefix,
+        collapses_spaces=normal.remove_extra_whitespaces,
+        escapes_spaces=normal.escape_whitespaces,
+        suffix=spec.treat_whitespace_as_suffix,
+        byte_fallback=spec.byte_fallback,
+    )
+
+
+def _lacking(proto: Any) -> str:  # noqa: ANN401  a message of protobuf
+    return "its options" if proto.pieces else "pieces"
+
+
+def read_sentencepiece(path: Path, options: ReadOptions) -> ReadTokenizer:
+    """The tokenizer of a .model and of the files beside it."""
+    model = read_model_proto(path)
+    declared = declared_in(path.parent)
+    _refuse_unlike(model, declared, path)
+    tokenizer = Tokenizer(_unigram(model, path) if model.type == UNIGRAM else _bpe(model, path))
+    tokenizer.normalizer = _normalizer(model)
+    defined = model.of(USER_DEFINED)
+    if defined and model.type == BPE:
+        longest = sorted(defined, key=len, reverse=True)
+        words = Regex("|".join(re.escape(each) for each in longest))
+        tokenizer.pre_tokenizer = pre_tokenizers.Split(words, "isolated")
+    tokenizer.decoder = _decoder(model)
+    roles, extra = _specials(model, declared)
+    mark_special(tokenizer, {token: {} for token in (*model.of(UNKNOWN), *model.of(CONTROL))})
+    _add_beyond(tokenizer, declared, path)
+    _frame(tokenizer, roles, declared)
+    said = f"{path} as SentencePiece's {TYPES[model.type]}, {_told(model)}"
+    return ReadTokenizer(tokenizer, "sentencepiece", (path,), said, roles, extra, declared.config)
+
+
+def _refuse_unlike(model: Model, declared: Declared, path: Path) -> None:
+    """FileError for what no blocks of the library do."""
+    if declared.name not in (*PLAIN, *CLASSES):
+        why = f"belongs to a {declared.name}, whose ids or texts differ from SentencePiece's"
+    elif model.type not in (UNIGRAM, BPE):
+        why = f"is SentencePiece's model of {TYPES.get(model.type, model.type)}, not BPE or Unigram"
+    elif model.suffix:
+        why = "puts its mark for spaces behind words (treat_whitespace_as_suffix)"
+    elif model.of(UNUSED):
+        why = f"has {plural(len(model.of(UNUSED)), 'piece')} that may not be used, which the library has not"
+    elif len(model.of(UNKNOWN)) != 1 or len({each.text for each in model.pieces}) != len(model.pieces):
+        why = "has a piece twice, or not one unknown piece"
+    else:
+        return
+    raise FileError(f"{path} {why}", fix="encode with the package sentencepiece itself")
+
+
+def _unigram(model: Model, path: Path) -> models.Model:
+    """Scores as they are; a byte's piece must never be met as text, a user-defined one always.
+
+    A user-defined piece has length * max_score - 0.1 in SentencePiece's unigram_model.cc, where max_score
+    begins at FLT_MIN, so that it is 0 unless a score is above it.
+    """
+    scores = [each.score for each in model.pieces if each.type == NORMAL]
+    low, high = min(scores, default=0.0), max([*scores, 0.0])
+    never = 8 * (low - 10)  # below the six characters of <0x41> even if each was unknown
+    vocabulary = [
+        (each.text, never if each.type == BYTE
+         else len(each.text.encode()) * high - 0.1 if each.type == USER_DEFINED else each.score)
+        for each in model.pieces
+    ]  # fmt: skip
+    unknown = next(iter(model.of(UNKNOWN).values()))
+    with wrap_library_errors(str(path)):
+        return models.Unigram(vocabulary, unk_id=unknown, byte_fallback=model.byte_fallback)
+
+
+def _bpe(model: Model, path: Path) -> models.Model:
+    met = [piece for piece in model.pieces if piece.type in (NORMAL, USER_DEFINED)]
+    ranks = {piece.text: -piece.score for piece in met}
+    merges, _ = merges_by_rank(ranks, (piece.text for piece in met if piece.type == NORMAL))
+    vocabulary = {piece.text: number for number, piece in enumerate(model.pieces)}
+    known = [(left, right) for left, right in merges if left in vocabulary and right in vocabulary]
+    with wrap_library_errors(str(path)):
+        return models.BPE(
+            vocabulary,
+            known,
+            unk_token=next(iter(model.of(UNKNOWN))),
+            fuse_unk=True,
+            byte_fallback=model.byte_fallback,
+            ignore_merges=bool(model.of(USER_DEFINED)),
+        )
+
+
+def _normalizer(model: Model) -> normalizers.Normalizer | None:
+    steps: list[normalizers.Normalizer] = []
+    if model.charsmap:
+        steps.append(normalizers.Precompiled(model.charsmap))
+    if model.collapses_spaces:
+        steps.append(normalizers.Replace(Regex(r"\A +|[ ▁]+\z"), ""))
+        steps.append(normalizers.Replace(Regex(" {2,}"), " "))
+    if model.dummy_prefix:
+        steps.append(normalizers.Prepend(SPACE if model.escapes_spaces else " "))
+    if model.escapes_spaces:
+        steps.append(normalizers.Replace(" ", SPACE))
+    return normalizers.Sequence(steps) if steps else None
+
+
+def _decoder(model: Model) -> decoders.Decoder:
+    steps: list[Any] = [decoders.Replace(SPACE, " ")]
+    if model.byte_fallback:
+        steps.append(decoders.ByteFallback())
+    steps.append(decoders.Fuse())
+    if model.dummy_prefix:
+        steps.append(decoders.Strip(" ", 1, 0))
+    return decoders.Sequence(steps)
+
+
+def _specials(model: Model, declared: Declared) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Roles by the usual spellings among control pieces, or as the files beside it say; the rest is extra."""
+    control = model.of(CONTROL)
+    spelt = {"bos": "<s>", "eos": "</s>", "pad": "<pad>", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
+    roles = {"unk": next(iter(model.of(UNKNOWN)))}
+    roles |= {role: token for role, token in spelt.items() if token in control}
+    pieces = {each.text for each in model.pieces} | {each.token for each in declared.added}
+    roles |= {role: token for role, token in declared.roles.items() if token in pieces}
+    others = (*control, *declared.extra)
+    return roles, tuple(each for each in dict.fromkeys(others) if each not in roles.values())
+
+
+def _add_beyond(tokenizer: Tokenizer, declared: Declared, path: Path) -> None:
+    """The tokens that were added behind the pieces, whose ids follow one another."""
+    from tokenizers import AddedToken
+
+    for each in declared.added:
+        flags = {"special": each.token in declared.special, "normalized": False, **each.flags}
+        tokenizer.add_tokens([AddedToken(each.token, **flags)])
+        if tokenizer.token_to_id(each.token) != each.id:
+            raise FileError(
+                f"{path} has {tokenizer.get_vocab_size():,} tokens, and the files beside it add {each.token} "
+                f"at {each.id:,}",
+                fix="take all files of the folder from one version of the tokenizer",
+            )
+
+
+def _frame(tokenizer: Tokenizer, roles: Mapping[str, str], declared: Declared) -> None:
+    """What the class puts around a text; nothing for a bare .model, as SentencePiece does."""
+    first, last = CLASSES.get(declared.name, ("", ""))
+    for end, option in (("bos", "add_bos_token"), ("eos", "add_eos_token")):
+        wanted = declared.settings.get(option)
+        if wanted is not None and declared.name in CLASSES:
+            first = (end if wanted else "") if end == "bos" else first
+            last = (end if wanted else "") if end == "eos" else last
+    if first or last:
+        frame(
+            tokenizer, roles.get(first, ""), roles.get(last, ""), segments=declared.name == "AlbertTokenizer"
+        )
+
+
+def _told(model: Model) -> str:
+    counts = [
+        (model.of(CONTROL), "control"),
+        (model.of(USER_DEFINED), "user-defined"),
+        (model.of(BYTE), "byte"),
+    ]
+    told: Sequence[str] = [f"{len(found):,} {kind}" for found, kind in counts if found]
+    inside = f" ({', '.join(told)})" if told else ""
+    return f"{plural(len(model.pieces), 'piece')}{inside}"
+
+
+def sentencepiece_oracle(read: ReadTokenizer) -> Oracle:
+    """SentencePiece itself."""
+    import sentencepiece
+
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(read.files[0]))
+    return Oracle("sentencepiece", processor.encode)
