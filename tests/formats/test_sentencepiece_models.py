@@ -108,3 +108,25 @@ def test_a_model_cut_short_is_one_sentence(kept, tmp_path):
     path.write_bytes(data[: int(len(data) * kept)])
     with pytest.raises(FileError, match="no whole SentencePiece model"):
         load(path)
+
+
+def test_runs_of_spaces_that_score_alike_grow_from_their_left(tmp_path):
+    """Mistral's models give every run of spaces the same score."""
+    from sentencepiece import sentencepiece_model_pb2
+
+    path = trained(tmp_path / "m.model", **KINDS["bpe as Llama 2"])
+    proto = sentencepiece_model_pb2.ModelProto()
+    proto.ParseFromString(path.read_bytes())
+    have = {piece.piece for piece in proto.pieces}
+    for piece in proto.pieces:
+        if set(piece.piece) == {"▁"} and len(piece.piece) > 1:
+            piece.score = -1e9
+    for length in (2, 4, 3, 5, 8, 7, 6):
+        if "▁" * length not in have:
+            proto.pieces.add(piece="▁" * length, score=-1e9, type=1)
+    proto.trainer_spec.vocab_size = len(proto.pieces)
+    path.write_bytes(proto.SerializeToString())
+    theirs, ours = spm.SentencePieceProcessor(model_file=str(path)), load(path).tokenizer
+    for length in range(20):
+        text = "x" + " " * length + "y"
+        assert ours.encode(text).ids == theirs.encode(text), length

@@ -159,8 +159,12 @@ def _unigram(model: Model, path: Path) -> models.Model:
 
 
 def _bpe(model: Model, path: Path) -> models.Model:
+    """Merges by score. Of equal scores SentencePiece takes the leftmost pair, so that a run of spaces grows from
+    its left (Mistral scores all of them alike): the longest first does the same in merges, which have no ties.
+    """
     met = [piece for piece in model.pieces if piece.type in (NORMAL, USER_DEFINED)]
-    ranks = {piece.text: -piece.score for piece in met}
+    ordered = sorted(met, key=lambda piece: (-piece.score, -len(piece.text)))
+    ranks = {piece.text: rank for rank, piece in enumerate(ordered)}
     merges, _ = merges_by_rank(ranks, (piece.text for piece in met if piece.type == NORMAL))
     vocabulary = {piece.text: number for number, piece in enumerate(model.pieces)}
     known = [(left, right) for left, right in merges if left in vocabulary and right in vocabulary]
