@@ -7,13 +7,18 @@ BIN := .venv/bin
 
 SECONDS ?= 600
 
-.PHONY: demo test families heads fuzz kill quality fmt lint types arch test-transformers4 clean
+.PHONY: demo test hints families heads fuzz kill quality fmt lint types arch test-transformers4 clean
 
 demo: .venv/installed
 	$(BIN)/tokbench demo --force
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Every hint of an error is pasted: it must run, and the error must be gone; no hint may be left out. Some four
+# minutes, for models are made and trained; the default run has the cheap ones.
+hints: .venv/installed
+	TOKBENCH_SLOW=1 $(BIN)/python -m pytest tests/cli/test_hints.py
 
 # Random tokenizers and texts against the library, for so many seconds, from a seed of this hour.
 fuzz: .venv/installed

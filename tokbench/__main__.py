@@ -27,6 +27,7 @@ OUR_BUG = 3
 STOPPED = 130
 UNUSABLE = (errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ENXIO)  # of a name, or of what is read there
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_TEMPORARY = "No usable temporary directory"  # as Python's tempfile says it, of TMPDIR, /tmp and others
 SECONDS_FOR_THE_FIRST = 15.0  # on a busy machine it may come to the same error that much later
 
 
@@ -98,18 +99,8 @@ def _was_stopped(error: BaseException | None) -> bool:
 
 def _foreseen(error: BaseException, words: list[str]) -> TokbenchError | None:
     """The error in words of what any command may meet: a full disk, a name that a library does not take."""
-    if isinstance(error, OSError) and error.errno in FULL:
-        if error.filename is None:  # stdout, most often
-            _write_no_more()
-        what = "what was to be shown" if error.filename is None else error.filename
-        return ResourceError(
-            f"the disk is full: {what} was not written whole", fix="make room, or write to another disk"
-        )
-    if isinstance(error, OSError) and error.errno in UNUSABLE:
-        name = error.filename or "a file"
-        return FileError(
-            f"{name} cannot be used: {error.strerror}", fix="check the names on the command line"
-        )
+    if isinstance(error, OSError):
+        return _refused_by_the_system(error)
     if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):  # pathlib's word for ELOOP
         return FileError(f"a name cannot be used: {error}", fix=f"ls -l {str(error).partition(' from ')[2]}")
     if isinstance(error, UnicodeEncodeError):
@@ -118,6 +109,28 @@ def _foreseen(error: BaseException, words: list[str]) -> TokbenchError | None:
                 return UsageError(
                     f"{word} is not a UTF-8 name, and this command cannot use one", fix="rename it"
                 )
+    return None
+
+
+def _refused_by_the_system(error: OSError) -> ResourceError | FileError | None:
+    """What the system would not do, in words: no room on the disk, no temporary file, a name of its own."""
+    if error.errno in FULL:
+        if error.filename is None:  # stdout, most often
+            _write_no_more()
+        what = "what was to be shown" if error.filename is None else error.filename
+        return ResourceError(
+            f"the disk is full: {what} was not written whole", fix="make room, or write to another disk"
+        )
+    if str(error.strerror).startswith(NO_TEMPORARY):
+        return ResourceError(
+            f"temporary files cannot be written: {error.strerror}",
+            fix="make room in one of these, or set TMPDIR to a folder that can be written",
+        )
+    if error.errno in UNUSABLE:
+        name = error.filename or "a file"
+        return FileError(
+            f"{name} cannot be used: {error.strerror}", fix="check the names on the command line"
+        )
     return None
 
 

@@ -1,5 +1,6 @@
 """What some hints need around their command line: another user, little memory, a full disk, Ctrl-C."""
 
+import json
 import os
 import resource
 import shutil
@@ -8,6 +9,7 @@ import socket
 import tempfile
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 NOBODY = 65_534
@@ -165,6 +167,49 @@ def spoiled(place):
     yield
 
 
+@contextmanager
+def earlier_version(place):
+    """What a stopped run of an earlier version leaves."""
+    with left(place):
+        for state in place.glob("made.unfinished/step-*/state.json"):
+            facts = json.loads(state.read_text())
+            state.write_text(json.dumps({**facts, "format": 1, "version": "0.0.1"}))
+        yield
+
+
+@contextmanager
+def filled(place, *, stop):
+    """A disk that is full from the first checkpoint on, and Ctrl-C then, or none."""
+
+    def look():
+        if not any(place.glob("made.unfinished/step-*/state.json")):
+            return False
+        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, before[1]))
+        return stop
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with ctrl_c(look):
+            yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def stopped_at_end(place):
+    """Ctrl-C while the model is being written to its folder, beside `made`."""
+    return ctrl_c(lambda: any(place.glob(".made-tokbench-tmp-*/config.json")))
+
+
+@contextmanager
+def little_memory(place):
+    """Some 100 MB more than there are in use, as on a machine that has no more."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    with limited(resource.RLIMIT_AS, pages * resource.getpagesize() + 100_000_000):
+        yield
+
+
 def short_lived(place):
     """Ctrl-C after a second, for what serves until then."""
     begun = time.monotonic()
@@ -187,6 +232,11 @@ CIRCUMSTANCES = {
     "a run that was stopped": left,
     "another run that was stopped": left,
     "checkpoints that are damaged": damaged,
+    "checkpoints of an earlier version": earlier_version,
+    "a disk that is full at the end": partial(filled, stop=False),
+    "a disk that is full, and a stop": partial(filled, stop=True),
+    "a stop while the output is written": stopped_at_end,
+    "a memory that is full": little_memory,
     "a comparison that is there": finished,
     "a finished run of other choices": finished,
     "a finished run that is damaged": spoiled,

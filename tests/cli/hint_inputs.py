@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import ENGLISH
-from tests.cli.hint_models import make_models, make_runs
+from tests.cli.hint_models import make_models, make_pair, make_runs
 from tests.finetuning.conftest import HEADERS, ROWS, write_file
 from tokbench.__main__ import main
 from tokbench.finetuning.tasks import TASKS
@@ -28,6 +28,11 @@ FILES = {
     "values.jsonl": "".join(json.dumps({"body": line, "stars": 5}) + "\n" for line in ENGLISH),
     "rows.csv": "text,stars,number,same,hidden\n"
     + "".join(f"{line[:9]},{at % 2},{at},1,{at % 3 - 1}\n" for at, line in enumerate(ENGLISH)),
+    "words.csv": "text,name,three\n"
+    + "".join(f"{line[:9]},{'xyz'[at % 3] * (at + 1)},{'abc'[at % 3]}\n" for at, line in enumerate(ENGLISH)),
+    "readings.csv": "premise,hypothesis,text,label\n"
+    + "".join(f"{line[:9]},{line[9:18]},{line[:9]},{at % 2}\n" for at, line in enumerate(ENGLISH)),
+    "alike.csv": "text,stars\n" + "".join(f"{line[:9]},1\n" for line in ENGLISH),
     "gaps.csv": "text,stars\n,1\n" + "".join(f"{line[:9]},{at % 2}\n" for at, line in enumerate(ENGLISH)),
     "unseen.csv": "text,stars\n" + "".join(f"\u200b,{at % 2}\n" for at in range(20)),
     "many.txt": "".join(f"zebra{at}\n" for at in range(131)),
@@ -41,6 +46,7 @@ FILES = {
     "scores.csv": "text,score\n" + "".join(f"{line[:9]},{at / 2}\n" for at, line in enumerate(ENGLISH)),
     "sentence.conll": "Paris\tB-LOC\nsings\tO\n",
     "tags.conll": "Paris\tB-LOC\nsings\tO\n\n" * 20,
+    "plain.conll": "Paris\tLOC\nsings\tO\n\n" * 20,
     "mixed.conll": "Paris\tB-LOC\nsings\tsong\nand\tO\n\n" * 20,
     "strings.json": '["one", "two"]',
     "locked/a.txt": TEXT,
@@ -129,6 +135,7 @@ def _write_odd_ones(folder):
     (folder / "nul.txt").write_bytes(TEXT.encode().replace(b"clocks", b"clo\0cks"))
     (folder / "damaged.txt").write_bytes(KOREAN.encode()[:600] + b"\xff\n" + KOREAN.encode())
     (folder / "cut.txt").write_bytes(KOREAN.encode() + "한".encode()[:2])
+    (folder / "latin1.conll").write_bytes("café\tB-LOC\nsings\tO\n\n".encode("latin-1") * 20)
     (folder / "dangling.txt").symlink_to("gone.txt")
     (folder / "loop").symlink_to("loop")
     os.mkfifo(folder / "pipe")
@@ -194,10 +201,15 @@ def _make():
     ):
         assert main(made.split()) == 0
     _spoil_counts()
-    make_models()
+    make_pair()
     assert main(["add-tokens", "pair", "--token", "zebra", "-o", "grown"]) == 0
     assert main(["add-tokens", "pair", "--token-file", "many.txt", "-o", "outgrown"]) == 0
     shutil.copytree("pair", "my pair")
     config = json.loads(Path("my pair/config.json").read_text())
     Path("my pair/config.json").write_text(json.dumps(config | {"pad_token_id": 3}))
+
+
+def write_models():
+    """What takes training or many classes of transformers: other models, and runs."""
+    make_models()
     make_runs()

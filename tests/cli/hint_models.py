@@ -34,13 +34,19 @@ FAMILIES = {
     "second": ("idefics", "IdeficsForVisionText2Text"),
     "sounds": ("speecht5", "SpeechT5ForSpeechToText"),
     "peaked": ("gpt2", "GPT2LMHeadModel"),
+    "unstable": ("pi0", "PI0ForConditionalGeneration"),
 }
 
 
-def make_models():
-    """All models, in the current folder, beside the tokenizer `pair`."""
+def make_pair():
+    """The model beside the tokenizer `pair`, which most command lines take."""
     with quiet():
         BertForMaskedLM(BertConfig(vocab_size=300, **SMALL)).save_pretrained("pair")
+
+
+def make_models():
+    """All other models, in the current folder."""
+    with quiet():
         for name, rows in (("few", 100), ("gpt", 300)):
             GPT2LMHeadModel(GPT2Config(vocab_size=rows, **FEW)).save_pretrained(name)
         untied = GPT2Config(vocab_size=300, tie_word_embeddings=False, **FEW)
@@ -60,9 +66,10 @@ def make_models():
 
 def _spoil():
     """One fault each."""
-    for folder in ("heads", "body", "shapes", "twin", "bare", "unpadded"):
+    for folder in ("heads", "body", "shapes", "twin", "bare", "unpadded", "odd"):
         shutil.copytree("pair", folder)
     _change_config("heads", num_attention_heads=3)
+    _change_config("odd", hidden_size="abc")
     _change_weights("body", lambda weights: weights.pop("bert.encoder.layer.0.output.dense.weight"))
     _change_weights("shapes", lambda weights: weights.update({WORD: weights[WORD][:290].clone()}))
     with quiet():

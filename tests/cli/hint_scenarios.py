@@ -295,7 +295,8 @@ SCENARIOS = {
     ),
     "names for labels that are not": (
         'config set trained \'id2label=["a", "b", "c"]\' -o made',
-        "name 2",
+        "name 2; another number needs a new head, trained on rows with these labels:"
+        " tokbench finetune --task own --data FILE --model trained -o OUT",
         'tokbench config set trained \'id2label=["a", "b"]\' -o made',
     ),
     "a model of fewer ids": (
@@ -332,6 +333,12 @@ SCENARIOS = {
     "a class with rows behind": "add-tokens behind --model behind --token zebra -o made",
     "a class with a second table": "add-tokens second --model second --token zebra -o made",
     "a class that pools at the highest id": "add-tokens pooled --model pooled --token zebra -o made",
+    "a class whose config moves another table": "add-tokens unstable --model unstable --token zebra -o made",
+    "a model that cannot grow, to be resized": (
+        "resize second --tokenizer outgrown -o made --force-ids",
+        "leave the model as it is, with the tokenizer that it was saved with",
+        "tokbench check second",
+    ),
     "two vocabularies": (
         "add-tokens pair --model two --token zebra -o made",
         "--vocabulary encoder.vocab_size --vocabulary decoder.vocab_size",
@@ -356,6 +363,7 @@ SCENARIOS = {
     "weights of another shape": "add-tokens shapes --model shapes --token zebra --dry-run",
     "a head that is missing": "compare tok --corpus corpus.txt --model headless",
     "a config that names no class": "config set nameless hidden_dropout_prob=0.2 -o made",
+    "a new key that the config's class refuses": "config set pair layer_types=abc --allow-new -o made",
     "a config that its class refuses": "config set pair hidden_act=gleu -o made",
     "an unknown token that is none": "add-tokens words --token zebra -o made",
     "a vocabulary for a tokenizer": "info older/vocab.txt",

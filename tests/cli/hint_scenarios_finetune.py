@@ -6,6 +6,7 @@ SST2 = f"--data sample {DRY}"
 # Fine-tuning of 4 steps that keeps its model.
 TRAIN = "--data sample --model pair --device cpu --max-train-rows 8 --batch-size 2 --epochs 1"
 SAVING = f"{TRAIN} --set save_every=1".replace("batch-size 2", "batch-size 1")
+KEPT = f"--task own --text-column text --label-column stars {DRY.partition(' --fast')[0]} --epochs 1"
 OWN = f"--task own --text-column text --label-column stars {DRY}"
 PROVE = "prove pair twin --data sample --device cpu --max-train-rows 8 --epochs 1 --seeds 2"
 RTE = f"finetune --task rte --data glue {DRY}"
@@ -78,9 +79,9 @@ SCENARIOS = {
         f" --set task_kind=classes {DRY}",
     ),
     "a run that is none": (
-        "predict nowhere a",
-        "make one: tokbench finetune -o RUN",
-        "tokbench predict trained a",
+        "predict made a",
+        "make one: tokbench finetune --task sst2 --model MODEL -o made",
+        f"tokbench finetune --task sst2 {TRAIN} -o made && tokbench predict made a",
     ),
     "one sentence": (
         f"finetune --task ner --data sentence.conll {DRY}",
@@ -92,6 +93,69 @@ SCENARIOS = {
         "--dev FILE",
         f"tokbench finetune --task own --data score.csv --text-column text --label-column score"
         f" --dev score.csv {DRY}",
+    ),
+    "two texts to choose from": (
+        f"finetune --task own --data readings.csv {DRY}",
+        "--text-column premise --pair-column hypothesis",
+        "tokbench finetune --task own --data readings.csv --text-column premise --pair-column hypothesis"
+        f" {DRY}",
+    ),
+    "as many words as rows": (
+        f"finetune --task own --data words.csv --text-column text --label-column name {DRY}",
+        "by --label-column",
+        f"tokbench finetune --task own --data words.csv --text-column text --label-column three {DRY}",
+    ),
+    "a positive one of three": (
+        f"finetune --task own --data words.csv --text-column text --label-column three"
+        f" --set positive=a {DRY}",
+        "leave out --set positive",
+        f"tokbench finetune --task own --data words.csv --text-column text --label-column three {DRY}",
+    ),
+    "a positive one that is no label": f"finetune --data rows.csv --set positive=2 {OWN}",
+    "dev rows of one label": (
+        f"finetune --data rows.csv --dev alike.csv -o made {KEPT}",
+        "--dev FILE",
+        f"tokbench finetune --data rows.csv --dev rows.csv -o made {KEPT}",
+    ),
+    "sentences in Latin-1": (
+        f"finetune --task ner --data latin1.conll {DRY}",
+        "iconv -f ISO-8859-1 -t UTF-8 < latin1.conll > latin1.utf8.conll",
+        "iconv -f ISO-8859-1 -t UTF-8 < latin1.conll > made.conll"
+        f" && tokbench finetune --task ner --data made.conll {DRY}",
+    ),
+    "labels without marks": f"finetune --task ner --data plain.conll --set tag_scheme=IOBES {DRY}",
+    "a config that transformers cannot read": (
+        f"finetune {KEPT.replace('pair', 'odd')} --data rows.csv --compare-pooling -o made",
+        "tokbench check odd",
+        "tokbench check odd",
+    ),
+    "a baseline that is the run's own": f"finetune {SST2} --baseline ./pair",
+    "a memory that is full": (
+        "finetune --task sst2 --data sample --model bert-base --tokenizer pair --device cpu"
+        " --max-train-rows 8 --fast-dev-run 1",
+        "or a smaller model",
+        "tokbench finetune --task sst2 --data sample --model bert-tiny --tokenizer pair --device cpu"
+        " --max-train-rows 8 --fast-dev-run 1",
+    ),
+    "checkpoints of an earlier version": (
+        f"finetune {SAVING} -o made --resume",
+        "start over with --force",
+        f"tokbench finetune {SAVING} -o made --force",
+    ),
+    "a disk that is full at the end": (
+        f"finetune {SAVING} -o made",
+        "--resume goes on from what is kept",
+        f"tokbench finetune {SAVING} -o made --resume",
+    ),
+    "a disk that is full, and a stop": (
+        f"finetune {SAVING} -o made",
+        "make room; the same command with --resume goes on from there",
+        f"tokbench finetune {SAVING} -o made --resume",
+    ),
+    "a stop while the output is written": (
+        f"finetune {SAVING} -o made",
+        "the same command with --resume writes it",
+        f"tokbench finetune {SAVING} -o made --resume",
     ),
     "an outside that no word has": f"finetune --task ner --data tags.conll --set outside=X {DRY}",
     "a scheme that no label has": f"finetune --task ner --data tags.conll --set tag_scheme=BIOES {DRY}",
@@ -238,7 +302,7 @@ SCENARIOS = {
     "a sample without test rows": f"finetune --predict {SST2}",
     "test rows of the sample": (
         "predict trained --data sample -o made",
-        "--data FOLDER with the official files",
+        "--data FOLDER with the official SST-2 files",
         "tokbench predict trained --data glue -o made",
     ),
     "words for a model of rows": (

@@ -18,7 +18,7 @@ from tests.cli.conftest import ENGLISH
 from tokbench.__main__ import main
 from tokbench.cli.commands import COMMANDS
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "12"))
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "4"))
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
 LEFT_OUT = {"playground": "it serves until it is stopped", "demo": "it trains for a minute"}
 BAD = (

@@ -262,3 +262,10 @@ def test_sigterm_cleans_up_as_ctrl_c_does(folder, tmp_path):
         process.terminate()
         assert process.wait(timeout=60) == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_room_for_temporary_files_is_said(folder):
+    done = shell("(ulimit -f 0; trap '' XFSZ; tokbench encode tokenizer.json hello 2>&1) | cat", folder)
+    assert "Error: temporary files cannot be written: No usable temporary directory" in done.stdout
+    assert "set TMPDIR to a folder that can be written" in done.stdout
+    assert "our bug" not in done.stdout

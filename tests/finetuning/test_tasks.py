@@ -7,7 +7,7 @@ from tokbench.errors import UsageError
 from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.data.rows import label_of
 from tokbench.finetuning.metrics import METRICS
-from tokbench.finetuning.tasks import TASKS, task_named
+from tokbench.finetuning.tasks import TASKS, must_be_trainable
 
 TRAINABLE = [task for task in TASKS.values() if task.trainable]
 
@@ -54,7 +54,7 @@ def test_mnli_is_scored_on_two_splits_by_name():
 
 def test_an_unknown_task_names_the_nearest():
     with pytest.raises(UsageError) as caught:
-        task_named("sst-2")
+        must_be_trainable("sst-2")
     assert caught.value.fix == "did you mean sst2?"
 
 

@@ -33,7 +33,7 @@ def pair(build, tokenizer_folder, tmp_path):
     return path
 
 
-@pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.slow)])
 def test_killed_at_any_moment_of_growing_the_folder_is_whole(pair, kills):
     told = killed(pair, kills)
     assert told["kills"] == kills

@@ -73,12 +73,12 @@ def auto(path):
 def _read(path):
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(path, local_files_only=True)
+    return pickle.dumps(AutoTokenizer.from_pretrained(path, local_files_only=True))
 
 
 def read(path):
     """A tokenizer of its own for each test: setters change it."""
-    return pickle.loads(pickle.dumps(_read(path)))
+    return pickle.loads(_read(path))
 
 
 def seen(auto):

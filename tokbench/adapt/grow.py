@@ -477,7 +477,7 @@ def _never_alone() -> Iterator[None]:
         yield
     except TokbenchError as error:
         if error.fix == WITHOUT_MODEL:
-            error.fix = "take the tokenizer that the model was saved with: its rows stay as they are"
+            error.fix = "leave the model as it is, with the tokenizer that it was saved with"
         raise
 
 

@@ -13,7 +13,7 @@ from tokbench.checks.run import check
 from tokbench.corpus.samples import shipped
 from tokbench.finetuning.config import PRESETS, FinetuneConfig
 from tokbench.finetuning.runner import have_packages, train_once
-from tokbench.finetuning.tasks import task_named
+from tokbench.finetuning.tasks import TASKS
 from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.pretrained.train import Trained, train
 from tokbench.progress import Progress, silent
@@ -91,5 +91,6 @@ def _save_model(tokenizer: Path, into: Path) -> None:
     from tokbench.finetuning.models import fresh, load_tokenizer, save_model
 
     into.mkdir()
-    task = task_named("sst2")
-    save_model(fresh(PRESETS[MODEL], load_tokenizer(tokenizer), task, seed=FinetuneConfig.seed).model, into)
+    save_model(
+        fresh(PRESETS[MODEL], load_tokenizer(tokenizer), TASKS["sst2"], seed=FinetuneConfig.seed).model, into
+    )

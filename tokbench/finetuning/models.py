@@ -36,6 +36,7 @@ from tokbench.io.quiet import quiet
 from tokbench.model import modeling_pooled
 from tokbench.model.loading import LoadedModel, load_model
 from tokbench.model.modeling_pooled import MODEL_TYPE, PooledClassifier, PooledConfig
+from tokbench.model.readers import BROKEN
 from tokbench.pretrained.companions import chat_files
 
 if TYPE_CHECKING:
@@ -302,7 +303,7 @@ def load_config(folder: Path) -> PreTrainedConfig:
                 folder, local_files_only=True, trust_remote_code=False
             )
             return found
-    except (OSError, ValueError, KeyError) as problem:
+    except BROKEN as problem:
         raise FileError(
             f"transformers cannot load the config in {folder}: {problem}",
             fix=f"tokbench check {shlex.quote(str(folder))}",

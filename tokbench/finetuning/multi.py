@@ -302,6 +302,12 @@ def against(config: FinetuneConfig, baseline: str, train: Train, start: RunStart
 
     Both models begin alike: fresh from one preset, or `baseline` is a folder with a model of its own.
     """
+    mine = config.tokenizer or config.model
+    if Path(baseline).expanduser().resolve() == Path(mine).expanduser().resolve():
+        raise UsageError(
+            f"{baseline} is what this run itself begins with, and a comparison is made with another",
+            fix="give another tokenizer, or leave --baseline out",
+        )
     shared = settled(config, start)
     other = replace(shared, tokenizer=baseline, output=f"{config.output}-baseline")
     if config.model not in PRESETS:
@@ -311,7 +317,6 @@ def against(config: FinetuneConfig, baseline: str, train: Train, start: RunStart
                 fix=f"compare fresh models: --model {PRESET}, or give a folder with tokenizer and model",
             )
         other = replace(other, model=baseline)
-    mine = config.tokenizer or config.model
     return PoolingComparison(differs="tokenizer", runs=trained({mine: shared, baseline: other}, train, start))
 
 

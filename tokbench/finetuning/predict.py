@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -71,7 +72,7 @@ def predict(
     >>> len(found.answers), set(found.answers) <= {"negative", "positive"}
     (2, True)
     """
-    place, into = _folder(folder), None if output is None else Path(output)
+    place, into = _folder(folder, task), None if output is None else Path(output)
     if into is not None and into.exists() and not into.is_dir():
         raise FileError(f"{into} is a file, and the output is a folder", fix=ELSEWHERE)
     chosen = _task(place, task, threshold)
@@ -94,13 +95,14 @@ def predict(
     return predict_all(place, asked, chosen, into=into, config=config, progress=progress)
 
 
-def _folder(folder: str | Path | Run) -> Path:
+def _folder(folder: str | Path | Run, task: str) -> Path:
     """The folder of a fine-tuned model."""
     if isinstance(folder, Run) and not folder.output:
         raise FileError("nothing was kept of this run", fix="leave out fast_dev_run")
     place = Path(folder.output if isinstance(folder, Run) else folder).expanduser()
     if not (place / "config.json").is_file():
-        raise FileError(f"there is no fine-tuned model in {place}", fix="make one: tokbench finetune -o RUN")
+        wanted = f"tokbench finetune --task {task or 'sst2'} --model MODEL -o {shlex.quote(str(place))}"
+        raise FileError(f"there is no fine-tuned model in {place}", fix=f"make one: {wanted}")
     return place
 
 
@@ -138,7 +140,8 @@ def questions_of(
         return [own_questions(place, task, **_columns(config, recorded))]
     if config.data == SAMPLE:
         raise UsageError(
-            "the sample that ships has no test rows", fix="--data FOLDER with the official files"
+            "the sample that ships has no test rows",
+            fix=f"--data FOLDER with the official {task.folder} files",
         )
     if config.data in (None, HUB):
         from tokbench.finetuning.data.glue import load_glue

@@ -269,14 +269,3 @@ def must_be_trainable(name: str) -> None:
             f"{name} has no rows to train on; it is for predictions of a model trained on mnli",
             fix=f"tokbench finetune --task mnli -o run && tokbench predict run --task {name}",
         )
-
-
-def task_named(name: str) -> Task:
-    """The task of that name, or an error that names the nearest.
-
-    >>> task_named("sst2").folder
-    'SST-2'
-    """
-    if name not in TASKS:
-        raise UsageError(f"no task is called {name!r}", fix=did_you_mean(name, TASKS))
-    return TASKS[name]

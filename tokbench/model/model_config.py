@@ -169,7 +169,9 @@ def parsed(text: str) -> Any:  # noqa: ANN401  any JSON value
         return text
 
 
-def labels(wanted: Mapping[str, Any], known: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
+def labels(
+    name: str | Path, wanted: Mapping[str, Any], known: Mapping[str, Any], raw: Mapping[str, Any]
+) -> dict[str, Any]:
     """The wanted keys with both label tables, whichever was given; a list names the labels in order.
 
     UsageError when a classifier has another number of rows than there are names.
@@ -183,7 +185,8 @@ def labels(wanted: Mapping[str, Any], known: Mapping[str, Any], raw: Mapping[str
         raise UsageError(
             f"{plural(len(names), 'label was', 'labels were')} named, "
             f"and the head of this model has {plural(before, 'row')}",
-            fix=f"name {before}; another number needs a new head: tokbench finetune",
+            fix=f"name {before}; another number needs a new head, trained on rows with these labels:"
+            f" tokbench finetune --task own --data FILE --model {shlex.quote(str(name))} -o OUT",
         )
     tables = {
         "id2label": {str(at): name for at, name in enumerate(names)},
@@ -335,7 +338,7 @@ def set_config(
     known = {each.key: each.value for each in judged(_over(_defaults(folder, raw), raw))}
     named = _named(values, known, folder, allow_new=allow_new)
     wanted = {key: parsed(value) if isinstance(value, str) else value for key, value in named.items()}
-    wanted = labels(wanted, known, raw)
+    wanted = labels(name, wanted, known, raw)
     for key, value in wanted.items():
         if key not in known or value != known[key]:
             _refuse(str(name), key, value, known, raw)
