@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import load_file
 
 from tokbench.errors import FileError, RunInterruptedError, UsageError
-from tokbench.finetuning.multi import finetune, result_line, run_in, score_of
+from tokbench.finetuning.multi import finetune, result_line, score_of
 from tokbench.finetuning.predict import predict
+from tokbench.finetuning.run_record import run_in
 from tokbench.finetuning.tasks import TASKS
 
 SUBMISSIONS = {

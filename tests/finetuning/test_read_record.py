@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from tokbench.finetuning.multi import finetune, run_in
+from tokbench.finetuning.multi import finetune
 from tokbench.finetuning.read_record import ReadRecord, SplitRecord, lines_of_record, shown_counts
+from tokbench.finetuning.run_record import run_in
 
 
 @pytest.fixture
