@@ -4,7 +4,8 @@
 
 MINILM is a folder with all-MiniLM-L6-v2, GLUE one with the official TSV folders, WNUT17 one with CoNLL
 files. A floor is 3 to 4 standard errors below what the choice was seen to give; ORDER says by how much the
-defaults beat a rate of 5e-5 in batches of 32.
+defaults beat a rate of 5e-5 in batches of 32 on named entities. On STS-B they no longer do by so much: there
+a head that starts at the mean score lifts the former numbers too, from a Spearman of 0.18 to 0.64.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ ROWS = (
     Row("sst2", 600, "accuracy", 0.76),
     Row("sst2", 1_500, "accuracy", 0.77),
     Row("sst2", 4_000, "accuracy", 0.81, ("--epochs", "1")),
-    Row("stsb", 600, "spearman", 0.70, ordered=True),
+    Row("stsb", 600, "spearman", 0.70),
     Row("cola", 1_500, "matthews", 0.03),
     Row("ner", 1_000, "entity_f1", 0.40, ordered=True),
 )
