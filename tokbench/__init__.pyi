@@ -13,6 +13,7 @@ from tokbench.finetuning.predict import predict as predict
 from tokbench.finetuning.prove import prove as prove
 from tokbench.model.model_config import config as config
 from tokbench.model.model_config import set_config as set_config
+from tokbench.pretrained.convert import convert as convert
 from tokbench.pretrained.encode import decode as decode
 from tokbench.pretrained.encode import encode as encode
 from tokbench.pretrained.encode import trace as trace

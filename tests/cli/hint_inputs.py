@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ FILES = {
     "sub/locked.txt": TEXT,
     "slip.json": '[{"content": "zebra", "normalised": true}]',
     "choices.toml": "epohcs = 1\n",
+    "own.tiktoken": "".join(f"{b64encode(bytes([at])).decode()} {at}\n" for at in range(256)),
     "older/vocab.txt": "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"]),
     "chat/chat_template.jinja": "{{ raise_exception('only user') }}",
     "chat/talk.json": '[{"role": "oracle", "content": "a"}]',

@@ -4,6 +4,16 @@
 # names to the reader, what it must hold, and the lines that a reader makes of it.
 SCENARIOS = {
     "a missing corpus": "train-bpe sub/engliish.txt -v 300 -o made",
+    "ranks of nobody known": (
+        "info own.tiktoken",
+        "tokbench convert own.tiktoken --encoding cl100k_base -o my-tok",
+        "tokbench convert own.tiktoken --encoding cl100k_base -o made",
+    ),
+    "a conversion of what needs none": (
+        "convert pair -o made",
+        "tokbench wrap pair -o made",
+        "tokbench wrap pair -o made",
+    ),
     "a missing corpus, unlike all": "train-bpe sub/zzzzzz.txt",
     "a glob without a match": "train-bpe sub/*.parquet",
     "a link to nothing": "train-bpe dangling.txt",

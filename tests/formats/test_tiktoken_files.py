@@ -131,7 +131,7 @@ def test_ranks_of_nobody_known_ask_for_the_encoding(ranks, tmp_path):
     (tmp_path / "own.tiktoken").write_bytes(lines(ranks))
     with pytest.raises(FileError, match="no encoding is known by that number") as caught:
         load(tmp_path)
-    assert "encoding='cl100k_base'" in caught.value.fix
+    assert "--encoding cl100k_base" in caught.value.fix
 
 
 def test_tekken_of_another_version_and_a_cut_one_are_one_sentence_each(ranks, tmp_path):

@@ -88,6 +88,14 @@ def changed_config(place, into):
     return set_config(str(place / "bert"), output=into / "set", **{"hidden_dropout_prob": "0.2"})
 
 
+def converted(place, into):
+    from tokbench.pretrained.convert import convert
+
+    path = into / "vocab.txt"
+    path.write_text("[UNK]\n[CLS]\n[SEP]\n[PAD]\na\n##b\n", encoding="utf-8")
+    return convert(path, into / "converted")
+
+
 def counted(place, into):
     from tokbench.recipes.build import assemble
     from tokbench.recipes.presets import resolve_recipe
@@ -236,6 +244,7 @@ MAKERS = {
     "comparison": compared,
     "config": shown_config,
     "config-change": changed_config,
+    "conversion": converted,
     "counted": counted,
     "demo": whole_job,
     "encoded": encoded,

@@ -32,6 +32,9 @@ COMMANDS: dict[str, Entry] = {
     "presets": Entry("Make", "make:presets", "List the recipes by name, or print one as TOML."),
     "blocks": Entry("Make", "make:blocks", "List the blocks a recipe can name, with their options."),
     "wrap": Entry("Make", "make:wrap", "Make a folder transformers loads from a tokenizer.json."),
+    "convert": Entry(
+        "Make", "make:convert", "Make a folder of a vocab.txt, .model, .tiktoken …; prove its ids."
+    ),
     "info": Entry("Look", "look:info", "Show what a tokenizer is: blocks, size, special tokens."),
     "encode": Entry("Look", "look:encode", "Show the tokens and ids of a text, or write those of files."),
     "decode": Entry("Look", "look:decode", "Turn ids back into text."),

@@ -357,6 +357,45 @@ def wrap(
     put(wrapped, look.info, "info", json=json)
 
 
+def convert(
+    tokenizer: options.Tokenizer,
+    output: options.Folder,
+    cased: Annotated[
+        bool | None,
+        Option("--cased/--uncased", help="Of a vocab.txt.", show_default="what its pieces tell"),
+    ] = None,
+    encoding: Annotated[str, Option(help="Whose ranks a .tiktoken holds: cl100k_base, qwen …")] = "",
+    prove: Annotated[
+        list[str] | None,
+        Option(help="Texts to prove the ids on.", metavar="CORPUS", show_default="those that ship"),
+    ] = None,
+    allow: Annotated[int, Option(min=0, help="So many texts may get other ids.")] = 0,
+    force: options.Force = False,
+    json: options.AsJson = False,
+) -> None:
+    """Make a folder of a vocab.txt, .model, .tiktoken …; prove its ids.
+
+    The format's own package encodes the same texts; exit 1, and nothing is written, if ids differ.
+
+    Example: `tokbench convert tokenizer.model -o my-tok`
+    """
+    from tokbench.corpus.reading import CorpusPaths
+    from tokbench.pretrained.convert import convert as converted
+    from tokbench.reporting.views import make as make_view
+
+    result = converted(
+        tokenizer,
+        output,
+        cased=cased,
+        encoding=encoding,
+        prove=CorpusPaths(prove) if prove else None,
+        allow=allow,
+        force=force,
+    )
+    put(result, make_view.converted, "conversion", json=json)
+    raise typer.Exit(0 if result.passed else 1)
+
+
 def _choices(
     vocab_size: int | None, min_frequency: int | None, setting: Sequence[str] | None
 ) -> dict[str, str]:

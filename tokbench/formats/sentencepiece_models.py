@@ -159,10 +159,10 @@ def _unigram(model: Model, path: Path) -> models.Model:
 
 
 def _bpe(model: Model, path: Path) -> models.Model:
-    """Merges by score.
+    """Merges by score; of equal scores the longest first.
 
-    Of equal scores SentencePiece takes the leftmost pair, so that a run of spaces grows from its left
-    (Mistral scores all of them alike): the longest first does the same in merges, which have no ties.
+    SentencePiece takes the leftmost of equal pairs, so that a run of spaces grows from its left (Mistral
+    scores all of them alike): that order does the same in merges, which have no ties.
     """
     met = [piece for piece in model.pieces if piece.type in (NORMAL, USER_DEFINED)]
     ordered = sorted(met, key=lambda piece: (-piece.score, -len(piece.text)))

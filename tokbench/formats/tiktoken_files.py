@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -193,7 +194,8 @@ def _encoding_of(path: Path, ranks: int, wanted: str) -> str:
     if not found:
         raise FileError(
             f"{path} has {ranks:,} ranks and no pattern, and no encoding is known by that number",
-            fix="say whose pattern it has: tb.load(path, encoding='cl100k_base')",
+            fix=f"say whose pattern it has: tokbench convert {shlex.quote(str(path))} --encoding cl100k_base "
+            f"-o my-tok; known: {', '.join(ENCODINGS)}",
         )
     return found[0]
 

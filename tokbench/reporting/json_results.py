@@ -26,6 +26,7 @@ KINDS = {
     "comparison": ("analysis.compare:Comparison", "reporting.views.compare:page"),
     "config": ("model.model_config:ConfigView", "reporting.views.grow:view"),
     "config-change": ("model.model_config:ConfigChange", "reporting.views.grow:change"),
+    "conversion": ("pretrained.convert:Conversion", "reporting.views.make:converted"),
     "counted": ("training.counting.count_corpus:Counted", "reporting.views.make:counted"),
     "demo": ("finetuning.demo:Demo", "reporting.views.finetune:demo"),
     "encoded": ("pretrained.encode:Encoded", "reporting.views.look:encoded"),

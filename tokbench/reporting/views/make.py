@@ -11,11 +11,35 @@ from tokbench.recipes.recipe import Recipe, to_toml
 from tokbench.reporting.elements import Facts, Grid, Headline, Paragraph, Part
 
 if TYPE_CHECKING:
+    from tokbench.pretrained.convert import Conversion
     from tokbench.pretrained.encode_corpus import EncodedCorpus
     from tokbench.pretrained.train import Trained
     from tokbench.recipes.catalog import Catalog, Entry
     from tokbench.reporting.pages import Page
     from tokbench.training.counting.count_corpus import Counted
+
+
+def converted(result: Conversion) -> Iterator[Part]:
+    """Where the folder is, what was read, and who agrees on its ids."""
+    proof = result.proof
+    if not result.output:
+        yield Headline(f"not written: {plural(proof.differing, 'text')} of {proof.texts:,} differ", "bad")
+    else:
+        yield Headline(f"{result.output}: {plural(result.tokens, 'token')}", "good")
+    facts = [("read", result.read)]
+    if proof.package:
+        facts.append(
+            ("proof", f"{proof.package}: {proof.differing:,} of {plural(proof.texts, 'text')} differ")
+        )
+    else:
+        facts.append(("not proved", f"{proof.why}{f': {proof.fix}' if proof.fix else ''}"))
+    if proof.left_out:
+        facts.append(("left out", f"{plural(proof.left_out, 'text')} with a special token inside"))
+    yield Facts(facts)
+    if proof.first:
+        yield Facts([("first text", proof.first.text)])
+        rows = [("tokbench", " ".join(proof.first.ours)), (proof.package, " ".join(proof.first.theirs))]
+        yield Grid(("by", "tokens"), rows)
 
 
 def counted(result: Counted) -> Iterator[Part]:
