@@ -75,6 +75,8 @@ def test_a_vocab_txt_is_read_by_every_command_and_said_on_one_line(named, lower,
     for words in (["info", named], ["trace", named, "Hellos"], ["check", named], ["same", named, named]):
         assert "as BERT's vocab.txt" in tokbench(*words).err, words
     assert tokbench("info", named, "--json").code == 0
+    (tmp_path / "few.txt").write_text("hello hellos\n")
+    assert tokbench("compare", named, "--corpus", "few.txt").code == 0
     assert tokbench("add-tokens", named, "--token", "zebra", "-o", "grown").code == 0
     assert len(json.loads(tokbench("encode", "grown", "zebra", "--json").out)["ids"]) == 3
     assert tokbench("wrap", named, "-o", "wrapped").code == 0
@@ -113,6 +115,8 @@ def test_a_file_that_is_no_tokenizer_is_called_what_it_is(name, content, kind, t
     assert kind in said.err
     assert "cut short" not in said.err or name == "t.model"
     assert len(said.err.splitlines()) == 2
+    assert tokbench("convert", name, "-o", "out").code == 2
+    assert [each.name for each in tmp_path.iterdir()] == [name]
 
 
 def test_a_slip_in_a_path_is_corrected_with_its_folder(tokbench, tmp_path, corpus):

@@ -65,6 +65,8 @@ def test_clips_merges_make_its_vocabulary_and_lower_case_words(tmp_path):
     assert folder.tokenizer.token_to_id("t" + "h") == 512
     assert folder.tokenizer.token_to_id("<start_of_text>") == 512 + 5
     assert folder.tokenizer.decode(folder.tokenizer.encode("the cat é").ids) == "the cat é"
+
+    assert folder.tokenizer.encode("'ſb").tokens[1] == "'", "CLIP's pattern does not mind case, and ſ is an s"
     assert next(iter(byte_values_in_order())) == "!"
 
 

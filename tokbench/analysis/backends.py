@@ -18,6 +18,7 @@ from tokenizers.normalizers import Normalizer
 
 from tokbench.corpus.sources import COMPRESSIONS, FORMATS
 from tokbench.errors import FileError, UsageError, did_you_mean
+from tokbench.formats.recognize import has_its_name
 from tokbench.io.extras import require
 from tokbench.io.library_errors import is_of_the_library
 from tokbench.native.ragged import ragged
@@ -308,7 +309,7 @@ def backend_for(name: TokenizerSource) -> Backend:
     path = Path(name).expanduser()
     if path.suffix == ".model":
         return load_sentencepiece(path)
-    if path.suffix in TEXTS and path.is_file():
+    if path.suffix in TEXTS and path.is_file() and not has_its_name(path):
         raise UsageError(
             f"{name} holds texts and is no tokenizer", fix=f"each corpus has its option: --corpus {name}"
         )

@@ -105,6 +105,11 @@ def _read_named(path: Path, options: ReadOptions) -> ReadTokenizer | None:
     return None
 
 
+def has_its_name(path: Path) -> bool:
+    """Whether a file is called as those of a format are: a vocab.txt ends as a corpus does."""
+    return path.name.endswith(MERGES) or any(path.match(name) for each in FORMATS for name in each.names)
+
+
 def _format_of(path: Path, start: bytes) -> Format | None:
     """By first bytes where they tell, since tokenizer.model may be of two formats; else by name."""
     seen = next((kind for kind, looks in BEGINNINGS if looks.match(start)), "")
