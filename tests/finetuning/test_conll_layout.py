@@ -152,3 +152,93 @@ def test_numbered_words_are_trained_on_and_predicted(plan, tmp_path, put):
     run = finetune(plan(task="ner", data=str(tmp_path)))
     asked = put("1\tgood\n2\tbad\n\n1\tcab\n\n", "asked.conll")
     assert predict(run, data=asked).units == (("good", "bad"), ("cab",))
+
+
+def test_outer_entities_are_taken_where_no_word_has_an_inner_one(put):
+    lines = [line.rsplit("\t", 1)[0] + "\tO" if line[:1].isdigit() else line for line in GERMEVAL.split("\n")]
+    found = read(put("\n".join(lines)))
+    assert found.read.columns == {"text": "2", "tags": "3"}
+    assert found.classes["B-ORG"] == 1
+
+
+def test_two_columns_that_may_hold_the_tags_of_numbered_words_are_told_and_not_guessed(put):
+    path = put("1\tParis\tB-LOC\tx\ta\n2\tis\tO\ty\tb\n\n1\there\tO\ty\tb\n")
+    with pytest.raises(UsageError, match="column 3 or in column 5") as caught:
+        read(path)
+    assert caught.value.fix == "--label-column 3, or --label-column 5"
+    assert read(path, label_column="3", text_column="2").classes["B-LOC"] == 1
+
+
+def test_a_first_line_says_which_column_holds_the_words(put):
+    found = read(put("Sentence #\tWord\tPOS\tTag\ns1\tParis\tNNP\tB-LOC\ns1\tis\tVB\tO\n\ns2\there\tRB\tO\n"))
+    assert found.read.columns == {"text": "2", "tags": "4"}
+    assert found.train.units == [["Paris", "is"], ["here"]]
+    assert "the first line names the columns of words and tags" in found.read.inferred
+
+
+def test_a_dev_file_without_the_first_line_of_train_keeps_its_first_word(put):
+    train, dev = put(HEADED), put("Rome\tB-LOC\nis\tO\n", "dev.conll")
+    found = read_data(FinetuneConfig(task="ner", data=str(train), dev=str(dev)))
+    assert found.evaluation["dev"].units == [["Rome", "is"]]
+
+
+def test_one_column_is_not_taken_for_the_words_and_their_tags(put):
+    with pytest.raises(UsageError, match="column 1 cannot hold both") as caught:
+        read(put(CONLL2003), text_column="1", label_column="1")
+    assert caught.value.fix == "--text-column 1 --label-column 4"
+
+
+@pytest.mark.parametrize("column", ["9", "0", "tag"])
+def test_a_column_that_is_not_there_is_answered_by_one_that_holds_tags(put, column):
+    path = put("Paris\tB-LOC\nis\tO\n\nhere\tO\n")
+    with pytest.raises(UsageError) as caught:
+        read(path, label_column=column)
+    assert caught.value.fix == "--label-column 2"
+    assert read(path, label_column="2").classes["B-LOC"] == 1
+
+
+def test_a_nul_character_is_refused_by_its_line(put):
+    with pytest.raises(DataError, match="line 2 holds a NUL character"):
+        read(put("Paris\tB-LOC\ni\0s\tO\n\nhere\tO\n"))
+
+
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        (("b-loc", "i-loc", "o"), "tags in small letters"),
+        (("BLOC", "ILOC", "O"), "tags without a mark between"),
+        (("1", "2", "0"), "numbers of tags"),
+    ],
+)
+def test_types_that_may_be_tags_written_otherwise_are_not_guessed(put, tags, words):
+    begins, goes_on, outside = tags
+    path = put(f"New\t{begins}\nYork\t{goes_on}\nis\t{outside}\n\nhere\t{outside}\n")
+    with pytest.raises(DataError, match=words):
+        read(path)
+    assert read(path, tag_scheme="IO").read.tag_scheme == "IO"
+
+
+def test_types_whose_names_begin_with_marks_stay_types(put):
+    found = read(put("lion\tBEAST\nant\tINSECT\nsea\tSEA\nis\tO\n\nhere\tO\n"))
+    assert found.read.tag_scheme == "IO"
+
+
+def test_types_that_case_alone_tells_apart_are_asked_about(put):
+    path = put("Kim\tB-per\nPark\tI-PER\nis\tO\n\nhere\tO\n")
+    with pytest.raises(DataError, match="PER and per differ by case alone") as caught:
+        read(path)
+    assert "--set tag_scheme=IOB2" in caught.value.fix
+    assert read(path, tag_scheme="IOB2").classes["B-per"] == 1
+
+
+def test_an_outside_label_that_is_not_there_is_answered_by_the_one_that_is(put):
+    path = put("Kim\tB-PER\nis\tO\n\nhere\tO\n")
+    with pytest.raises(UsageError) as caught:
+        read(path, outside="Q")
+    assert caught.value.fix == "--set outside=O"
+
+
+def test_a_scheme_that_reads_no_entity_in_the_train_file_is_refused(put):
+    path = put("Kim\tB-PER\nPark\tI-PER\nis\tO\n\nhere\tO\n")
+    with pytest.raises(DataError, match=r"read as BILOU, the labels of a\.conll name no entity"):
+        read(path, tag_scheme="BILOU")

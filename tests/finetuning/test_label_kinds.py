@@ -170,3 +170,87 @@ def test_datasets_own_parquet_files_give_their_names(tmp_path):
     made.to_parquet(tmp_path / "a.parquet")
     found = read(tmp_path / "a.parquet")
     assert (found.task.labels, found.train.labels) == (("pos", "neg"), [0, 1, 0])
+
+
+def test_scores_that_are_all_one_are_refused_before_training():
+    for how in ({}, {"kind": "scores"}):
+        with pytest.raises(DataError, match=r"every row's 'stars' is 0\.5: there is nothing to learn"):
+            reading(0.5, 0.5, 0.5, **how)
+
+
+def test_scores_that_floats_of_32_bits_cannot_square_are_refused_by_their_place():
+    with pytest.raises(DataError, match=r"line 3: 'stars' is 1e\+308, too large a score") as caught:
+        reading(0.5, 1e308, kind="scores")
+    assert "divide all scores" in caught.value.fix
+    assert reading(0.5, 1e17, kind="scores").labels == ()
+
+
+def test_a_number_that_is_none_is_a_row_without_label_and_its_word_is_a_word(tmp_path):
+    path = table(tmp_path / "a.jsonl", [0, 1, float("nan"), 0, 1])
+    with pytest.raises(DataError, match="line 3: the row has no text or no label"):
+        read(path)
+    assert [*read(path, skip_incomplete=True).train.labels] == [0, 1, 0, 1]
+    assert reading("nan", "inf").labels == ("inf", "nan")
+
+
+def test_an_infinite_number_is_named_and_not_the_column():
+    with pytest.raises(DataError, match="line 4: 'stars' is inf, which is no score"):
+        reading(0.5, 0.25, float("inf"), *(number / 7 for number in range(40)))
+
+
+def test_numbers_with_a_decimal_comma_are_asked_about():
+    with pytest.raises(DataError, match="line 2: 'stars' is '1,5', a number with a comma"):
+        reading("1,5", "2,5", "3")
+    assert reading("1,5", "2,5", "3", kind="classes").labels == ("1,5", "2,5", "3")
+    assert reading("1,5", "other").labels == ("1,5", "other")
+
+
+def test_a_text_is_no_label_and_is_not_quoted_whole():
+    with pytest.raises(DataError, match="line 2: 'stars' is a text of 400,000 characters") as caught:
+        reading("x" * 400_000, "b")
+    assert len(str(caught.value)) < 200
+
+
+def test_labels_that_an_unseen_mark_tells_apart_are_asked_about():
+    with pytest.raises(DataError, match="one class, or two"):
+        reading("a", "a\u200b", "b")
+
+
+def test_names_that_a_parquet_file_gives_twice_are_refused(tmp_path):
+    path = parquet(tmp_path / "a.parquet", [0, 1, 2], ["a", "a", "b"])
+    with pytest.raises(DataError, match="names two classes of 'label' 'a'"):
+        read(path)
+
+
+def test_numbers_of_named_classes_may_have_points_or_be_scores(tmp_path):
+    path = parquet(tmp_path / "a.parquet", [0.0, 1.0, 0.0], ["neg ", "pos"])
+    assert read(path).classes == {"neg": 2, "pos": 1}
+    assert read(path, task_kind="scores").train.labels == [0, 1, 0]
+
+
+@pytest.mark.parametrize("names", [5, "ab", None, {"0": "neg"}])
+def test_names_that_are_no_list_are_no_names(names, tmp_path):
+    assert read(parquet(tmp_path / "a.parquet", [0, 1, 0], names)).classes == {"0": 2, "1": 1}
+
+
+def test_a_hidden_label_among_named_classes_is_answered_by_what_helps(tmp_path):
+    path = parquet(tmp_path / "a.parquet", [0, 1, -1], ["neg", "pos"])
+    with pytest.raises(DataError, match="'label' is -1") as caught:
+        read(path, task_kind="classes")
+    assert "task_kind" not in caught.value.fix
+
+
+def test_a_column_that_the_first_row_leaves_out_is_found_in_others(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a"}\n{"text": "b", "label": "x"}\n{"text": "c", "label": "y"}\n')
+    with pytest.raises(DataError, match="line 1: the row has no text or no label"):
+        read(path)
+    assert read(path, skip_incomplete=True).classes == {"x": 1, "y": 1}
+
+
+def test_a_line_end_in_a_label_breaks_no_line_of_what_was_read(tmp_path):
+    from tokbench.finetuning.read_record import lines_of_record
+
+    found = read(table(tmp_path / "a.jsonl", ["a\nb", "c\td", "a\nb"]))
+    assert all(line.isprintable() for line in lines_of_record(found.read))
+    assert any(r"a\nb 2" in line for line in lines_of_record(found.read))

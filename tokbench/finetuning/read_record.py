@@ -8,6 +8,7 @@ from textwrap import wrap
 from typing import Any
 
 from tokbench.errors import plural
+from tokbench.escapes import safe
 from tokbench.finetuning.tasks import LABELS, SCORES, TAGS
 
 MOST_CLASSES = 8  # shown of a split
@@ -80,7 +81,7 @@ def lines_of_record(record: ReadRecord) -> tuple[str, ...]:
     columns = ", ".join(f"{role} from {before}{name}" for role, name in record.columns.items())
     splits = (f"  {name}, {split_words(each, record.unit)}" for name, each in record.splits.items())
     lines = (f"read: {columns}: {task_words(record)}", *splits, *(f"  {each}" for each in record.inferred))
-    return tuple(part for line in lines for part in _wrapped(line))
+    return tuple(part for line in lines for part in _wrapped(safe(line)))
 
 
 def _wrapped(line: str) -> list[str]:

@@ -6,6 +6,7 @@ I, E and S leniently as the CoNLL-2000 script does, and its strict ones by name.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -107,7 +108,9 @@ def find_scheme(labels: Iterable[str], *, scheme: str = AUTO, outside: str = "")
         return None
     named = outside or _outside(known)
     if outside and outside not in known:
-        raise UsageError(f"no label is {outside!r}", fix=f"--set outside={known[0]}")
+        raise UsageError(
+            f"no label is {outside!r}", fix=f"--set outside={shlex.quote(_outside(known) or known[0])}"
+        )
     inside = [label for label in known if label != named]
     if scheme == PLAIN:
         return TagScheme(PLAIN, named or OUTSIDES[0])
@@ -136,6 +139,50 @@ def _without_marks(inside: Sequence[str], outside: str) -> TagScheme | None:
             fix=f"--set tag_scheme={PLAIN} takes each as a type, --set tag_scheme={NO_ENTITIES} as a class",
         )
     return TagScheme(PLAIN, outside) if outside else None
+
+
+def must_be_told_apart(labels: Iterable[str], scheme: TagScheme) -> None:
+    """Nothing, or DataError where labels may as well be tags that are written in another way.
+
+    Those are numbers of tags, marks in small letters or with nothing between, and types that only case
+    tells apart: read as types of their own they would make other entities.
+    """
+    inside = sorted({label for label in labels if label} - {scheme.outside})
+    other = _written_otherwise(inside) if scheme.name == PLAIN else ""
+    if other:
+        raise DataError(
+            f"the labels {_few(inside)} are {other}, or types of their own",
+            fix=f"write them as B-TYPE, or --set tag_scheme={PLAIN} takes each as a type",
+        )
+    first: dict[str, str] = {}
+    for kind in sorted({scheme.split(label)[1] for label in inside}):
+        known = first.setdefault(kind.casefold(), kind)
+        if known != kind:
+            keep = PLAIN if scheme.name == PLAIN else _strict_name(scheme)
+            raise DataError(
+                f"the types {known} and {kind} differ by case alone: one type, or two?",
+                fix=f"write them alike, or --set tag_scheme={keep} keeps them apart",
+            )
+
+
+def _written_otherwise(types: Sequence[str]) -> str:
+    """What these types may be instead, in words; "" where they are nothing but types."""
+    if types and all(label.isdecimal() for label in types):
+        return "numbers of tags"
+    capitals = [label.upper() for label in types]
+    if capitals != [*types] and any(_fitting(capitals, OUTSIDES[0], AUTO)):
+        return "tags in small letters"
+    begun = {label[1:] for label in types if label[0] in "BU"}
+    gone_on = {label[1:] for label in types if label[0] in "IEL"}
+    if (
+        begun
+        and gone_on
+        and gone_on <= begun
+        and "" not in begun
+        and all(each[0] in "BIESLU" for each in types)
+    ):
+        return "tags without a mark between"
+    return ""
 
 
 def _outside(labels: Sequence[str]) -> str:

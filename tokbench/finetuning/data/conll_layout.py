@@ -76,11 +76,21 @@ def find_layout(
     width = max(map(len, rows), default=2)
     for option, column in (("--text-column", word), ("--label-column", tag)):
         if column is not None and not 1 <= column <= max(width, 1):
+            usual = 1 if option == "--text-column" else width
             raise UsageError(
-                f"{name} has {plural(width, 'column')}, and no column {column}", fix=f"{option} 1"
+                f"{name} has {plural(width, 'column')}, and no column {column}", fix=f"{option} {usual}"
             )
+    if word is not None and word == tag:
+        raise UsageError(
+            f"column {word} cannot hold both the words and their tags",
+            fix=f"--text-column 1 --label-column {max(width, 2)}",
+        )
     named = word is not None or tag is not None
     numbered = _numbered(lines, least=2 if hidden else 3)
+    heads = None if named else _heads(rows)
+    if heads is not None:
+        why = "" if heads == (0, width - 1) else "the first line names the columns of words and tags"
+        return Layout(*heads, width, numbered, header=True, why=why)
     found = _found(rows, name, numbered=numbered, hidden=hidden, chosen=tag is not None)
     place = found.tag if tag is None else tag - 1
     at = found.word if word is None else word - 1
@@ -88,8 +98,7 @@ def find_layout(
         at = 1 - min(place, 1)
     if at == place and tag is None:
         place = LAST
-    header = not named and _is_header(rows[0] if rows else [], at, place, rows)
-    return Layout(at, place, width, numbered, header, "" if named else found.why)
+    return Layout(at, place, width, numbered, why="" if named else found.why)
 
 
 def _numbered(lines: Sequence[str], *, least: int) -> bool:
@@ -114,22 +123,25 @@ def _found(rows: Sequence[Fields], name: str, *, numbered: bool, hidden: bool, c
     """Word and tag where nobody has named them."""
     width = max(map(len, rows), default=2)
     if numbered:
-        return _of_numbered(rows, width)
+        return _of_numbered(rows, name, width, told=hidden or chosen)
     if hidden or chosen or width < 2:
         return Layout()
     return _of_words(rows, name, width)
 
 
-def _of_numbered(rows: Sequence[Fields], width: int) -> Layout:
+def _of_numbered(rows: Sequence[Fields], name: str, width: int, *, told: bool) -> Layout:
     changes = "--text-column and --label-column name others"
     if width == CONLLU_FIELDS:
         tag = UPOS if any(len(row) > UPOS and row[UPOS] != "_" for row in rows) else XPOS
         which = "the universal tags" if tag == UPOS else "the language's own tags"
         why = f"CoNLL-U: words in column 2, {which} in column {tag + 1}, ranges and empty nodes left out"
         return Layout(1, tag, why=f"{why}; {changes}")
-    if width == GERMEVAL_FIELDS and _marked(rows, 2) and _marked(rows, 3):
+    if width == GERMEVAL_FIELDS and _marked(rows, 2) and (_marked(rows, 3) or _empty(rows, 3)):
         why = "numbered words: the words in column 2, outer entities in column 3"
         return Layout(1, 2, why=f"{why} (--label-column 4 takes the inner ones)")
+    between = [] if told or _marked(rows, LAST) else [at for at in range(2, width - 1) if _marked(rows, at)]
+    if between:
+        raise _either(name, between[0] + 1, width)
     return Layout(1, LAST, why=f"numbered words: the words in column 2, tags in the last; {changes}")
 
 
@@ -142,13 +154,22 @@ def _of_words(rows: Sequence[Fields], name: str, width: int) -> Layout:
         return Layout(1, 0, why="tags in column 1, the words after them; --text-column 1 turns it round")
     between = [at for at in range(1, width - 1) if _marked(rows, at)]
     if between or (len(first) < len(last) and len(rows) >= FEW):
-        other = between[0] + 1 if between else 1
-        words = "" if between else " --text-column 2"
-        raise UsageError(
-            f"{name}: the tags may be in column {other} or in column {width}: which is it?",
-            fix=f"--label-column {other}{words}, or --label-column {width}",
-        )
+        raise _either(name, between[0] + 1 if between else 1, width)
     return Layout()
+
+
+def _either(name: str, one: int, other: int) -> UsageError:
+    """Two columns may hold the tags; where it is the first, words are after it."""
+    words = " --text-column 2" if one == 1 else ""
+    return UsageError(
+        f"{name}: the tags may be in column {one} or in column {other}: which is it?",
+        fix=f"--label-column {one}{words}, or --label-column {other}",
+    )
+
+
+def _empty(rows: Sequence[Fields], at: int) -> bool:
+    """Whether a column says of every word that it is in no entity."""
+    return {row[at].strip() for row in rows if len(row) > at} <= {"O"}
 
 
 def _marked(rows: Sequence[Fields], at: int) -> bool:
@@ -171,13 +192,16 @@ def _with_outside(first: Iterable[str], last: Iterable[str]) -> bool:
         return False
 
 
-def _is_header(first: Fields, word: int, tag: int, rows: Sequence[Fields]) -> bool:
-    """Whether the first line names the columns."""
-    if len(first) <= max(word, tag) or len(first) < 2:
-        return False
-    names = first[word].casefold(), first[tag].casefold()
-    once = sum(row[tag] == first[tag] for row in rows if len(row) > tag) == 1
-    return names[0] in HEADS[0] and names[1] in HEADS[1] and once
+def _heads(rows: Sequence[Fields]) -> tuple[int, int] | None:
+    """Where words and tags stand, as a first line says that names the columns; None where there is none."""
+    names = [field.strip().casefold() for field in rows[0]] if rows else []
+    words = [at for at, name in enumerate(names) if name in HEADS[0]]
+    tags = [at for at, name in enumerate(names) if name in HEADS[1]]
+    if len(words) != 1 or not tags:
+        return None
+    tag = tags[-1]
+    once = sum(len(row) > tag and row[tag] == rows[0][tag] for row in rows) == 1
+    return (words[0], tag) if once else None
 
 
 def words_of(lines: Iterable[str], layout: Layout) -> Iterator[tuple[int, str, Fields | None]]:
@@ -193,10 +217,16 @@ def words_of(lines: Iterable[str], layout: Layout) -> Iterator[tuple[int, str, F
             yield number, line, None
             continue
         starts = False
-        if header:
-            header = False
+        if header and _names_tags(fields, layout):
+            pass
         elif not (layout.numbered and not fields[0].isdecimal()):
             yield number, line, fields
+        header = False
+
+
+def _names_tags(fields: Fields, layout: Layout) -> bool:
+    """Whether a first line names the column of the tags, as that of the train file does."""
+    return len(fields) > max(layout.tag, 0) and fields[layout.tag].strip().casefold() in HEADS[1]
 
 
 def _ends(line: str) -> bool:

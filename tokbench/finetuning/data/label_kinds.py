@@ -7,6 +7,7 @@ where both fit, or one class is written in two ways, nothing is guessed and `tas
 from __future__ import annotations
 
 import json
+import math
 import re
 import shlex
 import unicodedata
@@ -20,10 +21,13 @@ from tokbench.finetuning.data.scalars import scalar
 from tokbench.finetuning.tasks import CLASSES, SCORES
 
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)  # a number as half of Europe writes it
 TRUTHS = ("true", "false")
 MISSING = ("nan", "na", "n/a", "null", "none", "-", "?")  # words that programs write where nothing is
 MOST_NUMBERED = 20  # classes whose names are numbers: more may as well be scores
 MOST_CLASSES = 1_000
+LONGEST_LABEL = 1_000  # characters
+LARGEST = 10**18  # a score: its square is a float of 32 bits, and so is the sum of a batch
 EXACT = 2**53  # whole numbers up to it are told apart as floats
 HOW = f"--set task_kind={CLASSES}", f"--set task_kind={SCORES}"
 
@@ -73,9 +77,13 @@ def spellings(found: Iterable[tuple[str, object]]) -> list[Spelling]:
 def as_written(label: object) -> str | None:
     """A label of someone's own file as the one word that stands for it; None where there is none.
 
-    >>> [as_written(each) for each in (1, "1", " 1 ", 1.0, "1.0", True, 2.5, "", None)]
-    ['1', '1', '1', '1', '1.0', 'true', '2.5', None, None]
+    A number that is none (NaN), as programs write where nothing is, is no label; the word "nan" may be one.
+
+    >>> [as_written(each) for each in (1, "1", " 1 ", 1.0, "1.0", True, 2.5, "", None, float("nan"))]
+    ['1', '1', '1', '1', '1.0', 'true', '2.5', None, None, None]
     """
+    if isinstance(label, float) and math.isnan(label):
+        return None
     if isinstance(label, bool):
         return str(label).lower()
     if isinstance(label, float) and label.is_integer() and abs(label) <= EXACT:
@@ -103,29 +111,44 @@ def read_labels(
     Raises DataError or UsageError where two readings fit, with the options that choose one.
     """
     several = spellings(found)
+    _must_be_short(several, column)
     if kind == SCORES:
+        _must_differ(several, column)
         return LabelReading((), f"{column} holds scores, as task_kind says")
     if names:
-        return _named(several, column, names)
+        return _named(several, column, names, chosen=kind == CLASSES)
     if kind == CLASSES:
         return _classes(several, column, chosen=True)
     _must_be_one_kind(several, column)
+    _must_be_finite(several, column)
     if any(each.fraction for each in several) and all(_may_be_number(each) for each in several):
         return _scores(several, column)
     if several and all(each.number is not None for each in several):
         _must_not_be_scores(several, column)
+    _must_have_points(several, column)
     return _classes(several, column, chosen=False)
 
 
-def _named(several: Sequence[Spelling], column: str, names: Sequence[str]) -> LabelReading:
+def _named(several: Sequence[Spelling], column: str, names: Sequence[str], *, chosen: bool) -> LabelReading:
     """The classes that the file names; those that no row has stay, so that ids are the file's own."""
+    twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
+    if twice is not None:
+        raise DataError(
+            f"the file names two classes of {column!r} {clipped(twice)}: one class, or two?",
+            fix="give each its own name, or name another column by --label-column",
+        )
     other = next((each for each in several if each.word not in names and each.word != "-1"), None)
     if other is not None:
         raise DataError(
             f"{other.place}: {clipped(other.value)} is no class that the file names for {column!r}",
             fix=f"its names: {_few(names)}",
         )
-    hidden = next((each.place for each in several if each.word == "-1"), "")
+    hidden = next((each.place for each in several if each.word == "-1" and "-1" not in names), "")
+    if hidden and chosen:
+        raise DataError(
+            f"{hidden}: {column!r} is -1, and no class that the file names is",
+            fix="take such rows out: they are for prediction only",
+        )
     must_be_classes(
         [each.word for each in several], sum(each.rows for each in several), column, hidden=hidden
     )
@@ -181,6 +204,7 @@ def _must_be_one_kind(several: Sequence[Spelling], column: str) -> None:
 
 
 def _scores(several: Sequence[Spelling], column: str) -> LabelReading:
+    _must_differ(several, column)
     numbers = {each.number for each in several if each.number is not None}
     if len(numbers) == 2 and sum(each.rows for each in several) > 2 * len(numbers):
         raise UsageError(
@@ -188,6 +212,55 @@ def _scores(several: Sequence[Spelling], column: str) -> LabelReading:
             fix=" or ".join(HOW),
         )
     return LabelReading((), f"{column} holds numbers with fractions: scores ({HOW[0]} takes classes)")
+
+
+def _must_differ(several: Sequence[Spelling], column: str) -> None:
+    """Nothing, or an error for scores that are all one, or too large to be squared."""
+    numbers = [each.number for each in several if each.number is not None]
+    rows = sum(each.rows for each in several)
+    if rows > 1 and len(numbers) == len(several) and len(set(numbers)) == 1:
+        raise DataError(
+            f"every row's {column!r} is {numbers[0]}: there is nothing to learn",
+            fix="give rows of other scores, or name the column with the scores by --label-column",
+        )
+    large = next((each for each in several if each.number is not None and abs(each.number) > LARGEST), None)
+    if large is not None:
+        raise DataError(
+            f"{large.place}: {column!r} is {clipped(large.value)}, too large a score for the model's numbers",
+            fix="divide all scores, so that they spread by about 1",
+        )
+
+
+def _must_be_finite(several: Sequence[Spelling], column: str) -> None:
+    """Nothing, or an error for an infinite number, which is no score and hardly a class."""
+    endless = next(
+        (each for each in several if isinstance(each.value, float) and math.isinf(each.value)), None
+    )
+    if endless is not None:
+        raise DataError(
+            f"{endless.place}: {column!r} is {endless.value}, which is no score",
+            fix=f"take such rows out, or {HOW[0]} makes a class of it",
+        )
+
+
+def _must_have_points(several: Sequence[Spelling], column: str) -> None:
+    """Nothing, or an error for numbers with a decimal comma: words they are, and scores may be meant."""
+    comma = next((each for each in several if COMMA.fullmatch(each.word)), None)
+    if comma and all(each.number is not None or COMMA.fullmatch(each.word) for each in several):
+        raise DataError(
+            f"{comma.place}: {column!r} is {clipped(comma.value)}, a number with a comma: class, or score?",
+            fix=f"write a score with a point, or {HOW[0]} takes classes",
+        )
+
+
+def _must_be_short(several: Sequence[Spelling], column: str) -> None:
+    """Nothing, or an error for a text where a label should be."""
+    long = next((each for each in several if len(each.word) > LONGEST_LABEL), None)
+    if long is not None:
+        raise DataError(
+            f"{long.place}: {column!r} is a text of {len(long.word):,} characters, no label",
+            fix="name the column with the labels by --label-column",
+        )
 
 
 def _must_not_be_scores(several: Sequence[Spelling], column: str) -> None:
@@ -233,8 +306,9 @@ def _classes(several: Sequence[Spelling], column: str, *, chosen: bool) -> Label
 
 
 def _folded(label: str) -> str:
-    """A label without what is easily written in two ways: case, spaces, and how letters are composed."""
-    return " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+    """A label without what is easily written in two ways: case, spaces, composed letters, unseen marks."""
+    seen = "".join(each for each in label if unicodedata.category(each) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", seen).casefold().split())
 
 
 def _alike(labels: Iterable[str], key: Callable[[str], object]) -> Iterator[tuple[str, str]]:

@@ -175,7 +175,10 @@ def column_number(named: str | None, option: str) -> int | None:
     if named is None:
         return None
     if not (named.isascii() and named.isdecimal()):
-        raise UsageError(f"{option} {named}: columns of a CoNLL file have numbers", fix=f"{option} 1")
+        raise UsageError(
+            f"{option} {named}: columns of a CoNLL file have numbers",
+            fix=f"{option} {1 if option == '--text-column' else 2}",
+        )
     return int(named)
 
 

@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ from tokbench.finetuning.data.label_kinds import (
 )
 from tokbench.finetuning.data.rows import Raw, Rows, collect
 from tokbench.finetuning.data.scalars import flattened, listed_columns, scalar, scalar_text, value_at
-from tokbench.finetuning.tasks import OWN, Split, Task
+from tokbench.finetuning.tasks import OWN, SCORES, Split, Task
 
 if TYPE_CHECKING:
     from tokbench.finetuning.config import FinetuneConfig
@@ -99,6 +100,7 @@ def _none(folder: Path, name: str, kind: FileKind, *, fix: str) -> FileError:
 
 TABLE = FileKind(tuple(end for end, kind in FORMATS.items() if kind in TABLES), tuple(COMPRESSIONS))
 OF_LABEL_SETS = ("micro_f1", "macro_f1", "subset_accuracy")
+LOOKED_AT = 1_000  # rows by which the columns of a table are known
 ANY = 10**12  # rows that may be incomplete when they are to be left out
 
 
@@ -125,7 +127,7 @@ def read_own(data: Path, reading: FinetuneConfig, known: Task | None, *, seed: i
         words = "two texts, so --pair-column is needed" if len(known.texts) == 2 else "one text"
         raise UsageError(f"a row of {known.name} has {words}", fix="name the columns that hold them")
     raws = {name: list(_raws(source, columns, reading)) for name, source in files.items()}
-    names = class_names(files[TRAIN]).get(columns.label, ())
+    names = names_of_classes(files[TRAIN], columns, reading)
     task, found = _task(raws[TRAIN], columns, reading, known, names)
     if (known is None or task.regression) and not task.multi_label:
         raws = {
@@ -161,7 +163,7 @@ def columns_for(source: Source, reading: FinetuneConfig) -> Columns:
 
 
 def _raws(source: Source, columns: Columns, reading: FinetuneConfig) -> Iterator[Raw]:
-    names = class_names(source).get(columns.label, ())
+    names = names_of_classes(source, columns, reading)
     wanted = (*columns.texts, columns.label)
     for place, row in records(source, wanted):
         where = f"{source.name} {place}"
@@ -195,6 +197,11 @@ def values_of(source: Source, row: Mapping[str, object], wanted: Sequence[str]) 
             yield None
 
 
+def names_of_classes(source: Source, columns: Columns, reading: FinetuneConfig) -> tuple[str, ...]:
+    """The names that the file has for the numbers in the column of labels, unless those are to be scores."""
+    return () if reading.task_kind == SCORES else class_names(source).get(columns.label, ())
+
+
 def class_names(source: Source) -> dict[str, tuple[str, ...]]:
     """The names of the classes by column, where a file of the library datasets says what its numbers are."""
     if source.format != "parquet":
@@ -215,13 +222,17 @@ def _class_labels(features: Mapping[str, Any], before: str) -> Iterator[tuple[st
         if isinstance(inner, dict) and inner.get("_type") == "ClassLabel":
             feature = inner
         if feature.get("_type") == "ClassLabel":
-            yield f"{before}{name}", tuple(map(str, feature.get("names") or ()))
+            names = feature.get("names")
+            if isinstance(names, list):
+                yield f"{before}{name}", tuple(str(each).strip() for each in names)
         elif "_type" not in feature:
             yield from _class_labels(feature, f"{before}{name}.")
 
 
 def named_class(label: object, names: Sequence[str], place: str, column: str) -> object:
     """The name of a class that stands there as its number; -1, which hides it, and a name stay."""
+    if isinstance(label, float) and label.is_integer():  # as pandas writes numbers beside missing ones
+        label = int(label) if names else label
     if not names or isinstance(label, bool) or not isinstance(label, int) or label == -1:
         return label
     if not 0 <= label < len(names):
@@ -233,16 +244,25 @@ def named_class(label: object, names: Sequence[str], place: str, column: str) ->
 
 
 def columns_of(source: Source) -> list[str]:
-    """The columns of the first row, those inside objects with dots; DataError where there is none."""
-    _, first = next(iter(records(source)), ("", {}))
-    if not first:
+    """The columns of the first rows, those inside objects with dots; DataError where there is none.
+
+    A row of JSON may leave columns out, and others have them.
+    """
+    rows = [row for _, row in islice(records(source), LOOKED_AT)]
+    first = rows[0] if rows else {}
+    if not any(rows):
         raise DataError(f"{source.name} has no rows", fix="give a file with a header and rows")
     if all(isinstance(value, list | dict) for value in first.values()):
         raise DataError(
             f"{source.name} holds one object of columns ({listed_columns(list(first))}), not an object a row",
             fix='df.to_json("train.jsonl", orient="records", lines=True) writes rows',
         )
-    return list(flattened(first))
+    names = dict(flattened(first))
+    known = {*first}
+    for row in rows[1:]:
+        names |= flattened({name: value for name, value in row.items() if name not in known})
+        known |= {*row}
+    return list(names)
 
 
 def _task(

@@ -16,7 +16,7 @@ from tokbench.errors import DataError, FileError, plural
 from tokbench.finetuning.data.conll_layout import LAST, Layout, find_layout, words_of
 from tokbench.finetuning.data.glue import remedy_of
 from tokbench.finetuning.data.own_tables import TRAIN, FileKind, files_in
-from tokbench.finetuning.tag_scheme import AUTO, TagScheme, find_scheme
+from tokbench.finetuning.tag_scheme import AUTO, TagScheme, entities, find_scheme, must_be_told_apart
 from tokbench.finetuning.tasks import Split, Task
 
 OUTSIDE = "O"  # what stands for a label that a file does not give
@@ -120,6 +120,8 @@ def _sentences(lines: Sequence[str], path: Path, layout: Layout, missing: str) -
             )
         width = len(fields) if "\t" not in line else width
         unit, label = _unit(fields, layout, missing)
+        if "\0" in line:
+            raise DataError(f"{path} line {number} holds a NUL character", fix="take it out of that line")
         if not unit or not label:
             what = f"{path} line {number}: {line!r} is not a word and a label"
             raise DataError(what, fix="one tab between the two")
@@ -173,6 +175,10 @@ def read_tagged(
     found = {label for each in read.values() for _, labels in each.found for label in labels}
     _must_be_labels(found, read[TRAIN])
     scheme = find_scheme(found, scheme=tag_scheme, outside=outside)
+    if scheme is not None and tag_scheme == AUTO:
+        must_be_told_apart(found, scheme)
+    if scheme is not None and found - {scheme.outside}:
+        _must_have_entities(read[TRAIN], scheme)
     labels = labels_of(found, scheme)
     if len(labels) == 1:
         raise DataError(
@@ -205,6 +211,15 @@ def _must_be_labels(found: Collection[str], read: Sentences) -> None:
             f"column {column} of {read.path.name} holds {plural(len(found), 'label')} for"
             f" {plural(words, 'word')}",
             fix="name the column of the labels, counted from 1: --label-column 1 --text-column 2",
+        )
+
+
+def _must_have_entities(read: Sentences, scheme: TagScheme) -> None:
+    """Nothing, or an error where the scheme that was named reads no entity in any sentence."""
+    if not any(entities(labels, scheme) for _, labels in read.found):
+        raise DataError(
+            f"read as {scheme.name}, the labels of {read.path.name} name no entity",
+            fix=f"--set tag_scheme={AUTO}, or another: tokbench finetune --help",
         )
 
 
