@@ -92,7 +92,6 @@ SCENARIOS = {
     "a recipe that is no TOML": "build corpus.txt corpus.txt -o made",
     "a missing tokenizer": "info nowhere.json",
     "a slip in a tokenizer": "info sub/tokk",
-    "an older tokenizer": "info older",
     "an id that no token has": "decode tok 99999",
     "a text and the file option": (
         "encode tok a text -o ids.jsonl",
@@ -376,7 +375,6 @@ SCENARIOS = {
     "a new key that the config's class refuses": "config set pair layer_types=abc --allow-new -o made",
     "a config that its class refuses": "config set pair hidden_act=gleu -o made",
     "an unknown token that is none": "add-tokens words --token zebra -o made",
-    "a vocabulary for a tokenizer": "info older/vocab.txt",
     "a port that is taken": "playground tok --port 8017",
     "a picture of no curve": (
         "compare tok --parallel corpus.txt --parallel sub/english.txt --plot made.svg",
