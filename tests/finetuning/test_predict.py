@@ -134,3 +134,34 @@ def test_scores_are_written_to_the_last_digit(official, plan, tmp_path):
     [path] = predict(run, data=tmp_path / "rows.jsonl", output=tmp_path / "out", **columns).rows
     written = [float(line.split("\t")[1]) for line in Path(path).read_text().splitlines()[1:]]
     assert written == list(predict(run, pairs).answers)
+
+
+def test_a_tagger_of_parts_of_speech_answers_words_and_names_their_whole_labels(plan, tmp_path, capfd):
+    (tmp_path / "train.conll").write_text("good\tNNP\ncab\tVB\n\n" * 8)
+    (tmp_path / "dev.conll").write_text("good\tNNP\ncab\tVB\n\n" * 4)
+    run = finetune(plan(task="ner", data=str(tmp_path), epochs=8, learning_rate=5e-3))
+    assert [*run.metrics] == ["token_accuracy", "token_macro_f1"]
+    found = predict(run, ["good cab"])
+    assert (found.units, found.answers) == ((("good", "cab"),), (("NNP", "VB"),))
+    assert main(["predict", run.output, "good cab"]) == 0
+    assert "[NNP good] [VB cab]" in capfd.readouterr().out
+
+
+def test_types_that_a_run_was_told_to_take_as_they_are_can_be_answered(plan, tmp_path, capfd):
+    for name in ("train", "dev"):
+        (tmp_path / f"{name}.conll").write_text("good\tB-X\ncab\tNAME\nand\tO\n\n" * 8)
+    run = finetune(plan(task="ner", data=str(tmp_path), tag_scheme="IO"))
+    assert main(["predict", run.output, "good cab"]) == 0
+    assert "good" in capfd.readouterr().out
+
+
+def test_rows_are_answered_in_batches_of_the_size_they_were_measured_in(official, plan):
+    run = finetune(plan(task="sst2", data=str(official("sst2")), batch_size=1))
+
+    def shares(**how):
+        heard = []
+        predict(run, TEXTS, progress=lambda stage, share, *more, **said: heard.append((stage, share)), **how)
+        return heard
+
+    assert shares() == shares(batch_size=1)  # in bf16 the width of a batch can change digits of the answers
+    assert shares() != shares(batch_size=32)

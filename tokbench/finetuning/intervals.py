@@ -128,7 +128,7 @@ def _of_sentences(
     ends = np.flatnonzero(truth == BETWEEN)
     starts = np.concatenate([[0], ends[:-1] + 1])
     pairs = [(truth[start:end], answers[start:end]) for start, end in zip(starts, ends, strict=True)]
-    if name in ("character_macro_f1", "token_accuracy"):
+    if name in ("character_macro_f1", "token_macro_f1", "token_accuracy"):
         return np.array([confusion(*pair, len(labels)) for pair in pairs], np.float64)
     read = strict_entities if name == "entity_macro_f1" else entities
     by_type = [
@@ -227,4 +227,5 @@ FROM_SUMS: dict[str, Callable[[Sums], Sums]] = {
     "entity_macro_f1": _entity_macro_f1,
     "character_macro_f1": _character_macro_f1,
     "token_accuracy": _token_accuracy,
+    "token_macro_f1": _character_macro_f1,
 }

@@ -141,6 +141,7 @@ TAG_METRICS: dict[str, TagMetric] = {
     "entity_macro_f1": _entity_macro_f1,
     "character_macro_f1": _character_macro_f1,
     "token_accuracy": _token_accuracy,
+    "token_macro_f1": _character_macro_f1,
 }
 
 

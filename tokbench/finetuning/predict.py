@@ -81,7 +81,7 @@ def predict(
         text_column=text_column,
         pair_column=pair_column,
         id_column=id_column,
-        batch_size=batch_size,
+        batch_size=_trained_batch(place) if batch_size is None else batch_size,
         max_length=_trained_length(place) if max_length is None else max_length,
         threshold=FinetuneConfig.threshold if threshold is None else threshold,  # which checks it
         device=device,
@@ -116,6 +116,12 @@ def _given(texts: Iterable[Any], task: Task, config: FinetuneConfig) -> Question
 def _trained_length(folder: Path) -> int:
     """Tokens that rows were cut to when the model in a folder was trained, or the default."""
     return int(_read(folder / "hyperparameters.json").get("max_length", FinetuneConfig.max_length))
+
+
+def _trained_batch(folder: Path) -> int | None:
+    """Rows in a batch when the model was measured: in bf16 its width can change the digits of an answer."""
+    found = _read(folder / "hyperparameters.json").get("batch_size")
+    return found if isinstance(found, int) and found > 0 else None
 
 
 def _trained_precision(folder: Path) -> str:
@@ -210,8 +216,15 @@ def _of_labels(folder: Path, name: str) -> Task:
         )
     made = _read(folder / "hyperparameters.json")
     scheme = find_scheme(named, scheme=made.get("tag_scheme") or AUTO, outside=made.get("outside") or "")
-    on_characters = CHARACTER_METRICS[-1] in _read(folder / "metrics.json").get("metrics", {})
-    return replace(task, labels=named, scheme=scheme, unit=CHARACTER if on_characters else WORD)
+    return replace(task, labels=named, scheme=scheme, unit=_trained_unit(folder))
+
+
+def _trained_unit(folder: Path) -> str:
+    """What carried a label when the model was trained: a word, or a character."""
+    measured = _read(folder / METRICS)
+    read = (measured.get("read") or {}).get("unit")
+    on_characters = read == CHARACTER or (not read and CHARACTER_METRICS[-1] in measured.get("metrics", {}))
+    return CHARACTER if on_characters else WORD
 
 
 def _trained_on(folder: Path) -> str:

@@ -26,7 +26,11 @@ WORD_METRICS = ("entity_f1", "entity_precision", "entity_recall")
 # KLUE's two come last; the first is what other benchmarks call F1
 CHARACTER_METRICS = ("entity_f1", "entity_macro_f1", "character_macro_f1")
 MOST_CLASSES_OF_FEW = 20  # words that may all have labels of their own
-NO_ENTITY_METRICS = ("token_accuracy", "character_macro_f1")  # of labels that name no entities
+# of labels that name no entities
+NO_ENTITY_METRICS = {
+    WORD: ("token_accuracy", "token_macro_f1"),
+    CHARACTER: ("token_accuracy", "character_macro_f1"),
+}
 
 Sentence = tuple[list[str], list[str]]  # units, their labels
 
@@ -226,7 +230,7 @@ def _must_have_entities(read: Sentences, scheme: TagScheme) -> None:
 def metrics_of(scheme: TagScheme | None, *, characters: bool) -> tuple[str, ...]:
     """What is measured: entities where labels name some, single labels where not."""
     if scheme is None:
-        return NO_ENTITY_METRICS
+        return NO_ENTITY_METRICS[CHARACTER if characters else WORD]
     return CHARACTER_METRICS if characters else WORD_METRICS
 
 
