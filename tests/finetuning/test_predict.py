@@ -165,3 +165,17 @@ def test_rows_are_answered_in_batches_of_the_size_they_were_measured_in(official
 
     assert shares() == shares(batch_size=1)  # in bf16 the width of a batch can change digits of the answers
     assert shares() != shares(batch_size=32)
+
+
+def test_as_many_texts_are_asked_for_as_the_model_was_trained_on(plan, tmp_path):
+    path = tmp_path / "train.jsonl"
+    rows = [{"text": f"{TEXTS[at % 2]} {at}", "other": "and", "label": "ab"[at % 2]} for at in range(12)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    own = {"task": "own", "data": str(path), "dev": str(path), "text_column": "text"}
+    one = finetune(plan(**own, output=str(tmp_path / "one")))
+    with pytest.raises(UsageError, match="trained on one text a row"):
+        predict(one, [("a good film", "a bad film")])
+    two = finetune(plan(**own, pair_column="other", output=str(tmp_path / "two")))
+    with pytest.raises(UsageError, match="trained on two texts a row"):
+        predict(two, ["a good film"])
+    assert len(predict(two, [("a good film", "a bad film")]).answers) == 1

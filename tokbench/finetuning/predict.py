@@ -25,6 +25,7 @@ from tokbench.finetuning.data.load import (
     text_questions,
 )
 from tokbench.finetuning.data.own_tables import TABLE, questions_in
+from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tagging import CHARACTER, CHARACTER_METRICS, CONLL, WORD
 from tokbench.finetuning.result import Predictions, Run
 from tokbench.finetuning.run_files import METRICS, train_again
@@ -88,8 +89,8 @@ def predict(
         precision=_trained_precision(place) if precision is None else precision,
     )
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    columns = _recorded(place)
-    asked = questions_of(config, chosen, columns) if texts is None else [_given(texts, chosen, config)]
+    known = _recorded(place)
+    asked = questions_of(config, chosen, known) if texts is None else [_given(texts, chosen, config, known)]
     from tokbench.finetuning.predictions import predict_all
 
     return predict_all(place, asked, chosen, into=into, config=config, progress=progress)
@@ -106,11 +107,21 @@ def _folder(folder: str | Path | Run, task: str) -> Path:
     return place
 
 
-def _given(texts: Iterable[Any], task: Task, config: FinetuneConfig) -> Questions:
+def _given(
+    texts: Iterable[Any], task: Task, config: FinetuneConfig, recorded: Mapping[str, str]
+) -> Questions:
     """The rows in texts that were given; UsageError where a file was named too."""
     if config.data is not None or config.text_column is not None:
         raise UsageError("texts and a file are two things to answer", fix="give one of them")
-    return text_questions(texts, task)
+    asked = text_questions(texts, task)
+    if task.name == OWN and recorded and isinstance(asked.rows, Rows):
+        two = asked.rows.pairs is not None
+        if two != ("pair" in recorded):
+            raise UsageError(
+                f"the model was trained on {'one text' if two else 'two texts'} a row",
+                fix="leave out --pair" if two else "give the second one: --pair TEXT",
+            )
+    return asked
 
 
 def _trained_length(folder: Path) -> int:
