@@ -55,6 +55,10 @@ def configs(draw):
     if values.get("trainer", "loop") != "loop":
         numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.booleans() | WORDS
         values["trainer_options"] = draw(st.dictionaries(WORDS, numbers, max_size=3))
+    if values.get("multi_label"):
+        values["task"] = "own"
+    else:
+        values.pop("label_separator", None)  # of rows of several labels alone
     return FinetuneConfig(**values)
 
 

@@ -1,7 +1,7 @@
 """What is chosen where nothing was given, and what a run that learned nothing is told."""
 
 import math
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 
 import numpy as np
 import pytest
@@ -196,3 +196,13 @@ def test_the_loss_of_a_constant_answer_is_what_the_best_one_has(plan):
         lambda share: mean_loss(share, np.ones(len(real))), bounds=(0.01, 0.99), method="bounded"
     )
     assert constant_loss(Encoded, TASKS["sst2"], {}) == pytest.approx(plain.fun, abs=1e-9)
+
+
+def test_precision_and_recall_are_no_proof_of_their_own():
+    run = replace(
+        measured(f1=0.85),
+        metrics={"entity_f1": 0.478, "entity_precision": 0.548, "entity_recall": 0.425},
+        majority={"entity_f1": 0.045, "entity_precision": 0.024, "entity_recall": 0.444},
+    )
+    assert run.not_above_constant == ()
+    assert nothing_learned(run, ()) == ""

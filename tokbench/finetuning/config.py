@@ -118,7 +118,7 @@ class FinetuneConfig:
     pair_column: str | None = _choice(None, "Its second text, if a row has two.")
     label_column: str | None = _choice(None, "Its column of labels.")
     id_column: str | None = _choice(
-        None, "Its column of ids, kept in predictions.", unset="found: id, guid …"
+        None, "Its column of ids, kept in predictions.", unset="found: id, guid and such"
     )
     task_kind: str = _choice("auto", "own: what labels are: {}.", known=LABEL_KINDS)
     positive: str | None = _choice(None, "own: the class that F1 is of.", unset="the second of two")

@@ -332,7 +332,7 @@ def must_judge(task: Task, truth: Mapping[str, Numbers]) -> None:
             raise DataError(
                 f"{_most(task, true)} of the {split.name} {task.unit or 'row'}s: no metric could tell a model"
                 " from one that always answers this",
-                fix="give rows with other labels too: --dev FILE, or a larger --set dev_share=0.3",
+                fix="give dev rows with other labels too: --dev FILE",
             )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 F1 = "f1"  # the metric that is of one class
 LOSS = "loss"  # what every evaluation has beside its metrics
+HALVES = ("precision", "recall")  # of an F1, each of which one answer to everything can have
 ROUNDING = 1e-4  # a GPU may add in another order; on a CPU in fp32 the difference is 0
 
 
@@ -90,8 +91,15 @@ class Run(Result, kind="run", version=2):
 
     @property
     def not_above_constant(self) -> tuple[str, ...]:
-        """The metrics that an answer which is the same for all rows has as well, or better."""
-        return tuple(name for name, value in self.metrics.items() if value <= self.majority[name])
+        """The metrics that an answer which is the same for all rows has as well, or better.
+
+        Not precision and recall, which judge together: calling every word an entity finds them all.
+        """
+        return tuple(
+            name
+            for name, value in self.metrics.items()
+            if value <= self.majority[name] and not name.endswith(HALVES)
+        )
 
     @property
     def truncated(self) -> dict[str, int]:

@@ -13,11 +13,26 @@ from tokbench.errors import FileError
 from tokbench.formats.bert_vocab import read_bert_vocab
 from tokbench.formats.byte_level_files import read_clip_merges, read_vocab_and_merges
 from tokbench.formats.sentencepiece_models import read_sentencepiece
-from tokbench.formats.tiktoken_files import read_npm_json, read_tekken, read_tiktoken_file
 
 if TYPE_CHECKING:
     from tokbench.formats.portable import ReadOptions, ReadTokenizer
 
+
+def _by_rank(name: str) -> Callable[[Path, ReadOptions], ReadTokenizer]:
+    """A reader of tiktoken_files, which imports numpy: not before there is a file to read."""
+
+    def read_late(path: Path, options: ReadOptions) -> ReadTokenizer:
+        from tokbench.formats import tiktoken_files
+
+        found: ReadTokenizer = getattr(tiktoken_files, name)(path, options)
+        return found
+
+    return read_late
+
+
+read_npm_json, read_tekken, read_tiktoken_file = map(
+    _by_rank, ("read_npm_json", "read_tekken", "read_tiktoken_file")
+)
 READ = 2048  # bytes of a file that tell what it is
 TRIE_LINE = re.compile(rb"\d+ b?['\"].*['\"] \d+\r?\n")  # RWKV's: an id, a Python literal, its length
 NOTES: dict[str, str] = {}  # path → what was read, which the program says once, at its end

@@ -464,8 +464,7 @@ TEXTS = "texts"  # what rows are called that came in no file
 def text_questions(texts: Iterable[Any], task: Task) -> Questions:
     """Texts that were given themselves: each a text, or a pair where a row has two; a tagger's are sentences.
 
-    >>> from tokbench.finetuning.tag_scheme import AUTO
-    from tokbench.finetuning.tasks import TASKS
+    >>> from tokbench.finetuning.tasks import TASKS
     >>> text_questions(["a film", "a book"], TASKS["sst2"]).rows.texts
     ['a film', 'a book']
     >>> text_questions([("It is late.", "It is dark.")], TASKS["rte"]).rows.pairs
