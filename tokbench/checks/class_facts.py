@@ -105,7 +105,7 @@ def load_outcome(folder: Path, tensors: Mapping[str, Tensor]) -> LoadOutcome:
 
     hollow = {name: torch.empty(tensor.shape, device="meta") for name, tensor in tensors.items()}
     try:
-        with quiet():
+        with quiet(), torch.device("meta"):  # position ids too: a damaged config may ask for a billion
             config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
             built, info = class_of(folder).from_pretrained(
                 None,
