@@ -49,6 +49,25 @@ FILES = {
     "tags.conll": "Paris\tB-LOC\nsings\tO\n\n" * 20,
     "plain.conll": "Paris\tLOC\nsings\tO\n\n" * 20,
     "mixed.conll": "Paris\tB-LOC\nsings\tsong\nand\tO\n\n" * 20,
+    "either.conll": "".join(f"Paris\tB-LOC\tx{at}\nsings\tO\tx{at}\n\n" for at in range(20)),
+    "wide.conll": "".join(f"w\tl{at}\n\n" for at in range(900)),
+    "small.conll": "Paris\tb-loc\nsings\tO\n\n" * 20,
+    "case.conll": "Paris\tLOC\nRome\tloc\nsings\tO\n\n" * 20,
+    "flat.csv": "text,score,other\n"
+    + "".join(f"{line[:9]},1.5,{at / 2}\n" for at, line in enumerate(ENGLISH)),
+    "wordy.csv": "text,label,other\n"
+    + "".join(f"{line[:9]},{'abc' * 400},{at % 2}\n" for at, line in enumerate(ENGLISH)),
+    "same.jsonl": "".join(
+        json.dumps({"text": line[:9], "sets": ["a"], "others": ["a", "b"][at % 2 :]}) + "\n"
+        for at, line in enumerate(ENGLISH)
+    ),
+    "many.jsonl": "".join(
+        json.dumps(
+            {"text": line[:9], "sets": [f"l{at}-{n}" for n in range(99)], "others": ["a", "b"][at % 2 :]}
+        )
+        + "\n"
+        for at, line in enumerate(ENGLISH)
+    ),
     "strings.json": '["one", "two"]',
     "locked/a.txt": TEXT,
     "sub/locked.txt": TEXT,

@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from tests.cli.hint_circumstances import stopped
-from tests.cli.hint_scenarios_finetune import SAVING, TRAIN
+from tests.cli.hint_scenarios_finetune import KEPT, SAVING, TRAIN
 from tokbench.__main__ import main
 from tokbench.io.quiet import quiet
 
@@ -93,9 +93,20 @@ def _spoil():
     _change_weights("peaked", peak)
 
 
+def _write_named_twice(path):
+    """A table whose classes have one name, as datasets writes names down."""
+    from pyarrow import parquet, table
+
+    rows = table({"text": ["a", "b"] * 20, "stars": [0, 1] * 20, "other": ["yes", "no"] * 20})
+    names = {"info": {"features": {"stars": {"names": ["good", "good"], "_type": "ClassLabel"}}}}
+    parquet.write_table(rows.replace_schema_metadata({"huggingface": json.dumps(names)}), path)
+
+
 def make_runs():
     """One that is finished, one that was stopped, and copies of the first with one fault each."""
     assert main([*f"finetune {TRAIN} -o trained -q".split()]) in (0, 1)
+    assert main([*f"finetune --data rows.csv {KEPT} -o owned -q".split()]) in (0, 1)
+    _write_named_twice("twice.parquet")
     with stopped(Path.cwd()):
         assert main([*f"finetune {SAVING} -o made -q".split()]) == 130
     Path("made.unfinished").rename("stopped.unfinished")

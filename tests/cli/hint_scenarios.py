@@ -92,6 +92,7 @@ SCENARIOS = {
     "a recipe that is no TOML": "build corpus.txt corpus.txt -o made",
     "a missing tokenizer": "info nowhere.json",
     "a slip in a tokenizer": "info sub/tokk",
+    "a folder around a tokenizer": ("info sub", "there is one inside: sub/tok", "tokbench info sub/tok"),
     "an id that no token has": "decode tok 99999",
     "a text and the file option": (
         "encode tok a text -o ids.jsonl",

@@ -157,8 +157,60 @@ SCENARIOS = {
         "the same command with --resume writes it",
         f"tokbench finetune {SAVING} -o made --resume",
     ),
+    "a column that a file has not": f"finetune --task ner --data tags.conll --label-column 9 {DRY}",
+    "words and tags in one column": (
+        f"finetune --task ner --data tags.conll --text-column 1 --label-column 1 {DRY}",
+        "--text-column 1 --label-column 2",
+        f"tokbench finetune --task ner --data tags.conll --text-column 1 --label-column 2 {DRY}",
+    ),
+    "two columns that may be the tags": f"finetune --task ner --data either.conll {DRY}",
+    "a column of a CoNLL file by its name": f"finetune --task ner --data tags.conll --label-column tag {DRY}",
+    "as many tags as words": (
+        f"finetune --task ner --data wide.conll --text-column 1 --label-column 2 {DRY}",
+        "counted from 1: --label-column 1 --text-column 2",
+        f"tokbench finetune --task ner --data tags.conll --label-column 2 --text-column 1 {DRY}",
+    ),
+    "a scheme that reads no entity": (
+        f"finetune --task ner --data tags.conll --set tag_scheme=IOBES {DRY}",
+        "--set tag_scheme=auto",
+        f"tokbench finetune --task ner --data tags.conll --set tag_scheme=auto {DRY}",
+    ),
+    "marks in small letters": f"finetune --task ner --data small.conll {DRY}",
+    "types that only case tells apart": f"finetune --task ner --data case.conll {DRY}",
+    "scores that are all one": (
+        f"finetune --task own --data flat.csv --text-column text --label-column score {DRY}",
+        "by --label-column",
+        f"tokbench finetune --task own --data flat.csv --text-column text --label-column other {DRY}",
+    ),
+    "a text for a label": (
+        f"finetune --task own --data wordy.csv --text-column text --label-column label {DRY}",
+        "by --label-column",
+        f"tokbench finetune --task own --data wordy.csv --text-column text --label-column other {DRY}",
+    ),
+    "rows with the same labels all": (
+        f"finetune --task own --data same.jsonl --multi-label --text-column text --label-column sets {DRY}",
+        "by --label-column",
+        f"tokbench finetune --task own --data same.jsonl --multi-label --text-column text --label-column"
+        f" others {DRY}",
+    ),
+    "too many labels of rows": (
+        f"finetune --task own --data many.jsonl --multi-label --text-column text --label-column sets {DRY}",
+        "by --label-column",
+        f"tokbench finetune --task own --data many.jsonl --multi-label --text-column text --label-column"
+        f" others {DRY}",
+    ),
+    "two classes of one name": (
+        f"finetune --data twice.parquet {OWN}",
+        "name another column by --label-column",
+        f"tokbench finetune --data twice.parquet {OWN.replace('stars', 'other')}",
+    ),
+    "a pair for a model of one text": (
+        "predict owned zebra --pair other",
+        "leave out --pair",
+        "tokbench predict owned zebra",
+    ),
     "an outside that no word has": f"finetune --task ner --data tags.conll --set outside=X {DRY}",
-    "a scheme that no label has": f"finetune --task ner --data tags.conll --set tag_scheme=BIOES {DRY}",
+    "a scheme that no label has": f"finetune --task ner --data tags.conll --set tag_scheme=IOB22 {DRY}",
     "a fresh model without a tokenizer": (
         f"finetune {SST2} --model bert-tiny",
         "--tokenizer FOLDER",

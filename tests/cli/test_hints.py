@@ -24,6 +24,7 @@ from tests.cli.hints import PACKAGE, next_steps, pasted, sites
 from tokbench import errors
 from tokbench.__main__ import main
 from tokbench.corpus.samples import shipped
+from tokbench.recipes.validate import check_recipe
 
 SCENARIOS = PLAIN | FINETUNE
 # `make hints` pastes every hint; the default run leaves out those for which models are made or trained, but
@@ -175,6 +176,11 @@ OF_PYTHON = {
         lambda: tb.train(["a"], replace(WORDS, special_tokens={"unkn": "[UNK]"})),
         "did you mean unk?",
         lambda: tb.train(["a"], WORDS),
+    ),
+    "an unknown role in a recipe that is checked": (
+        lambda: check_recipe(replace(WORDS, special_tokens={"unkn": "[UNK]"})),
+        "did you mean unk?",
+        lambda: check_recipe(WORDS),
     ),
     "a recipe of added words": (
         lambda: tb.recipe("grown"),
