@@ -79,8 +79,9 @@ def test_what_is_wrong_is_said_by_the_first_process_and_later_by_another(rank, s
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("more", [(), ("--set", "class_weights=negative=1,positive=3")])
 def test_two_processes_give_the_metric_and_the_weights_of_one(
-    official, make_model, tokenizer_folder, tmp_path
+    more, official, make_model, tokenizer_folder, tmp_path
 ):
     data = str(official("sst2", rows=ROWS, times=3))
     model = str(make_model(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
@@ -96,15 +97,15 @@ def test_two_processes_give_the_metric_and_the_weights_of_one(
             "--learning-rate",
             "1e-3",
         ),
-        *("--device", "cpu", "--precision", "fp32"),
+        *("--device", "cpu", "--precision", "fp32", *more),
     ]
     launcher = [*TWO, "29517", "-m"]
     saids = {}
     for name, start in (("one", [sys.executable, "-m"]), ("two", launcher)):
         output = tmp_path / name
         said = subprocess.run([*start, *words, "-o", str(output)], capture_output=True, text=True)
-        assert said.returncode == 0, said.stderr
         saids[name] = json.loads(said.stdout)  # only the first process speaks
+        assert said.returncode == (1 if saids[name]["why"] else 0), said.stderr
     one, two = saids["one"], saids["two"]
     assert two["metrics"] == one["metrics"]
     assert two["losses"] == pytest.approx(one["losses"], abs=1e-5)
