@@ -146,10 +146,10 @@ def left(place):
 @contextmanager
 def damaged(place):
     """What a stopped run leaves, and is damaged since."""
-    shutil.copytree(place / "stopped.unfinished", place / "made.unfinished")
-    for state in place.glob("made.unfinished/step-*/state.json"):
-        state.write_text("{")
-    yield
+    with left(place):
+        for state in place.glob("made.unfinished/step-*/state.json"):
+            state.write_text("{")
+        yield
 
 
 @contextmanager
@@ -162,9 +162,9 @@ def finished(place):
 @contextmanager
 def spoiled(place):
     """A finished run whose numbers are damaged."""
-    shutil.copytree(place / "trained", place / "made")
-    (place / "made/metrics.json").write_text("{}")
-    yield
+    with finished(place):
+        (place / "made/metrics.json").write_text("{}")
+        yield
 
 
 @contextmanager

@@ -240,9 +240,7 @@ def _watched(
         yield progress, lambda done: tell(result_line(done))
 
 
-@configured(
-    {None: ("data", "text_column", "pair_column", "id_column", "batch_size", "device")}, settable=False
-)
+@configured({None: ("data", "text_column", "pair_column", "id_column", "device")}, settable=False)
 def predict(
     config: FinetuneConfig,
     run: Annotated[Path, Argument(help="The folder of a fine-tuned model.", show_default=False)],
@@ -260,6 +258,9 @@ def predict(
     output: Annotated[
         Path | None,
         Option("--output", "-o", help="The folder to write into.", show_default="predictions, without texts"),
+    ] = None,
+    batch_size: Annotated[
+        int | None, Option(min=1, help="Rows that are computed at once.", show_default="the run's")
     ] = None,
     max_length: Annotated[
         int | None, Option(min=4, help="Tokens a row is cut to.", show_default="the run's")
@@ -293,7 +294,7 @@ def predict(
             pair_column=config.pair_column,
             id_column=config.id_column,
             output=output or (None if texts else Path("predictions")),
-            batch_size=config.batch_size,
+            batch_size=batch_size,
             max_length=max_length,
             threshold=_threshold(settings),
             device=config.device,

@@ -28,7 +28,7 @@ from tokbench.finetuning.data.own_tables import TABLE, questions_in
 from tokbench.finetuning.data.rows import Rows
 from tokbench.finetuning.data.tagging import CHARACTER, CHARACTER_METRICS, CONLL, WORD
 from tokbench.finetuning.result import Predictions, Run
-from tokbench.finetuning.run_files import METRICS, train_again
+from tokbench.finetuning.run_files import HYPERPARAMETERS, METRICS, train_again
 from tokbench.finetuning.tag_scheme import AUTO, find_scheme
 from tokbench.finetuning.tasks import NER, OWN, TASKS, Task
 from tokbench.io.atomic import ELSEWHERE
@@ -126,18 +126,18 @@ def _given(
 
 def _trained_length(folder: Path) -> int:
     """Tokens that rows were cut to when the model in a folder was trained, or the default."""
-    return int(_read(folder / "hyperparameters.json").get("max_length", FinetuneConfig.max_length))
+    return int(_read(folder / HYPERPARAMETERS).get("max_length", FinetuneConfig.max_length))
 
 
 def _trained_batch(folder: Path) -> int | None:
     """Rows in a batch when the model was measured: in bf16 its width can change the digits of an answer."""
-    found = _read(folder / "hyperparameters.json").get("batch_size")
+    found = _read(folder / HYPERPARAMETERS).get("batch_size")
     return found if isinstance(found, int) and found > 0 else None
 
 
 def _trained_precision(folder: Path) -> str:
     """The precision that the model in a folder was measured in: what autocast rounds can change an answer."""
-    trained = _read(folder / "hyperparameters.json").get("precision")
+    trained = _read(folder / HYPERPARAMETERS).get("precision")
     return "fp32" if trained == "fp32" else FinetuneConfig.precision
 
 
@@ -216,7 +216,7 @@ def _of_labels(folder: Path, name: str) -> Task:
     labels = config.get("id2label") or {}
     named = tuple(labels[number] for number in sorted(labels, key=int))
     if config.get("problem_type") == "multi_label_classification":
-        share = _read(folder / "hyperparameters.json").get("threshold", FinetuneConfig.threshold)
+        share = _read(folder / HYPERPARAMETERS).get("threshold", FinetuneConfig.threshold)
         return replace(task, labels=named, threshold=share)
     if not task.tagging:
         return replace(task, labels=named)
@@ -225,7 +225,7 @@ def _of_labels(folder: Path, name: str) -> Task:
             f"the model in {folder} knows {', '.join(named) or 'no labels'} of whole rows: it tags no words",
             fix=f"train one that tags words: {train_again(folder, NER)}",
         )
-    made = _read(folder / "hyperparameters.json")
+    made = _read(folder / HYPERPARAMETERS)
     scheme = find_scheme(named, scheme=made.get("tag_scheme") or AUTO, outside=made.get("outside") or "")
     return replace(task, labels=named, scheme=scheme, unit=_trained_unit(folder))
 
@@ -239,7 +239,7 @@ def _trained_unit(folder: Path) -> str:
 
 
 def _trained_on(folder: Path) -> str:
-    return str(_read(folder / "hyperparameters.json").get("task", ""))
+    return str(_read(folder / HYPERPARAMETERS).get("task", ""))
 
 
 def _read(path: Path) -> dict[str, Any]:
