@@ -1,9 +1,12 @@
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.multi import Glue, PoolingComparison, finetune
+from tokbench.finetuning.run_record import run_in
 from tokbench.reporting.elements import plain
 from tokbench.reporting.views.finetune import done
 
@@ -86,8 +89,22 @@ def test_missing_tasks_are_shown_with_their_reason(tokenizer, table):
         runs={"cola": run}, missing={"qqp": "no train.tsv"}, scores={"cola": 50.0}, average=50.0, output="o"
     )
     shown = "\n".join(plain(part) for part in done(found))
-    assert "average 50.0, 1 of 2 tasks missing" in shown
+    assert "average 50.0, 1 of 2 tasks missing; nothing was learned with cola" in shown
+    assert not found.held
     assert "qqp\tno train.tsv" in shown
-    assert "best tokenizer: a" in "\n".join(
-        map(plain, done(PoolingComparison(differs="tokenizer", runs={"a": run})))
-    )
+
+
+def test_a_comparison_says_with_which_nothing_was_learned_and_ends_in_1(tokbench, tokenizer, table):
+    columns = ("--text-column", "t", "--label-column", "y")
+    words = ("finetune", "--task", "own", "--data", table, *columns, "--tokenizer", tokenizer, *FAST)
+    told = tokbench(*words, "--learning-rate", "1e-9", "--compare-pooling")
+    assert told.code == 1
+    assert told.out.startswith("no pooling is best, nothing was learned with any of them: accuracy 0.5000")
+    found = run_in(Path("run/cls"))
+    runs = {"a": replace(found, why=""), "b": replace(found, why="every row gets the same answer")}
+    one = PoolingComparison(differs="tokenizer", runs=runs)
+    shown = "\n".join(map(plain, done(one)))
+    assert "best tokenizer: a" in shown
+    assert "(one seed each: see prove for more); nothing was learned with b" in shown
+    assert "b\tevery row gets the same answer" in shown
+    assert not one.held

@@ -72,7 +72,7 @@ def test_a_comparison_of_tokenizers_has_its_output_alone(data, plan, tmp_path):
     with alone_in(str(out)), pytest.raises(FileError) as caught:
         subprocess_prove(chosen, out)
     assert "is being written by process" in str(caught.value)
-    assert prove(chosen.tokenizer, chosen.tokenizer, chosen, seeds=2, output=out).held
+    assert prove(chosen.tokenizer, chosen.tokenizer, chosen, seeds=2, output=out).pairs
     assert not unfinished(str(out)).exists()
 
 

@@ -11,7 +11,11 @@ from scipy.stats import ttest_rel
 
 from tokbench.__main__ import main
 from tokbench.errors import RunInterruptedError, UsageError
-from tokbench.finetuning.prove import Pair, TokenizerRuns, interval, prove
+from tokbench.finetuning.data.load import read_data
+from tokbench.finetuning.prove import Pair, Proof, TokenizerRuns, interval, prove
+from tokbench.finetuning.read_record import lines_of_record
+from tokbench.reporting.elements import plain
+from tokbench.reporting.views.finetune import proof
 
 ROWS = [
     [f"{word} {'x ' * number}", label] for number in range(3) for word, label in (("good", "1"), ("bad", "0"))
@@ -34,8 +38,10 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
 def test_a_tokenizer_against_itself_shows_no_difference(official, plan, tokenizer_folder):
     data = str(official("sst2", rows=ROWS, times=2))
     name = str(tokenizer_folder)
-    found = prove(name, name, plan(data=data, model="bert-tiny"), task="sst2", seeds=2)
+    chosen = plan(data=data, model="bert-tiny", epochs=8, learning_rate=3e-3)
+    found = prove(name, name, chosen, task="sst2", seeds=2)
     [pair] = found.pairs
+    assert pair.base.why == pair.new.why == ("", "")
     assert pair.seeds == (42, 43)
     assert (pair.difference, pair.low, pair.high) == (0, 0, 0)
     assert pair.verdict == "no difference shown"
@@ -59,6 +65,35 @@ def test_the_verdict_is_what_the_interval_lets_one_say(low, high, verdict):
         task="sst2", metric="accuracy", seeds=(1,), base=side, new=side, difference=0, low=low, high=high
     )
     assert pair.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "words"),
+    [
+        (("no", "no"), ("no", "no"), "nothing was learned, neither with old nor with fresh"),
+        (("", "no"), ("no", "no"), "nothing was learned with fresh, so that it does not compare with old"),
+        (("no", "no"), ("", ""), "nothing was learned with old, so that it does not compare with fresh"),
+        (("", "no"), ("", ""), "fresh is better than old"),
+    ],
+)
+def test_a_tokenizer_with_which_nothing_was_learned_is_not_compared(base, new, words):
+    sides = [
+        TokenizerRuns(name=name, values=(0.5, 0.5), tokens_per_row=9, seconds=1, why=why)
+        for name, why in (("old", base), ("fresh", new))
+    ]
+    pair = Pair(
+        task="sst2",
+        metric="accuracy",
+        seeds=(1, 2),
+        base=sides[0],
+        new=sides[1],
+        difference=0.1,
+        low=0.1,
+        high=0.2,
+    )
+    found = Proof(model="bert-tiny", pairs=(pair,))
+    assert plain(next(proof(found))).startswith(f"sst2: {words}: ")
+    assert found.held == ("is better" in words)
 
 
 def test_one_seed_gives_no_interval_and_is_refused(plan):
@@ -151,11 +186,35 @@ def test_the_command_compares_on_files_of_ones_own_as_finetune_trains_on_them(
     name, dev = str(tokenizer_folder), f"dev.{words[3].rpartition('.')[2]}"
     given = [*words, "--dev", dev, "--model", "bert-tiny", "--epochs", "1", "--batch-size", "8"]
     alone = ["--device", "cpu", "--precision", "fp32", "--json", "-q"]
-    assert main(["prove", name, name, *given, "--seed", "7", "--seeds", "2", *alone]) == 0
+    code = main(["prove", name, name, *given, "--seed", "7", "--seeds", "2", *alone])
     [pair] = json.loads(capsys.readouterr().out)["pairs"]
+    assert code == int(all(pair["base"]["why"]))  # the tokenizers are one
     assert (pair["task"], pair["metric"], pair["seeds"]) == (task, metric, [7, 8])
     assert main(["finetune", "--tokenizer", name, *given, "--seed", "8", *alone]) in (0, 1)
     assert json.loads(capsys.readouterr().out)["metrics"][metric] == pair["base"]["values"][1]
+
+
+def test_what_was_read_is_told_once_and_recorded(own_tables, tokenizer_folder, monkeypatch):
+    reads, told = [], []
+
+    def counted(config, **named):
+        reads.append(config.seed)
+        return read_data(config, **named)
+
+    monkeypatch.setattr("tokbench.finetuning.runner.read_data", counted)
+    other = own_tables / "other"
+    shutil.copytree(tokenizer_folder, other)
+    small = {"model": "bert-tiny", "max_length": 4, "learning_rate": 1e-9, "device": "cpu"}
+    files = {"data": own_tables / "train.tsv", "dev": str(own_tables / "dev.tsv")}
+    found = prove(str(tokenizer_folder), str(other), task="own", seeds=2, log=told.append, **files, **small)
+    [pair] = found.pairs
+    assert told[:3] == list(lines_of_record(pair.read))
+    assert told[3].startswith("batches of 8, 20 epochs: ")
+    assert told[4:] == ["  cut to 4 tokens: 16 of 16 train rows, 6 of 6 dev rows"]
+    assert reads == [42, 43]  # once for each seed
+    assert not found.held
+    assert pair.constant == pytest.approx(4 / 6)
+    assert pair.base.remedy
 
 
 def test_python_compares_on_a_table_of_ones_own(own_tables, tokenizer_folder):

@@ -383,7 +383,8 @@ def prove(
     """Compare a new tokenizer with a base one, with an interval.
 
     Both are fine-tuned with the same seeds, rows and steps. Shown are the mean difference with its 95 %
-    interval, tokens a row and time; exit 1 when the new one is shown to be worse. No weights are kept.
+    interval, tokens a row and time; exit 1 when the new one is shown to be worse, or nothing was learned
+    with one of them. No weights are kept.
 
     Example: `tokbench prove base-tok new-tok --task sst2 --data sample --seeds 5`, or
     `tokbench prove base-tok new-tok -t own --data rows.csv --text-column text --label-column label`

@@ -15,6 +15,7 @@ from tokbench.finetuning.config import POOLINGS, PRESETS, FinetuneConfig, config
 from tokbench.finetuning.data.load import read_data
 from tokbench.finetuning.defaults import plan_steps, width_of
 from tokbench.finetuning.predict import questions_of, task_of
+from tokbench.finetuning.read_record import lines_of_record
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.run_files import (
     HYPERPARAMETERS,
@@ -28,7 +29,7 @@ from tokbench.finetuning.run_files import (
     unfinished,
 )
 from tokbench.finetuning.run_record import run_in
-from tokbench.finetuning.runner import have_packages, train_once
+from tokbench.finetuning.runner import Log, RowsReader, have_packages, told_once, train_once, unheard
 from tokbench.finetuning.tasks import ALL, TASKS, Task
 from tokbench.io.atomic import atomic_file, ensure_writable
 from tokbench.pretrained.on_disk import model_on_disk, tokenizer_on_disk
@@ -150,13 +151,6 @@ TABLE = "glue.tsv"
 PRESET = FinetuneConfig.model
 
 
-Log = Callable[[str], object]  # takes a message
-
-
-def unheard(message: str) -> None:
-    """Discard the message."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class RunStart:
     """How several runs start: anew, replacing what is there, or resuming, of which `log` is told."""
@@ -165,6 +159,7 @@ class RunStart:
     resume: bool = False
     log: Log = unheard
     progress: Progress = silent
+    read: RowsReader = field(default_factory=RowsReader)
 
 
 class Train(Protocol):
@@ -195,8 +190,8 @@ class Glue(Result, kind="run", table="runs", version=2):
 
     @property
     def held(self) -> bool:
-        """Whether every run proved itself; what each learned stands in its row."""
-        return self.proved
+        """Whether every task is one to go on with: proved, and something was learned."""
+        return all(run.held for run in self.runs.values())
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -213,8 +208,8 @@ class PoolingComparison(Result, kind="run", version=2):
 
     @property
     def held(self) -> bool:
-        """Whether every run proved itself; what each learned stands in its row."""
-        return self.proved
+        """Whether every run proved itself and learned something: with one that did not, nothing compares."""
+        return all(run.held for run in self.runs.values())
 
 
 def score_of(run: Run) -> float:
@@ -295,7 +290,10 @@ def settled(config: FinetuneConfig, start: RunStart) -> FinetuneConfig:
         return config
     have_packages(config)
     folder = resolve_names(config).model
-    plan = plan_steps(config, len(read_data(config, progress=start.progress).train), _width(folder))
+    data = start.read(config, progress=start.progress)
+    for line in lines_of_record(data.read):
+        start.log(line)
+    plan = plan_steps(config, len(data.train), _width(folder))
     start.log(plan.why)
     return plan.settled(config)
 
@@ -434,15 +432,16 @@ def finetune(
         raise UsageError(
             "--compare-pooling and --baseline are two comparisons", fix="make one after the other"
         )
-    train: Train = partial(_one, drawings=drawings, progress=progress, log=log)
-    start = RunStart(force=force, resume=resume, log=log, progress=progress)
+    compared = compare_pooling or baseline is not None
+    start = RunStart(force=force, resume=resume, log=told_once(log) if compared else log, progress=progress)
+    train: Train = partial(_one, drawings=drawings, start=start)
     with ExitStack() as stack:
         chosen, objects = without_objects(config, options)
         output = None if chosen.fast_dev_run else chosen.output
         chosen = stack.enter_context(alone_with(chosen, objects, output))
         if predict:
             train = partial(_and_predict, train=train, strict=chosen.task != ALL, progress=progress)
-        if chosen.task == ALL and (compare_pooling or baseline is not None):
+        if chosen.task == ALL and compared:
             raise UsageError("a comparison is made on one task", fix="--task sst2, say")
         if chosen.task == ALL:
             return all_tasks(chosen, train, start)
@@ -504,15 +503,22 @@ def _one(
     force: bool,
     resume: bool,
     finished: Run | None,
-    drawings: Mapping[str, Callable[[Run], str]] | None,
-    progress: Progress,
-    log: Log,
+    drawings: Mapping[str, Callable[[Run], str]] | None = None,
+    start: RunStart,
 ) -> Run:
     """The run that is finished, or that comes of the config now."""
     if finished:
         return finished
     with nullcontext() if config.fast_dev_run else alone_in(config.output):
-        return train_once(config, force=force, resume=resume, drawings=drawings, progress=progress, log=log)
+        return train_once(
+            config,
+            force=force,
+            resume=resume,
+            drawings=drawings,
+            read=start.read,
+            progress=start.progress,
+            log=start.log,
+        )
 
 
 def _and_predict(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,15 +14,22 @@ from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import RunInterruptedError, UsageError
 from tokbench.finetuning.config import PRESETS, FinetuneConfig
-from tokbench.finetuning.multi import Log, RunStart, alone_with, settled, trained, unheard, without_objects
+from tokbench.finetuning.multi import (
+    RunStart,
+    alone_with,
+    settled,
+    trained,
+    without_objects,
+)
 from tokbench.finetuning.run_files import alone_in, place_of_object
-from tokbench.finetuning.runner import train_once
+from tokbench.finetuning.runner import Log, told_once, train_once, unheard
 from tokbench.finetuning.tasks import ALL
 from tokbench.pretrained.on_disk import tokenizer_on_disk
 from tokbench.progress import Progress, event, leading, note, silent
 from tokbench.results import Result
 
 if TYPE_CHECKING:
+    from tokbench.finetuning.read_record import ReadRecord
     from tokbench.finetuning.result import Run
     from tokbench.pretrained.folder import TokenizerSource
 
@@ -33,22 +40,35 @@ METHOD = "Student's t on the differences of runs with the same seed"
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerRuns:
-    """One tokenizer's runs: the main metric by seed, tokens a row in training, seconds of training."""
+    """One tokenizer's runs: the main metric by seed, tokens a row in training, seconds of training.
+
+    `why` says of each run why it learned nothing, "" where it did; `remedy` what may help the first such one.
+    """
 
     name: str
     values: tuple[float, ...]
     tokens_per_row: float
     seconds: float  # mean of one run
+    why: tuple[str, ...] = ()
+    remedy: str = ""
 
     @property
     def mean(self) -> float:
         """The mean of the metric."""
         return fmean(self.values)
 
+    @property
+    def learned(self) -> bool:
+        """Whether one of its runs at least learned something."""
+        return not self.why or not all(self.why)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Both on one task; `low` and `high` bound the mean difference new - base at LEVEL."""
+    """Both on one task; `low` and `high` bound the mean difference new - base at LEVEL.
+
+    `constant` is what one and the same answer to all rows scores, `read` how the first run's rows were read.
+    """
 
     task: str
     metric: str
@@ -58,10 +78,14 @@ class Pair:
     difference: float
     low: float
     high: float
+    constant: float = 0.0
+    read: ReadRecord | None = None
 
     @property
     def verdict(self) -> str:
-        """What the interval lets one say."""
+        """What the interval lets one say; nothing of a tokenizer with which nothing was learned."""
+        if not (self.base.learned and self.new.learned):
+            return "not comparable"
         if self.low > 0:
             return "better"
         return "worse" if self.high < 0 else "no difference shown"
@@ -78,8 +102,8 @@ class Proof(Result, kind="proof", table="pairs"):
 
     @property
     def held(self) -> bool:
-        """Whether new is shown to be worse nowhere."""
-        return all(pair.verdict != "worse" for pair in self.pairs)
+        """Whether both learned everywhere, and new is shown to be worse nowhere."""
+        return all(pair.verdict not in ("worse", "not comparable") for pair in self.pairs)
 
 
 def prove(
@@ -143,8 +167,9 @@ def _proof(
     base, new = names
     numbers = tuple(range(config.seed, config.seed + seeds))
     model = _model(config, base, new)
+    starts = {task: replace(start, log=told_once(start.log)) for task in tasks}
     shared = {
-        task: settled(replace(config, task=task, tokenizer=base, model=model or base), start)
+        task: settled(replace(config, task=task, tokenizer=base, model=model or base), starts[task])
         for task in tasks
     }
     configs = {
@@ -160,7 +185,7 @@ def _proof(
         for side, name in ((BASE, base), (NEW, new))
         if (side, name) != (NEW, base)  # against itself: run once
     }
-    runs = trained(configs, partial(_run, progress=start.progress), start)
+    runs = trained(configs, partial(_run, starts=starts, first=config.seed), start)
     pairs = []
     for task in tasks:
         before = [runs[f"{task}/seed-{seed}/{BASE}"] for seed in numbers]
@@ -215,15 +240,26 @@ def _place(output: Path | None) -> Iterator[Path]:
 
 
 def _run(
-    config: FinetuneConfig, *, force: bool, resume: bool, finished: Run | None, progress: Progress
+    config: FinetuneConfig,
+    *,
+    force: bool,
+    resume: bool,
+    finished: Run | None,
+    starts: Mapping[str, RunStart],
+    first: int,
 ) -> Run:
-    """The run that is finished, or that is made now; its weights are not kept."""
+    """The run that is finished, or that is made now; its weights are not kept.
+
+    What was read is told with the `first` seed: others may draw other rows, and no other columns or classes.
+    """
     if finished:
         return finished
 
-    told = _NamedProgress(progress, f"{config.task}, seed {config.seed}, {config.tokenizer}")
+    start = starts[config.task]
+    told = _NamedProgress(start.progress, f"{config.task}, seed {config.seed}, {config.tokenizer}")
+    log = start.log if config.seed == first else unheard
     with alone_in(config.output):
-        run = train_once(config, force=force, resume=resume, progress=told)
+        run = train_once(config, force=force, resume=resume, read=start.read, progress=told, log=log)
     if leading():
         (Path(config.output) / "model.safetensors").unlink(missing_ok=True)
     return run
@@ -259,6 +295,8 @@ def _pair(task: str, seeds: tuple[int, ...], base: tuple[str, list[Run]], new: t
         difference=fmean(differences),
         low=low,
         high=high,
+        constant=base[1][0].majority[metric],
+        read=base[1][0].read,
     )
 
 
@@ -268,4 +306,6 @@ def _side(name: str, runs: list[Run], metric: str) -> TokenizerRuns:
         values=tuple(run.metrics[metric] for run in runs),
         tokens_per_row=runs[0].tokens / runs[0].train_rows,
         seconds=fmean(run.seconds for run in runs),
+        why=tuple(run.why for run in runs),
+        remedy=next((run.remedy for run in runs if run.remedy), ""),
     )

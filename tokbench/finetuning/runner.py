@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import plural
 from tokbench.finetuning.data.load import HUB, Dataset, read_data
@@ -23,6 +23,43 @@ if TYPE_CHECKING:
     from tokbench.finetuning.result import Run
 
 PACKAGES = {"torch": "torch", "sklearn": "scikit-learn", "scipy": "scipy"}  # module → package
+# fields of a config that no row depends on
+OF_THE_MODEL = ("tokenizer", "model", "output", "pooling", "epochs", "batch_size", "learning_rate")
+
+Log = Callable[[str], object]  # takes a message
+
+
+def unheard(message: str) -> None:
+    """Discard the message."""
+
+
+def told_once(log: Log) -> Log:
+    """The log without the lines that it was told before: runs that are compared read the same rows."""
+    told = set[str]()
+
+    def once(message: str) -> None:
+        if message not in told:
+            told.add(message)
+            log(message)
+
+    return once
+
+
+class RowsReader:
+    """Reads the rows of configs, and keeps the last: runs that are compared read the same ones."""
+
+    def __init__(self) -> None:
+        """Nothing is read yet."""
+        self._key: list[Any] = []
+        self._data: Dataset | None = None
+
+    def __call__(self, config: FinetuneConfig, *, progress: Progress = silent) -> Dataset:
+        """The rows, from their files unless those of the last config are the same."""
+        key = [getattr(config, each.name) for each in fields(config) if each.name not in OF_THE_MODEL]
+        if self._data is None or key != self._key:
+            self._data = None  # the memory of the last ones is free for these
+            self._data, self._key = read_data(config, progress=progress), key
+        return self._data
 
 
 def train_once(
@@ -31,13 +68,15 @@ def train_once(
     force: bool = False,
     resume: bool = False,
     drawings: Mapping[str, Callable[[Run], str]] | None = None,
+    read: Callable[..., Dataset] = read_data,
     progress: Progress = silent,
-    log: Callable[[str], object] = str,
+    log: Log = unheard,
 ) -> Run:
     """Train, save, load again and compare; the output appears whole at the end, or not at all.
 
     What a stopped run has learned lies beside the output; `resume` goes on from there. `drawings` are further
-    files of the output: a name, and what makes its content of the run. `log` is told what was read.
+    files of the output: a name, and what makes its content of the run. `read` gives the rows of a config, and
+    `log` is told what was read.
 
     Sets OMP_WAIT_POLICY=PASSIVE unless it is set: torch's idle threads then sleep instead of spinning,
     worth four to six times on two busy cores. It is read once, so it must come before torch is imported.
@@ -47,7 +86,7 @@ def train_once(
     have_packages(config)
     resolve_names(config)  # what cannot be found is said before torch loads
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    data = read_data(config, progress=progress)  # needs no torch, so what is wrong with it is said at once
+    data = read(config, progress=progress)  # needs no torch, so what is wrong with it is said at once
     for line in lines_of_record(data.read):
         log(line)
     from tokbench.finetuning.stages import run_stages

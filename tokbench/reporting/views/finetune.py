@@ -209,9 +209,9 @@ def glue(result: Glue) -> Iterator[Part]:
     """A row a task, in percent as on the leaderboard, and the average."""
     nine = len(result.runs) + len(result.missing)
     whole = "" if not result.missing else f", {len(result.missing)} of {nine} tasks missing"
-    mood = "good" if result.proved and not result.missing else "plain" if result.proved else "bad"
+    mood = "bad" if not result.held else "plain" if result.missing else "good"
     place = f"{result.output}: " if result.output else ""
-    yield Headline(f"{place}average {result.average:.1f}{whole}", mood)
+    yield Headline(f"{place}average {result.average:.1f}{whole}{_without_learning(result.runs)}", mood)
     rows = [
         (
             name,
@@ -236,10 +236,12 @@ def comparison(result: PoolingComparison) -> Iterator[Part]:
     ranked = sorted(result.runs.items(), key=lambda each: -each[1].metrics[each[1].main[0]])
     best, run = ranked[0]
     name = run.main[0]
-    yield Headline(
-        f"best {result.differs}: {best}, {name} {run.metrics[name]:.4f} (one seed each: see prove for more)",
-        "good" if result.proved else "bad",
-    )
+    one = f"{name} {run.metrics[name]:.4f} (one seed each: see prove for more)"
+    if any(each.learned for each in result.runs.values()):
+        words = f"best {result.differs}: {best}, {one}{_without_learning(result.runs)}"
+    else:
+        words = f"no {result.differs} is best, nothing was learned with any of them: {one}"
+    yield Headline(words, "good" if result.held else "bad")
     rows = [
         (
             value,
@@ -258,8 +260,14 @@ def comparison(result: PoolingComparison) -> Iterator[Part]:
     yield from _notes(result.runs.items())
 
 
+def _without_learning(runs: Mapping[str, Run]) -> str:
+    """Which of these runs learned nothing, as the end of a line."""
+    names = [name for name, run in runs.items() if not run.learned]
+    return f"; nothing was learned with {', '.join(names)}" if names else ""
+
+
 def _notes(runs: Iterable[tuple[str, Run]]) -> Iterator[Part]:
-    rows = [(name, note) for name, run in runs for note in run.notes]
+    rows = [(name, note) for name, run in runs for note in (run.why, run.remedy, *run.notes) if note]
     if rows:
         yield Grid(("run", "worth knowing"), rows)
 
@@ -348,33 +356,46 @@ def settings(result: Sequence[Setting]) -> Iterator[Part]:
     yield Grid(("setting", "takes", "default", "what it is for"), rows)
 
 
-MOODS = {"better": "good", "worse": "bad"}
+MOODS = {"better": "good", "worse": "bad", "not comparable": "bad"}
 
 
 def proof(result: Proof) -> Iterator[Part]:
-    """A verdict a task, then the figures of both sides."""
+    """A verdict a task, then the figures of both sides, and a constant answer's."""
     for pair in result.pairs:
         yield Headline(
-            f"{pair.task}: {pair.new.name} is {_than(pair)} {pair.base.name}: {pair.metric}"
+            f"{pair.task}: {_verdict(pair)}: {pair.metric}"
             f" {pair.difference:+.4f}, {result.level:.0%} between {pair.low:+.4f} and {pair.high:+.4f}",
             MOODS.get(pair.verdict, "plain"),
         )
-    header = ("task", "tokenizer", "mean", "by seed", "tokens a row", "seconds")
+        remedy = next((side.remedy for side in (pair.base, pair.new) if not side.learned), "")
+        if remedy:
+            yield Paragraph(remedy)
+    header = ("task", "tokenizer", "mean", "constant", "by seed", "learned", "tokens a row", "seconds")
     rows = [
         (
             pair.task,
             side.name,
             f"{side.mean:.4f}",
+            f"{pair.constant:.4f}",
             " ".join(f"{value:.3f}" for value in side.values),
+            f"{len(side.values) - sum(map(bool, side.why))} of {len(side.values)}",
             f"{side.tokens_per_row:.1f}",
             f"{side.seconds:.1f}",
         )
         for pair in result.pairs
         for side in (pair.base, pair.new)
     ]
-    yield Grid(header, rows, right=("mean", "tokens a row", "seconds"))
+    yield Grid(header, rows, right=("mean", "constant", "learned", "tokens a row", "seconds"))
     yield Paragraph(f"Model: {result.model}. The interval is {result.method}.")
 
 
-def _than(pair: Pair) -> str:
-    return {"better": "better than", "worse": "worse than"}.get(pair.verdict, "not shown to differ from")
+def _verdict(pair: Pair) -> str:
+    """What is said of the two; of tokenizers with which nothing was learned, only that."""
+    base, new = pair.base, pair.new
+    if not base.learned and not new.learned:
+        return f"nothing was learned, neither with {base.name} nor with {new.name}"
+    if not (base.learned and new.learned):
+        nothing, other = (new, base) if base.learned else (base, new)
+        return f"nothing was learned with {nothing.name}, so that it does not compare with {other.name}"
+    than = {"better": "better than", "worse": "worse than"}.get(pair.verdict, "not shown to differ from")
+    return f"{new.name} is {than} {base.name}"
