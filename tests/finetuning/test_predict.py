@@ -10,6 +10,7 @@ from tokbench.__main__ import main
 from tokbench.errors import DataError, FileError, UsageError
 from tokbench.finetuning.multi import finetune
 from tokbench.finetuning.predict import predict
+from tokbench.finetuning.tag_scheme import TagScheme
 
 TEXTS = ["a good film", "a bad film", "good and bad"]
 
@@ -153,6 +154,35 @@ def test_types_that_a_run_was_told_to_take_as_they_are_can_be_answered(plan, tmp
     run = finetune(plan(task="ner", data=str(tmp_path), tag_scheme="IO"))
     assert main(["predict", run.output, "good cab"]) == 0
     assert "good" in capfd.readouterr().out
+
+
+def test_entities_are_marked_as_the_run_read_its_tags(plan, tmp_path, capfd):
+    for name in ("train", "dev"):
+        (tmp_path / f"{name}.conll").write_text("good\tB-X\ngood\tB-X\ncab\tO\n\n" * 8)
+    run = finetune(plan(task="ner", data=str(tmp_path), tag_scheme="IO", epochs=8, learning_rate=5e-3))
+    found = predict(run, ["good good cab"])
+    assert found.scheme == TagScheme("IO")
+    assert found.answers == (("B-X", "B-X", "O"),)
+    assert main(["predict", run.output, "good good cab"]) == 0
+    assert "[B-X good good] cab" in capfd.readouterr().out
+
+
+def test_ids_of_several_rows_are_noted(film_run, tmp_path):
+    (tmp_path / "rows.csv").write_text("id,text\n7,good\n8,bad\n7,good\n8,bad\n7,fine\n9,fine\n")
+    found = predict(film_run, data=tmp_path / "rows.csv", text_column="text", output=tmp_path / "answers")
+    assert found.notes[-1] == "2 ids in rows.csv are of several rows, first: '7' (3 rows)"
+    (tmp_path / "rows.csv").write_text("id,text\n7,good\n8,bad\n")
+    found = predict(film_run, data=tmp_path / "rows.csv", text_column="text", output=tmp_path / "answers")
+    assert not any("several rows" in note for note in found.notes)
+
+
+def test_what_a_run_says_of_itself_is_read_once(film_run, monkeypatch):
+    read, names = Path.read_text, []
+    monkeypatch.setattr(
+        Path, "read_text", lambda self, *a, **b: (names.append(self.name), read(self, *a, **b))[1]
+    )
+    predict(film_run, TEXTS[0])
+    assert (names.count("hyperparameters.json"), names.count("metrics.json")) == (1, 1)
 
 
 def test_rows_are_answered_in_batches_of_the_size_they_were_measured_in(official, plan):

@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -76,20 +76,21 @@ def predict(
     place, into = _folder(folder, task), None if output is None else Path(output)
     if into is not None and into.exists() and not into.is_dir():
         raise FileError(f"{into} is a file, and the output is a folder", fix=ELSEWHERE)
-    chosen = _task(place, task, threshold)
+    made = _recorded(place)
+    chosen = _task(made, task, threshold)
     config = FinetuneConfig(
         data=data,  # type: ignore[arg-type]  # a path is taken as its name
         text_column=text_column,
         pair_column=pair_column,
         id_column=id_column,
-        batch_size=_trained_batch(place) if batch_size is None else batch_size,
-        max_length=_trained_length(place) if max_length is None else max_length,
+        batch_size=made.batch_size if batch_size is None else batch_size,
+        max_length=made.max_length if max_length is None else max_length,
         threshold=FinetuneConfig.threshold if threshold is None else threshold,  # which checks it
         device=device,
-        precision=_trained_precision(place) if precision is None else precision,
+        precision=made.precision if precision is None else precision,
     )
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    known = _recorded(place)
+    known = made.columns
     asked = questions_of(config, chosen, known) if texts is None else [_given(texts, chosen, config, known)]
     from tokbench.finetuning.predictions import predict_all
 
@@ -122,23 +123,6 @@ def _given(
                 fix="leave out --pair" if two else "give the second one: --pair TEXT",
             )
     return asked
-
-
-def _trained_length(folder: Path) -> int:
-    """Tokens that rows were cut to when the model in a folder was trained, or the default."""
-    return int(_read(folder / HYPERPARAMETERS).get("max_length", FinetuneConfig.max_length))
-
-
-def _trained_batch(folder: Path) -> int | None:
-    """Rows in a batch when the model was measured: in bf16 its width can change the digits of an answer."""
-    found = _read(folder / HYPERPARAMETERS).get("batch_size")
-    return found if isinstance(found, int) and found > 0 else None
-
-
-def _trained_precision(folder: Path) -> str:
-    """The precision that the model in a folder was measured in: what autocast rounds can change an answer."""
-    trained = _read(folder / HYPERPARAMETERS).get("precision")
-    return "fp32" if trained == "fp32" else FinetuneConfig.precision
 
 
 def questions_of(
@@ -174,12 +158,6 @@ def _columns(config: FinetuneConfig, recorded: Mapping[str, str]) -> dict[str, s
     return {"text": recorded.get("text"), "pair": recorded.get("pair"), "id": config.id_column}
 
 
-def _recorded(folder: Path) -> dict[str, str]:
-    """The columns that the model in a folder was trained on; nothing where it does not say."""
-    read = _read(folder / METRICS).get("read") or {}
-    return dict(read.get("columns") or {})
-
-
 def _path(config: FinetuneConfig) -> Path:
     if config.data in (None, HUB, SAMPLE):
         raise UsageError("rows of your own are in a file", fix="--data FILE")
@@ -193,53 +171,90 @@ def task_of(name: str) -> Task:
     return Task(name=name, folder=name, texts=(), tsv_texts=(), unit=WORD if name == NER else "")
 
 
-def _task(folder: Path, name: str, threshold: float | None = None) -> Task:
+def _task(made: _Recorded, name: str, threshold: float | None = None) -> Task:
     """The task that was asked for, or the run's own, with the labels that its model knows."""
-    found = _of_labels(folder, name)
+    found = _of_labels(made, name)
     if threshold is not None and not found.multi_label:
         raise UsageError("a threshold is for rows of several labels", fix="leave threshold out")
     return found if threshold is None else replace(found, threshold=threshold)
 
 
-def _of_labels(folder: Path, name: str) -> Task:
-    chosen = name or _trained_on(folder)
+def _of_labels(made: _Recorded, name: str) -> Task:
+    chosen = name or made.task
     if chosen not in (*TASKS, OWN, NER):
-        what = f"no task is called {chosen!r}" if chosen else f"{folder} does not say what it was trained on"
+        silence = f"{made.folder} does not say what it was trained on"
+        what = f"no task is called {chosen!r}" if chosen else silence
         fix = did_you_mean(chosen, (*TASKS, OWN, NER)) if chosen else "name it by --task"
         raise UsageError(what, fix=fix)
     task = task_of(chosen)
     if chosen in TASKS:
         return task
-    config = _read(folder / "config.json")
+    config = made.config
     if config.get("problem_type") == "regression":
         return replace(task, scores=(float("-inf"), float("inf")))
     labels = config.get("id2label") or {}
     named = tuple(labels[number] for number in sorted(labels, key=int))
     if config.get("problem_type") == "multi_label_classification":
-        share = _read(folder / HYPERPARAMETERS).get("threshold", FinetuneConfig.threshold)
-        return replace(task, labels=named, threshold=share)
+        return replace(task, labels=named, threshold=made.choices.get("threshold", FinetuneConfig.threshold))
     if not task.tagging:
         return replace(task, labels=named)
     if not any("TokenClassification" in each for each in config.get("architectures") or ()):
+        known = ", ".join(named) or "no labels"
         raise UsageError(
-            f"the model in {folder} knows {', '.join(named) or 'no labels'} of whole rows: it tags no words",
-            fix=f"train one that tags words: {train_again(folder, NER)}",
+            f"the model in {made.folder} knows {known} of whole rows: it tags no words",
+            fix=f"train one that tags words: {train_again(made.folder, NER)}",
         )
-    made = _read(folder / HYPERPARAMETERS)
-    scheme = find_scheme(named, scheme=made.get("tag_scheme") or AUTO, outside=made.get("outside") or "")
-    return replace(task, labels=named, scheme=scheme, unit=_trained_unit(folder))
+    how = {"scheme": made.choices.get("tag_scheme") or AUTO, "outside": made.choices.get("outside") or ""}
+    return replace(task, labels=named, scheme=find_scheme(named, **how), unit=made.unit)
 
 
-def _trained_unit(folder: Path) -> str:
-    """What carried a label when the model was trained: a word, or a character."""
-    measured = _read(folder / METRICS)
-    read = (measured.get("read") or {}).get("unit")
-    on_characters = read == CHARACTER or (not read and CHARACTER_METRICS[-1] in measured.get("metrics", {}))
-    return CHARACTER if on_characters else WORD
+@dataclass(frozen=True)
+class _Recorded:
+    """What a run's folder says of itself, in config.json, hyperparameters.json and metrics.json."""
+
+    folder: Path
+    config: Mapping[str, Any]
+    choices: Mapping[str, Any]
+    measured: Mapping[str, Any]
+
+    @property
+    def task(self) -> str:
+        """The task that the model was trained on, "" where nothing says it."""
+        return str(self.choices.get("task", ""))
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that the model was trained on; nothing where it does not say."""
+        return dict((self.measured.get("read") or {}).get("columns") or {})
+
+    @property
+    def max_length(self) -> int:
+        """Tokens that rows were cut to in training, or the default."""
+        return int(self.choices.get("max_length", FinetuneConfig.max_length))
+
+    @property
+    def batch_size(self) -> int | None:
+        """Rows in a batch when the model was measured: in bf16 its width can change digits of an answer."""
+        found = self.choices.get("batch_size")
+        return found if isinstance(found, int) and found > 0 else None
+
+    @property
+    def precision(self) -> str:
+        """The precision that the model was measured in: what autocast rounds can change an answer."""
+        return "fp32" if self.choices.get("precision") == "fp32" else FinetuneConfig.precision
+
+    @property
+    def unit(self) -> str:
+        """What carried a label when the model was trained: a word, or a character."""
+        read = (self.measured.get("read") or {}).get("unit")
+        on_characters = CHARACTER_METRICS[-1] in self.measured.get("metrics", {})
+        return CHARACTER if read == CHARACTER or (not read and on_characters) else WORD
 
 
-def _trained_on(folder: Path) -> str:
-    return str(_read(folder / HYPERPARAMETERS).get("task", ""))
+def _recorded(folder: Path) -> _Recorded:
+    """What the folder of a run says, each file read once."""
+    files = (folder / name for name in ("config.json", HYPERPARAMETERS, METRICS))
+    return _Recorded(folder, *map(_read, files))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -69,6 +69,7 @@ def predict_all(
         rows=rows,
         labels={label: given[label] for label in task.labels},
         notes=tuple(notes),
+        scheme=task.scheme,
         **({} if into is not None else _in_memory(asked, found_all)),
     )
 

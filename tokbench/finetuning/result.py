@@ -10,6 +10,7 @@ from tokbench.results import Result
 
 if TYPE_CHECKING:
     from tokbench.finetuning.read_record import ReadRecord
+    from tokbench.finetuning.tag_scheme import TagScheme
 
 F1 = "f1"  # the metric that is of one class
 LOSS = "loss"  # what every evaluation has beside its metrics
@@ -137,7 +138,8 @@ class Predictions(Result, kind="predictions", table=("answers",)):
     `rows` counts them by the path of the file that was written, or by the name that it would have.
     `answers` are those of all rows in their order; () where they were written into files. Of a class,
     `probabilities` has what the model gives it (softmax); where rows have several labels,
-    `label_probabilities` has each label's (sigmoid). `units` are a tagger's words of each row.
+    `label_probabilities` has each label's (sigmoid). `units` are a tagger's words of each row, and
+    `scheme` is how its tags were read in training; None where they name no entities.
     """
 
     task: str
@@ -149,6 +151,7 @@ class Predictions(Result, kind="predictions", table=("answers",)):
     label_probabilities: tuple[Mapping[str, float], ...] = ()
     texts: tuple[str, ...] = ()
     units: tuple[tuple[str, ...], ...] = ()
+    scheme: TagScheme | None = None
 
 
 # Of the mean loss at the end, over that of the best constant answer. Runs that were useless had 0.94 and more

@@ -7,11 +7,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from tokbench.errors import DataError, FileError, UsageError, plural
+from tokbench.errors import DataError, FileError, UsageError, clipped, plural
 from tokbench.finetuning.data.own_tables import files_in
 from tokbench.finetuning.data.rows import Rows, listed_places
 from tokbench.finetuning.data.tagging import CHARACTER, CONLL, Tagged, read_sentences, read_tagged
@@ -398,7 +398,19 @@ def _asked(
         notes = (
             f"{name} has {plural(len(rows), 'row')}, the official one {test.rows:,}: a submission needs all",
         )
+    notes += _repeated(indices, name)
     return Questions(Rows([row[0] for row in rows], pairs, [0] * len(rows)), indices, test.submission, notes)
+
+
+def _repeated(indices: Sequence[str], name: str) -> tuple[str, ...]:
+    """What to know where rows have one id: answers are told apart by it."""
+    times = Counter(indices)
+    if len(times) == len(indices):
+        return ()
+    several = [each for each, count in times.items() if count > 1]
+    several_rows = f"{'is' if len(several) == 1 else 'are'} of several rows"
+    first = f"{clipped(several[0])} ({times[several[0]]:,} rows)"
+    return (f"{plural(len(several), 'id')} in {PurePath(name).name} {several_rows}, first: {first}",)
 
 
 def own_questions(

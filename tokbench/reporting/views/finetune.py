@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tokbench.errors import DataError, plural
+from tokbench.errors import plural
 from tokbench.finetuning.multi import Done, Glue, PoolingComparison
 from tokbench.finetuning.result import Run
-from tokbench.finetuning.tag_scheme import PLAIN, entities, find_scheme
+from tokbench.finetuning.tag_scheme import entities
 from tokbench.finetuning.tasks import LABELS
 from tokbench.reporting.elements import Curve, Facts, Grid, Headline, Paragraph, Part
 from tokbench.reporting.svg import pictures
@@ -327,13 +327,9 @@ def _found(labels: Answer, result: Predictions) -> list[Entity]:
     """The entities among a text's tags; where tags name none, each word with its own."""
     if not isinstance(labels, tuple):
         return []
-    try:
-        scheme = find_scheme(result.labels)
-    except DataError:  # the run took each as a type, as it was told
-        scheme = find_scheme(result.labels, scheme=PLAIN)
-    if scheme is None:
+    if result.scheme is None:
         return [(label, place, place + 1) for place, label in enumerate(labels)]
-    return entities(labels, scheme)
+    return entities(labels, result.scheme)
 
 
 def _marked(units: Sequence[str], labels: Answer, result: Predictions) -> str:
