@@ -15,6 +15,7 @@ _PLACES = {
     "recipe": "pretrained.recipe_of",
     "Recipe": "recipes.recipe",
     "train": "pretrained.train",
+    "train_like": "pretrained.train_like",
     "Trained": "pretrained.train",
     "count_words": "pretrained.train",
     "WordCounts": "training.word_counts",
@@ -79,6 +80,7 @@ __all__ = [
     "sweep",
     "trace",
     "train",
+    "train_like",
     "wrap",
 ]
 

@@ -24,6 +24,7 @@ from tokbench.pretrained.recipe_of import recipe as recipe
 from tokbench.pretrained.train import Trained as Trained
 from tokbench.pretrained.train import count_words as count_words
 from tokbench.pretrained.train import train as train
+from tokbench.pretrained.train_like import train_like as train_like
 from tokbench.pretrained.wrap import wrap as wrap
 from tokbench.recipes.recipe import Recipe as Recipe
 from tokbench.reporting.pages import report as report

@@ -61,6 +61,13 @@ SCENARIOS = {
         "tokbench count corpus.txt -o made.parquet --like wordpiece"
         " && tokbench train-wordpiece --counts made.parquet -v 300 -o made",
     ),
+    "more given tokens than room": (
+        "train-like grown corpus.txt -v 3 -o made",
+        "--added special",
+        "tokbench train-like grown corpus.txt -v 300 --added special -o made",
+    ),
+    "added tokens told wrongly": "train-like grown corpus.txt -v 300 --added kep -o made",
+    "a preset and a tokenizer's recipe": "presets bert --of tok",
     "an unknown block to list": "blocks Lowecase",
     "an unknown preset to print": "presets brt",
     "a recipe with an unknown block": (

@@ -182,11 +182,6 @@ OF_PYTHON = {
         "did you mean unk?",
         lambda: check_recipe(WORDS),
     ),
-    "a recipe of added words": (
-        lambda: tb.recipe("grown"),
-        "tokbench add-tokens FOLDER --token zebra -o NEW",
-        "tokbench train-bpe corpus.txt -v 300 -o made && tokbench add-tokens made --token zebra -o made2",
-    ),
     "blocks that no recipe makes": (
         lambda: tb.recipe("unmade"),
         "start from a preset that is near: tokbench presets",

@@ -86,16 +86,9 @@ def words(**changes):
     return library
 
 
-def added():
-    library = words()
-    library.add_tokens(["COVID"])
-    return library
-
-
 @pytest.mark.parametrize(
     ("tokenizer", "why"),
     [
-        (added(), "1 added token, not special: 'COVID'"),
         (words(pre_tokenizer=None), "its decoder None would become"),
         (
             words(

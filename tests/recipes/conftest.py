@@ -68,7 +68,7 @@ def assert_sound():
                 assert number in ids, text
                 assert ids.count(number) == 1 or token == recipe.special_tokens["unk"], text
         assert sorted(each.content for each in tokenizer.get_added_tokens_decoder().values()) == sorted(
-            recipe.tokens
+            recipe.given_tokens
         )
         tokenizer.encode("never seen: \U000e0fff ⟆ ꙮ")
         again = Tokenizer.from_str(tokenizer.to_str())

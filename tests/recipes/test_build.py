@@ -39,7 +39,6 @@ def unread():
         ("bpe", {"model.unk_token": "x"}, "bpe model has no option unk_token"),
         ("bpe", {"trainer.limit_alphabet": "300"}, "byte-level BPE takes no limit_alphabet"),
         ("bpe", {"trainer.initial_alphabet": '["a"]'}, "byte-level BPE takes no initial_alphabet"),
-        ("bpe", {"trainer.end_of_word_suffix": "</w>"}, "byte-level BPE takes no end_of_word_suffix"),
         (
             "bpe",
             {"trainer.continuing_subword_prefix": "##"},

@@ -24,7 +24,7 @@ from tokbench.pretrained.recipe_of import RecipeSource
 from tokbench.pretrained.recipe_of import recipe as resolve
 from tokbench.pretrained.train import save_trained
 from tokbench.progress import Progress, silent
-from tokbench.recipes.build import assemble, build
+from tokbench.recipes.build import assemble, assemble_for_training, build
 from tokbench.recipes.validate import check_result
 from tokbench.results import Result
 from tokbench.training.bpe import Merges, truncate_merges
@@ -266,7 +266,7 @@ class TruncatableVocab:
         self._tokens = sorted(model["vocab"], key=model["vocab"].__getitem__)
         self._merges = [(left, right) for left, right in model.get("merges", ())]
         self._begun = self._of_merges() if recipe.algorithm == "bpe" else self._of_pieces()
-        model["vocab"] = {token: number for number, token in enumerate(recipe.tokens)}
+        model["vocab"] = {token: number for number, token in enumerate(recipe.given_tokens)}
         model["merges"] = []
         self._blank = json.dumps(data)  # all but what was learned
 
@@ -293,7 +293,7 @@ class TruncatableVocab:
 
     def _of_pieces(self) -> int:
         """The same by the pieces alone: special tokens and single characters come before all merges."""
-        prefix, special = self._options["continuing_subword_prefix"], len(self._recipe.tokens)
+        prefix, special = self._options["continuing_subword_prefix"], len(self._recipe.given_tokens)
         letters = takewhile(lambda piece: len(piece.removeprefix(prefix)) <= 1, self._tokens[special:])
         return special + sum(1 for _ in letters)
 
@@ -427,7 +427,7 @@ def _apart(
 
 def _check(recipe: Recipe, sizes: Sequence[int]) -> None:
     """RecipeError for a recipe that is not sound, or a size that it can never have."""
-    assemble(replace(recipe, vocab_size=max(sizes)))
+    assemble_for_training(replace(recipe, vocab_size=max(sizes)))
     for size in sizes:
         try:
             assemble(replace(recipe, vocab_size=size))

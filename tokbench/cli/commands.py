@@ -27,6 +27,9 @@ COMMANDS: dict[str, Entry] = {
     ),
     "train-wordlevel": Entry("Make", "make:train_wordlevel", "Train a vocabulary of whole words."),
     "train-char": Entry("Make", "make:train_char", "Train a vocabulary of single characters."),
+    "train-like": Entry(
+        "Make", "make:train_like", "Train a tokenizer of the same kind as another, on other texts."
+    ),
     "count": Entry("Make", "make:count", "Count the words of a corpus once, to train from them often."),
     "build": Entry("Make", "make:build", "Train what a recipe says, every block chosen by name."),
     "presets": Entry("Make", "make:presets", "List the recipes by name, or print one as TOML."),

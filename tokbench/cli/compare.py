@@ -171,7 +171,8 @@ def sweep(
         str, Option(help="2000:64000:x2, 8000:32000:+8000, or 1000,2000,4000.")
     ] = "2000:64000:x2",
     recipe: Annotated[
-        str, Option(help="bpe, wordpiece, unigram, wordlevel, character, a preset, or a recipe's TOML file.")
+        str,
+        Option(help="bpe, wordpiece, unigram, wordlevel, character, a preset, a recipe's TOML, a tokenizer."),
     ] = "bpe",
     setting: options.Set = None,
     column: options.Column = None,
@@ -200,14 +201,14 @@ def sweep(
     """
     import tokbench as tb
     from tokbench.corpus.reading import CorpusPaths
-    from tokbench.recipes.presets import resolve_recipe
+    from tokbench.pretrained.recipe_of import set_recipe
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import compare as compare_view
 
     with draw_progress(quiet=quiet) as progress:
         result = tb.sweep(
             CorpusPaths(corpus),
-            resolve_recipe(recipe, options.pairs(setting, "--set trainer.min_frequency=2")),
+            set_recipe(recipe, options.pairs(setting, "--set trainer.min_frequency=2")),
             sizes,
             held_out=CorpusPaths(held_out) if held_out else None,
             column=column,

@@ -19,6 +19,7 @@ from tokbench.cli.output import hint, put, say_fallback
 from tokbench.errors import UsageError
 
 if TYPE_CHECKING:
+    from tokbench.pretrained.train import Trained
     from tokbench.recipes.recipe import Recipe
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -30,7 +31,7 @@ Like = Annotated[
     Option(
         "--like",
         "--preset",
-        help="Whose words: bpe, wordpiece, a preset, a recipe's TOML.",
+        help="Whose words: bpe, wordpiece, a preset, a recipe's TOML, a tokenizer.",
         metavar="RECIPE",
     ),
 ]
@@ -79,12 +80,13 @@ def count(
     Example: `tokbench count corpus.txt -o counts.parquet`, then `tokbench train-bpe --counts counts.parquet`
     """
     from tokbench.corpus.reading import CorpusPaths
+    from tokbench.pretrained.recipe_of import set_recipe
     from tokbench.pretrained.train import count_words
-    from tokbench.recipes.presets import resolve_recipe, train_command
+    from tokbench.recipes.presets import train_command
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import make as make_view
 
-    recipe = resolve_recipe(like, options.pairs(setting, "--set normalizers=[]"), cased=cased)
+    recipe = set_recipe(like, options.pairs(setting, "--set normalizers=[]"), cased=cased)
     with draw_progress(quiet=quiet) as progress:
         counted = count_words(
             CorpusPaths(corpus),
@@ -126,6 +128,11 @@ class Source:
     counts: Path | None = None
     engine: str = "auto"
 
+    @property
+    def first(self) -> str:
+        """What names the output where nothing else does."""
+        return str(self.counts or (self.corpus or ["-"])[0])
+
 
 def train(
     recipe: Recipe, source: Source, output: Path | None, *, force: bool, json: bool, quiet: bool
@@ -137,20 +144,26 @@ def train(
     from tokbench.pretrained.train import default_output
     from tokbench.pretrained.train import train as train_and_save
     from tokbench.reporting.bars import draw_progress
-    from tokbench.reporting.views import make as make_view
-    from tokbench.training.engine import NO_NUMBA, TRAINING
 
     with draw_progress(quiet=quiet) as progress:
         trained = train_and_save(
             CorpusPaths(source.corpus or ()),
             recipe,
-            output=output or default_output(str(source.counts or (source.corpus or ["-"])[0]), recipe),
+            output=output or default_output(source.first, recipe.algorithm),
             column=source.column,
             counts=source.counts,
             engine=source.engine,
             force=force,
             progress=progress,
         )
+    _show_trained(trained, json=json, quiet=quiet)
+
+
+def _show_trained(trained: Trained, *, json: bool, quiet: bool) -> None:
+    """The result, and what to do next."""
+    from tokbench.reporting.views import make as make_view
+    from tokbench.training.engine import NO_NUMBA, TRAINING
+
     put(trained, make_view.trained, "trained", json=json)
     say_fallback(trained.why, quiet=quiet)
     if trained.why == NO_NUMBA and trained.corpus.utf8_bytes >= TRAINING.worth:
@@ -269,6 +282,53 @@ train_char = training_command(
 )
 
 
+def train_like(
+    tokenizer: options.Tokenizer,
+    corpus: options.CorpusOrCounts = None,
+    output: options.Output = None,
+    vocab_size: options.LikeVocabSize = None,
+    added: options.Added = "keep",
+    special: options.Special = None,
+    setting: options.Set = None,
+    column: options.Column = None,
+    counts: options.Counts = None,
+    engine: options.Engine = "auto",
+    force: options.Force = False,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a tokenizer of the same kind as another, on other texts.
+
+    Blocks, roles, template, chat template and options are those of TOKENIZER, a folder or file of any format
+    or a name on the hub; special tokens get the first ids. What no file tells, as the least frequency of a
+    pair, is said.
+
+    Example: `tokbench train-like tokenizer.json corpus.txt -v 16000 -o my-tok`
+    """
+    import tokbench as tb
+    from tokbench.corpus.reading import CorpusPaths
+    from tokbench.pretrained.train import default_output
+    from tokbench.reporting.bars import draw_progress
+
+    first = Source(corpus, column, counts).first
+    with draw_progress(quiet=quiet) as progress:
+        trained = tb.train_like(
+            tokenizer,
+            CorpusPaths(corpus or ()),
+            output=output or default_output(first, "like"),
+            vocab_size=vocab_size,
+            added=added,
+            special=special or (),
+            settings=options.pairs(setting, "--set trainer.min_frequency=2"),
+            column=column,
+            counts=counts,
+            engine=engine,
+            force=force,
+            progress=progress,
+        )
+    _show_trained(trained, json=json, quiet=quiet)
+
+
 def build(
     recipe: Annotated[Path, typer.Argument(help="A recipe in TOML; see tokbench presets NAME.")],
     corpus: options.CorpusOrCounts = None,
@@ -296,16 +356,28 @@ def build(
 
 def presets(
     name: Annotated[str | None, typer.Argument(help="Print this recipe as TOML.", show_default=False)] = None,
+    of: Annotated[
+        str | None,
+        Option("--of", help="Print the recipe that this tokenizer amounts to.", metavar="TOKENIZER"),
+    ] = None,
+    added: options.Added = "keep",
     json: options.AsJson = False,
 ) -> None:
     """List the recipes by name, or print one as TOML.
 
-    Example: `tokbench presets bert > recipe.toml`
+    Example: `tokbench presets bert > recipe.toml`, or `tokbench presets --of my-tok`
     """
     from tokbench.recipes.presets import PRESETS, preset
     from tokbench.reporting.views import make as make_view
 
-    if name is None:
+    if name is not None and of is not None:
+        raise UsageError("give either a preset or --of, not both", fix=f"leave out {name} or --of {of}")
+    if of is not None:
+        from tokbench.pretrained.folder import load
+        from tokbench.pretrained.train_like import recipe_like
+
+        put(recipe_like(load(of), added), make_view.recipe, "recipe", json=json)
+    elif name is None:
         put(PRESETS, make_view.presets, "presets", json=json)
     else:
         put(preset(name), make_view.recipe, "recipe", json=json)

@@ -59,6 +59,15 @@ VocabSize = Annotated[
     int | None,
     Option("--vocab-size", "-v", help="Tokens, special ones included.", show_default="30000"),
 ]
+LikeVocabSize = Annotated[
+    int | None,
+    Option("--vocab-size", "-v", help="Tokens, special ones included.", show_default="as many as TOKENIZER"),
+]
+Added = Annotated[
+    str,
+    Option(help="Its tokens that were not learned: keep them, only the special ones, or drop them.",
+           metavar="keep|special|drop"),
+]  # fmt: skip
 MinFrequency = Annotated[
     int | None,
     Option("--min-frequency", help="Only learn what occurs this often.", show_default="the recipe's"),

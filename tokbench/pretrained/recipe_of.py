@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -12,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer, models
 
-from tokbench.errors import RecipeError, plural
-from tokbench.pretrained.folder import TOKENIZER, TokenizerFolder, TokenizerSource, load
+from tokbench.errors import RecipeError, UsageError, did_you_mean
+from tokbench.pretrained.chat_template import DEFAULT, taken_templates, written_templates
+from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load, names_a_repository
 from tokbench.recipes.algorithms import AFFIXES, ALGORITHMS
 from tokbench.recipes.build import assemble
 from tokbench.recipes.decoders import DECODERS
 from tokbench.recipes.normalizers import NORMALIZERS
 from tokbench.recipes.post_processors import post_processor, post_processors
 from tokbench.recipes.pre_tokenizers import PRE_TOKENIZERS
-from tokbench.recipes.presets import NamedRecipe, choose_recipe
-from tokbench.recipes.recipe import Recipe, from_data
-from tokbench.recipes.validate import TOKEN_OPTIONS, WRAPPER
+from tokbench.recipes.presets import DEFAULTS, PRESETS, NamedRecipe, choose_recipe
+from tokbench.recipes.recipe import Recipe, change, from_data
+from tokbench.recipes.validate import BYTES, TOKEN_OPTIONS, WRAPPER
 
 if TYPE_CHECKING:
     from tokbench.recipes.options import Option
@@ -39,6 +39,13 @@ RENAMED = {
     ("normalizer", "Strip"): {"strip_left": "left", "strip_right": "right"},
     ("decoder", "Strip"): {"start": "left", "stop": "right"},
 }
+ADDED = ("keep", "special", "drop")  # which tokens that were not learned a new tokenizer gets
+# Where SentencePiece cuts in training: before spaces, runs of them whole, and between digits if told to.
+BEFORE_SPACES = {"type": "Split", "regex": "▁+[^▁]*|[^▁]+", "behavior": "isolated"}
+BETWEEN_DIGITS = {"type": "Digits", "individual_digits": True}
+ACROSS_SPACES, TWO_DIGITS = re.compile("[^▁]▁"), re.compile("[0-9]{2}")
+FEW = 1000  # so many pieces would hold two digits somewhere
+SELDOM = 0.001  # what was cut leaves no such piece, but some are given a few by hand: Gemma 1, Mistral 10
 INSIDE = ("normalizers", "pretokenizers", "processors", "decoders")  # of a Sequence
 TABLES: Mapping[str, Mapping[str, BlockSpec[Any]]] = {
     "normalizer": NORMALIZERS,
@@ -59,9 +66,10 @@ def recipe(
 ) -> Recipe:
     """The recipe of an algorithm, of a preset, in a TOML file or of a tokenizer, with these choices.
 
-    A tokenizer that tokbench trained has its recipe beside it; of any other (a library's object, a folder, a
-    tokenizer.json) the blocks and special tokens are said as one, which trains such a tokenizer on other
-    texts: how often a piece had to occur is not in its files, and special tokens get the ids from 0.
+    A tokenizer that tokbench trained has its recipe beside it; of any other (a library's object, a folder or
+    file of any format, a name with a slash on the hub) the blocks and given tokens are said as one, which
+    trains such a tokenizer on other texts: how often a piece had to occur is not in its files, and special
+    tokens get the ids from 0, then those that were added.
     `special` are more special tokens. `choices` are fields of a Recipe, as in TOML; tables are merged into
     those of the recipe. RecipeError for a name or a choice that no recipe has, and for a tokenizer that no
     recipe makes.
@@ -78,14 +86,16 @@ def recipe(
     return choose_recipe(_named(source), vocab_size=vocab_size, special=special, cased=cased, **choices)
 
 
+def set_recipe(source: RecipeSource, settings: Mapping[str, str], *, cased: bool = False) -> Recipe:
+    """The same with choices by dotted keys, as `--set` has them: change of recipes.recipe."""
+    return change(recipe(source, cased=cased), settings)
+
+
 def _named(source: RecipeSource) -> NamedRecipe:
     """What names a recipe already, as it is; the recipe of a tokenizer that has none."""
     if isinstance(source, str | PathLike):
-        path = Path(source)
-        bare = path.suffix == ".json" and path.is_file()
-        if not bare and ((path / TOML).is_file() or not (path / TOKENIZER).is_file()):
-            return str(source)
-        return recipe_of(load(path))
+        name = str(source)
+        return recipe_of(load(name)) if _names_a_tokenizer(name) else name
     if isinstance(source, Recipe) or isinstance(getattr(source, "recipe", None), Recipe):
         return source  # type: ignore[return-value]
     if not isinstance(source, TokenizerFolder | Tokenizer) and not hasattr(source, "backend_tokenizer"):
@@ -96,8 +106,22 @@ def _named(source: RecipeSource) -> NamedRecipe:
     return folder.path if (folder.path / TOML).is_file() else recipe_of(folder)
 
 
-def recipe_of(folder: TokenizerFolder) -> Recipe:
-    """The blocks, special tokens and wrapper of a tokenizer; RecipeError where no recipe makes them."""
+def _names_a_tokenizer(source: str) -> bool:
+    """Whether a name is that of a tokenizer without a recipe: one of a recipe comes first."""
+    path = Path(source).expanduser()
+    if source in DEFAULTS or source in PRESETS or path.suffix == ".toml" or (path / TOML).is_file():
+        return False
+    return path.exists() or ("/" in source and names_a_repository(source))
+
+
+def recipe_of(folder: TokenizerFolder, added: str = "keep") -> Recipe:
+    """The blocks, given tokens and wrapper of a tokenizer; RecipeError where no recipe makes them.
+
+    `added`: keep all tokens that were not learned, only those that are special, or drop all without a role
+    or a place in the template.
+    """
+    if added not in ADDED:
+        raise UsageError(f"added tokens cannot be told {added}", fix=did_you_mean(added, ADDED))
     tokenizer = folder.tokenizer
     blocks = {place: _blocks(getattr(tokenizer, place), place) for place in TABLES}
     algorithm = MODELS[type(tokenizer.model)]
@@ -109,9 +133,10 @@ def recipe_of(folder: TokenizerFolder) -> Recipe:
         {
             "algorithm": algorithm,
             "vocab_size": tokenizer.get_vocab_size(),
-            **_special_tokens(folder),
+            **_given_tokens(folder, added),
             "normalizers": blocks["normalizer"],
             "pre_tokenizers": blocks["pre_tokenizer"],
+            "training_pre_tokenizers": _training_cuts(tokenizer) if algorithm in ("bpe", "unigram") else (),
             "decoders": blocks["decoder"],
             **(
                 {"post_processor": post[0] if len(post) == 1 else {"type": "Sequence", "blocks": post}}
@@ -119,7 +144,7 @@ def recipe_of(folder: TokenizerFolder) -> Recipe:
                 else {}
             ),
             **_model(folder, algorithm),
-            "wrapper": _accepted(folder.config, WRAPPER),
+            "wrapper": _wrapper(folder, added),
         },
         name=f"{folder.name} as a recipe",
     )
@@ -188,29 +213,100 @@ def _accepted(values: Mapping[str, Any], known: Mapping[str, Option]) -> dict[st
     }
 
 
-def _special_tokens(folder: TokenizerFolder) -> dict[str, Any]:
-    """Roles, further special tokens and their options, each in the order of their ids."""
-    added = sorted(folder.tokenizer.get_added_tokens_decoder().items())
-    plain = [token.content for _, token in added if not token.special]
-    if plain:
-        raise RecipeError(
-            f"no recipe makes {folder.name}: {plural(len(plain), 'added token')}, not special: {plain[0]!r}",
-            fix="train from a recipe that is near, then add them: "
-            f"tokbench add-tokens FOLDER --token {shlex.quote(plain[0])} -o NEW",
-        )
-    at = {token.content: number for number, (_, token) in enumerate(added)}
-    roles = {role: token for role, token in folder.roles.items() if token in at}
+def _given_tokens(folder: TokenizerFolder, added: str) -> dict[str, Any]:
+    """Roles, further special tokens, added tokens, and the options of all, each in the order of their ids.
+
+    A token with a role is special whatever the file says: transformers makes it so when it loads.
+    """
+    there = sorted(folder.tokenizer.get_added_tokens_decoder().items())
+    tokens = {token.content: token for _, token in there}
+    roles = {role: token for role, token in folder.roles.items() if token in tokens}
     unknown = _unknown(folder)
     if unknown and "unk" not in roles:
         roles["unk"] = unknown
+    needed = {*roles.values(), *_framing(folder.tokenizer)}
+    dropped = dropped_tokens(folder, added)
+    at = {token: number for number, token in enumerate(tokens)}
+    special = dict.fromkeys(token for token in tokens if tokens[token].special and token not in dropped)
+    special |= dict.fromkeys(token for token in needed if token not in special)
+    extra = [token for token in special if token not in roles.values()]
+    plain = [token for token in tokens if token not in special and token not in dropped]
     options = {
-        token.content: {name: True for name in TOKEN_OPTIONS if getattr(token, name)} for _, token in added
+        token: {name: True for name in TOKEN_OPTIONS if getattr(tokens[token], name)}
+        for token in (*special, *plain)
+        if token in tokens
     }
     return {
         "special_tokens": dict(sorted(roles.items(), key=lambda named: at.get(named[1], -1))),
-        "extra_special_tokens": [token for token in at if token not in roles.values()],
+        "extra_special_tokens": sorted(extra, key=lambda token: at.get(token, len(at))),
+        "added_tokens": plain,
         "token_options": {token: chosen for token, chosen in options.items() if chosen},
     }
+
+
+def dropped_tokens(folder: TokenizerFolder, added: str) -> frozenset[str]:
+    """The added tokens that a new tokenizer does not get; those with a role or in a template always stay."""
+    needed = {*folder.roles.values(), _unknown(folder), *_framing(folder.tokenizer)}
+    tokens = folder.tokenizer.get_added_tokens_decoder().values()
+    gone = [each for each in tokens if added == "drop" or (added == "special" and not each.special)]
+    return frozenset(each.content for each in gone if each.content not in needed)
+
+
+def _framing(tokenizer: Tokenizer) -> set[str]:
+    """The tokens that the post-processor puts around a text."""
+    found: set[str] = set()
+    waiting = [json.loads(tokenizer.post_processor.__getstate__())] if tokenizer.post_processor else []
+    while waiting:
+        raw = waiting.pop()
+        waiting += raw.get("processors") or ()
+        found |= {raw[end][0] for end in ("sep", "cls") if end in raw}
+        places = (*(raw.get("single") or ()), *(raw.get("pair") or ()))
+        found |= {place["SpecialToken"]["id"] for place in places if "SpecialToken" in place}
+    return found
+
+
+def _wrapper(folder: TokenizerFolder, added: str) -> dict[str, Any]:
+    """What transformers is told, with the chat templates of all files unless one writes a dropped token."""
+    told = _accepted(folder.config, WRAPPER)
+    told.pop("chat_template", None)
+    templates = chat_templates_of(folder)
+    dropped = [token for token in dropped_tokens(folder, added) if token.strip(" \n\t▁")]
+    if any(token in text for text in templates.values() for token in dropped):
+        return told
+    if len(templates) == 1 and DEFAULT in templates:
+        return told | {"chat_template": templates[DEFAULT]}
+    several = [{"name": name, "template": text} for name, text in templates.items()]
+    return told | ({"chat_template": several} if several else {})
+
+
+def chat_templates_of(folder: TokenizerFolder) -> dict[str, str]:
+    """Name → the chat templates that transformers takes from the folder's files."""
+    written = written_templates(folder.path if folder.path.is_dir() else None, folder.config)
+    return {name: template.text for name, template in taken_templates(written).items() if template.text}
+
+
+def _training_cuts(tokenizer: Tokenizer) -> list[dict[str, Any]]:
+    """The cuts of SentencePiece's training, of which a BPE with ▁ and no pre-tokenizer keeps nothing else.
+
+    Read from what was learned: where pieces reach across spaces there was no cut, and where none has two
+    digits there was one between any two.
+    """
+    text = tokenizer.normalizer.normalize_str("a b 12") if tokenizer.normalizer else "a b 12"
+    words = tokenizer.pre_tokenizer.pre_tokenize_str(text) if tokenizer.pre_tokenizer else [(text, (0, 0))]
+    if len(words) > 1 or "▁" not in words[0][0]:
+        return []
+    given = {*BYTES, *(token.content for token in tokenizer.get_added_tokens_decoder().values())}
+    learned = [piece for piece in tokenizer.get_vocab() if piece not in given]
+    cuts: list[dict[str, Any]] = []
+    if _are_seldom(ACROSS_SPACES, learned):
+        cuts.append(BEFORE_SPACES)
+    if len(learned) > FEW and _are_seldom(TWO_DIGITS, learned):
+        cuts.append(BETWEEN_DIGITS)
+    return cuts
+
+
+def _are_seldom(sought: re.Pattern[str], pieces: Sequence[str]) -> bool:
+    return sum(bool(sought.search(piece)) for piece in pieces) <= SELDOM * len(pieces)
 
 
 def _unknown(folder: TokenizerFolder) -> str:

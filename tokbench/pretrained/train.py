@@ -23,7 +23,13 @@ from tokbench.pretrained.recipe_of import recipe as resolve
 from tokbench.pretrained.special_tokens import special_tokens_of
 from tokbench.pretrained.wrap import wrapper_config
 from tokbench.progress import Progress, silent
-from tokbench.recipes.build import assemble, prepare, prepare_counted, train_counted, train_prepared
+from tokbench.recipes.build import (
+    assemble_for_training,
+    prepare,
+    prepare_counted,
+    train_counted,
+    train_prepared,
+)
 from tokbench.recipes.recipe import Recipe, to_toml
 from tokbench.results import Result
 from tokbench.training.engine import check_threads
@@ -55,6 +61,26 @@ class CountsFacts:
     fingerprint: str
     words: int
     min_count: int
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What a tokenizer that was trained like another has of it.
+
+    name: the other one. added: which of its tokens that were not learned were kept: keep, special or drop.
+    dropped: how many were not; placeholders: how many of those kept are spelled as nothing in use.
+    special_now: tokens that are special here, since they have a role. chat: the fate of its chat templates,
+    "" for none. read: facts that its vocabulary tells of its training. guessed: those that no file tells.
+    """
+
+    name: str
+    added: str
+    dropped: int
+    placeholders: int
+    special_now: tuple[str, ...]
+    chat: str
+    read: tuple[str, ...]
+    guessed: tuple[str, ...]
 
 
 def record(
@@ -93,6 +119,7 @@ class Trained(Result, kind="trained"):
     reach what was asked. `sha256` is that of tokenizer.json: the same corpus and recipe give the same.
     `engine` trained it, `why` says why that is not the compiled one; the result is the same.
     `counts`: the counted words it was trained from instead of texts; then `corpus.sha256` is not known, "".
+    `like`: what it has of another tokenizer, from train_like.
 
     >>> trained = train(["the cat sat", "the cats"] * 9, "wordpiece", vocab_size=40)
     >>> trained.algorithm, trained.path, trained.special_tokens["[CLS]"], trained.corpus.texts
@@ -109,6 +136,7 @@ class Trained(Result, kind="trained"):
     engine: str
     why: str
     counts: CountsFacts | None = None
+    like: Likeness | None = None
     tokenizer: Tokenizer = field(repr=False, metadata=NO_JSON)
     recipe: Recipe = field(repr=False, metadata=NO_JSON)
     config: Mapping[str, Any] = field(default_factory=dict, repr=False, metadata=NO_JSON)
@@ -167,14 +195,14 @@ def train(
     return save_trained(built.tokenizer, chosen, texts.facts, out, choice=built.choice, force=force)
 
 
-def default_output(source: str, recipe: Recipe) -> Path:
+def default_output(source: str, kind: str) -> Path:
     """The folder of a training that names none: the first file and the algorithm.
 
-    >>> default_output("texts/english.txt.gz", Recipe())
+    >>> default_output("texts/english.txt.gz", "bpe")
     PosixPath('english-bpe')
     """
     stem = "stdin" if source == "-" else Path(source).name.strip("*.").split(".")[0].replace("*", "")
-    return Path(f"{stem or 'corpus'}-{recipe.algorithm}")
+    return Path(f"{stem or 'corpus'}-{kind}")
 
 
 def _refuse_both(corpus: object, column: str | None, counts: object, counted: object) -> None:
@@ -197,7 +225,7 @@ def _from_counts(
     from tokbench.training.counting import store  # a training from texts need not wait for it
 
     if isinstance(source, WordCounts):
-        counts = store.stored(source, assemble(recipe))
+        counts = store.stored(source, assemble_for_training(recipe))
     elif isinstance(source, store.StoredCounts):
         counts = source
     else:
@@ -266,7 +294,7 @@ def count_words(
     """
     from tokbench.training.counting.count_corpus import CountOptions, count_corpus, count_in_memory
 
-    tokenizer, ways = assemble(resolve(recipe, cased=cased)), CountOptions(**options)
+    tokenizer, ways = assemble_for_training(resolve(recipe, cased=cased)), CountOptions(**options)
     if output is None:
         return count_in_memory(
             corpus, tokenizer, column=column, ways=ways, min_count=min_count, progress=progress

@@ -47,6 +47,7 @@ def wrapper_config(
     padding_side: str = "right",
     truncation_side: str = "right",
     model_input_names: Sequence[str] | None = None,
+    chat_template: str | Sequence[Mapping[str, str]] = "",
 ) -> dict[str, Any]:
     """The content of tokenizer_config.json: role → token, further special tokens, and how inputs are made.
 
@@ -63,6 +64,8 @@ def wrapper_config(
         config["additional_special_tokens"] = list(extra)  # 4 cannot read 5's name for it, and 5 reads this
     if model_max_length is not None:
         config["model_max_length"] = model_max_length
+    if chat_template:
+        config["chat_template"] = chat_template
     return config | {
         **_space_config(tokenizer),
         "clean_up_tokenization_spaces": False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
@@ -55,7 +56,7 @@ def check_bpe(recipe: Recipe) -> None:
     options = checked_options(recipe.trainer, BPE_TRAINER, "bpe trainer")
     affixed = _is_affixed(options)
     if recipe.is_byte_level:
-        for name in ("limit_alphabet", "initial_alphabet", *AFFIXES):
+        for name in ("limit_alphabet", "initial_alphabet", "continuing_subword_prefix"):
             if options.get(name):
                 raise RecipeError(
                     f"byte-level BPE takes no {name}: its alphabet is all 256 bytes, and Ġ marks word starts",
@@ -93,7 +94,10 @@ def bpe_from(tokenizer: Tokenizer, recipe: Recipe, learn: Learn) -> Tokenizer:
     options = checked_options(recipe.trainer, BPE_TRAINER, "bpe trainer")
     fallback = BYTES if recipe.model.get("byte_fallback") else ()
     options["initial_alphabet"] = _alphabet(recipe, options)
-    found = learn(vocab_size=recipe.vocab_size, special_tokens=[*recipe.tokens, *fallback], **options)
+    if recipe.is_byte_level and "end_of_word_suffix" in options:  # as CLIP: any byte may end a word
+        letters = options["initial_alphabet"]
+        fallback = (*letters, *(letter + options["end_of_word_suffix"] for letter in letters))
+    found = learn(vocab_size=recipe.vocab_size, special_tokens=[*recipe.given_tokens, *fallback], **options)
     affixes = {name: options[name] for name in AFFIXES if name in options}
     tokenizer.model = bpe_model(recipe, vocab=found.vocab, merges=found.merges, **affixes)
     tokenizer.add_special_tokens(added(recipe))
@@ -227,7 +231,7 @@ def _too_small(recipe: Recipe, tokenizer: Tokenizer, seen: set[str]) -> RecipeEr
             tokenizer.pre_tokenizer.pre_tokenize_str(written) if tokenizer.pre_tokenizer else [(written, ())]
         )
         left.update(*(word for word, _ in words))
-    needed = len(recipe.tokens) + len(left) + 1 + (256 if recipe.model.get("byte_fallback") else 0)
+    needed = len(recipe.given_tokens) + len(left) + 1 + (256 if recipe.model.get("byte_fallback") else 0)
     return RecipeError(
         f"vocab_size {recipe.vocab_size} is too small for unigram: "
         f"the special tokens and the {len(left)} characters of these texts need {needed}",
@@ -258,14 +262,31 @@ def train_wordlevel(
     threads: int | None = None,
     progress: Progress,
 ) -> Tokenizer:
-    """The tokenizer with the words of these texts."""
+    """The tokenizer with the words of these texts.
+
+    The library numbers a word twice that is a given token, too: so many more are asked for, and left out.
+    """
     trainer = WordLevelTrainer(
-        vocab_size=recipe.vocab_size,
+        vocab_size=recipe.vocab_size + len(recipe.given_tokens),
         special_tokens=added(recipe),
         show_progress=False,
         **checked_options(recipe.trainer, WORDLEVEL_TRAINER, "wordlevel trainer"),
     )
-    return train_in_worker(tokenizer, trainer, batches, threads=threads, progress=progress)
+    trained = train_in_worker(tokenizer, trainer, batches, threads=threads, progress=progress)
+    return _each_word_once(trained, recipe)
+
+
+def _each_word_once(tokenizer: Tokenizer, recipe: Recipe) -> Tokenizer:
+    """The same tokenizer, given tokens first, then as many of its words as there is room for."""
+    data = json.loads(tokenizer.to_str())
+    vocab: dict[str, int] = data["model"]["vocab"]
+    words = dict.fromkeys((*recipe.given_tokens, *sorted(vocab, key=vocab.__getitem__)))
+    size = max(recipe.vocab_size, len(recipe.given_tokens))
+    data["model"]["vocab"] = found = {word: number for number, word in enumerate(islice(words, size))}
+    for each in data["added_tokens"]:
+        each["id"] = found[each["content"]]
+    data["added_tokens"].sort(key=lambda each: each["id"])
+    return Tokenizer.from_str(json.dumps(data))
 
 
 def check_character(recipe: Recipe) -> None:
@@ -274,7 +295,7 @@ def check_character(recipe: Recipe) -> None:
     if recipe.is_byte_level:
         raise RecipeError(
             "character does not work on bytes: one it has not seen would be unknown",
-            fix=f'algorithm = "bpe" with vocab_size = {len(recipe.tokens) + 256} has one token a byte',
+            fix=f'algorithm = "bpe" with vocab_size = {len(recipe.given_tokens) + 256} has one token a byte',
         )
 
 
@@ -337,7 +358,7 @@ def train_wordpiece(
 def wordpiece_from(tokenizer: Tokenizer, recipe: Recipe, learn: Learn) -> Tokenizer:
     """The tokenizer with the pieces that `learn` gives for the choices of this recipe."""
     options = checked_options(recipe.trainer, WORDPIECE_TRAINER, "wordpiece trainer")
-    found = learn(vocab_size=recipe.vocab_size, special_tokens=recipe.tokens, **options)
+    found = learn(vocab_size=recipe.vocab_size, special_tokens=recipe.given_tokens, **options)
     tokenizer.model = WordPiece(
         vocab=found.vocab,
         unk_token=unk(recipe),

@@ -21,7 +21,7 @@ from tokbench.recipes.post_processors import post_processor
 from tokbench.recipes.pre_tokenizers import pre_tokenizer
 from tokbench.recipes.presets import command_for
 from tokbench.recipes.registry import recipe_errors
-from tokbench.recipes.validate import check_recipe, check_result, refuse_equal_tokens
+from tokbench.recipes.validate import check_recipe, check_result, make_plain, refuse_equal_tokens
 from tokbench.training import engine as engines
 from tokbench.training.engine import LEARNING, TRAINING, EngineChoice
 
@@ -51,7 +51,7 @@ def prepare(
 
     `engine` and `size`, the bytes of the corpus or None, decide what trains it (training/engine.py).
     """
-    blank = assemble(recipe)
+    blank = assemble_for_training(recipe)
     if recipe.algorithm in LEARNED:
         served = partial(engines.served_words, blank)
         choice = engines.choose_engine(TRAINING, engine, size=size, served=served, progress=progress)
@@ -65,7 +65,7 @@ def prepare_counted(
     recipe: Recipe, counts: StoredCounts, engine: str = "auto", *, progress: Progress = silent
 ) -> Prepared:
     """As prepare, for counts of words in the place of texts; RecipeError if this recipe has other words."""
-    blank = assemble(recipe)
+    blank = assemble_for_training(recipe)
     if recipe.algorithm not in LEARNED:
         raise RecipeError(
             f"{recipe.algorithm} is trained on texts, not on counts",
@@ -138,8 +138,12 @@ def train_counted(prepared: Prepared, counts: StoredCounts, *, progress: Progres
 
 
 def _whole(recipe: Recipe, trained: Tokenizer) -> Tokenizer:
-    """The trained tokenizer with its post-processor."""
+    """The trained tokenizer with its post-processor, and without what was for training alone."""
     check_result(recipe, trained.get_vocab_size())
+    if recipe.training_pre_tokenizers:
+        trained.pre_tokenizer = pre_tokenizer(recipe.pre_tokenizers)
+    if recipe.added_tokens:
+        trained = make_plain(trained, frozenset(recipe.added_tokens))
     if recipe.post_processor:
         found = {token: trained.token_to_id(token) for token in recipe.tokens}  # get_vocab takes 13 ms
         ids = {token: number for token, number in found.items() if number is not None}
@@ -163,6 +167,25 @@ def assemble(recipe: Recipe) -> Tokenizer:
     refuse_equal_tokens(recipe, tokenizer.normalizer)
     tokenizer.pre_tokenizer = pre_tokenizer(recipe.pre_tokenizers)
     tokenizer.decoder = decoder(recipe.decoders or default_decoders(recipe, trainer))
+    _try_out(tokenizer)
+    return tokenizer
+
+
+def assemble_for_training(recipe: Recipe) -> Tokenizer:
+    """The same with the pre-tokenizers for training behind its own; RecipeError where words must stay whole.
+
+    BPE and Unigram cut a text that nothing cut before as they would cut its parts, when no piece crosses
+    their borders. WordPiece and whole words do not: an unknown part makes its whole word unknown.
+    """
+    tokenizer = assemble(recipe)
+    if not recipe.training_pre_tokenizers:
+        return tokenizer
+    if recipe.algorithm not in ("bpe", "unigram"):
+        raise RecipeError(
+            f"{recipe.algorithm} takes no training_pre_tokenizers: it knows whole words only as it met them",
+            fix="put the blocks into pre_tokenizers",
+        )
+    tokenizer.pre_tokenizer = pre_tokenizer((*recipe.pre_tokenizers, *recipe.training_pre_tokenizers))
     _try_out(tokenizer)
     return tokenizer
 

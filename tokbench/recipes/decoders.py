@@ -84,6 +84,8 @@ def default_decoders(recipe: Recipe, trainer: Mapping[str, Any]) -> tuple[Block,
     prefix, suffix = trainer.get("continuing_subword_prefix"), trainer.get("end_of_word_suffix")
     before = list(flat(recipe.pre_tokenizers))
     spaces = [each for each in before if each.type == "Metaspace"]
+    if recipe.is_byte_level and suffix:
+        return (block("ByteLevel"), block("Replace", pattern=suffix, content=" "), block("Strip", right=1))
     if recipe.is_byte_level:
         return (block("ByteLevel"),)
     if suffix:

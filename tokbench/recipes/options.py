@@ -90,6 +90,24 @@ def some_of(*choices: str) -> Option:
     )
 
 
+def chat_templates() -> Option:
+    """A chat template in Jinja, or several, each with its name; unset by default."""
+
+    def named(value: object) -> bool:
+        return isinstance(value, Mapping) and all(
+            isinstance(value.get(key), str) for key in ("name", "template")
+        )
+
+    return Option(
+        "a chat template, or a list of tables with name and template",
+        lambda value: (
+            (isinstance(value, str) and value != "")
+            or (isinstance(value, list | tuple) and len(value) > 0 and all(map(named, value)))
+        ),
+        None,
+    )
+
+
 def blocks() -> Option:
     """At least one block, in order."""
     return Option("a list of blocks", lambda value: isinstance(value, list | tuple) and len(value) > 0)

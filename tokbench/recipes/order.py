@@ -85,7 +85,8 @@ def wrong_orders(
 
 def refuse_wrong_order(recipe: Recipe) -> None:
     """RecipeError for blocks in an order that harms, with the order that works."""
-    for wrong in wrong_orders(recipe.normalizers, recipe.pre_tokenizers, recipe.decoders):
+    cuts = (*recipe.pre_tokenizers, *recipe.training_pre_tokenizers)
+    for wrong in wrong_orders(recipe.normalizers, cuts, recipe.decoders):
         if wrong.harms:
             raise RecipeError(wrong.sentence, fix=wrong.settings or "take one of the two out")
 

@@ -5,6 +5,7 @@ Special tokens have the ids from 0 in the order given, wherever the original has
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -335,20 +336,28 @@ def command_for(recipe: Recipe) -> str:
     """
     for name in (recipe.algorithm, *DEFAULTS, *PRESETS):
         for cased in (False, True):
-            other = resolve_recipe(name, cased=cased)
-            if (other.normalizers, other.pre_tokenizers) == (recipe.normalizers, recipe.pre_tokenizers):
+            if _words(resolve_recipe(name, cased=cased)) == _words(recipe):
                 return f"--like {name}{' --cased' * cased}"
     return "--like RECIPE.toml"
+
+
+def _words(recipe: Recipe) -> tuple[tuple[Block, ...], ...]:
+    """What makes the words that a training counts."""
+    return recipe.normalizers, recipe.pre_tokenizers, recipe.training_pre_tokenizers
 
 
 def train_command(name: str, *, cased: bool = False) -> str:
     """The command that trains the recipe of this name, as `resolve_recipe` knows it.
 
+    A name that is none is a tokenizer's.
+
     >>> train_command("gpt2"), train_command("wordpiece", cased=True)
     ('tokbench train-bpe --preset gpt2', 'tokbench train-wordpiece --cased')
+    >>> train_command("my-tok"), train_command("my.toml")
+    ('tokbench train-like my-tok', 'tokbench build my.toml')
     """
     if name not in DEFAULTS and name not in PRESETS:
-        return f"tokbench build {name}"
+        return f"tokbench {'build' if name.endswith('.toml') else 'train-like'} {shlex.quote(name)}"
     algorithm = resolve_recipe(name).algorithm
     command = COMMANDS.get(algorithm, f"train-{algorithm}")
     return f"tokbench {command}{'' if name in DEFAULTS else f' --preset {name}'}{' --cased' * cased}"

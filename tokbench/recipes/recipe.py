@@ -31,10 +31,13 @@ class Recipe:
     vocab_size: tokens, special ones included.
     special_tokens: role → token, in id order from 0; a token may have several roles and then has one id.
     extra_special_tokens: without a role, after those.
-    token_options: special token → lstrip, rstrip, single_word, normalized.
+    added_tokens: found whole in texts as they are, but not special, after those.
+    token_options: special or added token → lstrip, rstrip, single_word, normalized.
     normalizers, pre_tokenizers, decoders: done in this order; without decoders, those that undo the rest.
+    training_pre_tokenizers: done after the others in training alone, so that no piece is learned across
+    their cuts; SentencePiece cuts at spaces only there.
     model, trainer: options of the algorithm.
-    wrapper: model_max_length, padding_side, truncation_side, model_input_names.
+    wrapper: model_max_length, padding_side, truncation_side, model_input_names, chat_template.
 
     >>> chosen = Recipe(algorithm="wordpiece", special_tokens={"pad": "[PAD]", "unk": "[UNK]"})
     >>> chosen.tokens, chosen.vocab_size
@@ -47,9 +50,11 @@ class Recipe:
     vocab_size: int = 30_000
     special_tokens: Mapping[str, str] = field(default_factory=dict)
     extra_special_tokens: tuple[str, ...] = ()
+    added_tokens: tuple[str, ...] = ()
     token_options: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     normalizers: tuple[Block, ...] = ()
     pre_tokenizers: tuple[Block, ...] = ()
+    training_pre_tokenizers: tuple[Block, ...] = ()
     model: Mapping[str, Any] = field(default_factory=dict)
     trainer: Mapping[str, Any] = field(default_factory=dict)
     post_processor: Block | None = None
@@ -60,6 +65,11 @@ class Recipe:
     def tokens(self) -> tuple[str, ...]:
         """The special tokens in the order of their ids, each once."""
         return tuple(dict.fromkeys((*self.special_tokens.values(), *self.extra_special_tokens)))
+
+    @property
+    def given_tokens(self) -> tuple[str, ...]:
+        """All tokens that are given and not learned, in the order of their ids: special ones, then added."""
+        return (*self.tokens, *self.added_tokens)
 
     @property
     def is_byte_level(self) -> bool:
@@ -227,9 +237,11 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "vocab_size": whole_value,
     "special_tokens": _roles,
     "extra_special_tokens": text_values,
+    "added_tokens": text_values,
     "token_options": table_values,
     "normalizers": read_blocks,
     "pre_tokenizers": read_blocks,
+    "training_pre_tokenizers": read_blocks,
     "model": table_value,
     "trainer": table_value,
     "post_processor": read_block,

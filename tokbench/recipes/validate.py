@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tokenizers import AddedToken, Tokenizer
 
 from tokbench.errors import DataError, RecipeError, did_you_mean
-from tokbench.recipes.options import LARGEST, Option, checked_options, flag, one_of, some_of, whole_number
+from tokbench.recipes.options import (
+    LARGEST,
+    Option,
+    chat_templates,
+    checked_options,
+    flag,
+    one_of,
+    some_of,
+    whole_number,
+)
 from tokbench.recipes.recipe import ROLES, Recipe, flat
 
 if TYPE_CHECKING:
@@ -31,12 +40,17 @@ WRAPPER: Mapping[str, Option] = {
     "padding_side": one_of(*SIDES, default=None),
     "truncation_side": one_of(*SIDES, default=None),
     "model_input_names": some_of("input_ids", "token_type_ids", "attention_mask", "special_tokens_mask"),
+    "chat_template": chat_templates(),
 }
 
 
 def added(recipe: Recipe) -> list[AddedToken]:
-    """The special tokens as the library takes them."""
-    return [AddedToken(token, special=True, **_options(recipe, token)) for token in recipe.tokens]
+    """The special tokens as the library takes them, then those that are added and not special."""
+    special = set(recipe.tokens)
+    return [
+        AddedToken(token, special=token in special, **_options(recipe, token))
+        for token in recipe.given_tokens
+    ]
 
 
 def unk(recipe: Recipe) -> str:
@@ -51,18 +65,25 @@ def unk(recipe: Recipe) -> str:
 
 
 def check_special_tokens(recipe: Recipe) -> None:
-    """RecipeError for an unknown role, an empty token, a token given twice, or options of no token."""
+    """RecipeError for an unknown role, an empty token, a token given twice, or options of no token.
+
+    An added token may be white space: Gemma has runs of line feeds.
+    """
     for role in recipe.special_tokens:
         if role not in ROLES:
             raise RecipeError(f"there is no role {role}", fix=did_you_mean(role, ROLES))
-    given = (*dict.fromkeys(recipe.special_tokens.values()), *recipe.extra_special_tokens)
+    special = (*dict.fromkeys(recipe.special_tokens.values()), *recipe.extra_special_tokens)
+    given = (*special, *recipe.added_tokens)
+    met: set[str] = set()
     for number, token in enumerate(given):
-        if not token.strip():
-            raise RecipeError(f"special token {number} is empty: {token!r}", fix="take it out")
-        if token in given[:number]:
-            raise RecipeError(f"the special token {token} is given twice", fix="take it out once")
+        kind = "special" if number < len(special) else "added"
+        if not (token.strip() if kind == "special" else token):
+            raise RecipeError(f"{kind} token {number} is empty: {token!r}", fix="take it out")
+        if token in met:
+            raise RecipeError(f"the {kind} token {token} is given twice", fix="take it out once")
+        met.add(token)
     for token in recipe.token_options:
-        if token not in given:
+        if token not in met:
             raise RecipeError(
                 f"token_options names {token}, which is no special token", fix=did_you_mean(token, given)
             )
@@ -135,6 +156,14 @@ def make_ordinary(tokenizer: Tokenizer) -> Tokenizer:
     return Tokenizer.from_str(json.dumps(data))
 
 
+def make_plain(tokenizer: Tokenizer, tokens: Collection[str]) -> Tokenizer:
+    """The same tokenizer in which these added tokens are not special: a trainer makes all it is given so."""
+    data = json.loads(tokenizer.to_str())
+    for each in data["added_tokens"]:
+        each["special"] = each["special"] and each["content"] not in tokens
+    return Tokenizer.from_str(json.dumps(data))
+
+
 def _make_dear(vocab: list[list[Any]]) -> None:
     """Score the byte pieces below any other way to write them.
 
@@ -158,7 +187,8 @@ def check_recipe(recipe: Recipe) -> None:
     if not least <= recipe.vocab_size <= MOST_TOKENS:
         raise RecipeError(
             f"vocab_size {recipe.vocab_size} is not possible: this recipe needs {least}, "
-            f"of which {len(recipe.tokens)} for special tokens, and {MOST_TOKENS} is the most",
+            f"of which {len(recipe.tokens)} for special tokens{_and_added(recipe)}, "
+            f"and {MOST_TOKENS} is the most",
             fix=f"--vocab-size {max(least, 8000)}",
         )
 
@@ -178,10 +208,17 @@ def check_result(recipe: Recipe, reached: int) -> None:
         )
 
 
+def _and_added(recipe: Recipe) -> str:
+    return f" and {len(recipe.added_tokens)} for added ones" if recipe.added_tokens else ""
+
+
 def _floor(recipe: Recipe) -> int:
     """The tokens that are there whatever the texts are."""
     whole_bytes = recipe.is_byte_level or recipe.model.get("byte_fallback")
-    return len(recipe.tokens) + (256 if whole_bytes and recipe.algorithm in ("bpe", "unigram") else 0)
+    if not whole_bytes or recipe.algorithm not in ("bpe", "unigram"):
+        return len(recipe.given_tokens)
+    twice = recipe.is_byte_level and recipe.trainer.get("end_of_word_suffix")  # each byte may end a word
+    return len(recipe.given_tokens) + (512 if twice else 256)
 
 
 def _may_be_bytes_alone(recipe: Recipe) -> bool:
@@ -196,7 +233,7 @@ def _limit_hint(recipe: Recipe) -> str:
 
 def _check_bytes(recipe: Recipe) -> None:
     """Bytes are written once, no normalizer changes them afterwards, no token takes their place."""
-    taken = [token for token in recipe.tokens if recipe.model.get("byte_fallback") and token in BYTES]
+    taken = [token for token in recipe.given_tokens if recipe.model.get("byte_fallback") and token in BYTES]
     if taken:
         raise RecipeError(
             f"{taken[0]} cannot be a special token: byte_fallback has it for a byte",

@@ -13,7 +13,7 @@ from tokbench.reporting.elements import Facts, Grid, Headline, Paragraph, Part
 if TYPE_CHECKING:
     from tokbench.pretrained.convert import Conversion
     from tokbench.pretrained.encode_corpus import EncodedCorpus
-    from tokbench.pretrained.train import Trained
+    from tokbench.pretrained.train import Likeness, Trained
     from tokbench.recipes.catalog import Catalog, Entry
     from tokbench.reporting.pages import Page
     from tokbench.training.counting.count_corpus import Counted
@@ -110,10 +110,28 @@ def trained(result: Trained) -> Iterator[Part]:
             _source(result),
             ("tokenizer.json sha256", result.sha256),
             ("engine", engine(result.engine, result.why)),
+            *(_likeness(result.like) if result.like else ()),
         ]
     )
     if result.counts and result.counts.min_count > 1:
         yield Paragraph(left_out(result.counts.min_count))
+
+
+def _likeness(like: Likeness) -> Iterator[tuple[str, str]]:
+    """What it has of the tokenizer it is like, and what had to be guessed."""
+    yield "like", like.name
+    told = {
+        "dropped": f"{plural(like.dropped, 'token')} of it: --added {like.added}" if like.dropped else "",
+        "placeholders": f"{plural(like.placeholders, 'token')} spelled as nothing in use: "
+        f"--added {'drop' if like.added == 'special' else 'special or drop'} leaves them out"
+        if like.placeholders and like.added != "drop"
+        else "",
+        "special now": f"{', '.join(like.special_now)}, for its role" if like.special_now else "",
+        "chat template": like.chat,
+        "read": "; ".join(like.read),
+        "guessed": ", ".join(like.guessed),
+    }
+    yield from ((name, words) for name, words in told.items() if words)
 
 
 def _source(result: Trained) -> tuple[str, str]:
