@@ -110,7 +110,7 @@ def _tokens(path: Path) -> set[bytes]:
 
 def _spelled(content: str) -> set[bytes]:
     """The tokens of a byte-level tokenizer.json as bytes, the special ones left out."""
-    from tokbench.native.scanner import byte_characters
+    from tokbench.native.byte_alphabet import byte_characters
 
     byte = {character: number for number, character in enumerate(byte_characters())}
     vocab = json.loads(content)["model"]["vocab"]

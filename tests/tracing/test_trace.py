@@ -1,6 +1,7 @@
 """A trace is the tokenizer's own way: replayed from its data it gives the tokenizer's ids and offsets."""
 
 import json
+from time import process_time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -349,3 +350,22 @@ def test_a_model_without_its_unknown_token_is_answered_in_a_sentence():
     tokenizer = Tokenizer(models.WordPiece({"a": 0}, unk_token="[UNK]"))
     with pytest.raises(UsageError, match="cannot encode"):
         follow(tokenizer, "zebra")
+
+
+def test_thousands_of_added_tokens_of_mixed_kinds_are_followed_in_seconds():
+    library = Tokenizer(BPE({"a": 0, "b": 1}, []))
+    library.add_tokens([AddedToken(f"<x{number}>", normalized=False) for number in range(3_000)])
+    library.add_special_tokens([f"<y{number}>" for number in range(3_000)])
+    begun = process_time()
+    assert_is_the_tokenizers_own(library, "a<x2999>b<y7>")
+    assert process_time() - begun < 5  # one by one they took 40
+
+
+def test_a_long_word_is_followed_in_seconds():
+    library = Tokenizer(BPE({"a": 0, "b": 1, "aa": 2, "aab": 3}, [("a", "a"), ("aa", "b")]))
+    begun = process_time()
+    trace = assert_is_the_tokenizers_own(library, "aababb" * 700)
+    assert process_time() - begun < 5  # the rows of 4,200 symbols alone took 20
+    [word] = trace.step("model").words
+    assert (word.rows, word.missing) == ((), ())
+    assert word.verdict == "it has 4,200 symbols: too many to say which merges it needs"

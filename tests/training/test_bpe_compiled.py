@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from tokbench.errors import DataError, RecipeError, ResourceError
+from tokbench.native.byte_alphabet import byte_characters
 from tokbench.native.compiler import are_compiled
-from tokbench.native.scanner import byte_characters
 from tokbench.training import bpe_compiled
 from tokbench.training.bpe import learn as learn_in_python
 from tokbench.training.bpe_compiled import arrays_of_bytes

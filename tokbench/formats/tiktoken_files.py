@@ -27,7 +27,8 @@ from tokbench.formats.rank_merges import merges_by_rank
 from tokbench.formats.vocabulary_files import LARGEST_TABLE
 from tokbench.io.json_files import WHOLE_COPY, read_object
 from tokbench.io.library_errors import wrap_library_errors
-from tokbench.native.scanner import CL100K_TEXT, O200K_TEXT, byte_characters
+from tokbench.native.byte_alphabet import byte_characters
+from tokbench.native.scanner import CL100K_TEXT, O200K_TEXT
 from tokbench.tracing.spelling import byte_values
 
 END = "<|endoftext|>"

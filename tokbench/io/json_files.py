@@ -22,6 +22,20 @@ def read_object(path: Path, *, limit: int = 16 * MIB) -> Mapping[str, Any]:
 
 def read_text(path: Path, *, limit: int) -> str:
     """The UTF-8 text of a regular file of at most `limit` bytes."""
+    return decoded_text(read_bytes(path, limit=limit), name=str(path))
+
+
+def decoded_text(content: bytes, *, name: str) -> str:
+    """The text of a file of this name: UTF-8, line ends as Python reads them."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileError(f"{name} is not UTF-8 text: byte {error.start:,}", fix=WHOLE_COPY) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def read_bytes(path: Path, *, limit: int) -> bytes:
+    """What is in a regular file of at most `limit` bytes."""
     try:
         if not path.is_file():  # a pipe would be waited for, a folder read as an error
             raise FileError(f"{path} is not a file", fix="name a file that exists")
@@ -31,9 +45,7 @@ def read_text(path: Path, *, limit: int) -> str:
                 f"{path} has {size / MIB:,.0f} MiB; no such file is read beyond {limit / MIB:,.0f} MiB",
                 fix="check that it is the file you mean",
             )
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FileError(f"{path} is not UTF-8 text: byte {error.start:,}", fix=WHOLE_COPY) from error
+        return path.read_bytes()
     except OSError as error:
         raise FileError(
             f"{path} cannot be read: {error.strerror}", fix="check the path and its rights"

@@ -16,20 +16,22 @@ from tokbench.escapes import safe_lines
 REMEDY = "save it again with tokenizers or transformers, or take a whole copy of it"
 
 
-def parse_tokenizer(text: str, *, name: str) -> Tokenizer:
+def parse_tokenizer(text: str | bytes, *, name: str) -> Tokenizer:
     """The tokenizer written in the JSON `text`; `name` is what an error calls it."""
-    with wrap_library_errors(name):
-        return Tokenizer.from_str(text)
+    with wrap_library_errors(name, also=(ValueError,)):  # what from_buffer raises
+        return Tokenizer.from_str(text) if isinstance(text, str) else Tokenizer.from_buffer(text)
 
 
 @contextmanager
-def wrap_library_errors(name: str, *, fix: str = REMEDY) -> Iterator[None]:
+def wrap_library_errors(
+    name: str, *, fix: str = REMEDY, also: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
     """Turn whatever the library throws inside into a FileError about `name`, without its panic text."""
 
     def file_error(error: BaseException) -> FileError:
         return FileError(f"{name} is not a tokenizer the library can use: {_short(error)}", fix=fix)
 
-    with library_errors_as(file_error):
+    with library_errors_as(file_error, also=also):
         yield
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, models
 
+from tokbench.native.byte_alphabet import byte_characters
 from tokbench.native.compiler import Loop, loops
 from tokbench.native.kernels import count_abi, encode_abi
-from tokbench.native.scanner import Rewriter, Scanner, WordSplit, byte_characters
 from tokbench.native.word_counter import LINE_FEED, NO_TEXT, TextBlock, WordTable
+
+if TYPE_CHECKING:
+    from tokbench.native.scanner import Rewriter, Scanner, WordSplit
 
 
 class AddedTokenMatcher:

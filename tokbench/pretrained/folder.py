@@ -17,8 +17,9 @@ from tokbench.errors import FileError, UsageError, did_you_mean
 from tokbench.formats.portable import ReadOptions, ReadTokenizer
 from tokbench.formats.recognize import read
 from tokbench.io import hub
-from tokbench.io.json_files import MIB, parse_object, read_object, read_text
+from tokbench.io.json_files import MIB, decoded_text, parse_object, read_bytes, read_object
 from tokbench.io.library_errors import parse_tokenizer
+from tokbench.pretrained.outline import outline_of
 from tokbench.pretrained.special_tokens import extra_of, guessed_roles, roles_of
 from tokbench.tracing.spelling import blocks_of
 
@@ -54,6 +55,11 @@ class TokenizerFolder:
         return self.raw
 
     @property
+    def blocks(self) -> Mapping[str, Any]:
+        """All that `raw` says beside vocabulary and merges, which may miss."""
+        return self.raw
+
+    @property
     def untruncated(self) -> Tokenizer:
         """The tokenizer itself if it neither truncates nor pads, or else a copy that does not, made once."""
         return self._copy if is_truncating(self.tokenizer) else self.tokenizer
@@ -79,6 +85,45 @@ class TokenizerFolder:
     @cached_property
     def _copy(self) -> Tokenizer:
         return untruncated(self.tokenizer)
+
+
+class LazyFolder(TokenizerFolder):
+    """A tokenizer.json whose vocabulary and merges only the library has read: JSON of all is made when asked.
+
+    `content` is the file's.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        tokenizer: Tokenizer,
+        *,
+        content: bytes,
+        blocks: Mapping[str, Any],
+        said: tuple[Mapping[str, Any], Mapping[str, str], tuple[str, ...]],
+    ) -> None:
+        config, roles, extra = said
+        given = {"name": name, "path": path, "tokenizer": tokenizer, "config": config, "roles": roles}
+        vars(self).update(given, extra=extra, content=content, told=blocks)
+
+    content: bytes
+    told: Mapping[str, Any]
+
+    @cached_property
+    def raw(self) -> Mapping[str, Any]:
+        """tokenizer.json as it is written."""
+        return parse_object(decoded_text(self.content, name=self.name), name=self.name)
+
+    @property
+    def outline(self) -> Mapping[str, Any]:
+        """All but what was learned."""
+        return self.told
+
+    @property
+    def blocks(self) -> Mapping[str, Any]:
+        """All but what was learned."""
+        return self.told
 
 
 class InMemoryFolder(TokenizerFolder):
@@ -203,8 +248,9 @@ def _load_files(name: str | Path, inspect: Inspect | None, options: ReadOptions)
         return ForeignFolder(str(name), path, foreign)
     path = _find(name)
     file = path if path.is_file() else path / TOKENIZER
-    text = read_text(file, limit=LARGEST)
-    raw = parse_object(text, name=str(file))
+    content = read_bytes(file, limit=LARGEST)
+    blocks = outline_of(content) if inspect is None else None
+    raw = parse_object(decoded_text(content, name=str(file)), name=str(file)) if blocks is None else blocks
     if not isinstance(raw.get("model"), Mapping):
         raise FileError(
             f"{file} is not a tokenizer.json: it describes no model", fix="name a tokenizer's file"
@@ -213,11 +259,23 @@ def _load_files(name: str | Path, inspect: Inspect | None, options: ReadOptions)
         inspect(raw, file)
     if growth := growth_of(raw):
         raise FileError(f"{file} cannot be used: {growth}", fix=f"tokbench check {shlex.quote(str(name))}")
-    tokenizer = parse_tokenizer(text, name=str(file))
+    tokenizer = _parsed(content, str(file))
     config, declared = (_optional(path / CONFIG), _optional(path / ROLES_FILE)) if path.is_dir() else ({}, {})
     roles = roles_of(declared) | roles_of(config) or guessed_roles(raw)
     extra = extra_of(config) or extra_of(declared)
-    return TokenizerFolder(str(name), path, tokenizer, raw, config, roles, extra)
+    if blocks is None:
+        return TokenizerFolder(str(name), path, tokenizer, raw, config, roles, extra)
+    return LazyFolder(str(name), path, tokenizer, content=content, blocks=blocks, said=(config, roles, extra))
+
+
+def _parsed(content: bytes, name: str) -> Tokenizer:
+    """The tokenizer of a file; where the library refuses it, what is wrong with its JSON is said first."""
+    try:
+        return parse_tokenizer(content, name=name)
+    except FileError:
+        text = decoded_text(content, name=name)
+        parse_object(text, name=name)
+        return parse_tokenizer(text, name=name)
 
 
 MOST_GROWTH = 10_000  # characters for one; honest normalizers put in some three

@@ -57,7 +57,7 @@ def info(tokenizer: TokenizerSource) -> TokenizerInfo:
     ("WordLevel(unk_token='[UNK]')", 2, {'unk': ('[UNK]', 0)})
     """
     folder = load(tokenizer)
-    library, raw, config = folder.tokenizer, folder.raw, folder.config
+    library, raw, config = folder.tokenizer, folder.blocks, folder.config
     vocabulary = library.get_vocab(with_added_tokens=True)
     longest = config.get("model_max_length")
     return TokenizerInfo(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -175,7 +174,10 @@ def with_loaded_flags(folder: TokenizerFolder) -> TokenizerFolder:
     raw = json.loads(folder.tokenizer.to_str())
     for entry in raw["added_tokens"]:
         entry.update(changed.get(entry["content"], {}))
-    return replace(folder, tokenizer=Tokenizer.from_str(json.dumps(raw)), raw=raw)
+    tokenizer = Tokenizer.from_str(json.dumps(raw))
+    return TokenizerFolder(
+        folder.name, folder.path, tokenizer, raw, folder.config, folder.roles, folder.extra
+    )
 
 
 def wrap(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import heappop, heappush
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 from tokbench.errors import UsageError
+from tokbench.io.json_files import uncollected
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,18 +52,75 @@ class Merging:
 
     def rows(self) -> Iterator[tuple[Symbol, ...]]:
         """The row of symbols at the start and after every merge."""
+        yield from map(tuple, self._applied())
+
+    def _applied(self) -> Iterator[list[Symbol]]:
+        """One and the same list, as it stands at the start and after every merge."""
         row = list(self.symbols)
-        yield tuple(row)
+        yield row
         for merge in self.merges:
             left, right = row[merge.at : merge.at + 2]
             both = left.utf8_bytes + right.utf8_bytes
             row[merge.at : merge.at + 2] = [Symbol(token=merge.token, id=merge.id, utf8_bytes=both)]
-            yield tuple(row)
+            yield row
 
     def result(self) -> tuple[Symbol, ...]:
         """The row after the last merge."""
-        *_, last = self.rows()
-        return last
+        return self._result
+
+    @cached_property
+    def _result(self) -> tuple[Symbol, ...]:
+        row: list[Symbol] = []
+        for each in self._applied():
+            row = each
+        return tuple(row)
+
+    @cached_property
+    def ends(self) -> tuple[int, ...]:
+        """How many bytes of the word each symbol of the result and all before it cover."""
+        return tuple(accumulate(symbol.utf8_bytes for symbol in self.result()))
+
+
+@dataclass(frozen=True)
+class LostMerge:
+    """A merge of the list, left + right, that was possible in a word until `winner` took a part of it."""
+
+    left: str
+    right: str
+    rank: int
+    winner: Merge
+
+
+LONGEST = 500  # symbols of a word whose every row is shown, and that could be one token
+
+
+class Ranks(Mapping[tuple[int, int], tuple[int, int]]):
+    """Pair of ids → rank of its merge and id of the result, from a table of tokens: a text asks for few."""
+
+    def __init__(
+        self,
+        ranks: Mapping[tuple[str, ...], int],
+        vocab: Mapping[str, int],
+        names: Mapping[int, str],
+        joined: Callable[[str, str], str],
+    ) -> None:
+        self._ranks, self._vocab, self._names, self._joined = ranks, vocab, names, joined
+
+    def __getitem__(self, pair: tuple[int, int]) -> tuple[int, int]:
+        left, right = self._names[pair[0]], self._names[pair[1]]
+        return self._ranks[left, right], self._vocab[self._joined(left, right)]
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return ((self._vocab[left], self._vocab[right]) for left, right in self._ranks)
+
+    def __len__(self) -> int:
+        return len(self._ranks)
+
+    def items_of_tokens(self) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+        """All of it, where two tokens may have one id and a pair of ids does not tell those of tokens."""
+        for (left, right), rank in self._ranks.items():
+            pair = self._vocab[left], self._vocab[right]
+            yield pair, (rank, self._vocab[self._joined(left, right)])
 
 
 class Bpe:
@@ -76,6 +135,7 @@ class Bpe:
         self._fuses = bool(model.get("fuse_unk"))
         self._falls_back = bool(model.get("byte_fallback"))
         self._whole_first = bool(model.get("ignore_merges"))
+        self._lost: dict[int, tuple[Merging, dict[int, LostMerge]]] = {}
 
     @cached_property
     def names(self) -> dict[int, str]:
@@ -83,14 +143,13 @@ class Bpe:
         return {number: token for token, number in self.vocab.items()}
 
     @cached_property
-    def ranks(self) -> dict[tuple[int, int], tuple[int, int]]:
+    def ranks(self) -> Mapping[tuple[int, int], tuple[int, int]]:
         """Pair of ids → rank of its merge and id of the result; a pair written twice has its last rank."""
-        table = {}
-        for rank, merge in enumerate(self._merges):
-            left, right = merge.split(" ") if isinstance(merge, str) else merge
-            result = self.vocab[left + right[len(self._prefix) :]]
-            table[self.vocab[left], self.vocab[right]] = (rank, result)
-        return table
+        pairs = (each.split(" ") if isinstance(each, str) else each for each in self._merges)
+        with uncollected():
+            ranks = dict(zip(map(tuple, pairs), range(len(self._merges)), strict=True))
+        found = Ranks(ranks, self.vocab, self.names, self.joined)
+        return found if len(self.names) == len(self.vocab) else dict(found.items_of_tokens())
 
     def derive(self, word: str) -> Merging:
         """How the model takes this word apart, as the library does it."""
@@ -148,6 +207,26 @@ class Bpe:
         found = self.ranks.get(pair)
         return found[0] if found else None
 
+    def lost(self, how: Merging) -> Mapping[int, LostMerge]:
+        """For borders of a word, in bytes, the last merge across them that was possible and not done.
+
+        With it comes the merge that took a part of it away. Of no use for borders that the result has not.
+        """
+        if id(how) not in self._lost:
+            self._lost[id(how)] = how, dict(self._lost_in(how))
+        return self._lost[id(how)][1]
+
+    def _lost_in(self, how: Merging) -> Iterator[tuple[int, LostMerge]]:
+        row = [symbol.token for symbol in how.symbols]
+        ends = list(accumulate(symbol.utf8_bytes for symbol in how.symbols))
+        for merge in how.merges:
+            for at in range(max(0, merge.at - 1), min(merge.at + 2, len(row) - 1)):
+                left, right = row[at], row[at + 1]
+                if (rank := self.rank(left, right)) is not None:
+                    yield ends[at], LostMerge(left, right, rank, merge)
+            row[merge.at : merge.at + 2] = [merge.token]
+            del ends[merge.at]
+
     def is_piece_of_text(self, symbol: Symbol) -> bool:
         """Whether a merge can take this symbol: it is neither unknown nor a byte that was fallen back to."""
         return symbol.token != self._unknown and not (self._falls_back and symbol.token.startswith("<0x"))
@@ -156,14 +235,16 @@ class Bpe:
         """Merges that make this word one token when they are added at the end of the list, in this order.
 
         Each joins two neighbours of what the list with the ones before it leaves, two that make a token of
-        the vocabulary if there are such; so each is needed by those after it, and none exists already.
+        the vocabulary if there are such; so each is needed by those after it, and none exists already. None
+        for a word of more than LONGEST symbols: a model without a pre_tokenizer gets whole texts.
         """
         row, found = how.result(), []
-        if how.dropped or not all(self.is_piece_of_text(symbol) for symbol in row):
+        known = len(how.symbols) <= LONGEST and all(self.is_piece_of_text(symbol) for symbol in row)
+        if how.dropped or not known:
             return ()
         more: dict[tuple[int, int], tuple[int, int]] = {}
         new_names: dict[int, str] = {}
-        ranks, names = ChainMap(more, self.ranks), ChainMap(new_names, self.names)
+        ranks, names = ChainMap(more, self.ranks), ChainMap(new_names, self.names)  # type: ignore[arg-type]
         while len(row) > 1:
             pairs = list(pairwise(row))
             left, right = next((pair for pair in pairs if self._makes_token(pair)), pairs[0])
@@ -172,7 +253,8 @@ class Bpe:
             new_names[new] = token
             more[left.id, right.id] = (len(self._merges) + len(more), new)
             found.append((left.token, right.token))
-            row = Merging(symbols=how.symbols, merges=tuple(merged(how.symbols, ranks, names))).result()
+            # The new merge is the last of the list, so all before it are done as they were, and it goes on.
+            row = Merging(symbols=row, merges=tuple(merged(row, ranks, names))).result()
         return tuple(found)
 
     def _makes_token(self, pair: tuple[Symbol, Symbol]) -> bool:
@@ -186,6 +268,7 @@ def merged(
     row: list[int | None] = [symbol.id for symbol in symbols]
     after = [*range(1, len(row)), -1]
     before = list(range(-1, len(row) - 1))
+    left_over = list(range(len(row)))  # the places that are still symbols of the row
     queue: list[tuple[int, int, int]] = []
 
     def offer(left: int, right: int) -> None:
@@ -200,7 +283,8 @@ def merged(
         one, two = row[at], row[right]
         if one is None or two is None or right < 0 or ranks.get((one, two), (0, None))[1] != new:
             continue  # one of the two went into another merge meanwhile
-        place = sum(each is not None for each in row[:at])
+        place = bisect_left(left_over, at)
+        del left_over[place + 1]
         yield Merge(at=place, left=names[one], right=names[two], token=names[new], id=new, rank=rank)
         row[at], row[right], after[at] = new, None, after[right]
         if after[at] >= 0:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tokbench.errors import UsageError
-from tokbench.tracing.bpe_merges import Bpe, Merge, Merging
+from tokbench.tracing.bpe_merges import LONGEST, Bpe, Merging
 from tokbench.tracing.steps import Cut, Step, Token, Trace, Why, Word
 from tokbench.tracing.unigram_paths import Scoring, Unigram
 from tokbench.tracing.wordpiece_matches import Lookup, Matching, WordLevel, WordPiece
@@ -45,6 +45,8 @@ def _bpe_verdict(model: Bpe, how: Merging, word: str, missing: Sequence[tuple[st
         return f"characters without a token are left out: {lost}"
     if len(row) == 1 and model.is_piece_of_text(row[0]):
         return ""
+    if len(how.symbols) > LONGEST:
+        return f"it has {len(how.symbols):,} symbols: too many to say which merges it needs"
     if not missing:
         return f"{say(word)} holds characters that have no token of their own"
     pairs = [f"{say(left)} + {say(right)}" for left, right in missing]
@@ -86,30 +88,14 @@ def _bpe_cut(model: Bpe, how: Merging, left: int, say: Say) -> str:
     row = how.result()
     one, two = row[left], row[left + 1]
     reason = f"no merge joins {say(one.token)} and {say(two.token)}"
-    border = sum(symbol.utf8_bytes for symbol in row[: left + 1])
-    lost = _lost(model, how, border)
+    lost = model.lost(how).get(how.ends[left])
     if lost is None:
         return reason
-    (x, y, rank), winner = lost
+    winner = lost.winner
     return (
-        f"{reason}; {say(x)} + {say(y)} is merge {rank:,}, "
+        f"{reason}; {say(lost.left)} + {say(lost.right)} is merge {lost.rank:,}, "
         f"but {say(winner.left)} + {say(winner.right)} is merge {winner.rank:,} and came first"
     )
-
-
-def _lost(model: Bpe, how: Merging, border: int) -> tuple[tuple[str, str, int], Merge] | None:
-    """The merge across this border that was last possible, and the one that took a part of it away."""
-    found = None
-    rows = list(how.rows())
-    for row, merge in zip(rows, how.merges, strict=False):
-        place = 0
-        for at, symbol in enumerate(row[:-1]):
-            place += symbol.utf8_bytes
-            if place == border and merge.at in (at - 1, at, at + 1):
-                rank = model.rank(symbol.token, row[at + 1].token)
-                if rank is not None:
-                    found = ((symbol.token, row[at + 1].token, rank), merge)
-    return found
 
 
 def _unigram_cut(model: Unigram, how: Scoring, word: str, left: int) -> str:

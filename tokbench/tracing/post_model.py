@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from tokenizers import Encoding, Tokenizer
@@ -16,9 +16,25 @@ from tokbench.tracing.spelling import blocks_of
 from tokbench.tracing.steps import Step, Token, Trace
 
 
-def steps_after(
-    tokenizer: Tokenizer, raw: Mapping[str, Any], tokens: Sequence[Token], encoding: Encoding
-) -> Iterator[Step]:
+@dataclass(frozen=True)
+class EncodingLists:
+    """The lists of the library's Encoding, each asked for once: it makes the whole list anew every time."""
+
+    ids: Sequence[int]
+    tokens: Sequence[str]
+    offsets: Sequence[tuple[int, int]]
+    type_ids: Sequence[int]
+    attention_mask: Sequence[int]
+    special_tokens_mask: Sequence[int]
+    sequence_ids: Sequence[int | None]
+
+
+def lists_of(encoding: Encoding) -> EncodingLists:
+    """All lists of an encoding."""
+    return EncodingLists(**{each.name: getattr(encoding, each.name) for each in fields(EncodingLists)})
+
+
+def steps_after(raw: Mapping[str, Any], tokens: Sequence[Token], encoding: EncodingLists) -> Iterator[Step]:
     """Truncation and padding where they are set, and the post_processor where there is one."""
     real = [at for at, mask in enumerate(encoding.attention_mask) if mask]
     own = [at for at in real if not encoding.special_tokens_mask[at]]
@@ -42,7 +58,7 @@ def _truncated(limit: Mapping[str, Any], tokens: tuple[Token, ...], *, before: i
     return Step(kind="truncation", name="truncation", options=limit, tokens=tokens, notes=(note,))
 
 
-def padded(raw: Mapping[str, Any], encoding: Encoding, framed: Sequence[Token]) -> Iterator[Step]:
+def padded(raw: Mapping[str, Any], encoding: EncodingLists, framed: Sequence[Token]) -> Iterator[Step]:
     """The step of padding, where it is set; `framed` are the tokens that are no padding."""
     padding = raw.get("padding")
     if not padding:
@@ -64,7 +80,7 @@ def _copies(raw: Mapping[str, Any]) -> int:
     return max([sum("Sequence" in part for part in block["single"]) for block in templates] or [1]) or 1
 
 
-def _framed(encoding: Encoding, real: Sequence[int], tokens: Sequence[Token]) -> Iterator[Token]:
+def _framed(encoding: EncodingLists, real: Sequence[int], tokens: Sequence[Token]) -> Iterator[Token]:
     """The tokens between those that were put in, with their offsets of after the post_processor."""
     count = 0
     for at in real:
@@ -78,7 +94,7 @@ def _framed(encoding: Encoding, real: Sequence[int], tokens: Sequence[Token]) ->
         count += 1
 
 
-def put_in(encoding: Encoding, at: int) -> Token:
+def put_in(encoding: EncodingLists, at: int) -> Token:
     """The token at this place of the encoding, as one that a block put there."""
     token = encoding.tokens[at]
     start, end = encoding.offsets[at]
@@ -150,7 +166,7 @@ class PairTrace(Result, kind="pair_trace", table="tokens"):
     notes: tuple[str, ...] = ()
 
 
-def joining(raw: Mapping[str, Any], first: Trace, second: Trace, encoding: Encoding) -> Iterator[Step]:
+def joining(raw: Mapping[str, Any], first: Trace, second: Trace, encoding: EncodingLists) -> Iterator[Step]:
     """Truncation, the post_processor and padding; where no block joins the two, a step that says so."""
     sides = (first.tokens, second.tokens)
     left: tuple[Sequence[int], ...] = tuple(range(len(side)) for side in sides)
@@ -173,13 +189,15 @@ def joining(raw: Mapping[str, Any], first: Trace, second: Trace, encoding: Encod
     yield from padded(raw, encoding, framed)
 
 
-def _rest(limit: Mapping[str, Any], side: Sequence[Token], encoding: Encoding, number: int) -> Sequence[int]:
+def _rest(
+    limit: Mapping[str, Any], side: Sequence[Token], encoding: EncodingLists, number: int
+) -> Sequence[int]:
     """Which tokens of one of the texts are left. The library knows one stretch of the input for each text."""
     count = min(encoding.sequence_ids.count(number), len(side))
     return range(len(side) - count, len(side)) if limit.get("direction") == "Left" else range(count)
 
 
-def _framed_pair(encoding: Encoding, sides: Sequence[Sequence[Token]]) -> Iterator[Token]:
+def _framed_pair(encoding: EncodingLists, sides: Sequence[Sequence[Token]]) -> Iterator[Token]:
     """The tokens of both between those that were put in, with their offsets of after the post_processor.
 
     Of a text that a template writes twice, one copy counts as put in.

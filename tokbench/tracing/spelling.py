@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from tokbench.native.byte_alphabet import byte_characters
+
 BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
 SPACE = "▁"
 INNER = {"normalizer": "normalizers", "pre_tokenizer": "pretokenizers", "decoder": "decoders"}
@@ -19,8 +21,6 @@ def byte_values() -> Mapping[str, int]:
     >>> byte_values()["Ġ"], byte_values()["a"]
     (32, 97)
     """
-    from tokbench.native.scanner import byte_characters  # imports numpy, which blocks_of does not need
-
     return {letter: byte for byte, letter in enumerate(byte_characters())}
 
 

@@ -80,7 +80,8 @@ class Token:
 class Word:
     """What the model did with one piece: how it came to its tokens first..last of the step.
 
-    `rows` is what the row of symbols spells at the start and after every merge (BPE, empty otherwise).
+    `rows` is what the row of symbols spells at the start and after every merge (BPE, empty otherwise, and
+    for more than bpe_merges.LONGEST symbols: a row for each of them would be read by no one).
     `missing` are the merges that would make it one token, added at the end of the list in this order (BPE);
     `verdict` says in words what it would need. Both are empty where it is one token.
     """

@@ -7,13 +7,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 
 from tokbench.errors import UsageError
+from tokbench.io.json_files import parse_object
 from tokbench.io.library_errors import cannot_encode, library_errors_as
+from tokbench.tracing import bpe_merges
 from tokbench.tracing.bpe_merges import Bpe, Merging
 from tokbench.tracing.cuts import How, Model, cuts_of, verdict, why_span
-from tokbench.tracing.post_model import PairTrace, decoder_steps, joining, steps_after
+from tokbench.tracing.post_model import (
+    EncodingLists,
+    PairTrace,
+    decoder_steps,
+    joining,
+    lists_of,
+    steps_after,
+)
 from tokbench.tracing.pre_model import Seen, stages, steps_of
 from tokbench.tracing.replay import made_by
 from tokbench.tracing.spelling import Speller, shown_tokens
@@ -40,12 +49,11 @@ def follow(
     says so. Raises UsageError for a text that is too long or that the library cannot encode.
     """
     ensure_short(text)
-    raw = json.loads(tokenizer.to_str())
-    tokenizer, raw, notes = without_chance(tokenizer, raw)
+    tokenizer, raw, notes = without_chance(tokenizer, _raw(tokenizer))
     encoding = encoded(tokenizer, name, text)
     model, speller = model_of(raw), Speller(raw)
     begun = up_to_the_model(tokenizer, raw, model, text)
-    after = tuple(steps_after(tokenizer, raw, begun[-1].tokens, encoding))
+    after = tuple(steps_after(raw, begun[-1].tokens, encoding))
     steps = (*begun, *after, *decoder_steps(tokenizer, raw, encoding.ids))
     decoded = tokenizer.decode(encoding.ids, skip_special_tokens=True)
     trace = Trace(
@@ -62,6 +70,11 @@ def follow(
     if modelled_ids(steps) != trace.ids:
         trace = replace(trace, notes=(*notes, DIFFERS))
     return replace(trace, why=why_span(trace, model, *span, speller)) if span else trace
+
+
+def _raw(tokenizer: Tokenizer) -> Mapping[str, Any]:
+    """The tokenizer's JSON as the library writes it: every option by its name of today."""
+    return parse_object(tokenizer.to_str(), name="tokenizer.json")
 
 
 def ensure_short(text: str) -> None:
@@ -91,10 +104,10 @@ def _final(steps: tuple[Step, ...]) -> tuple[Token, ...]:
     return next(step.tokens for step in reversed(steps) if step.kind != "decoder")
 
 
-def encoded(tokenizer: Tokenizer, name: str, text: str, second: str | None = None) -> Encoding:
+def encoded(tokenizer: Tokenizer, name: str, text: str, second: str | None = None) -> EncodingLists:
     """What the library makes of a text, or of two; UsageError for one that it cannot encode."""
     with library_errors_as(lambda error: cannot_encode(name, error), also=(Exception,)):
-        return tokenizer.encode(text, second)
+        return lists_of(tokenizer.encode(text, second))
 
 
 def without_chance(
@@ -120,7 +133,7 @@ def follow_pair(tokenizer: Tokenizer, text: str, second: str, *, name: str = "to
     """
     for each in (text, second):
         ensure_short(each)
-    tokenizer, raw, notes = without_chance(tokenizer, json.loads(tokenizer.to_str()))
+    tokenizer, raw, notes = without_chance(tokenizer, _raw(tokenizer))
     encoding = encoded(tokenizer, name, text, second)
     halves = (_half(tokenizer, raw, text, name), _half(tokenizer, raw, second, name))
     steps = tuple(joining(raw, *halves, encoding))
@@ -231,7 +244,8 @@ def _word(model: Model, how: How, seen: Seen, at: int, *, speller: Speller, toke
     rows: tuple[tuple[str, ...], ...] = ()
     if isinstance(model, Bpe) and isinstance(how, Merging):
         missing = model.missing(how)
-        rows = tuple(tuple(speller.spell(symbol.token)[0] for symbol in row) for row in how.rows())
+        if len(how.symbols) <= bpe_merges.LONGEST:
+            rows = tuple(tuple(speller.spell(symbol.token)[0] for symbol in row) for row in how.rows())
     return Word(
         piece=at,
         text=seen.text,

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tokbench.errors import DataError, RecipeError, ResourceError
+from tokbench.native.byte_alphabet import byte_characters
 from tokbench.native.compiler import loops
 from tokbench.native.kernels import learn_abi
-from tokbench.native.scanner import byte_characters
 from tokbench.progress import Progress, silent
 from tokbench.training.bpe import MOST_TOKENS, Affixes, Merges, kept_alphabet
 from tokbench.training.word_counts import WordCounts

@@ -15,7 +15,8 @@ from tokenizers import Tokenizer
 
 from tokbench.errors import TokbenchError, clipped
 from tokbench.io.library_errors import is_of_the_library
-from tokbench.native.scanner import byte_characters, scanner_for
+from tokbench.native.byte_alphabet import byte_characters
+from tokbench.native.scanner import scanner_for
 from tokbench.native.word_counter import count_words_compiled, texts_of
 from tokbench.training.engine import DIFFERENT, EngineChoice
 from tokbench.training.word_counts import counting_pipeline

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 
-from tokbench.errors import plural
+from tokbench.errors import clipped, plural
 from tokbench.reporting.elements import Chips, Facts, Grid, Headline, Part, seen, visible
 from tokbench.tracing.bpe_merges import Merging
 from tokbench.tracing.cuts import FEW
@@ -160,6 +160,9 @@ def _merges(word: Word) -> Iterator[Row]:
         return
     if len(how.symbols) == 1 and not how.whole:
         return  # one character: nothing to merge
+    if not word.rows:
+        yield clipped(word.shown), "", f"{len(how.merges):,} merges", "too long to be shown"
+        return
     rows = [" ".join(visible(spelling) for spelling in row) for row in word.rows]
     first = "whole, before any merge" if how.whole else ""
     yield visible(word.shown), "", first, rows[0]

@@ -25,7 +25,7 @@ from tokbench import __version__
 from tokbench.errors import FileError, RecipeError
 from tokbench.io.atomic import atomic_file
 from tokbench.io.extras import require
-from tokbench.native.scanner import byte_characters
+from tokbench.native.byte_alphabet import byte_characters
 from tokbench.native.word_counter import CompiledCounts, order_words, sort_words
 from tokbench.training.bpe_compiled import WordArrays, arrays_of_bytes
 from tokbench.training.word_counts import CountedCorpus, PipelineRecord, WordCounts
