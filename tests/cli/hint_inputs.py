@@ -69,6 +69,15 @@ FILES = {
         for at, line in enumerate(ENGLISH)
     ),
     "strings.json": '["one", "two"]',
+    "columns.json": json.dumps(
+        {"text": [line[:9] for line in ENGLISH], "stars": [at % 2 for at, _ in enumerate(ENGLISH)]}
+    ),
+    "lists.json": json.dumps(
+        {
+            name: [{"text": line[:9], "stars": at % 2} for at, line in enumerate(ENGLISH)]
+            for name in ("train", "dev")
+        }
+    ),
     "locked/a.txt": TEXT,
     "sub/locked.txt": TEXT,
     "slip.json": '[{"content": "zebra", "normalised": true}]',

@@ -51,6 +51,20 @@ SCENARIOS = {
         "--data FILE.csv",
         f"tokbench finetune --task own --data rows.csv --text-column text --label-column stars {DRY}",
     ),
+    "a table of columns in JSON": (
+        f"finetune --data columns.json {OWN}",
+        "zip(*d.values())], open('columns-rows.json', 'w'))",
+        "python -c \"import json; d = json.load(open('columns.json', encoding='utf-8')); "
+        "json.dump([dict(zip(d, r)) for r in zip(*d.values())], open('columns-rows.json', 'w'))\""
+        f" && tokbench finetune --data columns-rows.json {OWN}",
+    ),
+    "several tables in JSON": (
+        f"finetune --data lists.json {OWN}",
+        "json.dump(d['train'], open('lists-rows.json', 'w'))",
+        "python -c \"import json; d = json.load(open('lists.json', encoding='utf-8')); "
+        "json.dump(d['train'], open('lists-rows.json', 'w'))\""
+        f" && tokbench finetune --data lists-rows.json {OWN}",
+    ),
     "a folder without rows": (
         f"finetune --task own --data sub --text-column text --label-column stars {DRY}",
         "--data FILE.csv --dev FILE.csv",

@@ -2,12 +2,14 @@
 
 import json
 import shlex
+import subprocess
 
 import pytest
 
 from tokbench.errors import DataError, UsageError
 from tokbench.finetuning.config import FinetuneConfig
-from tokbench.finetuning.data.load import read_data
+from tokbench.finetuning.data.load import own_questions, read_data
+from tokbench.finetuning.tasks import TASKS
 
 STS = {
     "guid": "sts_0",
@@ -139,6 +141,59 @@ def test_what_pandas_to_json_writes_is_one_sentence(tmp_path):
     ) as caught:
         read(tmp_path / "a.json")
     assert len(str(caught.value)) < 300
-    assert 'orient="records", lines=True' in caught.value.fix
-    frame.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
-    assert len(read(tmp_path / "a.jsonl").train) == 2_000
+    subprocess.run(shlex.split(caught.value.fix), check=True)
+    assert len(read(tmp_path / "a-rows.json").train) == 2_000
+
+
+def written(path, value):
+    path.write_text(json.dumps(value))
+    return path
+
+
+FRUIT = [{"text": f"a {name} {at}", "label": name} for name in ("pear", "fig") for at in range(4)]
+
+
+@pytest.mark.parametrize("around", [{"data": FRUIT}, {"version": "1", "rows": FRUIT, "meta": {"a": 1}}])
+def test_one_list_of_rows_inside_an_object_is_read_and_said(around, tmp_path):
+    path = written(tmp_path / "a.json", around)
+    key = next(name for name, value in around.items() if value is FRUIT)
+    found = read(path)
+    assert found.train.texts == [row["text"] for row in FRUIT]
+    assert f"{path}: rows from its list '{key}'" in found.read.inferred
+    asked = own_questions(path, TASKS["sst2"])
+    assert (asked.rows.texts, asked.notes[0]) == (found.train.texts, f"{path}: rows from its list '{key}'")
+    with pytest.raises(DataError, match=rf"a\.json item 3 of {key}: 'text' is a list of 1"):
+        read(written(path, {**around, key: [*FRUIT[:2], {"text": ["x"], "label": "fig"}]}))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"columns": ["text", "label"], "index": [*range(8)], "data": [[*row.values()] for row in FRUIT]},
+        {name: {str(at): row[name] for at, row in enumerate(FRUIT)} for name in ("text", "label")},
+        {name: [row[name] for row in FRUIT] for name in ("text", "label")},
+        {str(at): row for at, row in enumerate(FRUIT)},
+        {"train": FRUIT, "dev": FRUIT[:2], "version": 1},
+    ],
+)
+def test_json_of_another_layout_is_refused_with_a_line_that_rewrites_it(table, tmp_path):
+    path = written(tmp_path / "it's a.json", table)
+    with pytest.raises(DataError, match=r"not an object a row|2 lists of rows") as caught:
+        read(path)
+    subprocess.run(shlex.split(caught.value.fix), check=True)
+    assert read(tmp_path / "it's a-rows.json").train.texts == [row["text"] for row in FRUIT]
+
+
+def test_maps_of_parquet_are_objects_with_dots(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    labels = pyarrow.array(
+        [[("fruit", row["label"])] for row in FRUIT], pyarrow.map_(pyarrow.string(), pyarrow.string())
+    )
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"text": [row["text"] for row in FRUIT], "label": labels}), path)
+    assert chosen(path) == {"text": "text", "label": "label.fruit"}
+    with pytest.raises(DataError, match="'label' holds objects, and one value of them is needed") as caught:
+        read(path, label_column="label")
+    assert "label.fruit" in caught.value.fix

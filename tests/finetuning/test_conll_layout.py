@@ -242,3 +242,19 @@ def test_a_scheme_that_reads_no_entity_in_the_train_file_is_refused(put):
     path = put("Kim\tB-PER\nPark\tI-PER\nis\tO\n\nhere\tO\n")
     with pytest.raises(DataError, match=r"read as BILOU, the labels of a\.conll name no entity"):
         read(path, tag_scheme="BILOU")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("good\tB-X\nbad\tmuch\tO\n", "line 2 has 3 fields and those before it 2"),
+        ("good\tNN\tB-X\n\nbad\tO\n", "line 3 has 2 fields and those before it 3"),
+        ("good\tB-X\nbad\tO\t\n", "line 2 has 3 fields and those before it 2"),
+    ],
+)
+def test_lines_of_uneven_fields_are_refused_between_tabs_too(text, words, tmp_path):
+    path = tmp_path / "train.conll"
+    path.write_text(text)
+    with pytest.raises(DataError) as caught:
+        read_sentences(path)
+    assert str(caught.value) == f"{path} {words}"

@@ -105,7 +105,10 @@ def _columns(source: Source, table: ParquetFile, name: str) -> Iterator[list[Any
     while True:
         try:
             batch = next(batches, None)
-            values = [] if batch is None else batch.column(0).to_pylist()
+            column = None if batch is None else batch.column(0)
+            values = [] if column is None else column.to_pylist()
+            if column is not None and pyarrow.types.is_map(column.type):  # pairs, of an object as JSON has it
+                values = [None if pairs is None else dict(pairs) for pairs in values]
         except (pyarrow.ArrowException, OSError) as error:
             raise _damaged(source, error) from error
         except UnicodeDecodeError as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from tokbench.corpus.json_lines import array_items, line_items
@@ -23,6 +24,7 @@ def records(source: Source, wanted: Sequence[str] = ()) -> Iterator[Record]:
     A header that has one of the `wanted` columns twice is refused: which of them is meant?
 
     Fields of CSV and TSV are strings exactly as they stand there; those of JSON and parquet keep their kind.
+    Of a .json file with one object around one list of objects, those are the rows; `list_around` names it.
     """
     match source.format:
         case "csv":
@@ -30,7 +32,7 @@ def records(source: Source, wanted: Sequence[str] = ()) -> Iterator[Record]:
         case "tsv":
             return _rows(tsv_rows(source, _nothing), source, wanted)
         case "json":
-            return _objects(array_items(source, _nothing), source)
+            return _objects(_unwrapped(array_items(source, _nothing)), source)
         case "jsonl":
             return _objects(line_items(source, _nothing), source)
         case "parquet":
@@ -38,6 +40,37 @@ def records(source: Source, wanted: Sequence[str] = ()) -> Iterator[Record]:
     raise DataError(
         f"{source.name} is no table", fix=f"give one of {', '.join(TABLES)}, with columns that have names"
     )
+
+
+def list_around(source: Source) -> str:
+    """The key of the one list of rows that a .json file's one object holds; "" in any other file."""
+    if source.format != "json":
+        return ""
+    _, name = _wrapped(list(islice(array_items(source, _nothing), 2)))
+    return name
+
+
+def is_rows(value: object) -> bool:
+    """Whether a value of JSON is a list of objects."""
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
+
+
+def _wrapped(first: Sequence[tuple[str, object]]) -> tuple[list[object], str]:
+    """The one list of rows in the only item of a file, and its key; nothing where there is none."""
+    item = first[0][1] if len(first) == 1 else None
+    lists = [name for name, value in item.items() if is_rows(value)] if isinstance(item, dict) else []
+    if not isinstance(item, Mapping) or len(lists) != 1:
+        return [], ""
+    return item[lists[0]], lists[0]
+
+
+def _unwrapped(items: Iterator[tuple[str, object]]) -> Iterator[tuple[str, object]]:
+    """The rows of the one list in the one object of a file; of any other file its items."""
+    first = list(islice(items, 2))
+    rows, name = _wrapped(first)
+    if rows:
+        return ((f"item {number} of {name}", row) for number, row in enumerate(rows, 1))
+    return chain(first, items)
 
 
 def _nothing(_bytes: int) -> None:

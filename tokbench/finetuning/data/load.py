@@ -425,7 +425,7 @@ def own_questions(
 
     Columns that are not named are found by their names. DataError names the rows without a text.
     """
-    from tokbench.corpus.records import records
+    from tokbench.corpus.records import list_around, records
     from tokbench.finetuning.data.columns import choose_columns
     from tokbench.finetuning.data.own_tables import columns_of, source_at, values_of
     from tokbench.finetuning.data.scalars import scalar_text
@@ -444,7 +444,9 @@ def own_questions(
     must_have_texts(blank)
     test = Hidden(path.name, "", len(rows), f"{path.name.split('.')[0]}-predicted.tsv")
     asked = _asked(rows, indices, test, replace(task, texts=columns.texts), name=source.name)
-    return replace(asked, id_column=columns.id or INDEX[0])
+    around = list_around(source)
+    notes = (f"{source.name}: rows from its list {clipped(around)}",) if around else ()
+    return replace(asked, id_column=columns.id or INDEX[0], notes=(*notes, *asked.notes))
 
 
 def must_have_texts(blank: Sequence[str]) -> None:

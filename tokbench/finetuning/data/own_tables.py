@@ -13,10 +13,11 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from tokbench.corpus.parquet import parquet_metadata
-from tokbench.corpus.records import TABLES, records
+from tokbench.corpus.records import TABLES, list_around, records
 from tokbench.corpus.sources import COMPRESSIONS, FORMATS, Source, find_sources
-from tokbench.errors import DataError, FileError, UsageError, plural
+from tokbench.errors import DataError, FileError, UsageError, clipped, plural
 from tokbench.finetuning.data.columns import Columns, choose_columns, no_column
+from tokbench.finetuning.data.json_layouts import must_be_rows
 from tokbench.finetuning.data.label_kinds import (
     LabelReading,
     as_written,
@@ -27,7 +28,7 @@ from tokbench.finetuning.data.label_kinds import (
     read_labels,
 )
 from tokbench.finetuning.data.rows import Raw, Rows, collect
-from tokbench.finetuning.data.scalars import flattened, listed_columns, scalar, scalar_text, value_at
+from tokbench.finetuning.data.scalars import flattened, scalar, scalar_text, value_at
 from tokbench.finetuning.tasks import OWN, SCORES, Split, Task
 
 if TYPE_CHECKING:
@@ -138,7 +139,9 @@ def read_own(data: Path, reading: FinetuneConfig, known: Task | None, *, seed: i
     if DEV not in rows:
         rows = cut_off(rows[TRAIN], share=reading.dev_share, seed=seed, classes=not task.regression)
         named[DEV] = f"{reading.dev_share:.0%} of {named[TRAIN]}, drawn by the seed"
-    why = (found.why,) if found.why else ()
+    around = {source.name: list_around(source) for source in files.values()}
+    why = tuple(f"{name}: rows from its list {clipped(key)}" for name, key in around.items() if key)
+    why += (found.why,) if found.why else ()
     return OwnTable(task, rows, columns, named, why, found.notes)
 
 
@@ -252,11 +255,7 @@ def columns_of(source: Source) -> list[str]:
     first = rows[0] if rows else {}
     if not any(rows):
         raise DataError(f"{source.name} has no rows", fix="give a file with a header and rows")
-    if all(isinstance(value, list | dict) for value in first.values()):
-        raise DataError(
-            f"{source.name} holds one object of columns ({listed_columns(list(first))}), not an object a row",
-            fix='df.to_json("train.jsonl", orient="records", lines=True) writes rows',
-        )
+    must_be_rows(source, first, alone=len(rows) == 1)
     names = dict(flattened(first))
     known = {*first}
     for row in rows[1:]:

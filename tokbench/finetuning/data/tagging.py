@@ -110,19 +110,20 @@ def read_sentences(
 def _sentences(lines: Sequence[str], path: Path, layout: Layout, missing: str) -> Iterator[Sentence]:
     units: list[str] = []
     labels: list[str] = []
-    width = 0  # fields of a line with spaces for tabs: where they differ, it is no table but a text
+    widths = dict[bool, int]()  # fields of the lines with tabs, and of those with spaces
     for number, line, fields in words_of(lines, layout):
         if fields is None:
             if units:
                 yield units, labels
             units, labels = [], []
             continue
-        if "\t" not in line and len(fields) != (width or len(fields)):
+        tabs = "\t" in line
+        before = widths.setdefault(tabs, len(fields))
+        if len(fields) != before and not (tabs and missing):  # it is no table but a text, or damaged
             raise DataError(
-                f"{path} line {number} has {plural(len(fields), 'field')} and those before it {width}",
+                f"{path} line {number} has {plural(len(fields), 'field')} and those before it {before}",
                 fix="one word, a tab and its label a line",
             )
-        width = len(fields) if "\t" not in line else width
         unit, label = _unit(fields, layout, missing)
         if "\0" in line:
             raise DataError(f"{path} line {number} holds a NUL character", fix="take it out of that line")
