@@ -18,6 +18,7 @@ from tokbench.pretrained.encode import decode as decode
 from tokbench.pretrained.encode import encode as encode
 from tokbench.pretrained.encode import trace as trace
 from tokbench.pretrained.encode_corpus import encode_corpus as encode_corpus
+from tokbench.pretrained.export import export as export
 from tokbench.pretrained.folder import load as load
 from tokbench.pretrained.info import info as info
 from tokbench.pretrained.recipe_of import recipe as recipe

@@ -96,6 +96,14 @@ def converted(place, into):
     return convert(path, into / "converted")
 
 
+def exported(place, into):
+    from tokbench.pretrained.export import export
+
+    path = into / "vocab.txt"
+    path.write_text("[UNK]\n[CLS]\n[SEP]\n[PAD]\na\n##b\n", encoding="utf-8")
+    return export(path, into / "exported", to="vocab")
+
+
 def counted(place, into):
     from tokbench.recipes.build import assemble
     from tokbench.recipes.presets import resolve_recipe
@@ -251,6 +259,7 @@ MAKERS = {
     "encoded-corpus": encoded_corpus,
     "environment": environment_here,
     "explanation": explained,
+    "export": exported,
     "growth": grown,
     "info": described,
     "fix-report": mended,

@@ -38,6 +38,9 @@ COMMANDS: dict[str, Entry] = {
     "convert": Entry(
         "Make", "make:convert", "Make a folder of a vocab.txt, .model, .tiktoken …; prove its ids."
     ),
+    "export": Entry(
+        "Make", "make:export", "Write tiktoken's, SentencePiece's or older files; prove the ids."
+    ),
     "info": Entry("Look", "look:info", "Show what a tokenizer is: blocks, size, special tokens."),
     "encode": Entry("Look", "look:encode", "Show the tokens and ids of a text, or write those of files."),
     "decode": Entry("Look", "look:decode", "Turn ids back into text."),

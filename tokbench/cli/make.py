@@ -55,6 +55,11 @@ Memory = Annotated[
     str, Option("--memory", help="What words may take; beyond it they wait on the disk.", metavar="SIZE")
 ]
 MinCount = Annotated[int, Option("--min-count", min=1, help="Leave rarer words out, of a huge corpus.")]
+ProveOn = Annotated[
+    list[str] | None,
+    Option("--prove", help="Texts to prove the ids on.", metavar="CORPUS", show_default="those that ship"),
+]
+Allow = Annotated[int, Option("--allow", min=0, help="So many texts may get other ids.")]
 
 
 def count(
@@ -437,11 +442,11 @@ def convert(
         Option("--cased/--uncased", help="Of a vocab.txt.", show_default="what its pieces tell"),
     ] = None,
     encoding: Annotated[str, Option(help="Whose ranks a .tiktoken holds: cl100k_base, qwen …")] = "",
-    prove: Annotated[
-        list[str] | None,
-        Option(help="Texts to prove the ids on.", metavar="CORPUS", show_default="those that ship"),
-    ] = None,
-    allow: Annotated[int, Option(min=0, help="So many texts may get other ids.")] = 0,
+    pattern: Annotated[
+        str, Option(help="The regular expression by which a .tiktoken's texts are cut.", metavar="REGEX")
+    ] = "",
+    prove: ProveOn = None,
+    allow: Allow = 0,
     force: options.Force = False,
     json: options.AsJson = False,
 ) -> None:
@@ -460,11 +465,38 @@ def convert(
         output,
         cased=cased,
         encoding=encoding,
+        pattern=pattern,
         prove=CorpusPaths(prove) if prove else None,
         allow=allow,
         force=force,
     )
     put(result, make_view.converted, "conversion", json=json)
+    raise typer.Exit(0 if result.passed else 1)
+
+
+def export(
+    tokenizer: options.Tokenizer,
+    output: options.Folder,
+    to: Annotated[str, Option(help="tiktoken, sentencepiece, vocab, merges or transformers4.")],
+    prove: ProveOn = None,
+    allow: Allow = 0,
+    force: options.Force = False,
+    json: options.AsJson = False,
+) -> None:
+    """Write tiktoken's, SentencePiece's or older files; prove the ids.
+
+    The format's own package loads them and encodes the same texts; exit 1, and nothing is written, if ids
+    differ. What a format cannot hold is refused with the rule it breaks.
+
+    Example: `tokbench export my-tok --to tiktoken -o my-ranks`
+    """
+    from tokbench.corpus.reading import CorpusPaths
+    from tokbench.pretrained.export import export as exported
+    from tokbench.reporting.views import make as make_view
+
+    corpus = CorpusPaths(prove) if prove else None
+    result = exported(tokenizer, output, to=to, prove=corpus, allow=allow, force=force)
+    put(result, make_view.exported, "export", json=json)
     raise typer.Exit(0 if result.passed else 1)
 
 

@@ -1,1 +1,1 @@
-"""Files of other formats in, a tokenizers.Tokenizer and what was read out; knows no portable folder."""
+"""Files of other formats in, a tokenizers.Tokenizer out, and back; proves its ids, knows no folder."""

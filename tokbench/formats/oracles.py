@@ -45,8 +45,13 @@ def oracle_for(read: ReadTokenizer) -> Oracle | NoOracle:
     if read.kind not in ORACLES:
         return NoOracle("no package encodes CLIP's merges without its model")
     make, fix = ORACLES[read.kind]
+    return or_why_not(lambda: make(read), fix)
+
+
+def or_why_not(make: Callable[[], Oracle | NoOracle], fix: str) -> Oracle | NoOracle:
+    """The oracle that is made, or the package that is missing for it, which `fix` installs."""
     try:
-        return make(read)
+        return make()
     except ImportError as error:
         return NoOracle(f"{error.name or 'its package'} is not installed", fix)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,15 @@ class ReadTokenizer:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What a file may not say. cased: of a vocab.txt, None to find it out; encoding: of tiktoken's ranks."""
+    """What a file may not say.
+
+    cased: of a vocab.txt, None to find it out. encoding, pattern: of tiktoken's ranks, whose they are, and
+    the regular expression that cuts texts.
+    """
 
     cased: bool | None = None
     encoding: str = ""
+    pattern: str = ""
 
 
 Encode = Callable[[str], list[int]]
@@ -43,11 +48,21 @@ Encode = Callable[[str], list[int]]
 
 @dataclass(frozen=True)
 class Oracle:
-    """A package that gives the ids of a text. prepare: what both sides are given in the text's place."""
+    """A package that gives the ids of a text.
+
+    prepare: what both sides are given in the text's place. never: tokens that it does not find in a text, as
+    SentencePiece finds no control piece, and the library would. token_id: the id of a special token, None
+    where it has none. whole: it encodes as a model is given texts, with special tokens found and put around;
+    else special tokens are text, and none is put in. close: ends the process that it is.
+    """
 
     package: str
     encode: Encode
     prepare: Callable[[str], str] = str
+    never: Collection[str] = ()
+    token_id: Callable[[str], int | None] | None = None
+    whole: bool = False
+    close: Callable[[], None] = lambda: None
 
 
 def frame(tokenizer: Tokenizer, first: str, last: str, *, between: str = "", segments: bool = False) -> None:

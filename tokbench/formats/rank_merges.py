@@ -9,7 +9,7 @@ down to two parts is never made by merging: it is given only where a whole word 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from typing import TypeVar
 
@@ -35,6 +35,33 @@ def merges_by_rank(
         else:
             unmade.append(token)
     return merges, unmade
+
+
+def merges_out_of_order(
+    ranks: Mapping[str, float], merges: Sequence[tuple[str, str]]
+) -> tuple[str, list[str]]:
+    """Why a list of merges does not give what ranks give, "" where it does; and the tokens that none makes.
+
+    The list does where the merge that ranks give each token stands in it, in the order of the ranks: no other
+    two neighbours ever meet, so what else the list says of a token does no harm.
+
+    >>> merges_out_of_order({"a": 0, "b": 1, "ab": 2, "abab": 3}, [("ab", "ab"), ("a", "b")])[0]
+    "the merge of 'ab' stands behind that of 'abab', which has the higher id"
+    """
+    places = {pair: place for place, pair in reversed([*enumerate(merges)])}
+    made = {left + right for left, right in places}
+    needed, unmade = merges_by_rank(ranks)
+    last, before = -1, ""
+    for left, right in needed:
+        place, token = places.get((left, right)), left + right
+        if place is None and token not in made:
+            return f"the token {token!r} is dead: no merge makes it, and its id would make one", unmade
+        if place is None:
+            return f"the token {token!r} is merged of other parts than {left!r} and {right!r}", unmade
+        if place < last:
+            return f"the merge of {before!r} stands behind that of {token!r}, which has the higher id", unmade
+        last, before = place, token
+    return "", unmade
 
 
 def _merged(token: Symbols, ranks: Mapping[Symbols, float]) -> list[Symbols]:

@@ -262,4 +262,5 @@ def sentencepiece_oracle(read: ReadTokenizer) -> Oracle:
     import sentencepiece
 
     processor = sentencepiece.SentencePieceProcessor(model_file=str(read.files[0]))
-    return Oracle("sentencepiece", processor.encode)
+    never = [each.content for each in read.tokenizer.get_added_tokens_decoder().values()]
+    return Oracle("sentencepiece", processor.encode, never=never)

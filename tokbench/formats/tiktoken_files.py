@@ -1,7 +1,8 @@
 """tiktoken's ranks: bytes in base64 and their rank, a line each, or one JSON as the npm packages have it.
 
-A .tiktoken file has no pattern and no special tokens. Both come from the encoding: named by the user, by the
-file, or known by how many ranks there are; the npm JSON has them inside. The merges are found again by rank.
+A .tiktoken file has no pattern and no special tokens. Both come from the encoding: named by the user, written
+in the encoding.json that export puts beside it, or known by how many ranks there are and by the file's name;
+the npm JSON has them inside. The merges are found again by rank.
 
 Mistral's tekken.json is the same with special tokens in front: an id is the rank and their number; ranks
 beyond the vocabulary's size are left out. Files up to version 7 name none of them: mistral-common
@@ -14,24 +15,25 @@ import base64
 import binascii
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from tokbench.errors import FileError, UsageError, clipped
+from tokbench.errors import FileError, UsageError, clipped, plural
 from tokbench.formats.byte_level_files import GPT2_WORDS, QWEN_WORDS, tiktoken_encode, unicode_form
 from tokbench.formats.portable import Oracle, ReadOptions, ReadTokenizer, mark_special
 from tokbench.formats.rank_merges import merges_by_rank
 from tokbench.formats.vocabulary_files import LARGEST_TABLE
 from tokbench.io.json_files import WHOLE_COPY, read_object
-from tokbench.io.library_errors import wrap_library_errors
+from tokbench.io.library_errors import library_errors_as, wrap_library_errors
 from tokbench.native.byte_alphabet import byte_characters
 from tokbench.native.scanner import CL100K_TEXT, O200K_TEXT
 from tokbench.tracing.spelling import byte_values
 
 END = "<|endoftext|>"
+ENCODING_FILE = "encoding.json"  # what export writes beside the ranks
 CL100K_WORDS = CL100K_TEXT % "{1,3}"
 FIM = ("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>")
 
@@ -51,9 +53,26 @@ def _numbered(first: int, tokens: tuple[str, ...]) -> dict[str, int]:
     return {token: first + number for number, token in enumerate(tokens)}
 
 
+# Whisper's languages in the order of its tokenizer.py; the last came with large-v3.
+LANGUAGES = (  # noqa: SIM905  a row of codes
+    "en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur "
+    "hr bg lt la mi ml cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa si "
+    "km sn yo so af oc ka be tg sd gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha "
+    "ba jw su yue "
+).split()
+
+
+def _whisper(first: int, languages: int) -> dict[str, int]:
+    """The end, languages, tasks and times of openai-whisper's get_encoding, in its order."""
+    tasks = ("translate", "transcribe", "startoflm", "startofprev", "nospeech", "notimestamps")
+    named = ("startoftranscript", *LANGUAGES[:languages], *tasks)
+    times = (f"{number * 0.02:.2f}" for number in range(1501))
+    return _numbered(first, (END, *(f"<|{each}|>" for each in (*named, *times))))
+
+
 # As tiktoken's openai_public.py, Whisper's, Qwen's and Llama 3's own code have them.
 ENCODINGS: dict[str, Encoding] = {
-    "r50k_base": Encoding(50_256, GPT2_WORDS, {END: 50_256}, files=("gpt2", "r50k")),
+    "r50k_base": Encoding(50_256, GPT2_WORDS, {END: 50_256}, files=("r50k",)),
     "p50k_base": Encoding(50_280, GPT2_WORDS, {END: 50_256}, files=("p50k",)),
     "p50k_edit": Encoding(50_280, GPT2_WORDS, {END: 50_256} | _numbered(50_281, FIM), files=("p50k_edit",)),
     "cl100k_base": Encoding(
@@ -76,19 +95,57 @@ ENCODINGS: dict[str, Encoding] = {
         normalizer="NFC",
         files=("qwen",),
     ),
-    "whisper": Encoding(50_257, GPT2_WORDS, {END: 50_257}, files=("multilingual",)),
+    "whisper": Encoding(50_257, GPT2_WORDS, _whisper(50_257, 99), files=("multilingual",)),
+    "whisper-v3": Encoding(50_257, GPT2_WORDS, _whisper(50_257, 100), files=("large-v3",)),
+    "whisper-en": Encoding(50_256, GPT2_WORDS, _whisper(50_256, 99), files=("gpt2.tiktoken",)),
 }
 
 
 def read_tiktoken_file(path: Path, options: ReadOptions) -> ReadTokenizer:
     """The tokenizer of a .tiktoken file, or of one of Llama 3's that is called tokenizer.model."""
     ranks = _ranks(path)
-    name = _encoding_of(path, len(ranks), options.encoding)
-    encoding = ENCODINGS[name]
-    if name == "whisper":
-        ranks.pop(b"", None)
-    how = f"pattern of {name}" + ("" if options.encoding else ", known by its ranks")
-    return byte_bpe(path, ranks, encoding, kind="tiktoken", said=f"tiktoken's ranks, {how}")
+    beside = None if options.encoding else _beside(path)
+    if beside:
+        encoding, roles, how = beside[0], beside[1], f"pattern of {ENCODING_FILE}"
+    elif options.pattern and not options.encoding:
+        encoding, roles, how = Encoding(len(ranks), options.pattern), None, "pattern as asked"
+    else:
+        name = _encoding_of(path, len(ranks), options.encoding)
+        encoding, roles = ENCODINGS[name], None
+        how = f"pattern of {name}" + ("" if options.encoding else ", known by its ranks")
+        how += f" with {plural(len(encoding.special), 'special token')}" if name.startswith("whisper") else ""
+    if options.pattern:
+        encoding, how = replace(encoding, pattern=_sound_pattern(options.pattern)), f"{how}, pattern as asked"
+    ranks.pop(b"", None)  # Whisper's file gives the last rank to no bytes at all
+    return byte_bpe(path, ranks, encoding, kind="tiktoken", said=f"tiktoken's ranks, {how}", roles=roles)
+
+
+def _beside(path: Path) -> tuple[Encoding, dict[str, str]] | None:
+    """The encoding and the roles that export writes beside the ranks; None where it did not."""
+    file = path.with_name(ENCODING_FILE)
+    if not file.is_file():
+        return None
+    found = read_object(file)
+    pattern, special, roles = (found.get(key) for key in ("pat_str", "special_tokens", "roles"))
+    whole = isinstance(special, dict) and all(type(number) is int for number in special.values())
+    if not (isinstance(pattern, str) and isinstance(special, dict) and whole):
+        raise FileError(f"{file} has no pat_str and special_tokens of tiktoken", fix=WHOLE_COPY)
+    named = {role: str(token) for role, token in roles.items()} if isinstance(roles, dict) else {}
+    return Encoding(0, pattern, special), {role: each for role, each in named.items() if each in special}
+
+
+def _sound_pattern(pattern: str) -> str:
+    """The pattern, if the library can cut by it; UsageError where it cannot."""
+
+    def refused(error: BaseException) -> UsageError:
+        return UsageError(
+            f"the pattern {clipped(pattern)} is no regular expression: {error}",
+            fix="quote it for the shell, and give what tiktoken calls pat_str",
+        )
+
+    with library_errors_as(refused):
+        Regex(pattern)
+    return pattern
 
 
 def read_npm_json(path: Path, options: ReadOptions) -> ReadTokenizer:
@@ -196,7 +253,7 @@ def _encoding_of(path: Path, ranks: int, wanted: str) -> str:
         raise FileError(
             f"{path} has {ranks:,} ranks and no pattern, and no encoding is known by that number",
             fix=f"say whose pattern it has: tokbench convert {shlex.quote(str(path))} --encoding cl100k_base "
-            f"-o my-tok; known: {', '.join(ENCODINGS)}",
+            f"-o my-tok; known: {', '.join(ENCODINGS)}; or give its own by --pattern",
         )
     return found[0]
 

@@ -29,13 +29,14 @@ LONGEST = 180  # bytes of a name that are kept in the name of what stands beside
 ELSEWHERE = "choose another place with -o"
 MAKE_ROOM = "make room, or choose a place on another disk with -o"
 
-SIGNS = ("tokenizer.json", "tokenizer_config.json", "config.json", "model.safetensors", "metrics.json")
+SIGNS = ("tokenizer.json", "tokenizer_config.json", "config.json", "model.safetensors", "metrics.json",
+         "tokenizer.tiktoken", "tokenizer.model")  # fmt: skip
 # What tokenizer, model and run folders hold. Anything else makes a folder somebody's own.
 SUFFIXES = frozenset({
     ".json", ".jsonl", ".toml", ".txt", ".md", ".html", ".csv", ".tsv", ".png", ".svg", ".jinja",
-    ".safetensors", ".bin", ".model", ".pt", ".onnx",
+    ".safetensors", ".bin", ".model", ".tiktoken", ".pt", ".onnx",
 })  # fmt: skip
-NAMES = frozenset({".gitattributes", ".gitignore", "LICENSE", ".cache"})
+NAMES = frozenset({".gitattributes", ".gitignore", "LICENSE", ".cache", "load_encoding.py"})
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 TAKEN = (errno.EEXIST, errno.ENOTEMPTY)

@@ -3,55 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tokenizers import Tokenizer
-
-from tokbench.corpus.reading import CorpusSource, as_corpus
-from tokbench.corpus.samples import shipped
-from tokbench.errors import FileError, UsageError
-from tokbench.formats.hard_texts import HARD_TEXTS
-from tokbench.formats.oracles import NoOracle, oracle_for, specials_as_text
+from tokbench.errors import UsageError
+from tokbench.formats.id_proof import IdProof, proof_texts, prove_ids
+from tokbench.formats.oracles import oracle_for
 from tokbench.io.atomic import ensure_writable
-from tokbench.native.word_counter import texts_of
 from tokbench.pretrained.folder import ForeignFolder, load
 from tokbench.pretrained.wrap import wrap
 from tokbench.results import Result
 
 if TYPE_CHECKING:
-    from tokbench.formats.portable import Oracle, ReadTokenizer
-
-SHIPPED = ("english.txt", "korean.txt", "code.txt", "mixed.txt")
-
-
-@dataclass(frozen=True)
-class DifferingText:
-    """A text that two tokenizers encode otherwise, and the tokens of both."""
-
-    text: str
-    ours: tuple[str, ...]
-    theirs: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class IdProof:
-    """What the format's own package says of the ids.
-
-    package: who encoded the texts, "" for nobody: `why` says why, and `fix` what helps. texts: how many were
-    compared, of which `differing` have other ids, and `first` is the first of these. left_out: texts that
-    hold a special token, which SentencePiece never meets in a text.
-    """
-
-    package: str
-    texts: int = 0
-    differing: int = 0
-    left_out: int = 0
-    first: DifferingText | None = None
-    why: str = ""
-    fix: str = ""
+    from tokbench.corpus.reading import CorpusSource
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -81,6 +46,7 @@ def convert(
     *,
     cased: bool | None = None,
     encoding: str = "",
+    pattern: str = "",
     prove: CorpusSource | None = None,
     allow: int = 0,
     force: bool = False,
@@ -88,9 +54,9 @@ def convert(
     r"""Read a tokenizer of any format and write the portable folder, once its ids are proved.
 
     The format's own package encodes hard texts and the corpora that ship, or `prove`; where more than `allow`
-    texts get other ids nothing is written. `cased` and `encoding` are those of load. Raises FileError for
-    what is no tokenizer, and for an output that is there already and not `force`, UsageError for a folder
-    that has a tokenizer.json.
+    texts get other ids nothing is written. `cased`, `encoding` and `pattern` are those of load. Raises
+    FileError for what is no tokenizer, and for an output that is there already and not `force`, UsageError
+    for a folder that has a tokenizer.json.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as place:
@@ -101,14 +67,14 @@ def convert(
     ('vocab', 6, 1, 0)
     """
     ensure_writable(Path(output), force=force)
-    folder = load(path, cased=cased, encoding=encoding)
+    folder = load(path, cased=cased, encoding=encoding, pattern=pattern)
     if not isinstance(folder, ForeignFolder):
         raise UsageError(
             f"{path} has a tokenizer.json already",
             fix=f"tokbench wrap {shlex.quote(str(path))} -o {shlex.quote(str(output))}",
         )
     read = folder.found
-    proof = _proved(read, _texts(prove))
+    proof = prove_ids(read.tokenizer, oracle_for(read), proof_texts(prove))
     passed = proof.differing <= allow
     if passed:
         wrap(folder, output, model_max_length=read.config.get("model_max_length"), force=force)
@@ -121,43 +87,3 @@ def convert(
         allowed=allow,
         proof=proof,
     )
-
-
-def _texts(corpus: CorpusSource | None) -> Iterable[str]:
-    if corpus is None:
-        yield from HARD_TEXTS
-        try:
-            corpus = [str(shipped(name)) for name in SHIPPED]
-        except FileError:  # an installation without them: the hard texts are what there is
-            return
-    for batch in as_corpus(corpus):
-        yield from texts_of(batch)
-
-
-def _proved(read: ReadTokenizer, texts: Iterable[str]) -> IdProof:
-    oracle = oracle_for(read)
-    if isinstance(oracle, NoOracle):
-        return IdProof("", why=oracle.why, fix=oracle.fix)
-    tokenizer = specials_as_text(read.tokenizer)
-    special = [each.content for each in tokenizer.get_added_tokens_decoder().values()]
-    never = special if read.kind == "sentencepiece" else []
-    compared = differing = left_out = 0
-    first: DifferingText | None = None
-    for text in texts:
-        if any(token in text for token in never):
-            left_out += 1
-            continue
-        compared += 1
-        found = _difference(tokenizer, oracle, text)
-        differing += found is not None
-        first = first or found
-    return IdProof(oracle.package, compared, differing, left_out, first)
-
-
-def _difference(tokenizer: Tokenizer, oracle: Oracle, text: str) -> DifferingText | None:
-    given = oracle.prepare(text)
-    ours, theirs = tokenizer.encode(given, add_special_tokens=False).ids, list(oracle.encode(given))
-    if ours == theirs:
-        return None
-    names = [tuple(str(tokenizer.id_to_token(number)) for number in ids) for ids in (ours, theirs)]
-    return DifferingText(text, names[0], names[1])

@@ -33,6 +33,7 @@ KINDS = {
     "encoded-corpus": ("pretrained.encode_corpus:EncodedCorpus", "reporting.views.make:encoded"),
     "environment": ("finetuning.environment:Environment", "reporting.views.finetune:environment"),
     "explanation": ("checks.findings:Explanation", "reporting.views.check:explanation"),
+    "export": ("pretrained.export:Exported", "reporting.views.make:exported"),
     "fix-report": ("checks.fix:FixReport", "reporting.views.check:fix_report"),
     "growth": ("adapt.grow:Growth", "reporting.views.grow:growth"),
     "info": ("pretrained.info:TokenizerInfo", "reporting.views.look:info"),

@@ -11,8 +11,10 @@ from tokbench.recipes.recipe import Recipe, to_toml
 from tokbench.reporting.elements import Facts, Grid, Headline, Paragraph, Part
 
 if TYPE_CHECKING:
+    from tokbench.formats.id_proof import IdProof
     from tokbench.pretrained.convert import Conversion
     from tokbench.pretrained.encode_corpus import EncodedCorpus
+    from tokbench.pretrained.export import Exported
     from tokbench.pretrained.train import Likeness, Trained
     from tokbench.recipes.catalog import Catalog, Entry
     from tokbench.reporting.pages import Page
@@ -21,21 +23,43 @@ if TYPE_CHECKING:
 
 def converted(result: Conversion) -> Iterator[Part]:
     """Where the folder is, what was read, and who agrees on its ids."""
-    proof = result.proof
-    if not result.output:
-        yield Headline(f"not written: {plural(proof.differing, 'text')} of {proof.texts:,} differ", "bad")
-    else:
-        yield Headline(f"{result.output}: {plural(result.tokens, 'token')}", "good")
-    facts = [("read", result.read)]
+    yield _outcome(result.output, result.tokens, result.proof)
+    yield Facts([("read", result.read), *_proof_facts(result.proof)])
+    yield from _first_difference(result.proof)
+
+
+def exported(result: Exported) -> Iterator[Part]:
+    """Where the files are, what they hold and lack, and who agrees on their ids."""
+    yield _outcome(result.output, result.tokens, result.proof)
+    special = [f"{token} {number}" for token, number in result.special_tokens.items()]
+    more = f" … {len(special):,} in all" if len(special) > 6 else ""
+    yield Facts(
+        [
+            ("format", f"{result.format}: {', '.join(result.files)}"),
+            ("special tokens", ", ".join(special[:6]) + more or "none"),
+            *_proof_facts(result.proof),
+            *(("note", each) for each in result.notes),
+        ]
+    )
+    yield from _first_difference(result.proof)
+
+
+def _outcome(output: str, tokens: int, proof: IdProof) -> Headline:
+    if not output:
+        return Headline(f"not written: {plural(proof.differing, 'text')} of {proof.texts:,} differ", "bad")
+    return Headline(f"{output}: {plural(tokens, 'token')}", "good")
+
+
+def _proof_facts(proof: IdProof) -> Iterator[tuple[str, str]]:
     if proof.package:
-        facts.append(
-            ("proof", f"{proof.package}: {proof.differing:,} of {plural(proof.texts, 'text')} differ")
-        )
+        yield "proof", f"{proof.package}: {proof.differing:,} of {plural(proof.texts, 'text')} differ"
     else:
-        facts.append(("not proved", f"{proof.why}{f': {proof.fix}' if proof.fix else ''}"))
+        yield "not proved", f"{proof.why}{f': {proof.fix}' if proof.fix else ''}"
     if proof.left_out:
-        facts.append(("left out", f"{plural(proof.left_out, 'text')} with a special token inside"))
-    yield Facts(facts)
+        yield "left out", f"{plural(proof.left_out, 'text')} with a special token inside"
+
+
+def _first_difference(proof: IdProof) -> Iterator[Part]:
     if proof.first:
         yield Facts([("first text", proof.first.text)])
         rows = [("tokbench", " ".join(proof.first.ours)), (proof.package, " ".join(proof.first.theirs))]
