@@ -1,6 +1,6 @@
 """Texts on which tokenizers of other packages and ours must agree, and some hard ones."""
 
-from tokbench.formats.hard_texts import HARD_TEXTS
+from tokbench.formats.id_proof import HARD_TEXTS
 
 WORDS = [
     "hello",

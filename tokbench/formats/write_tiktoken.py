@@ -37,7 +37,7 @@ encoding = tiktoken.Encoding(said["name"], pat_str=said["pat_str"], mergeable_ra
 
 
 @dataclass(frozen=True)
-class Ranks:
+class EncodingParts:
     """What tiktoken's Encoding is made of: the pattern, bytes → rank, special token → id."""
 
     pattern: str
@@ -70,7 +70,7 @@ def _notes(source: Exportable) -> tuple[str, ...]:
     return tuple(f"tiktoken puts nothing around a text, as {kind} does here" for kind in told)
 
 
-def ranks_of(source: Exportable) -> Ranks:
+def ranks_of(source: Exportable) -> EncodingParts:
     """What the tokenizer is in tiktoken; UsageError naming the first rule that it breaks."""
     rule = _broken_block(source) or _broken_option(source.model) or _broken_added(source)
     if rule:
@@ -88,7 +88,7 @@ def ranks_of(source: Exportable) -> Ranks:
     rule = _broken_rank(source, vocabulary, ranks)
     if rule:
         raise source.refusal("tiktoken", rule)
-    return Ranks(_pattern(source), ranks, special)
+    return EncodingParts(_pattern(source), ranks, special)
 
 
 def _broken_block(source: Exportable) -> str:
