@@ -36,11 +36,11 @@ from tokbench.pretrained.added_tokens import (
 )
 from tokbench.pretrained.companions import Companions, companions
 from tokbench.pretrained.folder import (
+    TOKENIZER,
     TokenizerFolder,
     TokenizerSource,
     load,
     save_folder,
-    tokenizer_text,
 )
 from tokbench.pretrained.retokenized import Changed, changed_words
 from tokbench.pretrained.special_tokens import special_tokens_of
@@ -147,7 +147,7 @@ def save_grown(growth: Growth, out: Path, *, force: bool = False) -> None:
     """Tokenizer, configs and weights (safetensors) land in `out` together, or nothing does."""
     with atomic_folder(out, force=force) as folder:
         more = {"tokbench.json": _record(growth)}
-        save_folder(growth.added.tokenizer, growth.added.config, folder, more=more)
+        save_folder(growth.added.written, growth.added.config, folder, more=more)
         _verify_tokenizer(growth, folder)
         if growth.grown is not None:
             with quiet():
@@ -172,13 +172,16 @@ def _record(growth: Growth) -> str:
         "rows": {"before": plan.rows_before, "after": plan.size} if plan else None,
         "start": resized.initializer if resized else None,
         "roles": {move.role: [move.before, move.token] for move in added.roles},
-        "tokenizer_json_sha256": hashlib.sha256(tokenizer_text(added.tokenizer).encode()).hexdigest(),
+        "tokenizer_json_sha256": hashlib.sha256(added.written.encode()).hexdigest(),
         "versions": {"tokbench": __version__, "tokenizers": version("tokenizers")},
     }
     return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
 
 
 def _verify_tokenizer(growth: Growth, folder: Path) -> None:
+    """Read it back; where its text is the one that the tokenizer was read from, that has been done."""
+    if (folder / TOKENIZER).read_bytes() == growth.added.text.encode():
+        return
     again = load(folder).tokenizer.get_vocab(with_added_tokens=True)
     if again != growth.added.tokenizer.get_vocab(with_added_tokens=True):
         raise NegativeResultError(

@@ -5,9 +5,6 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from tokbench.checks.context import check_context
-from tokbench.checks.run import RULES, run_rules
-from tokbench.checks.staging import sources_on_disk
 from tokbench.errors import UsageError
 from tokbench.model.files import find_model
 from tokbench.pretrained.added_tokens import highest_id
@@ -42,6 +39,10 @@ def refuse_strangers(
     """
     if anyway:
         return
+    from tokbench.checks.context import check_context
+    from tokbench.checks.run import RULES, run_rules  # 0.1 s, which tokens without a model need not wait for
+    from tokbench.checks.staging import sources_on_disk
+
     asked = [code for code in BELONGING if code != "TB411" or "pad" not in roles]
     with sources_on_disk(folder.path if folder.path.exists() else folder.tokenizer, model) as found:
         context = check_context(found.tokenizer, found.model)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from tokenizers import AddedToken, Tokenizer
 from tokbench.errors import DataError, FileError, UsageError, did_you_mean
 from tokbench.io.json_files import MIB, read_text
 from tokbench.io.library_errors import wrap_library_errors
+from tokbench.pretrained.folder import tokenizer_text
 from tokbench.pretrained.neighbours import CONTENT, Harm, harms, remedy
 from tokbench.pretrained.special_tokens import (
     Move,
@@ -308,6 +310,7 @@ class Added:
     under the OLD tokenizer, without the unknown token's. `roles` are those that moved to another token;
     `taken` is new token → the unused one whose id it has.
     `harms` are what goes wrong around new tokens, and `remedy` says what helps, "" where nothing does wrong.
+    `text` is the tokenizer.json that the tokenizer was read back from, "" where it was made in another way.
     """
 
     tokenizer: Tokenizer = field(repr=False, metadata={"json": False})
@@ -324,6 +327,12 @@ class Added:
     taken: dict[str, str] = field(default_factory=dict)
     harms: tuple[Harm, ...] = ()
     remedy: str = ""
+    text: str = field(default="", repr=False, metadata={"json": False})
+
+    @cached_property
+    def written(self) -> str:
+        """What is written into tokenizer.json."""
+        return self.text or tokenizer_text(self.tokenizer)
 
 
 def with_tokens(
@@ -354,7 +363,12 @@ def with_tokens(
         plan = plan_added_tokens(old, special, regular, unknown=unknown_id(folder), raw=raw)
         whole, taken = _taken(whole, plan, options) if use_unused else (whole, {})
         ids = _ids(whole, plan.new, before)
-        new, moves = moved_roles(_grown(whole, plan, ids, options), folder.roles, roles or {})
+        pieces = _pieces(old, plan.new, unknown_id(folder))
+        filled = whole.get_vocab_size() - old.get_vocab_size()
+        own = folder.own_tokenizer if whole is old else partial(_copied, whole)
+        del old, whole  # the folder's own may be changed now
+        read, text = _grown(own, plan, ids, options)
+        new, moves = moved_roles(read, folder.roles, roles or {})
     found = _harms_of(new, plan.new)
     extra = [*plan.special, *plan.declared_special]
     config = portable_config(folder, new, extra=extra, gone=taken.values())
@@ -367,12 +381,13 @@ def with_tokens(
         declared=(*plan.declared_special, *plan.declared_regular),
         before=before,
         after=before + len(ids) - len(taken),
-        holes_filled=whole.get_vocab_size() - old.get_vocab_size(),
-        pieces=_pieces(old, plan.new, unknown_id(folder)),
+        holes_filled=filled,
+        pieces=pieces,
         roles=moves,
         taken=taken,
         harms=found,
-        remedy=_remedy(whole, new, found) if found else "",
+        remedy=_remedy(own(), new, found) if found else "",
+        text=text if new is read else "",
     )
 
 
@@ -403,7 +418,7 @@ def highest_id(tokenizer: Tokenizer) -> int:
 
 def unknown_id(folder: TokenizerFolder) -> int | None:
     """The id that the model gives to what it does not know."""
-    model: Mapping[str, Any] = folder.raw["model"]
+    model: Mapping[str, Any] = folder.blocks["model"]
     if isinstance(model.get("unk_id"), int):
         return int(model["unk_id"])
     token = model.get("unk_token")
@@ -412,7 +427,7 @@ def unknown_id(folder: TokenizerFolder) -> int | None:
 
 def without_truncation(folder: TokenizerFolder) -> Tokenizer:
     """The tokenizer without truncation and padding; FileError where its ids are not those of the file."""
-    for entry in folder.raw.get("added_tokens") or ():
+    for entry in folder.blocks.get("added_tokens") or ():
         loaded = folder.tokenizer.token_to_id(entry["content"])
         if loaded != entry["id"]:
             raise FileError(
@@ -451,16 +466,27 @@ class AddTokensOptions:
         return {token for token in tokens if self.of(token).single_word}
 
 
+def _copied(tokenizer: Tokenizer) -> Tokenizer:
+    return Tokenizer.from_str(tokenizer.to_str())
+
+
 def _grown(
-    old: Tokenizer, plan: AddTokensPlan, ids: Mapping[str, int], options: AddTokensOptions
-) -> Tokenizer:
-    """Matched after the normalizer where that works, so that case follows the tokenizer; else as written."""
-    raw_only = {*empty_tokens(old.normalizer, map(AddedToken, plan.all_regular))}
+    own: Callable[[], Tokenizer], plan: AddTokensPlan, ids: Mapping[str, int], options: AddTokensOptions
+) -> tuple[Tokenizer, str]:
+    """Matched after the normalizer where that works, so that case follows the tokenizer; else as written.
+
+    `own` gives the old tokenizer, to be changed. With the new one comes the text that it was read from.
+    """
+    raw_only: set[str] | None = None
     for _ in range(2):
-        new = _added(old, plan, ids, raw_only, options)
+        old = own()
+        if raw_only is None:
+            raw_only = {*empty_tokens(old.normalizer, map(AddedToken, plan.all_regular))}
+        new, text = _added(old, plan, ids, raw_only, options)
+        del old
         missed = [*unreached(new, plan, options.alone(plan.all_special)), *_taken_apart(new, plan, options)]
         if not missed:
-            return new
+            return new, text
         raw_only |= set(missed)
     raise UsageError(why_unreached(new, missed), fix="leave it out, or write it as texts have it")
 
@@ -511,18 +537,18 @@ def _flagged(token: AddedToken, flags: Mapping[str, bool]) -> AddedToken:
 
 
 def _added(
-    old: Tokenizer, plan: AddTokensPlan, ids: Mapping[str, int], raw_only: set[str], options: AddTokensOptions
-) -> Tokenizer:
-    """A new tokenizer, read back from its own text: what a file keeps is what counts."""
-    new = Tokenizer.from_str(old.to_str())
+    new: Tokenizer, plan: AddTokensPlan, ids: Mapping[str, int], raw_only: set[str], options: AddTokensOptions
+) -> tuple[Tokenizer, str]:
+    """The tokens added to this one, read back from its text, and that: what a file keeps is what counts."""
     new.add_special_tokens([options.made(token, special=True, raw=True) for token in plan.all_special])
     new.add_tokens([options.made(token, special=False, raw=token in raw_only) for token in plan.all_regular])
     _refuse_equal_to_others(new, plan)
-    again = Tokenizer.from_str(new.to_str())
+    text = tokenizer_text(new)
+    again = Tokenizer.from_buffer(text.encode())
     for token, number in ids.items():
         if again.token_to_id(token) != number:
             raise UsageError(f"{token} would not get the id {number}", fix="leave it out")
-    return again
+    return again, text
 
 
 def _without_holes(old: Tokenizer, before: int, *, name: str) -> Tokenizer:

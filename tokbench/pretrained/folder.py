@@ -76,6 +76,10 @@ class TokenizerFolder:
             told.append(f"truncation to {truncation['max_length']} tokens")
         return f"{' and '.join(told)}, left to the call as transformers does" if told else ""
 
+    def own_tokenizer(self) -> Tokenizer:
+        """A tokenizer that neither truncates nor pads, for the caller to change; the folder's own stays."""
+        return Tokenizer.from_str(self.untruncated.to_str())
+
     @cached_property
     def special_contents(self) -> frozenset[str]:
         """The added tokens that are special, wherever they stand."""
@@ -109,6 +113,17 @@ class LazyFolder(TokenizerFolder):
 
     content: bytes
     told: Mapping[str, Any]
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """Read again where it was given away."""
+        return _parsed(self.content, self.name)
+
+    def own_tokenizer(self) -> Tokenizer:
+        """The one that was read: a copy would take as long as reading."""
+        own: Tokenizer = self.untruncated
+        vars(self).pop("_copy" if own is not self.tokenizer else "tokenizer")
+        return own
 
     @cached_property
     def raw(self) -> Mapping[str, Any]:
@@ -316,10 +331,17 @@ def _grown_by(replaces: Sequence[Mapping[str, Any]]) -> int:
 
 
 def save_folder(
-    tokenizer: Tokenizer, config: Mapping[str, Any], into: Path, *, more: Mapping[str, str] | None = None
+    tokenizer: Tokenizer | str,
+    config: Mapping[str, Any],
+    into: Path,
+    *,
+    more: Mapping[str, str] | None = None,
 ) -> None:
-    """Write tokenizer.json, tokenizer_config.json and `more` text files into an existing folder."""
-    files = {TOKENIZER: tokenizer_text(tokenizer)}
+    """Write tokenizer.json, tokenizer_config.json and `more` text files into an existing folder.
+
+    A tokenizer may be given as what is written into its file.
+    """
+    files = {TOKENIZER: tokenizer if isinstance(tokenizer, str) else tokenizer_text(tokenizer)}
     if config:
         files[CONFIG] = json.dumps(config, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
     for file, text in {**files, **(more or {})}.items():
