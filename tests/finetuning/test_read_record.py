@@ -7,6 +7,8 @@ import pytest
 from tokbench.finetuning.multi import finetune
 from tokbench.finetuning.read_record import ReadRecord, SplitRecord, lines_of_record, shown_counts
 from tokbench.finetuning.run_record import run_in
+from tokbench.reporting.elements import plain
+from tokbench.reporting.views.finetune import done
 
 
 @pytest.fixture
@@ -104,3 +106,31 @@ def test_scores_are_told_with_their_range(plan, tmp_path):
 
 def test_of_many_classes_the_most_frequent_are_shown():
     assert shown_counts({str(number): number for number in range(20)}).endswith("18 18, 19 19 and 12 more")
+
+
+@pytest.mark.parametrize(
+    ("scale", "words"),
+    [
+        (1e6, "spread by 1.7e+06, and a model learns those that spread by about 1: divide them by 1e+06"),
+        (1e-9, "spread by 1.7e-09, and a model learns those that spread by about 1: multiply them by 1e+09"),
+        (1, ""),
+    ],
+)
+def test_scores_of_extreme_spread_are_told_to_be_rescaled_before_and_after(scale, words, plan, tmp_path):
+    path = tmp_path / "train.jsonl"
+    rows = [{"text": f"a text {at}", "score": (at % 7) * 0.85 * scale + scale} for at in range(28)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    told = []
+    run = finetune(
+        plan(task="own", data=str(path), dev=str(path), learning_rate=1e-9, task_kind="scores"),
+        log=told.append,
+    )
+    assert "loss 0.00," not in run.why
+    shown = [plain(part) for part in done(run)]
+    assert "0.0000 (" not in "".join(shown)
+    if not words:
+        assert not any("spread" in line for line in (*told, run.remedy))
+        return
+    assert words in " ".join(" ".join(told).split())
+    assert run.remedy == f"the scores {words}"
+    assert shown[1] == run.remedy

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tokbench.finetuning.config import CHOICES
 from tokbench.finetuning.environment import environment
-from tokbench.finetuning.read_record import split_words, task_words
+from tokbench.finetuning.read_record import decimals, split_words, task_words
 from tokbench.finetuning.run_files import OBJECTS
 from tokbench.finetuning.tasks import TASKS, Task
 
@@ -138,11 +138,12 @@ def _loading(run: Run) -> Iterator[str]:
 def _training(run: Run, choices: Mapping[str, Any]) -> Iterator[str]:
     system = environment()
     steps = f"{run.steps:,} steps in {run.seconds:,.0f} s, {run.rows_per_second:,.0f} rows a second"
+    loss, constant = decimals(run.train_loss, 4), decimals(run.constant_loss, 4)
     yield "## How it was trained"
     yield ""
     yield f"{steps} on {run.device} in {run.precision} with the {run.engine} trainer. The loss"
-    yield f"(mean of the last tenth of the steps) was {run.train_loss:.4f}, and the best constant answer's is"
-    yield f"{run.constant_loss:.4f}; the most memory was {run.peak_memory_mb:,.0f} MB. The command:"
+    yield f"(mean of the last tenth of the steps) was {loss}, and the best constant answer's is"
+    yield f"{constant}; the most memory was {run.peak_memory_mb:,.0f} MB. The command:"
     yield ""
     said = command(choices, output=run.output)
     yield "```"

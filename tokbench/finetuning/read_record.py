@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from textwrap import wrap
@@ -13,6 +14,10 @@ from tokbench.finetuning.tasks import LABELS, SCORES, TAGS
 
 MOST_CLASSES = 8  # shown of a split
 WIDTH = 80  # columns of a narrow terminal
+LARGE = 1e6  # a number of so many digits says nothing more by its decimals
+# Standard deviations of scores that a model learns: Pearson was 0.96 at 0.18, 0.95 at 1.8, 0.74 at 18 and
+# 0.89 at 0.018, where answers were further from the scores than their mean (bert-mini, 270 rows, 102 steps).
+SPREADS = (0.1, 10.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,12 +94,37 @@ def _wrapped(line: str) -> list[str]:
     return wrap(line, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
+def decimals(value: float, places: int) -> str:
+    """A number with so many decimal places, or as many significant digits where those would not show it.
+
+    >>> decimals(0.5, 4), decimals(0.0, 2), decimals(2.5e-9, 2), decimals(3456281825947.0, 4)
+    ('0.5000', '0.00', '2.5e-09', '3.456e+12')
+    """
+    there = value == 0 or 10 ** (1 - places) <= abs(value) < LARGE
+    return f"{value:.{places}f}" if there else f"{value:.{places}g}"
+
+
+def rescaling(spread: float) -> str:
+    """How to bring scores with this standard deviation near to 1; "" where they are.
+
+    >>> rescaling(2e6)
+    'the scores spread by 2e+06, and a model learns those that spread by about 1: divide them by 1e+06'
+    >>> rescaling(1.5)
+    ''
+    """
+    if spread == 0 or SPREADS[0] <= spread <= SPREADS[1]:
+        return ""
+    power = round(math.log10(spread))
+    how = f"divide them by {10.0**power:g}" if power > 0 else f"multiply them by {10.0**-power:g}"
+    return f"the scores spread by {spread:.2g}, and a model learns those that spread by about 1: {how}"
+
+
 def split_words(split: SplitRecord, unit: str = "") -> str:
     """Where a split's rows are from, how many there are of each class and how many were left out."""
     counts = f" ({shown_counts(split.classes, unit)})" if split.classes else ""
     if split.scores:
         low, high, mean = split.scores
-        counts = f" ({low:g} to {high:g}, mean {mean:.2f})"
+        counts = f" ({low:g} to {high:g}, mean {decimals(mean, 2)})"
     lost = "".join(f", {count:,} left out ({why})" for why, count in split.left_out.items())
     return f"{split.source}: {plural(split.rows, 'row')}{counts}{lost}"
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tokbench.finetuning.read_record import decimals
 from tokbench.results import Result
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def nothing_learned(run: Run, same_answers: Sequence[str], *, losses_compare: bo
     reasons = list(_reasons(run, same_answers, losses_compare=losses_compare))
     if not reasons:
         return ""
-    losses = f"loss {run.train_loss:.2f}, a constant answer's is {run.constant_loss:.2f}"
+    losses = f"loss {decimals(run.train_loss, 2)}, a constant answer's is {decimals(run.constant_loss, 2)}"
     return f"{reasons[0]} ({losses})"
 
 

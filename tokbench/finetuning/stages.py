@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -51,7 +52,7 @@ from tokbench.finetuning.prepare import (
     model_inputs_of,
     run_fingerprint,
 )
-from tokbench.finetuning.read_record import all_cut, line_of_cuts, with_cuts
+from tokbench.finetuning.read_record import all_cut, line_of_cuts, rescaling, with_cuts
 from tokbench.finetuning.result import Run, nothing_learned
 from tokbench.finetuning.run_files import HYPERPARAMETERS, METRICS, PRINT
 from tokbench.io.atomic import atomic_folder
@@ -330,12 +331,13 @@ def _judged(run: Run, prepared: PreparedRun, outcome: Outcome) -> Run:
     config = prepared.config
     smoothed = SMOOTHED in config.trainer_options
     why = nothing_learned(run, outcome.same_answers, losses_compare=not smoothed)
+    if not why:
+        return run
     width = width_of(prepared.parts.model.config)
-    return replace(
-        run,
-        why=why,
-        remedy=better_plan(config, prepared.plan, run.train_rows, width) if why else "",
-    )
+    # a constant answer's loss is the variance of scores
+    rescaled = rescaling(math.sqrt(run.constant_loss)) if prepared.task.regression else ""
+    remedy = rescaled or better_plan(config, prepared.plan, run.train_rows, width)
+    return replace(run, why=why, remedy=remedy)
 
 
 def _doubts(outcome: Outcome, task: Task) -> Iterator[str]:

@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
-from statistics import fmean
+from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import DataError, FileError, UsageError, clipped, plural
 from tokbench.finetuning.data.own_tables import files_in
 from tokbench.finetuning.data.rows import Rows, listed_places
 from tokbench.finetuning.data.tagging import CHARACTER, CONLL, Tagged, read_sentences, read_tagged
-from tokbench.finetuning.read_record import ReadRecord, SplitRecord, counted
+from tokbench.finetuning.read_record import ReadRecord, SplitRecord, counted, rescaling
 from tokbench.finetuning.tag_scheme import AUTO
 from tokbench.finetuning.tasks import CLASSES, LABELS, NER, OWN, SCORES, TAGS, TASKS, Hidden, Task
 from tokbench.progress import Progress, silent
@@ -99,8 +99,15 @@ def _record(found: _Found, rows: Mapping[str, Rows | Tagged]) -> ReadRecord:
         unit=task.unit,
         tag_scheme=task.scheme.name if task.scheme else "",
         outside=task.scheme.outside if task.scheme else "",
-        inferred=found.inferred,
+        inferred=(*found.inferred, *_far_scores(rows["train"], task)),
     )
+
+
+def _far_scores(train: Rows | Tagged, task: Task) -> tuple[str, ...]:
+    """How to write scores that spread far more, or less, than a model can learn."""
+    scores = [each for each in train.labels if isinstance(each, float | int)] if task.regression else []
+    how = rescaling(pstdev(scores)) if scores else ""
+    return (how,) if how else ()
 
 
 def _kind(task: Task) -> str:

@@ -12,12 +12,12 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from tokbench.corpus.decoding import python_line
 from tokbench.corpus.parquet import parquet_metadata
-from tokbench.corpus.records import TABLES, list_around, records
+from tokbench.corpus.records import TABLES, is_rows, list_around, records
 from tokbench.corpus.sources import COMPRESSIONS, FORMATS, Source, find_sources
 from tokbench.errors import DataError, FileError, UsageError, clipped, plural
 from tokbench.finetuning.data.columns import Columns, choose_columns, no_column
-from tokbench.finetuning.data.json_layouts import must_be_rows
 from tokbench.finetuning.data.label_kinds import (
     LabelReading,
     as_written,
@@ -28,7 +28,7 @@ from tokbench.finetuning.data.label_kinds import (
     read_labels,
 )
 from tokbench.finetuning.data.rows import Raw, Rows, collect
-from tokbench.finetuning.data.scalars import flattened, scalar, scalar_text, value_at
+from tokbench.finetuning.data.scalars import flattened, listed_columns, scalar, scalar_text, value_at
 from tokbench.finetuning.tasks import OWN, SCORES, Split, Task
 
 if TYPE_CHECKING:
@@ -255,13 +255,60 @@ def columns_of(source: Source) -> list[str]:
     first = rows[0] if rows else {}
     if not any(rows):
         raise DataError(f"{source.name} has no rows", fix="give a file with a header and rows")
-    must_be_rows(source, first, alone=len(rows) == 1)
+    _must_be_rows(source, first, alone=len(rows) == 1)
     names = dict(flattened(first))
     known = {*first}
     for row in rows[1:]:
         names |= flattened({name: value for name, value in row.items() if name not in known})
         known |= {*row}
     return list(names)
+
+
+# The rows of JSON files that hold them otherwise, as expressions of a file's `d`: pandas writes columns of values
+# by index (its default), objects by index, and "split" tables; others write lists of values a column.
+JSON_ROWS = {
+    "split": "[dict(zip(d['columns'], r)) for r in d['data']]",
+    "index": "list(d.values())",
+    "columns": "[dict(zip(d, r)) for r in zip(*(c.values() for c in d.values()))]",
+    "lists": "[dict(zip(d, r)) for r in zip(*d.values())]",
+}
+
+
+def _must_be_rows(source: Source, first: Mapping[str, object], *, alone: bool) -> None:
+    """Nothing, or DataError where the first object of a file, or its `alone`, is a whole table."""
+    tables = [name for name, value in first.items() if is_rows(value)]
+    if alone and len(tables) > 1:
+        raise DataError(
+            f"{source.name} holds {len(tables)} lists of rows ({listed_columns(tables)}): which is it?",
+            fix=_rewrite(source, f"d[{tables[0]!r}]"),
+        )
+    if first and all(isinstance(value, list | dict) for value in first.values()):
+        raise DataError(
+            f"{source.name} holds one object of columns ({listed_columns(list(first))}), not an object a row",
+            fix=_rewrite(source, JSON_ROWS.get(_layout(first), "")),
+        )
+
+
+def _layout(table: Mapping[str, object]) -> str:
+    """Which of JSON_ROWS a table is; "" for none of them."""
+    kinds = {type(value) for value in table.values()}
+    if "columns" in table and "data" in table:
+        return "split"
+    if len(kinds) > 1:
+        return ""
+    if kinds == {list}:
+        return "lists"
+    return "index" if all(name.isdecimal() for name in table) else "columns"
+
+
+def _rewrite(source: Source, rows: str) -> str:
+    """The line that writes the rows, an expression of the file's `d`, into a file beside it."""
+    name = PurePath(source.name)
+    if name.suffix != ".json" or not rows:  # packed, or lines, or something else
+        return 'write an object a row: {"text": "a good film", "label": "good"}'
+    out = str(name.with_name(f"{name.stem}-rows.json"))
+    opened = f"d = json.load(open({source.name!r}, encoding='utf-8'))"
+    return python_line(f"import json; {opened}; json.dump({rows}, open({out!r}, 'w'))")
 
 
 def _task(

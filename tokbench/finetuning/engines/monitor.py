@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from tokbench.finetuning.read_record import decimals
 from tokbench.finetuning.result import LOSS, Evaluation
 from tokbench.io.extras import require
 
@@ -88,7 +89,7 @@ class EvalMonitor:
         speed = f"{last.step * rows / seconds:,.0f} rows/s" if seconds else ""
         return (
             f"epoch {epoch} of {epochs}, step {last.step:,} of {steps:,}: {metrics}, train loss"
-            f" {last.train_loss:.4f}, dev loss {last.dev_loss:.4f}, {speed}{left}"
+            f" {decimals(last.train_loss, 4)}, dev loss {decimals(last.dev_loss, 4)}, {speed}{left}"
         )
 
     def record(self, step: int, loss: float, found: Mapping[str, float]) -> bool:

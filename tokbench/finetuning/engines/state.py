@@ -30,6 +30,7 @@ from tokbench.finetuning.engines.step import (
     set_rate,
     share_of_rate,
 )
+from tokbench.finetuning.read_record import decimals
 from tokbench.progress import Progress, event, note, silent
 
 if TYPE_CHECKING:
@@ -230,7 +231,11 @@ class TrainingState:
         progress = self.job.progress
         if self.losses.seen and not self.losses.waiting and self.clock.noted():
             speed = f"{(self.step * self.job.batches.size) / self.clock.seconds:,.0f} rows/s"
-            note(progress, "train", " ".join([f"loss {self.losses.mean(20):.3f}", *self._metric(), speed]))
+            note(
+                progress,
+                "train",
+                " ".join([f"loss {decimals(self.losses.mean(20), 3)}", *self._metric(), speed]),
+            )
         progress("train", self.step, self.steps)
 
     def evaluate_if_due(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tokbench.errors import plural
 from tokbench.finetuning.multi import Done, Glue, PoolingComparison
+from tokbench.finetuning.read_record import decimals
 from tokbench.finetuning.result import Run
 from tokbench.finetuning.tag_scheme import entities
 from tokbench.finetuning.tasks import LABELS
@@ -93,7 +94,8 @@ def _fed(result: Run) -> Iterator[tuple[str, object]]:
         f"{result.steps:,} in {plural(result.epochs, 'epoch')}, batches of {result.batch_size},"
         f" learning rate {result.learning_rate:g}",
     )
-    yield "last loss", f"{result.train_loss:.4f} (constant answer {result.constant_loss:.4f})"
+    losses = decimals(result.train_loss, 4), decimals(result.constant_loss, 4)
+    yield "last loss", f"{losses[0]} (constant answer {losses[1]})"
     yield "speed", f"{result.rows_per_second:,.0f} rows a second on {result.device} in {result.precision}"
     yield (
         "weights",
@@ -308,7 +310,8 @@ def _answered(result: Predictions) -> Iterator[Part]:
         rows3 = [(text, label, f"{share:.4f}") for text, label, share in answers]
         yield Grid(("text", result.task, "probability"), rows3, right=("probability",))
     else:
-        rows = [(text, f"{score:.4f}") for text, score in zip(result.texts, result.answers, strict=True)]
+        scores = (decimals(each, 4) for each in result.answers if isinstance(each, float))
+        rows = list(zip(result.texts, scores, strict=True))
         yield Grid(("text", result.task), rows, right=(result.task,))
     if result.notes:
         yield Grid(("worth knowing",), [(note,) for note in result.notes])
