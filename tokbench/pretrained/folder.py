@@ -19,7 +19,7 @@ from tokbench.formats.recognize import read
 from tokbench.io import hub
 from tokbench.io.json_files import MIB, decoded_text, parse_object, read_bytes, read_object
 from tokbench.io.library_errors import parse_tokenizer
-from tokbench.pretrained.outline import outline_of
+from tokbench.io.outline import outline_of
 from tokbench.pretrained.special_tokens import extra_of, guessed_roles, roles_of
 from tokbench.tracing.spelling import blocks_of
 

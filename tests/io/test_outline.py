@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from tokbench.errors import FileError
+from tokbench.io.outline import outline_of
 from tokbench.pretrained.folder import LazyFolder, load
-from tokbench.pretrained.outline import outline_of
 
 ODD = st.text(st.sampled_from('"\\\\[]{}:, \n1aé\x7f한🦊'), max_size=5)
 VOCAB = st.dictionaries(ODD, st.integers(0, 9), max_size=6)
