@@ -264,8 +264,8 @@ def columns_of(source: Source) -> list[str]:
     return list(names)
 
 
-# The rows of JSON files that hold them otherwise, as expressions of a file's `d`: pandas writes columns of values
-# by index (its default), objects by index, and "split" tables; others write lists of values a column.
+# The rows of JSON files that hold them otherwise, as expressions of a file's `d`: pandas writes columns of
+# values by index (its default), objects by index, and "split" tables; others write lists of values a column.
 JSON_ROWS = {
     "split": "[dict(zip(d['columns'], r)) for r in d['data']]",
     "index": "list(d.values())",
