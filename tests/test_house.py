@@ -40,7 +40,7 @@ MANY_PARAMETERS = {
     "cli/grow.py:resize": "what add-tokens takes of a model: how rows start, what is forced",
     "cli/grow.py:add_tokens": "one act on tokenizer and model: what is added, how it is met, how rows start",
     "cli/compare.py:sweep": "it trains, measures, draws and saves: what each of these commands takes",
-    "cli/look.py:encode": "a text to look at, and files to write, by one name",
+    "cli/encode.py:encode": "a text to look at, and files to write, by one name",
     "cli/make.py:train_like": "what a training takes, and whom it is like",
     "cli/make.py:count": "a cluster on top of what every reader of a corpus takes",
 }

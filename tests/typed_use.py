@@ -8,7 +8,7 @@ from tokbench.adapt.grow import Growth
 from tokbench.analysis.compare import Comparison
 from tokbench.checks.findings import Checkup
 from tokbench.checks.same import Sameness
-from tokbench.pretrained.encode import Encoded
+from tokbench.pretrained.encode import Encoded, EncodedBatch
 from tokbench.pretrained.folder import TokenizerFolder
 from tokbench.pretrained.info import TokenizerInfo
 from tokbench.reporting.pages import Page
@@ -26,9 +26,9 @@ def build(texts: list[str]) -> TokenizerFolder:
 
 
 def look(folder: TokenizerFolder) -> None:
-    """One text is one result, several are a list."""
+    """One text is one result, several are a sequence of them."""
     assert_type(tb.encode(folder, "a text"), Encoded)
-    assert_type(tb.encode(folder, ["a text", "another"]), list[Encoded])
+    assert_type(tb.encode(folder, ["a text", "another"]), EncodedBatch)
     assert_type(tb.decode(folder, [1, 2]).text, str)
     assert_type(tb.info(folder), TokenizerInfo)
     assert_type(tb.info(folder).to_dict(), dict[str, Any])

@@ -7,6 +7,7 @@ from tokbench.checks.fix import fix as fix
 from tokbench.checks.run import check as check
 from tokbench.checks.same import same as same
 from tokbench.errors import TokbenchError as TokbenchError
+from tokbench.finetuning.aligned import align_labels as align_labels
 from tokbench.finetuning.config import FinetuneConfig as FinetuneConfig
 from tokbench.finetuning.multi import finetune as finetune
 from tokbench.finetuning.predict import predict as predict
@@ -14,6 +15,7 @@ from tokbench.finetuning.prove import prove as prove
 from tokbench.model.model_config import config as config
 from tokbench.model.model_config import set_config as set_config
 from tokbench.pretrained.convert import convert as convert
+from tokbench.pretrained.decode_corpus import decode_corpus as decode_corpus
 from tokbench.pretrained.encode import decode as decode
 from tokbench.pretrained.encode import encode as encode
 from tokbench.pretrained.encode import trace as trace

@@ -78,6 +78,8 @@ FILES = {
             for name in ("train", "dev")
         }
     ),
+    "numbers.txt": "1 2 3\n4 5\n",
+    "far.txt": "1 2 3\n99999\n",
     "locked/a.txt": TEXT,
     "sub/locked.txt": TEXT,
     "slip.json": '[{"content": "zebra", "normalised": true}]',

@@ -115,16 +115,118 @@ SCENARIOS = {
         'add "a text", or files with --file',
         'tokbench encode tok "a text" && tokbench encode tok --file corpus.txt',
     ),
-    "two texts": (
-        "encode tok a text",
-        "put a text in quotes, or files after --file",
-        'tokbench encode tok "a text" && tokbench encode tok --file corpus.txt',
+    "no ids": ("decode tok", "add ids: 1 2 3", "tokbench decode tok 1 2 3"),
+    "ids and a file of them": (
+        "decode tok 1 --file numbers.txt",
+        "leave out the ids, or --file",
+        "tokbench decode tok 1 && tokbench decode tok --file numbers.txt",
     ),
-    "a pair and a file": (
-        "encode tok --pair b --file corpus.txt",
-        "leave out --pair",
-        "tokbench encode tok --file corpus.txt",
+    "ids that are none": (
+        "decode tok --file corpus.txt",
+        "ids are numbers",
+        "tokbench decode tok --file numbers.txt",
     ),
+    "an object without ids": (
+        "decode tok --file values.jsonl",
+        'an object with "ids" or "input_ids", or numbers alone',
+        "tokbench decode tok --file numbers.txt",
+    ),
+    "a file of ids that is not there": (
+        "decode tok --file ids.npy",
+        "name a file of ids: jsonl, npy, bin, arrow or txt",
+        "tokbench decode tok --file numbers.txt",
+    ),
+    "a file of ids by another name": (
+        "decode tok --file table.csv",
+        "end it in one of .jsonl .txt .npy .bin .arrow",
+        "tokbench decode tok --file numbers.txt",
+    ),
+    "an id of a row that no token has": "decode tok --file far.txt",
+    "texts and more pairs": (
+        "encode tok a b --pair c",
+        "give each text its pair",
+        "tokbench encode tok a b --pair c --pair d",
+    ),
+    "files and several pairs": (
+        "encode tok --pair b --pair c --file corpus.txt",
+        "leave out the others",
+        "tokbench encode tok --pair corpus.txt --file corpus.txt",
+    ),
+    "a pair of another length": (
+        "encode tok --file corpus.txt --pair numbers.txt",
+        "as many second texts",
+        "tokbench encode tok --file corpus.txt --pair corpus.txt",
+    ),
+    "labels and a text": (
+        "encode tok text --labels tags.conll",
+        "leave out a text",
+        "tokbench encode tok --labels tags.conll",
+    ),
+    "a row that is not there": "encode tok --labels tags.conll --row 999",
+    "an unknown return": "encode tok text --return idz",
+    "a return of files": (
+        "encode tok --file corpus.txt --return ids",
+        "--format and --output",
+        "tokbench encode tok --file corpus.txt --format jsonl --output made.jsonl",
+    ),
+    "a return and a page": (
+        "encode tok text --return ids --html made.html",
+        "leave out --json and --html",
+        "tokbench encode tok text --return ids",
+    ),
+    "an array to nowhere": (
+        "encode tok text --return npy",
+        "--return npy -o ids.npy",
+        "tokbench encode tok text --return npy -o made.npy",
+    ),
+    "an array of uneven rows": (
+        "encode pair 'a long text' b --return npy -o made.npy",
+        "--padding longest",
+        "tokbench encode pair 'a long text' b --return npy -o made.npy --padding longest",
+    ),
+    "an unknown truncation": "encode tok text --max-length 1 --truncation longest",
+    "an unknown padding": "encode pair text --padding longer",
+    "a length below zero": (
+        "encode tok text --max-length -1",
+        "--max-length 128",
+        "tokbench encode tok text --max-length 128",
+    ),
+    "a stride below zero": (
+        "encode tok text --max-length 9 --stride -1",
+        "--stride 8",
+        "tokbench encode tok text --max-length 9 --stride 8",
+    ),
+    "windows without a length": "encode tok text --overflow",
+    "a multiple without padding": "encode pair text --pad-to-multiple-of 8",
+    "padding without a pad token": (
+        "encode tok/tokenizer.json text --padding longest",
+        "--role 'pad=[PAD]'",
+        "tokbench add-tokens tok --role 'pad=[PAD]' -o made && tokbench encode made text --padding longest",
+    ),
+    "padding to no length": "encode pair/tokenizer.json text --padding max_length",
+    "windows of two texts": (
+        "encode tok 'a long text' --pair 'a long text' --max-length 4 --overflow",
+        "--truncation only_second",
+        "tokbench encode tok 'a' --pair 'a long text' --max-length 4 --overflow --truncation only_second",
+    ),
+    "windows that share too much": (
+        "encode tok 'a long text' --max-length 3 --stride 3",
+        "a smaller --stride, or a greater --max-length",
+        "tokbench encode tok 'a long text' --max-length 3 --stride 1",
+    ),
+    "a text that cannot give so much": (
+        "encode tok 'a long text' --pair b --max-length 1 --truncation only_second",
+        "--truncation longest_first, or a greater --max-length",
+        "tokbench encode tok 'a long text' --pair b --max-length 1 --truncation longest_first",
+    ),
+    "no room for special tokens": (
+        "encode pair text --max-length 1",
+        "--max-length 3 or more, or --no-special-tokens",
+        "tokbench encode pair text --max-length 3"
+        " && tokbench encode pair text --max-length 1 --no-special-tokens",
+    ),
+    "compiled loops that cut": "encode tok --file corpus.txt --max-length 4 --engine compiled",
+    "the longest row of a file": "encode pair --file corpus.txt --padding longest",
     "an unknown format of ids": "encode tok --file corpus.txt -o ids.npz --format npz",
     "no format of ids": (
         "encode tok --file corpus.txt -o ids",

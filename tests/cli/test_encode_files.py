@@ -90,9 +90,8 @@ def test_a_reader_that_leaves_early_is_no_error(tokbench, corpus, made, tmp_path
 
 WRONG = {
     "nothing to encode": ([], "--file"),
-    "two texts": (["one", "two"], "quotes"),
     "a text and an output": (["one", "-o", "ids.npy"], "--file"),
-    "a pair of files": (["--file", "corpus.txt", "--pair", "two"], "--pair"),
+    "a pair of files": (["--file", "corpus.txt", "--pair", "two"], "no file two"),
     "a file that is not there": (["--file", "corpse.txt"], "corpus.txt"),
     "an output without a suffix": (["--file", "corpus.txt", "-o", "ids"], ".jsonl"),
     "a suffix of no format": (["--file", "corpus.txt", "-o", "ids.npz"], "npy"),

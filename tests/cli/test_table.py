@@ -24,7 +24,9 @@ EXEMPT = {
 # Commands that call several, and which belong to an option.
 SEVERAL = {
     "check": {"fix"},  # --fix
-    "encode": {"encode_corpus", "load"},  # --file; it says how the folder loads before it encodes with it
+    # --file; --labels; it says how the folder loads before it encodes with it
+    "encode": {"encode_corpus", "align_labels", "load"},
+    "decode": {"decode_corpus"},  # --file, and several rows
     "config": {"set_config"},  # config set
 }
 # Public functions that no command calls, and why.

@@ -153,7 +153,7 @@ def test_every_field_is_as_long_as_the_ids():
     assert cut.tokens == ("[CLS]", "the", "cat", "[SEP]")
     assert {len(getattr(cut, each.name)) for each in dataclasses.fields(cut)} == {4}
     assert tb.encode(trained, "the cat sat", max_length=len(whole.ids)) == whole
-    assert tb.encode(trained, ["the cat sat", "the"], max_length=4) == [cut, tb.encode(trained, "the")]
+    assert list(tb.encode(trained, ["the cat sat", "the"], max_length=4)) == [cut, tb.encode(trained, "the")]
 
 
 def test_truncation_and_padding_that_a_file_holds_are_of_no_effect(tmp_path):

@@ -15,8 +15,7 @@ from tokbench.corpus.reading import open_corpus
 from tokbench.errors import DataError, FileError, TokbenchError, UsageError
 from tokbench.native import corpus_encoder
 from tokbench.native.ragged import ragged
-from tokbench.pretrained import encode_corpus as encode_corpus_module
-from tokbench.pretrained import encode_texts
+from tokbench.pretrained import encode_texts, id_files
 from tokbench.pretrained.encode_corpus import encode_corpus
 from tokbench.pretrained.folder import TokenizerFolder
 from tokbench.results import as_json
@@ -240,9 +239,9 @@ def test_a_text_of_any_length_is_one_row(tmp_path, engine, kind):
 
 def test_the_ids_of_a_long_text_are_written_some_at_a_time(monkeypatch):
     stream = io.BytesIO()
-    monkeypatch.setattr(encode_corpus_module, "MOST_IDS", 3)
+    monkeypatch.setattr(id_files, "MOST_IDS", 3)
     rows = ragged([[1, 2, 3, 4, 5, 6, 7], [], [8], [9, 10, 11]])
-    encode_corpus_module.JsonLines(stream).write(rows)
+    id_files.JsonLines(stream).write(rows)
     found = [json.loads(line)["ids"] for line in stream.getvalue().splitlines()]
     assert found == [[1, 2, 3, 4, 5, 6, 7], [], [8], [9, 10, 11]]
 

@@ -125,6 +125,25 @@ def encoded(place, into):
     return encode(load(place / "bpe"), TEXT)
 
 
+def encoded_batch(place, into):
+    from tokbench.pretrained.encode import encode
+
+    return encode(place / "bpe", TEXT, max_length=6, overflow=True)
+
+
+def aligned(place, into):
+    from tokbench.finetuning.aligned import align_labels
+
+    (into / "a.conll").write_text("Ann\tB-PER\nran\tO\n", encoding="utf-8")
+    return align_labels(place / "wordpiece", into / "a.conll")
+
+
+def decoded_corpus(place, into):
+    from tokbench.pretrained.decode_corpus import decode_corpus
+
+    return decode_corpus(place / "bpe", [[5, 6], [7]], output=into / "texts.jsonl")
+
+
 def encoded_corpus(place, into):
     from tokbench.corpus.reading import open_corpus
     from tokbench.pretrained.encode_corpus import encode_corpus
@@ -248,6 +267,9 @@ def trained(place, into):
 
 
 MAKERS = {
+    "aligned": aligned,
+    "decoded-corpus": decoded_corpus,
+    "encoded-batch": encoded_batch,
     "checkup": checked,
     "comparison": compared,
     "config": shown_config,

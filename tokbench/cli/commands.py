@@ -42,8 +42,8 @@ COMMANDS: dict[str, Entry] = {
         "Make", "make:export", "Write tiktoken's, SentencePiece's or older files; prove the ids."
     ),
     "info": Entry("Look", "look:info", "Show what a tokenizer is: blocks, size, special tokens."),
-    "encode": Entry("Look", "look:encode", "Show the tokens and ids of a text, or write those of files."),
-    "decode": Entry("Look", "look:decode", "Turn ids back into text."),
+    "encode": Entry("Look", "encode:encode", "Show the tokens and ids of a text, or write those of files."),
+    "decode": Entry("Look", "encode:decode", "Turn ids back into text."),
     "trace": Entry("Look", "look:trace", "Follow a text through every block, and say why it is cut where."),
     "compare": Entry(
         "Look", "compare:compare", "Compare tokenizers on corpora: length, loss, use, evenness, speed."

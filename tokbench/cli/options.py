@@ -43,6 +43,10 @@ Column = Annotated[
     str | None,
     Option("--column", "-c", help="The column of a table that holds the text.", show_default=False),
 ]
+ChatFile = Annotated[
+    Path | None,
+    Option("--chat", help="A JSON file of messages, put through the chat template.", show_default=False),
+]
 Set = Annotated[
     list[str] | None,
     Option("--set", help="Any choice of the recipe: trainer.limit_alphabet=500.", metavar="KEY=VALUE"),

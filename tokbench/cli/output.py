@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +12,7 @@ from typing import BinaryIO, TypeVar
 
 import typer
 
-from tokbench.errors import DataError, TokbenchError
+from tokbench.errors import DataError, TokbenchError, UsageError
 from tokbench.reporting.destination import tell
 from tokbench.reporting.elements import Part
 
@@ -27,6 +28,23 @@ def text_of(word: str) -> str:
             f"{where} is not UTF-8: byte {error.start + 1} is 0x{raw[error.start]:02X}",
             fix="convert it: iconv -f latin1 -t utf-8",
         ) from error
+
+
+def piped(what: str) -> list[str]:
+    """["-"] where a file or another program's output is at stdin; UsageError where nothing is to be read."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (AttributeError, OSError, ValueError):  # there is no stdin
+        mode = 0
+    if stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode):
+        return ["-"]
+    raise UsageError(f"there is no {what} to read", fix=NOTHING[what])
+
+
+NOTHING = {
+    "text": 'add "a text", or files with --file',
+    "ids": "add ids: 1 2 3, or a file of them with --file",
+}
 
 
 @contextmanager

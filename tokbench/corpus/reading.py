@@ -147,10 +147,7 @@ class _Unfinished:
         """Keep a part of a text that is not cut; DataError if the text is too long for that."""
         self._characters += len(part)
         if self._characters > LONGEST_TEXT:
-            raise DataError(
-                f"a text of the corpus is longer than {LONGEST_TEXT:,} characters",
-                fix="cut it into several lines: each line is a text",
-            )
+            raise _too_long()
         self.kept.append(part)
 
     def add(self, part: str) -> list[str]:
@@ -165,6 +162,13 @@ class _Unfinished:
             return []
         ready, self.held = [*self.held, part], []
         return ready
+
+
+def _too_long() -> DataError:
+    return DataError(
+        f"a text of the corpus is longer than {LONGEST_TEXT:,} characters",
+        fix="cut it into several lines: each line is a text",
+    )
 
 
 def _not_blank(texts: list[str]) -> list[str]:
@@ -219,6 +223,46 @@ class Corpus:
         """Batches as those of `blocks`, but no text is cut; DataError for one of more than LONGEST_TEXT."""
         return self._read(raw=True, whole=True)
 
+    def rows(self) -> Iterator[list[str]]:
+        """The same texts with nothing left out and nothing cut: the third row is the third line or record.
+
+        The facts of such a pass have no fingerprint. DataError when there is no text at all.
+        """
+        texts = blank = utf8_bytes = 0
+        for part in self._row_lists():
+            try:
+                utf8_bytes += len("".join(part).encode())
+            except UnicodeEncodeError as error:
+                raise half_character(error) from error
+            blank += len(part) - len(_not_blank(part))
+            texts += len(part)
+            yield part
+        if not texts:
+            raise _no_texts(self._names, 0)
+        self._facts = CorpusFacts(self._names, texts - blank, blank, utf8_bytes, sha256="")
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(source.name for source in self.sources)
+
+    def _row_lists(self) -> Iterator[list[str]]:
+        """All lines or records, blank ones too, some at a time."""
+        self._take_stdin()
+        meter = _Meter(self._progress, self.sources)
+        for source in self.sources:
+            begun: list[str] = []  # of a line that goes on in the next part
+            for part in _parts(source, self._column, meter.inside, None):
+                texts = list(part.texts)
+                if begun and texts:
+                    texts[0], begun = "".join((*begun, texts[0])), []
+                begun += [part.unfinished] if part.unfinished else []
+                if sum(map(len, begun)) > LONGEST_TEXT:
+                    raise _too_long()
+                yield texts
+            if begun:
+                yield ["".join(begun)]
+            meter.passed(source)
+
     def _read(
         self, *, raw: bool, sieve: Sieve | None = None, whole: bool = False
     ) -> Iterator[list[str] | bytes]:
@@ -229,7 +273,7 @@ class Corpus:
                 yield from intake.take(part)
             meter.passed(source)
         yield from intake.last()
-        self._facts = intake.facts(tuple(source.name for source in self.sources))
+        self._facts = intake.facts(self._names)
 
     @property
     def size(self) -> int | None:
@@ -266,23 +310,12 @@ class TextsCorpus(Corpus):
         """Characters of all texts; None for those that can be read only once."""
         return None if self._texts.only_once else sum(map(len, self._texts))
 
-    def rows(self) -> Iterator[list[str]]:
-        """The same texts with nothing left out and nothing cut: the third row is the third text.
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return (self._texts.name,)
 
-        The facts of such a pass have no fingerprint. DataError when there is no text at all.
-        """
-        texts = blank = utf8_bytes = 0
-        for part in self._parts():
-            try:
-                utf8_bytes += len("".join(part).encode())
-            except UnicodeEncodeError as error:
-                raise half_character(error) from error
-            blank += len(part) - len(_not_blank(part))
-            texts += len(part)
-            yield part
-        if not texts:
-            raise _no_texts((self._texts.name,), 0)
-        self._facts = CorpusFacts((self._texts.name,), texts - blank, blank, utf8_bytes, sha256="")
+    def _row_lists(self) -> Iterator[list[str]]:
+        return self._parts()
 
     def _read(
         self, *, raw: bool, sieve: Sieve | None = None, whole: bool = False
@@ -355,7 +388,7 @@ def are_paths(names: Sequence[object]) -> bool:
 
 def _exists(name: str) -> bool:
     with suppress(OSError, ValueError):  # what is too long for a name, or holds a zero
-        return name == "-" or Path(name).exists()
+        return name == "-" or (name != "" and Path(name).exists())  # "" is the folder we are in
     return False
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import compress
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
-from tokbench.errors import UsageError
+from tokbench.errors import UsageError, plural
 from tokbench.io.library_errors import cannot_encode, library_errors_as
 from tokbench.pretrained.chat_template import chat_text, chat_tokenizer
 from tokbench.pretrained.folder import InMemoryFolder, TokenizerFolder, TokenizerSource, load
+from tokbench.pretrained.lengths import RowLengths, is_left, pad_of, windows
 from tokbench.pretrained.token_facts import changed_flags, flag_words
 from tokbench.results import Result
 from tokbench.tracing.side_by_side import SideBySide, side_by_side
@@ -19,7 +19,10 @@ from tokbench.tracing.spelling import Speller, shown_tokens
 from tokbench.tracing.trace import follow, follow_pair
 
 if TYPE_CHECKING:
+    from tokenizers import Encoding
+
     from tokbench.pretrained.chat_template import Chat
+    from tokbench.pretrained.lengths import Pad
     from tokbench.tracing.post_model import PairTrace
     from tokbench.tracing.steps import Trace
 
@@ -74,19 +77,61 @@ class Decoded(Result, kind="decoded", table=("tokens", "shown", "partial", "spec
     special: tuple[bool, ...]
 
 
+@dataclass(frozen=True, repr=False)
+class EncodedBatch(Result, kind="encoded-batch", table="rows"):
+    """Rows of several texts in order, or of what one text was cut into; a sequence of Encoded.
+
+    texts: for each row the number of its text, from 0: the rows of a text stand together.
+    """
+
+    rows: tuple[Encoded, ...]
+    texts: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Encoded]:
+        """The rows in order."""
+        return iter(self.rows)
+
+    def __getitem__(self, row: int) -> Encoded:
+        """The row of this number."""
+        return self.rows[row]
+
+
+class LengthOptions(TypedDict, total=False):
+    """What encode takes besides of the lengths of rows."""
+
+    max_length: int | None
+    truncation: str
+    truncation_side: str
+    stride: int
+    padding: str
+    padding_side: str
+    pad_to_multiple_of: int | None
+
+
 @overload
 def encode(  # type: ignore[overload-overlap]  # a str is an iterable of str, and is one text
     tokenizer: TokenizerSource,
     text: str,
     *,
     pair: str | None = None,
-    max_length: int | None = None,
+    overflow: Literal[False] = False,
     special: bool = True,
+    **lengths: Unpack[LengthOptions],
 ) -> Encoded: ...
 
 
 @overload
-def encode(tokenizer: TokenizerSource, *, chat: Chat, max_length: int | None = None) -> Encoded: ...
+def encode(
+    tokenizer: TokenizerSource,
+    *,
+    chat: Chat,
+    overflow: Literal[False] = False,
+    **lengths: Unpack[LengthOptions],
+) -> Encoded: ...
 
 
 @overload
@@ -94,56 +139,111 @@ def encode(
     tokenizer: TokenizerSource,
     text: Iterable[str],
     *,
-    pair: None = None,
-    max_length: int | None = None,
+    pair: Iterable[str] | None = None,
+    overflow: bool = False,
     special: bool = True,
-) -> list[Encoded]: ...
+    **lengths: Unpack[LengthOptions],
+) -> EncodedBatch: ...
+
+
+@overload
+def encode(
+    tokenizer: TokenizerSource,
+    text: str | None = None,
+    *,
+    pair: str | None = None,
+    chat: Chat | None = None,
+    overflow: Literal[True],
+    special: bool = True,
+    **lengths: Unpack[LengthOptions],
+) -> EncodedBatch: ...
 
 
 def encode(
     tokenizer: TokenizerSource,
     text: str | Iterable[str] | None = None,
     *,
-    pair: str | None = None,
+    pair: str | Iterable[str] | None = None,
     chat: Chat | None = None,
-    max_length: int | None = None,
     special: bool = True,
-) -> Encoded | list[Encoded]:
-    """Encode one text, a text and its pair, each of several texts, or a chat, without padding.
+    max_length: int | None = None,
+    truncation: str = "longest_first",
+    truncation_side: str = "",
+    overflow: bool = False,
+    stride: int = 0,
+    padding: str = "",
+    padding_side: str = "",
+    pad_to_multiple_of: int | None = None,
+) -> Encoded | EncodedBatch:
+    """Encode one text, a text and its pair, or several texts, each with a pair if `pair` is as many.
 
     `chat` is a conversation in the place of a text: messages, an object of messages and tools, or a JSON
     file of either, put through the chat template and encoded as apply_chat_template of transformers does,
     without the post_processor; the start of the next answer is added where the last message is not one.
 
     `max_length` tokens are kept, special ones included, as the library's truncation does: of a pair the
-    longer is cut first; the left end goes where tokenizer_config.json says so. What tokenizer.json holds of
-    truncation and padding is of no effect. `special` applies the post_processor.
+    longer gives up first (`truncation`: longest_first, only_first, only_second or none), at its right end or
+    where tokenizer_config.json says (`truncation_side`). With `overflow` what is cut off makes rows of its
+    own, each of which begins with the last `stride` tokens of the one before. `padding` fills rows up with
+    the pad token, to the `longest` or to `max_length` (that of tokenizer_config.json where none is given), up
+    to a multiple of `pad_to_multiple_of`, on `padding_side`. What tokenizer.json holds of truncation and
+    padding is of no effect. `special` applies the post_processor.
+
+    Gives Encoded for one text, EncodedBatch, a sequence of them, for several and with `overflow`.
 
     Raises UsageError where the library cannot encode, for example a model whose unknown token is missing,
-    and for a `max_length` in which the special tokens do not fit.
+    for lengths that cannot be met, and for padding without a pad token.
 
     >>> from tokenizers import Tokenizer, models, pre_tokenizers
     >>> tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "the": 1, "cat": 2}, "[UNK]"))
     >>> tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    >>> _ = tokenizer.add_special_tokens(["[PAD]"])
     >>> encode(tokenizer, "the cat sat").ids, encode(tokenizer, "the cat sat", max_length=2).pieces
     ((1, 2, 0), ('the', 'cat'))
-    >>> [each.ids for each in encode(tokenizer, ["the cat", "cat"])]
-    [(1, 2), (2,)]
+    >>> [each.ids for each in encode(tokenizer, ["the cat", "cat"], padding="longest")]
+    [(1, 2), (2, 3)]
+    >>> [each.ids for each in encode(tokenizer, "the cat sat", max_length=2, overflow=True, stride=1)]
+    [(1, 2), (2, 0)]
     """
-    folder, how = load(tokenizer), _How(max_length, special)
+    lengths = RowLengths(
+        max_length,
+        truncation,
+        truncation_side,
+        overflow,
+        stride,
+        padding,
+        padding_side,
+        pad_to_multiple_of,
+    )
+    folder = load(tokenizer)
     if chat is not None:
         _refuse_beside_a_chat(text=text, pair=pair)
-        text, as_loaded = chat_text(folder, chat), chat_tokenizer(folder)
+        text, as_loaded, special = chat_text(folder, chat), chat_tokenizer(folder), False
         if as_loaded is not folder.untruncated:
             folder = InMemoryFolder(folder.name, as_loaded, folder.config)
-        return _encoded(folder, text, None, _How(max_length, special=False))
     if text is None:
         raise UsageError("there is no text to encode", fix="give a text, texts, or chat=messages")
-    if isinstance(text, str):
-        return _encoded(folder, text, pair, how)
-    if pair is not None:
-        raise UsageError("a pair belongs to one text", fix="encode the pairs one by one")
-    return [_encoded(folder, each, None, how) for each in text]
+    asked = _texts_and_pairs(text, pair)
+    rows = [_rows(folder, *each, lengths, special=special) for each in asked]
+    numbers = tuple(number for number, several in enumerate(rows) for _ in several)
+    padded = _padded([row for several in rows for row in several], pad_of(folder, lengths))
+    return padded[0] if isinstance(text, str) and not overflow else EncodedBatch(tuple(padded), numbers)
+
+
+def _texts_and_pairs(
+    text: str | Iterable[str], pair: str | Iterable[str] | None
+) -> list[tuple[str, str | None]]:
+    """Each text with its pair; UsageError unless there are as many."""
+    texts = [text] if isinstance(text, str) else list(text)
+    if pair is None:
+        return [(each, None) for each in texts]
+    pairs = [pair] if isinstance(pair, str) else list(pair)
+    if len(pairs) != len(texts):
+        raise UsageError(
+            f"there are {plural(len(texts), 'text')} and {plural(len(pairs), 'second text')}",
+            fix="give each text its pair, in the same order",
+        )
+    return list(zip(texts, pairs, strict=True))
 
 
 def _refuse_beside_a_chat(**given: object) -> None:
@@ -153,23 +253,26 @@ def _refuse_beside_a_chat(**given: object) -> None:
             raise UsageError(f"a chat is read alone, and there is a {name}", fix=f"leave out {name} or chat")
 
 
-@dataclass(frozen=True)
-class _How:
-    """How many tokens are kept, and whether the post_processor is applied."""
-
-    max_length: int | None
-    special: bool
-
-
-def _encoded(folder: TokenizerFolder, text: str, pair: str | None, how: _How) -> Encoded:
+def _rows(
+    folder: TokenizerFolder, text: str, pair: str | None, lengths: RowLengths, *, special: bool
+) -> list[Encoded]:
+    """The row of a text and its pair, and those of what was cut off."""
     with library_errors_as(lambda error: cannot_encode(folder.name, error), also=(Exception,)):
-        encoding = folder.untruncated.encode(text, pair, add_special_tokens=how.special)
-    sources, outline = (text, pair or ""), folder.outline
+        encoding = folder.untruncated.encode(text, pair, add_special_tokens=special)
+    whole = _whole(folder, (text, pair or ""), encoding)
+    if lengths.max_length is None:
+        return [whole]
+    chosen = windows(encoding.sequence_ids, lengths, left=is_left(folder, lengths))
+    return [_chosen(whole, places) for places in chosen]
+
+
+def _whole(folder: TokenizerFolder, sources: tuple[str, str], encoding: Encoding) -> Encoded:
+    outline = folder.outline
     which = (sequence or 0 for sequence in encoding.sequence_ids)
     unknown = _unknown_id(folder, outline)
     pieces = tuple(sources[at][start:end] for at, (start, end) in zip(which, encoding.offsets, strict=True))
     shown = list(shown_tokens(encoding.tokens, pieces, encoding.offsets, Speller(outline)))
-    whole = Encoded(
+    return Encoded(
         tokens=tuple(encoding.tokens),
         ids=tuple(encoding.ids),
         offsets=tuple(encoding.offsets),
@@ -185,49 +288,40 @@ def _encoded(folder: TokenizerFolder, text: str, pair: str | None, how: _How) ->
             for token, masked in zip(encoding.tokens, encoding.special_tokens_mask, strict=True)
         ),
     )
-    if how.max_length is None:
-        return whole
-    kept = _kept(encoding.sequence_ids, how.max_length, left=folder.config.get("truncation_side") == "left")
-    return Encoded(**{each.name: tuple(compress(getattr(whole, each.name), kept)) for each in fields(whole)})
 
 
-def _kept(sequences: Sequence[int | None], max_length: int, *, left: bool) -> list[bool]:
-    """Which tokens truncation keeps, by the text that each is of; None, a special token, always stays.
-
-    >>> _kept([None, 0, 0, 0, None, 1, None], 6, left=False)
-    [True, True, True, False, True, True, True]
-    """
-    around = sequences.count(None)
-    if max_length < around:
-        raise UsageError(
-            f"max_length {max_length} has no room for the {around} special tokens",
-            fix=f"max_length={around + 1} or more, or special=False",
-        )
-    sizes = _truncated_sizes(sequences.count(0), sequences.count(1), max_length - around)
-    order = range(len(sequences))
-    kept = [each is None for each in sequences]
-    for at in reversed(order) if left else order:
-        sequence = sequences[at]
-        if sequence is not None and sizes[sequence] > 0:
-            kept[at], sizes[sequence] = True, sizes[sequence] - 1
-    return kept
+def _chosen(row: Encoded, places: Sequence[int]) -> Encoded:
+    """The tokens at these places."""
+    columns = {each.name: getattr(row, each.name) for each in fields(row)}
+    return Encoded(**{name: tuple(column[at] for at in places) for name, column in columns.items()})
 
 
-def _truncated_sizes(first: int, second: int, room: int) -> list[int]:
-    """Tokens of a text and its pair that stay: truncate_encodings, LongestFirst, in the library.
+def _padded(rows: list[Encoded], pad: Pad | None) -> list[Encoded]:
+    """The rows, filled up to one length."""
+    if pad is None:
+        return rows
+    width = pad.width([len(row.ids) for row in rows])
+    filling = Encoded(
+        tokens=(pad.token,),
+        ids=(pad.id,),
+        offsets=((0, 0),),
+        pieces=("",),
+        shown=(pad.token,),
+        partial=(False,),
+        type_ids=(pad.type_id,),
+        attention_mask=(0,),
+        special_tokens_mask=(1,),
+        unknown=(False,),
+        special=(True,),
+    )
+    return [_joined(row, _chosen(filling, [0] * (width - len(row.ids))), left=pad.left) for row in rows]
 
-    >>> _truncated_sizes(9, 2, 6), _truncated_sizes(9, 8, 7), _truncated_sizes(8, 9, 7)
-    ([4, 2], [4, 3], [3, 4])
-    """
-    if first + second <= room:
-        return [first, second]
-    if not second:
-        return [room, 0]
-    low, high = sorted((first, second))
-    high = low if low > room else max(low, room - low)
-    if low + high > room:
-        low, high = room // 2, room // 2 + room % 2
-    return [high, low] if first > second else [low, high]
+
+def _joined(row: Encoded, filling: Encoded, *, left: bool) -> Encoded:
+    first, second = (filling, row) if left else (row, filling)
+    return Encoded(
+        **{each.name: getattr(first, each.name) + getattr(second, each.name) for each in fields(row)}
+    )
 
 
 def _unknown_id(folder: TokenizerFolder, outline: Mapping[str, Any]) -> int | None:

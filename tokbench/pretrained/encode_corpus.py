@@ -3,203 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from functools import partial
+from itertools import chain
+from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tokbench.corpus.reading import CorpusSource, TextsCorpus, as_corpus
-from tokbench.errors import DataError, UsageError, did_you_mean
+from tokbench.corpus.reading import Corpus, CorpusSource, TextsCorpus, are_paths, as_corpus
+from tokbench.corpus.sources import find_sources
+from tokbench.errors import DataError, UsageError, did_you_mean, plural
 from tokbench.io.atomic import atomic_files
 from tokbench.io.extras import require
 from tokbench.io.library_errors import is_of_the_library
-from tokbench.native.ragged import concatenated
-from tokbench.pretrained.encode_texts import EncodedTexts, stream
+from tokbench.native.word_counter import texts_of
+from tokbench.pretrained.encode_texts import EncodedTexts, RowShape, stream, stream_limited
 from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load
+from tokbench.pretrained.id_files import FORMATS, IdArrays, IdFile, JsonLines
+from tokbench.pretrained.lengths import RowLengths, is_left, must_hold, pad_of
 from tokbench.progress import Progress, silent
 from tokbench.results import Result
 from tokbench.training.engine import EngineChoice
 
-STARTS = np.dtype("<i8")
-MOST_IDS = 1 << 20  # that are written as text in one go
 NO_JSON = {"json": False}  # arrays are for Python; files hold them for everybody else
-
-
-class IdFile(Protocol):
-    """Takes ids as they come; whole once it is closed."""
-
-    def write(self, encoded: EncodedTexts) -> None:
-        """Add texts."""
-
-    def close(self) -> None:
-        """Write what is known only at the end."""
-
-
-class JsonLines:
-    """One object a line: {"ids": [1, 2]}."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-
-    def write(self, encoded: EncodedTexts) -> None:
-        """Add texts."""
-        if len(encoded.ids) > MOST_IDS:
-            for row in range(len(encoded)):
-                self._row(encoded[row])
-            return
-        ids = encoded.ids.tolist()  # a list of numbers looks the same in Python and in JSON
-        lines = [f'{{"ids": {ids[start:end]}}}\n' for start, end in pairwise(encoded.starts.tolist())]
-        self._stream.write("".join(lines).encode())
-
-    def _row(self, ids: NDArray[Any]) -> None:
-        """Add one text of any length, some of its ids at a time."""
-        self._stream.write(b'{"ids": [')
-        for start in range(0, len(ids), MOST_IDS):
-            comma = ", " if start else ""
-            self._stream.write((comma + str(ids[start : start + MOST_IDS].tolist())[1:-1]).encode())
-        self._stream.write(b"]}\n")
-
-    def close(self) -> None:
-        """Write what is in the stream's buffer; the stream stays open."""
-        self._stream.flush()
-
-
-class IdFiles:
-    """All ids one after the other, and beside them where each text begins, with the end of the last."""
-
-    def __init__(self, ids: BinaryIO, starts: BinaryIO, dtype: np.dtype[Any]) -> None:
-        self._ids, self._starts, self._dtype = ids, starts, dtype
-        self._texts, self._tokens = 0, 0
-        self._starts.write(np.zeros(1, STARTS).tobytes())
-
-    def write(self, encoded: EncodedTexts) -> None:
-        """Add texts."""
-        self._ids.write(encoded.ids.astype(self._dtype).data)
-        self._starts.write((encoded.starts[1:] + self._tokens).astype(STARTS).data)
-        self._tokens += len(encoded.ids)
-        self._texts += len(encoded)
-
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """How many ids and how many starts there are."""
-        return self._tokens, self._texts + 1
-
-    def close(self) -> None:
-        """End both files."""
-        self._ids.close()
-        self._starts.close()
-
-
-class Bin(IdFiles):
-    """Raw numbers: NAME.bin, NAME.starts.bin, and in NAME.json what they are."""
-
-    def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
-        self._path, starts = path, path.with_suffix(".starts.bin")
-        super().__init__(path.open("wb"), starts.open("wb"), dtype)
-
-    def close(self) -> None:
-        """End both files and describe them."""
-        super().close()
-        facts = {
-            "ids": self._path.name,
-            "dtype": self._dtype.name,
-            "tokens": self._tokens,
-            "starts": self._path.with_suffix(".starts.bin").name,
-            "starts_dtype": STARTS.name,
-            "texts": self._texts,
-            "byteorder": "little",
-        }
-        text = json.dumps(facts, indent=2) + "\n"
-        self._path.with_suffix(".json").write_text(text, encoding="utf-8", newline="\n")
-
-
-class Npy(IdFiles):
-    """Arrays of numpy: NAME.npy and NAME.starts.npy, which numpy.load can map into memory."""
-
-    def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
-        files = [(path.open("wb"), dtype), (path.with_suffix(".starts.npy").open("wb"), STARTS)]
-        for file, kind in files:
-            _write_head(file, kind, 0)
-        super().__init__(files[0][0], files[1][0], dtype)
-
-    def close(self) -> None:
-        """Write the sizes into the heads, for which numpy leaves room, and end both files."""
-        heads = zip((self._ids, self._starts), (self._dtype, STARTS), self.sizes, strict=True)
-        for file, dtype, size in heads:
-            file.seek(0)
-            _write_head(file, dtype, size)
-        super().close()
-
-
-def _write_head(file: BinaryIO, dtype: np.dtype[Any], size: int) -> None:
-    head = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (size,)}
-    np.lib.format.write_array_header_1_0(file, head)
-
-
-class Arrow:
-    """A stream of Arrow with a column of lists, `ids`, as the datasets library reads and maps it."""
-
-    def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
-        import pyarrow as pa
-
-        self._pa, self._dtype = pa, dtype
-        self._schema = pa.schema([("ids", pa.list_(pa.from_numpy_dtype(dtype)))])
-        self._writer = pa.ipc.new_stream(str(path), self._schema)
-
-    def write(self, encoded: EncodedTexts) -> None:
-        """Add texts."""
-        starts: NDArray[np.int32] = encoded.starts.astype(np.int32)
-        ids = self._pa.ListArray.from_arrays(starts, encoded.ids.astype(self._dtype))
-        self._writer.write_batch(self._pa.record_batch([ids], schema=self._schema))
-
-    def close(self) -> None:
-        """End the stream."""
-        self._writer.close()
-
-
-class _JsonLinesFile(JsonLines):
-    """JSON lines in a file of their own."""
-
-    def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
-        super().__init__(path.open("wb"))
-
-    def close(self) -> None:
-        """End the file."""
-        self._stream.close()
-
-
-class IdArrays:
-    """Arrays in memory, while they grow."""
-
-    def __init__(self) -> None:
-        self._parts: list[EncodedTexts] = []
-
-    def write(self, encoded: EncodedTexts) -> None:
-        """Add texts."""
-        self._parts.append(encoded)
-
-    def close(self) -> None:
-        """There is nothing to end."""
-
-    def arrays(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """All ids (tokens,), and where each text starts and the last one ends (texts + 1,)."""
-        whole = concatenated(self._parts)
-        return whole.ids.astype(np.int32), whole.starts
-
-
-FORMATS: dict[str, Callable[[Path, np.dtype[Any]], IdFile]] = {
-    "jsonl": _JsonLinesFile,
-    "npy": Npy,
-    "bin": Bin,
-    "arrow": Arrow,
-}
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -231,8 +63,15 @@ def encode_corpus(
     *,
     output: str | Path | BinaryIO | None = None,
     column: str | None = None,
+    pair: CorpusSource | None = None,
     format: str = "",
     special: bool = True,
+    max_length: int | None = None,
+    truncation: str = "longest_first",
+    truncation_side: str = "",
+    padding: str = "",
+    padding_side: str = "",
+    pad_to_multiple_of: int | None = None,
     engine: str = "auto",
     threads: int | None = None,
     force: bool = False,
@@ -244,6 +83,10 @@ def encode_corpus(
     every line or record that is not blank, whole however long it is. `output` ends in
     .jsonl, .npy, .bin or .arrow, or `format` says which; a stream gets JSON lines. `threads` work at the same
     time; None leaves that to the library, and is one for the compiled engine.
+
+    `pair` gives each text its second one: in tables the name of their column, otherwise as many texts, or a
+    file of as many lines; then blank lines are rows too. The lengths are those of encode; rows are padded to
+    a length that is said, since the longest is known at the end only. Both are the library's work.
 
     UsageError for what cannot be encoded or written, DataError for a corpus without texts.
 
@@ -258,15 +101,22 @@ def encode_corpus(
     chosen = _format(out, format)
     folder, texts = load(tokenizer), as_corpus(corpus, column=column, progress=progress)
     dtype = np.dtype(np.int32) if out is None else _dtype(folder)
-    encoded = stream(
-        folder.untruncated,
-        texts.rows() if isinstance(texts, TextsCorpus) else texts.whole_texts(),
-        special=special,
-        engine=engine,
-        size=texts.size,
-        threads=threads,
-        progress=lambda stage, done, total=None: _tell(progress, stage, done, total),
+    lengths = RowLengths(
+        max_length,
+        truncation,
+        truncation_side,
+        padding=padding,
+        padding_side=padding_side,
+        multiple_of=pad_to_multiple_of,
     )
+    seconds = None if pair is None else _second_texts(corpus, pair)
+    how: dict[str, Any] = {"special": special, "threads": threads, "progress": partial(_tell, progress)}
+    if seconds is None and lengths == RowLengths():
+        encoded = stream(folder.untruncated, _rows(texts), engine=engine, size=texts.size, **how)
+    else:
+        shape = _shape(folder, lengths, engine, special=special, paired=seconds is not None)
+        rows_of_texts = map(texts_of, _rows(texts)) if seconds is None else _pairs(texts, seconds)
+        encoded = stream_limited(folder.tokenizer, rows_of_texts, shape, **how)
     files: list[Path] = []
     with _written(out, chosen, dtype, force=force, files=files) as sink:
         rows, tokens, choice = _pass_on(encoded, sink, folder, dtype)
@@ -284,6 +134,58 @@ def encode_corpus(
         ids=ids,
         starts=starts,
     )
+
+
+def _rows(texts: Corpus) -> Iterator[list[str] | bytes]:
+    return texts.rows() if isinstance(texts, TextsCorpus) else texts.whole_texts()
+
+
+def _shape(
+    folder: TokenizerFolder, lengths: RowLengths, engine: str, *, special: bool, paired: bool
+) -> RowShape:
+    """How the library is to cut and fill up; UsageError where it cannot."""
+    if engine == "compiled":
+        raise UsageError("lengths and pairs are the library's work", fix="--engine auto")
+    if lengths.padding == "longest":
+        raise UsageError(
+            "the longest row of a corpus is known at its end only",
+            fix="--padding max_length --max-length 128",
+        )
+    must_hold(folder.tokenizer.num_special_tokens_to_add(paired) if special else 0, lengths)
+    return RowShape(lengths, pad_of(folder, lengths), is_left(folder, lengths))
+
+
+def _second_texts(corpus: CorpusSource, pair: CorpusSource) -> Corpus:
+    """The second texts: in the same tables by the name of their column, else wherever `pair` says."""
+    if isinstance(pair, str) and _are_tables(corpus):
+        return as_corpus(corpus, column=pair)
+    return as_corpus(pair)
+
+
+def _are_tables(corpus: CorpusSource) -> bool:
+    """Whether texts of this corpus stand in columns."""
+    if isinstance(corpus, str | PathLike) or (isinstance(corpus, list | tuple) and are_paths(corpus)):
+        paths = [corpus] if isinstance(corpus, str | PathLike) else corpus
+        return all(source.format != "txt" for source in find_sources(paths))
+    return hasattr(corpus, "column_names") or hasattr(corpus, "columns")
+
+
+def _pairs(first: Corpus, second: Corpus) -> Iterator[list[tuple[str, str]]]:
+    """Texts with their second ones, some at a time; DataError where one side has more."""
+    others = chain.from_iterable(second.rows())
+    done = 0
+    for texts in first.rows():
+        pairs = list(zip(texts, others, strict=False))
+        done += len(pairs)
+        if len(pairs) < len(texts):
+            raise _uneven(f"there is no second text for text {done + 1:,}")
+        yield pairs
+    if next(others, None) is not None:
+        raise _uneven(f"there are {plural(done, 'text')} and more second texts")
+
+
+def _uneven(words: str) -> DataError:
+    return DataError(words, fix="give as many second texts, in the same order: blank lines count")
 
 
 def _format(output: Path | BinaryIO | None, asked: str) -> str:

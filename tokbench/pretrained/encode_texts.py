@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
 from tokenizers import Tokenizer, models
 
 from tokbench.native.compiler import loops
 from tokbench.native.corpus_encoder import CompiledEncoder, CompiledPipeline, by_library
-from tokbench.native.ragged import Ragged, concatenated
+from tokbench.native.ragged import Ragged, concatenated, ragged
 from tokbench.native.scanner import scanner_for
 from tokbench.native.word_counter import TextBatch, map_threads, texts_of
 from tokbench.native.word_ids import added_token_matcher, framing_ids
@@ -25,6 +26,9 @@ from tokbench.pretrained.folder import untruncated
 from tokbench.progress import Progress, silent
 from tokbench.training.engine import ENCODING, EngineChoice, check_threads, choose_engine
 from tokbench.training.probe import Probe, probed
+
+if TYPE_CHECKING:
+    from tokbench.pretrained.lengths import Pad, RowLengths
 
 PARALLELISM = "TOKENIZERS_PARALLELISM"  # the library looks at it before every batch
 
@@ -118,6 +122,66 @@ def stream(
             done += len(part)
             progress("encode", done, None)
             yield _encoded(part, choice)
+
+
+@dataclass(frozen=True)
+class RowShape:
+    """How rows are limited and filled up, and at which end they are cut."""
+
+    lengths: RowLengths
+    pad: Pad | None
+    cut_left: bool
+
+
+def stream_limited(
+    tokenizer: Tokenizer,
+    batches: Iterable[Sequence[str] | Sequence[tuple[str, str]]],
+    shape: RowShape,
+    *,
+    special: bool = True,
+    threads: int | None = None,
+    progress: Progress = silent,
+) -> Iterator[EncodedTexts]:
+    """The ids of each of these batches of texts or pairs, cut and filled up by a copy of the tokenizer."""
+    check_threads(threads)
+    copy = _limited(tokenizer, shape)
+    choice = EngineChoice("library", "it cuts, fills up and pairs rows")
+    done = 0
+    with nullcontext() if threads is None else without_library_threads():
+        encode = partial(_ids_of, special=special)
+        for part in map_threads([copy] * (threads or 1), encode, batches):
+            done += len(part)
+            progress("encode", done, None)
+            yield _encoded(part, choice)
+
+
+def _ids_of(
+    tokenizer: Tokenizer, batch: Sequence[str] | Sequence[tuple[str, str]], *, special: bool
+) -> Ragged:
+    encoded = tokenizer.encode_batch_fast(batch, add_special_tokens=special)
+    return ragged([each.ids for each in encoded], np.uint32)
+
+
+def _limited(tokenizer: Tokenizer, shape: RowShape) -> Tokenizer:
+    """A copy that cuts and fills up."""
+    copy = Tokenizer.from_str(tokenizer.to_str())
+    copy.encode_special_tokens = tokenizer.encode_special_tokens
+    lengths, pad = shape.lengths, shape.pad
+    copy.no_truncation()
+    if lengths.max_length is not None and lengths.truncation != "none":
+        side = "left" if shape.cut_left else "right"
+        copy.enable_truncation(lengths.max_length, strategy=lengths.truncation, direction=side)
+    copy.no_padding()
+    if pad is not None:
+        copy.enable_padding(
+            direction="left" if pad.left else "right",
+            pad_id=pad.id,
+            pad_type_id=pad.type_id,
+            pad_token=pad.token,
+            length=pad.to,
+            pad_to_multiple_of=pad.multiple_of,
+        )
+    return copy
 
 
 @contextmanager

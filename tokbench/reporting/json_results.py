@@ -22,14 +22,17 @@ if TYPE_CHECKING:
 
 # kind: (the result's type, its view) — each a module below tokbench and a name in it.
 KINDS = {
+    "aligned": ("finetuning.aligned:AlignedRow", "reporting.views.look:aligned"),
     "checkup": ("checks.findings:Checkup", "reporting.views.check:checkup"),
     "comparison": ("analysis.compare:Comparison", "reporting.views.compare:page"),
     "config": ("model.model_config:ConfigView", "reporting.views.grow:view"),
     "config-change": ("model.model_config:ConfigChange", "reporting.views.grow:change"),
     "conversion": ("pretrained.convert:Conversion", "reporting.views.make:converted"),
     "counted": ("training.counting.count_corpus:Counted", "reporting.views.make:counted"),
+    "decoded-corpus": ("pretrained.decode_corpus:DecodedCorpus", "reporting.views.look:decoded_corpus"),
     "demo": ("finetuning.demo:Demo", "reporting.views.finetune:demo"),
     "encoded": ("pretrained.encode:Encoded", "reporting.views.look:encoded"),
+    "encoded-batch": ("pretrained.encode:EncodedBatch", "reporting.views.look:encoded_batch"),
     "encoded-corpus": ("pretrained.encode_corpus:EncodedCorpus", "reporting.views.make:encoded"),
     "environment": ("finetuning.environment:Environment", "reporting.views.finetune:environment"),
     "explanation": ("checks.findings:Explanation", "reporting.views.check:explanation"),

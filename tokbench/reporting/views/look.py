@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tokbench.errors import plural
 from tokbench.pretrained.token_facts import flag_words
-from tokbench.reporting.elements import Chips, Facts, Grid, Paragraph, Part, chip_kinds, seen, visible
+from tokbench.reporting.elements import (
+    Chips,
+    Facts,
+    Grid,
+    Headline,
+    Paragraph,
+    Part,
+    chip_kinds,
+    seen,
+    visible,
+)
 
 if TYPE_CHECKING:
+    from tokbench.finetuning.aligned import AlignedRow
     from tokbench.pretrained.chat_facts import ChatFacts
-    from tokbench.pretrained.encode import Decoded, Encoded
+    from tokbench.pretrained.decode_corpus import DecodedCorpus
+    from tokbench.pretrained.encode import Decoded, Encoded, EncodedBatch
     from tokbench.pretrained.info import TokenizerInfo
 
 
@@ -90,6 +103,41 @@ def encoded(result: Encoded) -> Iterator[Part]:
         strict=True,
     )
     yield Grid(("id", "token", "text", "characters", "type"), list(rows), right=("id", "characters", "type"))
+
+
+def encoded_batch(result: EncodedBatch) -> Iterator[Part]:
+    """Each row as coloured chips, under the number of its text where there are several."""
+    for at, (number, row) in enumerate(zip(result.texts, result.rows, strict=True)):
+        kinds = chip_kinds(row.special or row.special_tokens_mask, row.partial, row.unknown)
+        windows = result.texts.count(number)
+        window = f", window {at - result.texts.index(number) + 1} of {windows}" if windows > 1 else ""
+        yield Paragraph(f"text {number + 1}{window}: {plural(len(row.ids), 'token')}")
+        yield Chips(list(zip(map(seen, row.shown), kinds, strict=True)), ids=row.ids)
+
+
+def aligned(result: AlignedRow) -> Iterator[Part]:
+    """The tokens as chips, then what each is told: its word, its label, the number that the loss gets."""
+    said = f"{result.file}, row {result.row:,} of {result.rows:,}; tags read as {result.scheme}"
+    yield Paragraph(said)
+    kinds = chip_kinds(result.special, [False] * len(result.ids))
+    yield Chips(list(zip(map(seen, result.shown), kinds, strict=True)), ids=result.ids)
+    rows = zip(
+        result.ids,
+        result.tokens,
+        map(visible, result.units),
+        result.labels,
+        result.label_ids,
+        strict=True,
+    )
+    yield Grid(("id", "token", "word", "label", "label id"), list(rows), right=("id", "label id"))
+    if result.lost:
+        yield Paragraph(f"no token speaks for: {', '.join(map(visible, result.lost))}")
+
+
+def decoded_corpus(result: DecodedCorpus) -> Iterator[Part]:
+    """How much there is, and where."""
+    where = result.output or "decoded"
+    yield Headline(f"{where}: {plural(result.texts, 'text')} of {plural(result.tokens, 'token')}", "good")
 
 
 def _span(offsets: tuple[int, int]) -> str:
