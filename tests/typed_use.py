@@ -8,7 +8,7 @@ from tokbench.adapt.grow import Growth
 from tokbench.analysis.compare import Comparison
 from tokbench.checks.findings import Checkup
 from tokbench.checks.same import Sameness
-from tokbench.pretrained.encode import Encoded, EncodedBatch
+from tokbench.encoding.encode import Encoded, EncodedBatch
 from tokbench.pretrained.folder import TokenizerFolder
 from tokbench.pretrained.info import TokenizerInfo
 from tokbench.reporting.pages import Page

@@ -6,6 +6,11 @@ from tokbench.analysis.sweep import sweep as sweep
 from tokbench.checks.fix import fix as fix
 from tokbench.checks.run import check as check
 from tokbench.checks.same import same as same
+from tokbench.encoding.decode_corpus import decode_corpus as decode_corpus
+from tokbench.encoding.encode import decode as decode
+from tokbench.encoding.encode import encode as encode
+from tokbench.encoding.encode import trace as trace
+from tokbench.encoding.encode_corpus import encode_corpus as encode_corpus
 from tokbench.errors import TokbenchError as TokbenchError
 from tokbench.finetuning.aligned import align_labels as align_labels
 from tokbench.finetuning.config import FinetuneConfig as FinetuneConfig
@@ -15,11 +20,6 @@ from tokbench.finetuning.prove import prove as prove
 from tokbench.model.model_config import config as config
 from tokbench.model.model_config import set_config as set_config
 from tokbench.pretrained.convert import convert as convert
-from tokbench.pretrained.decode_corpus import decode_corpus as decode_corpus
-from tokbench.pretrained.encode import decode as decode
-from tokbench.pretrained.encode import encode as encode
-from tokbench.pretrained.encode import trace as trace
-from tokbench.pretrained.encode_corpus import encode_corpus as encode_corpus
 from tokbench.pretrained.export import export as export
 from tokbench.pretrained.folder import load as load
 from tokbench.pretrained.info import info as info

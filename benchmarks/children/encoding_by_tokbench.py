@@ -16,9 +16,9 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from tokbench.corpus.reading import open_corpus
+from tokbench.encoding.encode_texts import served_encoding
 from tokbench.native.compiler import load_kernels, loops
 from tokbench.native.corpus_encoder import CompiledEncoder
-from tokbench.pretrained.encode_texts import served_encoding
 from tokbench.training.engine import in_bytes
 
 tokenizer = Tokenizer.from_file(sys.argv[1])

@@ -15,6 +15,8 @@ from tokenizers import Tokenizer
 
 from tests.laws.random_cases import Case, blank, raw_trainer, recipe_of, trained
 from tokbench.analysis.backends import HfBackend
+from tokbench.encoding.encode_corpus import encode_corpus
+from tokbench.encoding.encode_texts import served_encoding
 from tokbench.errors import TokbenchError, UsageError
 from tokbench.io.library_errors import library_errors_as
 from tokbench.native.compiler import loops
@@ -22,8 +24,6 @@ from tokbench.native.corpus_encoder import CompiledEncoder
 from tokbench.native.ragged import Ragged
 from tokbench.native.scanner import scanner_for
 from tokbench.native.word_counter import BLOCK, TextBatch, count_words_compiled
-from tokbench.pretrained.encode_corpus import encode_corpus
-from tokbench.pretrained.encode_texts import served_encoding
 from tokbench.recipes.build import build
 from tokbench.recipes.validate import empty_tokens
 from tokbench.training.counting.store import packed_of_compiled

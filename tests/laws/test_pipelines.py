@@ -10,10 +10,10 @@ from tokenizers import Tokenizer, models
 
 from tests.laws import laws
 from tests.laws.random_cases import Case, blank
+from tokbench.encoding.encode_texts import served_encoding
 from tokbench.native import scanner
 from tokbench.native.corpus_encoder import cut_text
 from tokbench.native.scanner import SPLITTERS, scanner_for
-from tokbench.pretrained.encode_texts import served_encoding
 
 pytest.importorskip("numba")
 

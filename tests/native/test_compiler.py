@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tokbench.encoding.encode_texts import encode_batches
 from tokbench.errors import UsageError
 from tokbench.io import cache
 from tokbench.native import compiler
-from tokbench.pretrained.encode_texts import encode_batches
 from tokbench.recipes.build import build, prepare
 from tokbench.recipes.presets import start_recipe
 from tokbench.training.engine import TRAINING

@@ -6,7 +6,7 @@ import re
 import pytest
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
-from tokbench.pretrained.encode import encode, trace
+from tokbench.encoding.encode import encode, trace
 from tokbench.pretrained.folder import load
 from tokbench.pretrained.info import info
 from tokbench.reporting.elements import MOST_POINTS, Chips, Curve, plain

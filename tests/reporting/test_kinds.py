@@ -119,14 +119,14 @@ def whole_job(place, into):
 
 
 def encoded(place, into):
-    from tokbench.pretrained.encode import encode
+    from tokbench.encoding.encode import encode
     from tokbench.pretrained.folder import load
 
     return encode(load(place / "bpe"), TEXT)
 
 
 def encoded_batch(place, into):
-    from tokbench.pretrained.encode import encode
+    from tokbench.encoding.encode import encode
 
     return encode(place / "bpe", TEXT, max_length=6, overflow=True)
 
@@ -139,14 +139,14 @@ def aligned(place, into):
 
 
 def decoded_corpus(place, into):
-    from tokbench.pretrained.decode_corpus import decode_corpus
+    from tokbench.encoding.decode_corpus import decode_corpus
 
     return decode_corpus(place / "bpe", [[5, 6], [7]], output=into / "texts.jsonl")
 
 
 def encoded_corpus(place, into):
     from tokbench.corpus.reading import open_corpus
-    from tokbench.pretrained.encode_corpus import encode_corpus
+    from tokbench.encoding.encode_corpus import encode_corpus
     from tokbench.pretrained.folder import load
 
     return encode_corpus(

@@ -5,11 +5,11 @@ import json
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from tokbench.encoding.encode_corpus import encode_corpus
+from tokbench.encoding.encode_texts import encode_batches
 from tokbench.native import scanner
 from tokbench.native.kernels import count_abi
 from tokbench.native.scanner import WordSplit
-from tokbench.pretrained.encode_corpus import encode_corpus
-from tokbench.pretrained.encode_texts import encode_batches
 from tokbench.pretrained.train import train
 from tokbench.recipes.recipe import Recipe, block
 from tokbench.training.counting.count_corpus import CountOptions, count_corpus

@@ -17,14 +17,14 @@ from tokenizers.models import Unigram
 from tokenizers.normalizers import Normalizer
 
 from tokbench.corpus.sources import COMPRESSIONS, FORMATS
+from tokbench.encoding import encode_texts
+from tokbench.encoding.encode_texts import EncodedTexts, without_library_threads
 from tokbench.errors import FileError, UsageError, did_you_mean
 from tokbench.formats.recognize import has_its_name
 from tokbench.io.extras import require
 from tokbench.io.library_errors import is_of_the_library
 from tokbench.native.ragged import ragged
 from tokbench.native.word_counter import TextBatch, texts_of
-from tokbench.pretrained import encode_texts
-from tokbench.pretrained.encode_texts import EncodedTexts, without_library_threads
 from tokbench.pretrained.folder import TokenizerSource, load, untruncated
 from tokbench.progress import Progress, silent
 from tokbench.training.engine import EngineChoice

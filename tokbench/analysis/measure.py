@@ -19,7 +19,7 @@ from tokbench.training.engine import EngineChoice
 
 if TYPE_CHECKING:
     from tokbench.analysis.backends import Backend
-    from tokbench.pretrained.encode_texts import EncodedTexts
+    from tokbench.encoding.encode_texts import EncodedTexts
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from tokbench.cli.output import boxed, hint, piped, put, say, say_fallback, stdo
 from tokbench.errors import UsageError, did_you_mean, plural
 
 if TYPE_CHECKING:
-    from tokbench.pretrained.encode import Encoded, EncodedBatch
+    from tokbench.encoding.encode import Encoded, EncodedBatch
     from tokbench.pretrained.folder import TokenizerFolder
 
 LENGTHS, FILES = "Lengths", "Files"  # panels of help
@@ -249,8 +249,8 @@ def _show_labels(tokenizer: str, labels: Path, row: int, max_length: int | None,
 
 def _show(tokenizer: str, texts: Sequence[str] | None, how: dict[str, Any], shown: _Shown) -> None:
     """Encode one text or chat, or several texts, and put what was asked for."""
-    from tokbench.pretrained.encode import EncodedBatch
-    from tokbench.pretrained.encode import encode as encoded
+    from tokbench.encoding.encode import EncodedBatch
+    from tokbench.encoding.encode import encode as encoded
     from tokbench.pretrained.folder import load
     from tokbench.reporting.views import look as look_view
 
@@ -314,7 +314,7 @@ def _say_how_it_loads(folder: TokenizerFolder, *, quiet: bool) -> None:
 
 def _encode_files(tokenizer: str, job: _Job, how: Mapping[str, Any], shown: _Shown) -> None:
     from tokbench.corpus.reading import CorpusPaths
-    from tokbench.pretrained.encode_corpus import encode_corpus
+    from tokbench.encoding.encode_corpus import encode_corpus
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import make
 
@@ -381,8 +381,8 @@ def decode(
 
     Example: `tokbench decode my-tok 101 2023 102` · `tokbench decode my-tok --file ids.npy -o texts.jsonl`
     """
-    from tokbench.pretrained.encode import decode as decoded
-    from tokbench.pretrained.id_files import lines_of_ids
+    from tokbench.encoding.encode import decode as decoded
+    from tokbench.encoding.id_files import lines_of_ids
     from tokbench.reporting.destination import for_eyes
     from tokbench.reporting.views import look as look_view
 
@@ -407,7 +407,7 @@ def _decode_rows(
     json: bool,
     quiet: bool,
 ) -> None:
-    from tokbench.pretrained.decode_corpus import decode_corpus
+    from tokbench.encoding.decode_corpus import decode_corpus
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import look as look_view
 

@@ -58,7 +58,7 @@ def trace(
     `tokbench trace my-tok "Who broke?" --pair "The tokenizer did."` ·
     `tokbench trace chat-tok --chat messages.json`
     """
-    from tokbench.pretrained.encode import trace as traced_steps
+    from tokbench.encoding.encode import trace as traced_steps
     from tokbench.reporting.views import trace as trace_view
     from tokbench.tracing.post_model import PairTrace
     from tokbench.tracing.side_by_side import SideBySide

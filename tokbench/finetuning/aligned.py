@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tokbench.encoding.encode import encode
 from tokbench.errors import DataError, plural
 from tokbench.finetuning.data.tagging import read_tagged
 from tokbench.finetuning.data.tokenize import (
@@ -17,7 +18,6 @@ from tokbench.finetuning.data.tokenize import (
     pieces_of_units,
 )
 from tokbench.finetuning.tag_scheme import AUTO
-from tokbench.pretrained.encode import encode
 from tokbench.pretrained.folder import TokenizerSource, load
 from tokbench.results import Result
 

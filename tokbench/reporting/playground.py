@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from tokbench.encoding.encode import encode
 from tokbench.errors import TokbenchError, UsageError, clipped
 from tokbench.io.extras import require
-from tokbench.pretrained.encode import encode
 from tokbench.reporting.elements import chip_kinds
 from tokbench.reporting.html import page, served_page
 

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase
 
+from tokbench.encoding.encode_texts import encode_batches, served_encoding
 from tokbench.errors import ChecksFailedError, DataError, plural
 from tokbench.finetuning.data.tagging import Tagged
 from tokbench.finetuning.data.token_cache import RowIds, cached_rows, joined_rows, of_encodings, replaced
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.native.ragged import Ids, Ragged, starts_of
-from tokbench.pretrained.encode_texts import encode_batches, served_encoding
 from tokbench.progress import Progress, silent
 from tokbench.training.engine import DIFFERENT, ENCODING_ROWS, choose_engine
 

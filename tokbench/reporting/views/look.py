@@ -20,10 +20,10 @@ from tokbench.reporting.elements import (
 )
 
 if TYPE_CHECKING:
+    from tokbench.encoding.decode_corpus import DecodedCorpus
+    from tokbench.encoding.encode import Decoded, Encoded, EncodedBatch
     from tokbench.finetuning.aligned import AlignedRow
     from tokbench.pretrained.chat_facts import ChatFacts
-    from tokbench.pretrained.decode_corpus import DecodedCorpus
-    from tokbench.pretrained.encode import Decoded, Encoded, EncodedBatch
     from tokbench.pretrained.info import TokenizerInfo
 
 

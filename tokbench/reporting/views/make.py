@@ -11,9 +11,9 @@ from tokbench.recipes.recipe import Recipe, to_toml
 from tokbench.reporting.elements import Facts, Grid, Headline, Paragraph, Part
 
 if TYPE_CHECKING:
+    from tokbench.encoding.encode_corpus import EncodedCorpus
     from tokbench.formats.id_proof import IdProof
     from tokbench.pretrained.convert import Conversion
-    from tokbench.pretrained.encode_corpus import EncodedCorpus
     from tokbench.pretrained.export import Exported
     from tokbench.pretrained.train import Likeness, Trained
     from tokbench.recipes.catalog import Catalog, Entry

@@ -8,8 +8,8 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 import tokbench as tb
+from tokbench.encoding.id_files import lines_of_ids, read_ids
 from tokbench.errors import DataError, FileError, UsageError
-from tokbench.pretrained.id_files import lines_of_ids, read_ids
 
 WORDS = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "the", "cat", "sat"]
 TEXTS = ["the cat sat", "cat", "the the cat", "sat"]

@@ -28,7 +28,7 @@ from tokbench.training.engine import ENCODING, EngineChoice, check_threads, choo
 from tokbench.training.probe import Probe, probed
 
 if TYPE_CHECKING:
-    from tokbench.pretrained.lengths import Pad, RowLengths
+    from tokbench.encoding.lengths import Pad, RowLengths
 
 PARALLELISM = "TOKENIZERS_PARALLELISM"  # the library looks at it before every batch
 

@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 
 from tokbench.corpus.reading import Corpus, CorpusSource, TextsCorpus, are_paths, as_corpus
 from tokbench.corpus.sources import find_sources
+from tokbench.encoding.encode_texts import EncodedTexts, RowShape, stream, stream_limited
+from tokbench.encoding.id_files import FORMATS, IdArrays, IdFile, JsonLines
+from tokbench.encoding.lengths import RowLengths, is_left, must_hold, pad_of
 from tokbench.errors import DataError, UsageError, did_you_mean, plural
 from tokbench.io.atomic import atomic_files
 from tokbench.io.extras import require
 from tokbench.io.library_errors import is_of_the_library
 from tokbench.native.word_counter import texts_of
-from tokbench.pretrained.encode_texts import EncodedTexts, RowShape, stream, stream_limited
 from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load
-from tokbench.pretrained.id_files import FORMATS, IdArrays, IdFile, JsonLines
-from tokbench.pretrained.lengths import RowLengths, is_left, must_hold, pad_of
 from tokbench.progress import Progress, silent
 from tokbench.results import Result
 from tokbench.training.engine import EngineChoice

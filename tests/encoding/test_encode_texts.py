@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
+from tokbench.encoding.encode_texts import encode_batches, served_encoding, stream
 from tokbench.errors import DataError, UsageError
 from tokbench.native.compiler import loops
 from tokbench.native.corpus_encoder import CompiledEncoder
 from tokbench.native.scanner import SPLITTERS
-from tokbench.pretrained.encode_texts import encode_batches, served_encoding, stream
 
 pytest.importorskip("numba")
 CORPORA = Path(__file__).parents[3] / "shared" / "data" / "corpora"

@@ -12,11 +12,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
 from tokbench.corpus import reading
 from tokbench.corpus.reading import open_corpus
+from tokbench.encoding import encode_texts, id_files
+from tokbench.encoding.encode_corpus import encode_corpus
 from tokbench.errors import DataError, FileError, TokbenchError, UsageError
 from tokbench.native import corpus_encoder
 from tokbench.native.ragged import ragged
-from tokbench.pretrained import encode_texts, id_files
-from tokbench.pretrained.encode_corpus import encode_corpus
 from tokbench.pretrained.folder import TokenizerFolder
 from tokbench.results import as_json
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
+from tokbench.encoding.lengths import RowLengths, is_left, pad_of, windows
 from tokbench.errors import UsageError, plural
 from tokbench.io.library_errors import cannot_encode, library_errors_as
 from tokbench.pretrained.chat_template import chat_text, chat_tokenizer
 from tokbench.pretrained.folder import InMemoryFolder, TokenizerFolder, TokenizerSource, load
-from tokbench.pretrained.lengths import RowLengths, is_left, pad_of, windows
 from tokbench.pretrained.token_facts import changed_flags, flag_words
 from tokbench.results import Result
 from tokbench.tracing.side_by_side import SideBySide, side_by_side
@@ -21,8 +21,8 @@ from tokbench.tracing.trace import follow, follow_pair
 if TYPE_CHECKING:
     from tokenizers import Encoding
 
+    from tokbench.encoding.lengths import Pad
     from tokbench.pretrained.chat_template import Chat
-    from tokbench.pretrained.lengths import Pad
     from tokbench.tracing.post_model import PairTrace
     from tokbench.tracing.steps import Trace
 

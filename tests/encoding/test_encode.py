@@ -13,8 +13,8 @@ from tokenizers import Regex, Tokenizer, models, processors
 from tokenizers.pre_tokenizers import ByteLevel, Split
 
 import tokbench as tb
+from tokbench.encoding.encode import encode
 from tokbench.errors import UsageError
-from tokbench.pretrained.encode import encode
 from tokbench.pretrained.folder import load
 from tokbench.recipes.build import build
 from tokbench.recipes.presets import start_recipe

@@ -11,10 +11,10 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from tokbench.encoding.id_files import read_ids
 from tokbench.errors import DataError
 from tokbench.io.atomic import atomic_files
 from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load
-from tokbench.pretrained.id_files import read_ids
 from tokbench.progress import Progress, silent
 from tokbench.results import Result
 
