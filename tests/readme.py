@@ -26,6 +26,7 @@ PACKAGES = (
     "tracing",
     "formats",
     "pretrained",
+    "encoding",
     "model",
     "analysis",
     "checks",
