@@ -38,12 +38,13 @@ def piped(what: str) -> list[str]:
         mode = 0
     if stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode):
         return ["-"]
-    raise UsageError(f"there is no {what} to read", fix=NOTHING[what])
+    said, fix = NOTHING[what]
+    raise UsageError(said, fix=fix)
 
 
 NOTHING = {
-    "text": 'add "a text", or files with --file',
-    "ids": "add ids: 1 2 3, or a file of them with --file",
+    "text": ("there is no text to read", 'add "a text", or files with --file'),
+    "ids": ("there are no ids to read", "add ids: 1 2 3, or a file of them with --file"),
 }
 
 

@@ -240,7 +240,7 @@ def _texts_and_pairs(
     pairs = [pair] if isinstance(pair, str) else list(pair)
     if len(pairs) != len(texts):
         raise UsageError(
-            f"there are {plural(len(texts), 'text')} and {plural(len(pairs), 'second text')}",
+            f"{plural(len(texts), 'text')} and {plural(len(pairs), 'second text')} make no pairs",
             fix="give each text its pair, in the same order",
         )
     return list(zip(texts, pairs, strict=True))
