@@ -233,7 +233,9 @@ def test_a_run_leaves_its_numbers_its_environment_and_a_card(data, plan, tmp_pat
     assert low < run.metrics["accuracy"] <= high
     assert f"| accuracy | {run.metrics['accuracy']:.4f} | {low:.4f} – {high:.4f} | 0.5000 |" in card
     assert str(tmp_path) not in card
-    assert "torch" in json.loads((folder / "environment.json").read_text())["packages"]
+    environment = json.loads((folder / "environment.json").read_text())
+    assert "torch" in environment["packages"]
+    assert environment["threads"] == torch.get_num_threads()  # another number gives other weights
     assert (folder / "curve.svg").read_text() == "<svg>sst2</svg>"
     saved = json.loads((folder / "metrics.json").read_text())
     assert len(saved["losses"]) == run.steps

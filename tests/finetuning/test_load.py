@@ -21,7 +21,7 @@ def test_rows_are_drawn_by_the_seed(official):
 
 def test_row_counts_are_held_against_the_official_ones(official):
     notes = read_data(FinetuneConfig(task="rte", data=str(official("rte")))).notes
-    assert notes == (
+    assert notes[:2] == (
         "train has 12 rows, the official rte has 2,490",
         "dev has 6 rows, the official rte has 277",
     )

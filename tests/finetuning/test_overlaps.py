@@ -50,3 +50,12 @@ def test_sentences_of_tagged_words_are_compared_too(tmp_path):
     found = read_data(FinetuneConfig(task="ner", data=str(tmp_path))).notes
     assert "1 of 1 dev rows differ from a train row by case or spaces alone" in found
     assert "1 text has another label in dev than in train" in found
+
+
+def test_official_rows_are_looked_through_as_ones_own_are(official):
+    rows = [["a fine film", "1"], ["a dull film", "0"]]
+    folder = official("sst2", rows=rows, times=1)
+    (folder / "train.tsv").write_text("sentence\tlabel\na fine film\t1\na fine  film\t0\n")
+    notes = read_data(FinetuneConfig(data=str(folder))).notes
+    assert "3 of 6 dev rows stand word for word in train" in notes
+    assert "1 text stands in train with different labels" in notes

@@ -181,7 +181,7 @@ def _write(prepared: PreparedRun, outcome: Outcome, folder: Path, *, made: str) 
     run = replace(run, command=command(choices, output=run.output, whole=True), load_with=line)
     measured = {name: each for name, each in asdict(run).items() if name not in OF_ITS_PLACE}
     write_json(folder / METRICS, {**measured, "beats_majority": run.beats_majority, "learned": run.learned})
-    write_json(folder / "environment.json", asdict(environment()))
+    write_json(folder / "environment.json", {**asdict(environment()), "threads": choices["threads"]})
     write_json(folder / HYPERPARAMETERS, {**choices, "command": command(choices, whole=True), PRINT: made})
     page = card(run, choices, prepared.task, prepared.parts.tokenizer)
     (folder / "README.md").write_text(page, encoding="utf-8")

@@ -55,8 +55,7 @@ def read_data(config: FinetuneConfig, *, progress: Progress = silent) -> Dataset
     notes = (*found.notes, *notes)
     if official and config.data != SAMPLE:
         notes = (*_counts(task, train, rows), *notes)
-    if not official:
-        notes += (*overlap_notes(train, rows), *_unseen(train, rows, task))
+    notes += (*overlap_notes(train, rows), *_unseen(train, rows, task))
     most = config.max_train_rows
     if most is not None and most < len(train):
         order = random.Random(config.seed).sample(range(len(train)), most)
