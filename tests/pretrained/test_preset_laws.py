@@ -4,6 +4,7 @@ Every law is asked twice: of the folder as a training leaves it, and of the same
 """
 
 import itertools
+import os
 import pickle
 from functools import cache
 
@@ -30,7 +31,9 @@ TEXTS = [
     "",
 ]
 PAIR = ("the boats lay still under a grey sky, and the wind had turned", "she counted the nets")
-NAMES = [*(f"default {name}" for name in DEFAULTS), *PRESETS]
+# They differ from llama3 in a pattern alone, which transformers only copies.
+ALIKE = set() if "TOKBENCH_SLOW" in os.environ else {"cl100k", "o200k", "qwen2", "mistral-tekken"}
+NAMES = [*(f"default {name}" for name in DEFAULTS), *(name for name in PRESETS if name not in ALIKE)]
 GROWN = ("[E1]", "[/E1]", "lantern", "mill3")  # two special tokens and two others
 TEMPLATE = (
     "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}[E1]\n{% endfor %}"

@@ -7,10 +7,21 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 import tokbench as tb
+from tokbench.recipes.llm_presets import LLM_PRESETS
 from tokbench.recipes.presets import DEFAULTS, PRESETS
 
 TEXTS = ["the cat sat on the mat, 42 times!", "the cats sat", "a cat is not a mat", "한국어 cats"] * 9
-SIZES = {"t5": 200, "bpe": 300, "gpt2": 300, "roberta": 300, "llama3": 300, "albert": 60, "unigram": 60}
+SIZES = {
+    **dict.fromkeys(LLM_PRESETS, 300),
+    "clip": 540,
+    "t5": 200,
+    "bpe": 300,
+    "gpt2": 300,
+    "roberta": 300,
+    "llama3": 300,
+    "albert": 60,
+    "unigram": 60,
+}
 
 
 @pytest.mark.parametrize("name", [*DEFAULTS, *PRESETS])
@@ -18,7 +29,10 @@ def test_the_recipe_of_a_tokenizer_makes_it_again(name, tmp_path):
     size = SIZES.get(name, 80)
     first = tb.train(TEXTS, name, vocab_size=size, output=tmp_path / "first")
     (tmp_path / "first" / "tokbench.toml").unlink()
-    found = tb.recipe(tmp_path / "first", vocab_size=size, trainer=dict(first.recipe.trainer))
+    unseen = {"trainer": dict(first.recipe.trainer)}
+    if first.recipe.training_pre_tokenizers:  # what 300 pieces cannot tell
+        unseen["training_pre_tokenizers"] = first.recipe.training_pre_tokenizers
+    found = tb.recipe(tmp_path / "first", vocab_size=size, **unseen)
     second = tb.train(TEXTS, found, output=tmp_path / "second")
     assert second.sha256 == first.sha256
     config = "tokenizer_config.json"

@@ -10,7 +10,7 @@ from tokbench.recipes.algorithms import ALGORITHMS
 from tokbench.recipes.presets import ABOUT, DEFAULTS, PRESETS, preset
 
 NAMES = [*(f"default {name}" for name in DEFAULTS), *PRESETS]
-BYTE_LEVEL = ["default bpe", "gpt2", "roberta", "llama3"]
+BYTE_LEVEL = ["default bpe", "gpt2", "roberta", "llama3", "cl100k", "o200k", "deepseek", "mistral-tekken"]
 any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
@@ -24,7 +24,7 @@ def test_a_recipe_makes_a_sound_tokenizer(name, built, assert_sound):
 def test_unknown_text_is_unk_inside_the_vocabulary_or_bytes(name, built):
     recipe, tokenizer = built(name)
     ids = tokenizer.encode("\U000e0fff", add_special_tokens=False).ids
-    if recipe.is_byte_level:
+    if recipe.is_byte_level or recipe.model.get("byte_fallback"):
         assert tokenizer.decode(tokenizer.encode("\U000e0fff").ids) == "\U000e0fff"
     else:
         assert tokenizer.token_to_id(recipe.special_tokens["unk"]) in ids

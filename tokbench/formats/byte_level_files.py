@@ -24,6 +24,7 @@ from tokbench.formats.portable import Encode, Oracle, ReadOptions, ReadTokenizer
 from tokbench.formats.vocabulary_files import LARGEST_TABLE, pairs_of, read_merges, read_table
 from tokbench.io.json_files import WHOLE_COPY
 from tokbench.io.library_errors import wrap_library_errors
+from tokbench.recipes.llm_presets import CLIP_WORDS, QWEN_WORDS
 from tokbench.tracing.spelling import byte_values
 
 WORD_END = "</w>"
@@ -34,11 +35,6 @@ ROBERTA_CLASSES = frozenset({"RobertaTokenizer", "BartTokenizer", "LongformerTok
 QWEN_CLASSES = frozenset({"Qwen2Tokenizer"})
 CLASSES = GPT2_CLASSES | ROBERTA_CLASSES | QWEN_CLASSES | {"CLIPTokenizer"}
 GPT2_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-QWEN_WORDS = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-CLIP_WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 CLIP_MERGES = 49_152 - 256 - 2  # how many of its file's lines CLIP takes, the first one left out
 FRAMES = (
     ("<start_of_text>", "<end_of_text>"),
@@ -206,7 +202,7 @@ def _clip(
     byte_letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, byte_letters])
     tokenizer.decoder = decoders.Sequence(
-        [decoders.ByteLevel(), decoders.Replace(WORD_END, " "), decoders.Strip(" ", 0, 1)]
+        [decoders.ByteLevel(), decoders.Replace(WORD_END, " "), decoders.Replace(Regex(r" \z"), "")]
     )
     pad = declared.roles.get("pad", last)
     roles = {"bos": first, "eos": last, "unk": last, "pad": pad if pad in vocabulary else last}

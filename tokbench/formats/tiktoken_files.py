@@ -22,20 +22,17 @@ from typing import Any
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from tokbench.errors import FileError, UsageError, clipped, plural
-from tokbench.formats.byte_level_files import GPT2_WORDS, QWEN_WORDS, tiktoken_encode, unicode_form
+from tokbench.formats.byte_level_files import GPT2_WORDS, tiktoken_encode, unicode_form
 from tokbench.formats.portable import Oracle, ReadOptions, ReadTokenizer, mark_special
 from tokbench.formats.rank_merges import merges_by_rank
 from tokbench.formats.vocabulary_files import LARGEST_TABLE
 from tokbench.io.json_files import WHOLE_COPY, read_object
 from tokbench.io.library_errors import library_errors_as, wrap_library_errors
 from tokbench.native.byte_alphabet import byte_characters
-from tokbench.native.scanner import CL100K_TEXT, O200K_TEXT
+from tokbench.recipes.llm_presets import CL100K_WORDS, END, FIM, O200K_WORDS, QWEN_WORDS
 from tokbench.tracing.spelling import byte_values
 
-END = "<|endoftext|>"
 ENCODING_FILE = "encoding.json"  # what export writes beside the ranks
-CL100K_WORDS = CL100K_TEXT % "{1,3}"
-FIM = ("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>")
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,9 @@ ENCODINGS: dict[str, Encoding] = {
         {END: 100_257} | _numbered(100_258, FIM) | {"<|endofprompt|>": 100_276},
         files=("cl100k",),
     ),
-    "o200k_base": Encoding(199_998, O200K_TEXT, {END: 199_999, "<|endofprompt|>": 200_018}, files=("o200k",)),
+    "o200k_base": Encoding(
+        199_998, O200K_WORDS, {END: 199_999, "<|endofprompt|>": 200_018}, files=("o200k",)
+    ),
     "llama3": Encoding(
         128_000,
         CL100K_WORDS,

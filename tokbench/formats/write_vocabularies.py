@@ -15,16 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from tokbench.errors import clipped, plural
-from tokbench.formats.byte_level_files import (
-    CLIP_WORDS,
-    QWEN_WORDS,
-    WORD_END,
-    merges_oracle,
-    read_vocab_and_merges,
-)
+from tokbench.formats.byte_level_files import WORD_END, merges_oracle, read_vocab_and_merges
 from tokbench.formats.exportable import Exportable, Written
 from tokbench.formats.oracles import specials_as_text
 from tokbench.formats.portable import Oracle, ReadOptions
+from tokbench.recipes.llm_presets import CLIP_WORDS, QWEN_WORDS
 
 VOCAB, TABLE, MERGES, CONFIG = "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json"
 FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")

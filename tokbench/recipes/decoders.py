@@ -85,7 +85,9 @@ def default_decoders(recipe: Recipe, trainer: Mapping[str, Any]) -> tuple[Block,
     before = list(flat(recipe.pre_tokenizers))
     spaces = [each for each in before if each.type == "Metaspace"]
     if recipe.is_byte_level and suffix:
-        return (block("ByteLevel"), block("Replace", pattern=suffix, content=" "), block("Strip", right=1))
+        # Strip would panic where there is nothing to strip from (tokenizers 0.23.3, decoders/strip.rs).
+        last = block("Replace", regex=r" \z", content="")
+        return (block("ByteLevel"), block("Replace", pattern=suffix, content=" "), last)
     if recipe.is_byte_level:
         return (block("ByteLevel"),)
     if suffix:

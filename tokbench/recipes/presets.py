@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, Union
 
 from tokbench.errors import RecipeError, did_you_mean
+from tokbench.recipes.llm_presets import ABOUT_LLMS, CL100K_WORDS, LLM_PRESETS
 from tokbench.recipes.recipe import Block, Recipe, block, change, from_data, read_recipe, to_data
 
 # pad first: models such as BERT take id 0 for padding unless told otherwise.
@@ -93,11 +94,6 @@ DEFAULTS: dict[str, Recipe] = {
 }
 
 
-# As published with Llama 3: what GPT-2 cuts, but numbers into threes and line ends by themselves.
-LLAMA3_WORDS = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
 # SentencePiece's nmt_nfkc map, as near as blocks without its table come.
 NMT_NFKC = (block("Nmt"), block("NFKC"), block("Replace", regex=" {2,}", content=" "))
 SENTENCE_WORDS = (block("WhitespaceSplit"), block("Metaspace"))
@@ -178,7 +174,7 @@ LLAMA3 = Recipe(
         "<|python_tag|>",
     ),
     pre_tokenizers=(
-        block("Split", regex=LLAMA3_WORDS, behavior="isolated"),
+        block("Split", regex=CL100K_WORDS, behavior="isolated"),
         block("ByteLevel", add_prefix_space=False, use_regex=False),
     ),
     model={"ignore_merges": True},
@@ -212,6 +208,7 @@ PRESETS: dict[str, Recipe] = {
     "t5": T5,
     "llama3": LLAMA3,
     "korean": KOREAN,
+    **LLM_PRESETS,
 }
 
 ABOUT: dict[str, str] = {
@@ -223,6 +220,7 @@ ABOUT: dict[str, str] = {
     "t5": "Cased Unigram with </s> at the end and 100 tokens for missing spans.",
     "llama3": "Byte-level BPE with numbers cut into three digits; begins with <|begin_of_text|>.",
     "korean": "Cased WordPiece in NFC: Hangul syllables stay whole.",
+    **ABOUT_LLMS,
 }
 
 
