@@ -15,6 +15,7 @@ SCENARIOS = {
         "tokbench wrap pair -o made",
     ),
     "what tiktoken cannot hold": "export words --to tiktoken -o made",
+    "what SentencePiece cannot hold": "export words --to sentencepiece -o made",
     "what vocab.txt cannot hold": "export tok --to vocab -o made",
     "what merges cannot hold": "export words --to merges -o made",
     "an unknown format to write": "export tok --to tiktokn -o made",

@@ -54,6 +54,7 @@ def test_exit_codes_and_what_is_said(tokbench, clip, trained):  # noqa: F811
         assert (said.code, len(result["files"])) == (0, files)
         assert result["special_tokens"] == {"<|endoftext|>": 0, "<|pad|>": 1}
         assert tokbench("encode", to, "the cat").code == 0
+    assert tokbench("export", "tok", "--to", "sentencepiece", "-o", "out").code == 2
 
 
 def test_an_unknown_format_and_an_output_that_is_there_are_refused(trained, tmp_path):

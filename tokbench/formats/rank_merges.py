@@ -38,19 +38,20 @@ def merges_by_rank(
 
 
 def merges_out_of_order(
-    ranks: Mapping[str, float], merges: Sequence[tuple[str, str]]
+    ranks: Mapping[str, float], merges: Sequence[tuple[str, str]], among: Iterable[str] | None = None
 ) -> tuple[str, list[str]]:
     """Why a list of merges does not give what ranks give, "" where it does; and the tokens that none makes.
 
     The list does where the merge that ranks give each token stands in it, in the order of the ranks: no other
-    two neighbours ever meet, so what else the list says of a token does no harm.
+    two neighbours ever meet, so what else the list says of a token does no harm. `among` are the tokens that
+    merges make, all by default.
 
     >>> merges_out_of_order({"a": 0, "b": 1, "ab": 2, "abab": 3}, [("ab", "ab"), ("a", "b")])[0]
     "the merge of 'ab' stands behind that of 'abab', which has the higher id"
     """
     places = {pair: place for place, pair in reversed([*enumerate(merges)])}
     made = {left + right for left, right in places}
-    needed, unmade = merges_by_rank(ranks)
+    needed, unmade = merges_by_rank(ranks, among)
     last, before = -1, ""
     for left, right in needed:
         place, token = places.get((left, right)), left + right

@@ -13,6 +13,7 @@ SentencePiece; here they are special tokens, which do.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ TYPES = {UNIGRAM: "Unigram", BPE: "BPE", 3: "words", 4: "characters"}
 SPACE = "▁"
 CLASSES = {"LlamaTokenizer": ("bos", ""), "CodeLlamaTokenizer": ("bos", ""), "GemmaTokenizer": ("bos", ""),
            "T5Tokenizer": ("", "eos"), "AlbertTokenizer": ("cls", "sep")}  # fmt: skip
+# What takes away spaces at both ends, and all but one inside: a regular expression and what is put in.
+STRIPPED, COLLAPSED = (r"\A +|[ ▁]+\z", ""), (" {2,}", " ")
 PLAIN = ("", "PreTrainedTokenizer", "TokenizersBackend")
 
 
@@ -110,9 +113,7 @@ def read_sentencepiece(path: Path, options: ReadOptions) -> ReadTokenizer:
     tokenizer.normalizer = _normalizer(model)
     defined = model.of(USER_DEFINED)
     if defined and model.type == BPE:
-        longest = sorted(defined, key=len, reverse=True)
-        words = Regex("|".join(re.escape(each) for each in longest))
-        tokenizer.pre_tokenizer = pre_tokenizers.Split(words, "isolated")
+        tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(defined_words(defined)), "isolated")
     tokenizer.decoder = _decoder(model)
     roles, extra = _specials(model, declared)
     mark_special(tokenizer, {token: {} for token in (*model.of(UNKNOWN), *model.of(CONTROL))})
@@ -120,6 +121,16 @@ def read_sentencepiece(path: Path, options: ReadOptions) -> ReadTokenizer:
     _frame(tokenizer, roles, declared)
     said = f"{path} as SentencePiece's {TYPES[model.type]}, {_told(model)}"
     return ReadTokenizer(tokenizer, "sentencepiece", (path,), said, roles, extra, declared.config)
+
+
+def defined_words(defined: Mapping[str, int]) -> str:
+    r"""The regular expression of user-defined pieces, the longest first, of equal ones the lowest id.
+
+    >>> print(defined_words({"a": 5, "a.b": 7, "b": 3}))
+    a\.b|b|a
+    """
+    ordered = sorted(defined, key=lambda each: (-len(each), defined[each]))
+    return "|".join(re.escape(each) for each in ordered)
 
 
 def _refuse_unlike(model: Model, declared: Declared, path: Path) -> None:
@@ -139,6 +150,12 @@ def _refuse_unlike(model: Model, declared: Declared, path: Path) -> None:
     raise FileError(f"{path} {why}", fix="encode with the package sentencepiece itself")
 
 
+def rounded(score: float) -> float:
+    """The nearest number of 32 bits, which SentencePiece's scores have."""
+    nearest: float = struct.unpack("f", struct.pack("f", score))[0]
+    return nearest
+
+
 def _unigram(model: Model, path: Path) -> models.Model:
     """Scores as they are; a byte's piece must never be met as text, a user-defined one always.
 
@@ -148,11 +165,13 @@ def _unigram(model: Model, path: Path) -> models.Model:
     scores = [each.score for each in model.pieces if each.type == NORMAL]
     low, high = min(scores, default=0.0), max([*scores, 0.0])
     never = 8 * (low - 10)  # below the six characters of <0x41> even if each was unknown
+    defined = {
+        each.text: len(each.text.encode()) * high - 0.1 for each in model.pieces if each.type == USER_DEFINED
+    }
     vocabulary = [
-        (each.text, never if each.type == BYTE
-         else len(each.text.encode()) * high - 0.1 if each.type == USER_DEFINED else each.score)
+        (each.text, never if each.type == BYTE else rounded(defined.get(each.text, each.score)))
         for each in model.pieces
-    ]  # fmt: skip
+    ]
     unknown = next(iter(model.of(UNKNOWN).values()))
     with wrap_library_errors(str(path)):
         return models.Unigram(vocabulary, unk_id=unknown, byte_fallback=model.byte_fallback)
@@ -186,8 +205,7 @@ def _normalizer(model: Model) -> normalizers.Normalizer | None:
     if model.charsmap:
         steps.append(normalizers.Precompiled(model.charsmap))
     if model.collapses_spaces:
-        steps.append(normalizers.Replace(Regex(r"\A +|[ ▁]+\z"), ""))
-        steps.append(normalizers.Replace(Regex(" {2,}"), " "))
+        steps += [normalizers.Replace(Regex(sought), put) for sought, put in (STRIPPED, COLLAPSED)]
     if model.dummy_prefix:
         steps.append(normalizers.Prepend(SPACE if model.escapes_spaces else " "))
     if model.escapes_spaces:

@@ -14,6 +14,7 @@ from tokbench.formats.exportable import Exportable, Written
 from tokbench.formats.id_proof import IdProof, proof_texts, prove_ids
 from tokbench.formats.oracles import TIKTOKEN, NoOracle, or_why_not
 from tokbench.formats.transformers4 import transformers4_oracle
+from tokbench.formats.write_sentencepiece import write_sentencepiece, written_sentencepiece
 from tokbench.formats.write_tiktoken import write_tiktoken, written_tiktoken
 from tokbench.formats.write_vocabularies import (
     write_merges,
@@ -74,6 +75,7 @@ WRITERS: dict[str, Writer] = {
     "tiktoken": Writer(_plain(write_tiktoken), written_tiktoken, TIKTOKEN),
     "vocab": Writer(_plain(write_vocab_txt), written_vocab_txt),
     "merges": Writer(_plain(write_merges), written_merges, TIKTOKEN),
+    "sentencepiece": Writer(_plain(write_sentencepiece), written_sentencepiece),
     "transformers4": Writer(_write_folder, transformers4_oracle),
 }
 
