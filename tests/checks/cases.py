@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tokbench.io.extras import has
+
 from .folders import Files, clean, clean_pair, vocabulary
 from .real_models import adapter, config, copied, huge, prefixed, saved, without
 
@@ -494,6 +496,22 @@ ON_WTE, ON_HEAD = (
 )
 WTE = "base_model.model.transformer.wte.weight"
 
+# Whoever has no sentencepiece is told that the file was not compared.
+MODELS = [
+    Case(
+        "TB607",
+        "warning",
+        "bert",
+        beside(tokenizer__model=sentencepiece("fox")),
+        ("'fox' is",),
+        "pieces",
+    ),
+    Case("TB607", "warning", "t5", added_behind, ("'foxy' = ",), "a piece less"),
+    Case("TB607", "warning", "t5", beside(spiece__model=b"\x0a\x7f"), ("SentencePiece",), "cut short"),
+] if has("sentencepiece") and has("google") else [
+    Case("TB607", "note", "t5", added_behind, ("needs the package sentencepiece",), "no package"),
+]  # fmt: skip
+
 CASES = [
     Case("TB101", "warning", "bert", gap, ("highest id 700", "first gap at")),
     Case("TB102", "error", "bert", ids_shared, ("'the'", "'fox'")),
@@ -842,15 +860,7 @@ CASES = [
         ("training_args.bin",),
     ),
     Case("TB606", "warning", "bert", stale_beside_decoder, ("'<x>' = 2000",), "llama.cpp alone"),
-    Case(
-        "TB607",
-        "warning",
-        "bert",
-        beside(tokenizer__model=sentencepiece("fox")),
-        ("'fox' is",),
-        "pieces",
-    ),
-    Case("TB607", "warning", "t5", added_behind, ("'foxy' = ",), "a piece less"),
+    *MODELS,
     Case("TB607", "warning", "gpt2", beside(qwen__tiktoken="IQ== 7\n"), ("'!' is", "says 7"), "ranks"),
     Case(
         "TB607",
@@ -860,7 +870,6 @@ CASES = [
         ("merge 1 is", "'q u'"),
         "merges",
     ),
-    Case("TB607", "warning", "t5", beside(spiece__model=b"\x0a\x7f"), ("SentencePiece",), "cut short"),
     Case("TB612", "warning", "bert", linked_out, ("notes.txt → ", "/cases.py")),
     Case("TB613", "error", "bert", in_decoder("[SEP]", rstrip=True), ("'[SEP]': rstrip false → true",)),
     Case(

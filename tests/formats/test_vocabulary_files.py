@@ -1,17 +1,13 @@
 import base64
+import sys
 
 import pytest
 from tokenizers import pre_tokenizers
 
 from tests.checks.cases import sentencepiece
-from tokbench.errors import FileError
-from tokbench.formats.vocabulary_files import (
-    read_lines,
-    read_merges,
-    read_pieces,
-    read_table,
-    read_tiktoken,
-)
+from tokbench.errors import FileError, MissingExtraError
+from tokbench.formats.sentencepiece_models import read_pieces
+from tokbench.formats.vocabulary_files import read_lines, read_merges, read_table, read_tiktoken
 
 
 def written(path, content):
@@ -19,10 +15,23 @@ def written(path, content):
     return path
 
 
-def test_pieces_of_sentencepiece_are_read_in_order_and_without_its_package(tmp_path):
+def test_pieces_of_sentencepiece_are_read_in_order(tmp_path):
+    needs_sentencepiece()
     pieces = ["<unk>", "<s>", "</s>", "<0x00>", "▁", "한국", "x" * 120]
     found = read_pieces(written(tmp_path / "tokenizer.model", sentencepiece(*pieces)))
     assert found == {piece: number for number, piece in enumerate(pieces)}
+
+
+def needs_sentencepiece():
+    for package in ("sentencepiece", "google.protobuf"):
+        pytest.importorskip(package, reason="the package sentencepiece is an extra")
+
+
+def test_without_its_package_no_pieces_are_read_and_what_installs_it_is_said(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)
+    with pytest.raises(MissingExtraError, match="needs the package sentencepiece") as caught:
+        read_pieces(written(tmp_path / "tokenizer.model", sentencepiece("a")))
+    assert caught.value.fix == "pip install 'tokbench[sentencepiece]'"
 
 
 def test_sentencepiece_itself_reads_the_same(tmp_path):
@@ -64,6 +73,7 @@ def test_tables_lines_and_merges(tmp_path):
     "content", [b"", b"\x0a\x7f", b"\x0a\x03\x0a\x01\xff", b"\xff" * 20, b"\x0a\x00", b"{}"]
 )
 def test_a_damaged_model_is_one_sentence(content, tmp_path):
+    needs_sentencepiece()
     with pytest.raises(FileError, match="SentencePiece model"):
         read_pieces(written(tmp_path / "tokenizer.model", content))
 

@@ -96,10 +96,20 @@ def contradicting_vocabularies(context: CheckContext) -> Iterator[tuple[TokenFac
             yield said, wrong
 
 
+def unread_vocabularies(context: CheckContext) -> list[TokenFacts]:
+    """The vocabulary files that only a package could read that is not installed."""
+    return [said for said in context.facts.of(*VOCABULARIES) if said.missing]
+
+
 def unseen_tokens(context: CheckContext) -> dict[str, int]:
     """Token → id of what llama.cpp misses, which takes tokenizer.model and two lists of added tokens."""
     pieces = next(iter(context.facts.of(SENTENCEPIECE)), None)
-    if pieces is None or pieces.problem or not pieces.ids.items() <= context.vocabulary.items():
+    if (
+        pieces is None
+        or pieces.problem
+        or pieces.missing
+        or not pieces.ids.items() <= context.vocabulary.items()
+    ):
         return {}
     named = [pieces, *context.facts.of("added_tokens.json", "tokenizer_config.json")]
     known = {token for said in named for token in said.ids}

@@ -25,7 +25,7 @@ from tokbench.errors import FileError, plural
 from tokbench.formats.declared_tokens import Declared, declared_in
 from tokbench.formats.portable import Oracle, ReadOptions, ReadTokenizer, frame, mark_special
 from tokbench.formats.rank_merges import merges_by_rank
-from tokbench.formats.vocabulary_files import LARGEST_TABLE
+from tokbench.formats.vocabulary_files import is_ranks, read_tiktoken, whole_bytes
 from tokbench.io.extras import require
 from tokbench.io.json_files import WHOLE_COPY
 from tokbench.io.library_errors import wrap_library_errors
@@ -79,10 +79,9 @@ def read_model_proto(path: Path) -> Model:
     from sentencepiece import sentencepiece_model_pb2
 
     proto = sentencepiece_model_pb2.ModelProto()
-    if path.stat().st_size > LARGEST_TABLE:
-        raise FileError(f"{path} has more than {LARGEST_TABLE >> 20} MiB", fix="name another file")
+    data = whole_bytes(path)
     try:
-        proto.ParseFromString(path.read_bytes())
+        proto.ParseFromString(data)
     except DecodeError as error:
         raise FileError(f"{path} is no whole SentencePiece model", fix=WHOLE_COPY) from error
     if not proto.pieces or not proto.HasField("trainer_spec"):
@@ -98,6 +97,16 @@ def read_model_proto(path: Path) -> Model:
         suffix=spec.treat_whitespace_as_suffix,
         byte_fallback=spec.byte_fallback,
     )
+
+
+def read_pieces(path: Path) -> dict[str, int]:
+    """Piece → id of a *.model; Llama 3 and GLM call tiktoken's ranks so, which are spelt in byte letters."""
+    if is_ranks(whole_bytes(path)):
+        return read_tiktoken(path)
+    found: dict[str, int] = {}
+    for number, piece in enumerate(read_model_proto(path).pieces):
+        found.setdefault(piece.text, number)
+    return found
 
 
 def _lacking(proto: Any) -> str:  # noqa: ANN401  a message of protobuf

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
 from pathlib import Path
 
 from tokbench.errors import FileError, clipped
@@ -14,7 +13,6 @@ from tokbench.io.json_files import MIB, WHOLE_COPY, read_object, read_text
 VOCABULARIES = ("vocab.txt", "vocab.json", "merges.txt", "*.model", "*.tiktoken")
 LARGEST_TABLE = 256 * MIB
 VERSIONS = ("#version", '"bpe_simple_vocab_16e6.txt#version')  # first lines of merges, the second CLIP's
-PIECES, PIECE = 1, 1  # the fields of SentencePiece's ModelProto and of its piece
 
 
 def read_lines(path: Path, *, unique: bool = False) -> dict[str, int]:
@@ -58,27 +56,9 @@ def pairs_of(text: str, path: Path) -> list[tuple[str, str]]:
     return [(left, right) for left, right in pairs]
 
 
-def read_pieces(path: Path) -> dict[str, int]:
-    """Of a *.model: SentencePiece's pieces in order, or the lines of tiktoken that some call by that name."""
-    data = _bytes(path)
-    if _is_tiktoken(data):
-        return _ranks(path, data)
-    pieces: dict[str, int] = {}
-    try:
-        for number, content in _fields(data):
-            if number == PIECES and isinstance(content, bytes):
-                text = next(value for field, value in _fields(content) if field == PIECE)
-                pieces.setdefault(bytes(text).decode("utf-8"), len(pieces))
-    except (IndexError, StopIteration, UnicodeDecodeError, TypeError) as error:
-        raise FileError(f"{path} is no whole SentencePiece model", fix=WHOLE_COPY) from error
-    if not pieces:
-        raise FileError(f"{path} is no SentencePiece model: it has no pieces", fix=WHOLE_COPY)
-    return pieces
-
-
 def read_tiktoken(path: Path) -> dict[str, int]:
     """Of a *.tiktoken: the bytes of a token in base64 and its id on each line, spelt in byte letters."""
-    return _ranks(path, _bytes(path))
+    return _ranks(path, whole_bytes(path))
 
 
 def _ranks(path: Path, data: bytes) -> dict[str, int]:
@@ -98,13 +78,14 @@ def _ranks(path: Path, data: bytes) -> dict[str, int]:
     return found
 
 
-def _is_tiktoken(data: bytes) -> bool:
+def is_ranks(data: bytes) -> bool:
     """Whether the first line is base64 and a number, which no SentencePiece model begins with."""
     words = data[:400].split(b"\n")[0].split()
     return len(words) == 2 and words[1].isdigit() and all(32 < byte < 127 for byte in words[0])
 
 
-def _bytes(path: Path) -> bytes:
+def whole_bytes(path: Path) -> bytes:
+    """The content of a file; FileError for what is none, is too large or cannot be read."""
     try:
         size = path.stat().st_size
         if not path.is_file() or size > LARGEST_TABLE:
@@ -114,40 +95,3 @@ def _bytes(path: Path) -> bytes:
         raise FileError(
             f"{path} cannot be read: {error.strerror}", fix="check the path and its rights"
         ) from error
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """The fields of a message in protobuf's wire format: their numbers, and ints or bytes.
-
-    >>> list(_fields(bytes([0x08, 0x96, 0x01, 0x12, 0x02, 0x68, 0x69])))
-    [(1, 150), (2, b'hi')]
-    """
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at)
-        kind = key & 7
-        if kind == 0:
-            value, at = _varint(data, at)
-            yield key >> 3, value
-            continue
-        if kind == 2:
-            size, at = _varint(data, at)
-        else:
-            size = {1: 8, 5: 4}[kind] if kind in (1, 5) else len(data) + 1
-        if at + size > len(data):
-            raise IndexError("the message is cut short")
-        yield key >> 3, data[at : at + size]
-        at += size
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number in groups of 7 bits, the lowest first, and the place behind it."""
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return value, at
-        if shift > 63:
-            raise IndexError("no number of 64 bits")

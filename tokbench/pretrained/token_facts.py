@@ -11,11 +11,11 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 
-from tokbench.errors import FileError
+from tokbench.errors import FileError, MissingExtraError
+from tokbench.formats.sentencepiece_models import read_pieces
 from tokbench.formats.vocabulary_files import (
     read_lines,
     read_merges,
-    read_pieces,
     read_table,
     read_tiktoken,
 )
@@ -32,7 +32,8 @@ class TokenFacts:
     """What one file says of tokens.
 
     `ids`: token → id; `flags`: added token → flag → value; `roles`: role → token; `numbers`: role → ids;
-    `merges`: pairs in order, None where the file has none; `problem`: why it could not be read, or "".
+    `merges`: pairs in order, None where the file has none; `problem`: why it could not be read, or "";
+    `missing`: the error of a package that reading it needs and that is not installed, None when nothing is.
     """
 
     file: str
@@ -43,6 +44,7 @@ class TokenFacts:
     numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     merges: Sequence[tuple[str, str]] | None = None
     problem: str = ""
+    missing: MissingExtraError | None = None
 
 
 Said = dict[str, Any]  # the fields of TokenFacts that a reader fills
@@ -62,6 +64,8 @@ class FileReader:
             return TokenFacts(path.name, self.readers, **self.read(path))
         except FileError as error:
             return TokenFacts(path.name, self.readers, problem=error.message)
+        except MissingExtraError as error:
+            return TokenFacts(path.name, self.readers, missing=error)
 
 
 def _tokenizer_config(path: Path) -> Said:

@@ -14,6 +14,7 @@ from tokbench.checks.contradictions import (
     media_corrections,
     media_facts,
     own_facts,
+    unread_vocabularies,
     unseen_tokens,
 )
 from tokbench.checks.findings import Finding, Rule, first_few, quoted, tokens_with_ids
@@ -68,6 +69,11 @@ def old_vocabularies_say_the_same(context: CheckContext) -> Iterator[Finding]:
         ids = sum(each.kind in ("id", "missing") for each in wrong)
         what = plural(ids, "token has", "tokens have") + " another id there" if ids else "its merges differ"
         yield _unlike(said, what, first_few([each.words for each in wrong]))
+    for said in unread_vocabularies(context):
+        assert said.missing is not None
+        yield Finding(
+            f"{said.file} was not compared", said.missing.message, said.missing.fix, severity="note"
+        )
     unseen = unseen_tokens(context)
     if unseen:
         has = plural(len(unseen), "token", "tokens")
