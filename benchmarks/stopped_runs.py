@@ -1,6 +1,10 @@
 """Fine-tuning runs killed, filled and interrupted at places spread over their life, and resumed.
 
-Run: python benchmarks/stopped_runs.py [PLACES] [SEED] [ROWS] [ENGINE]     (20 places each, 7, 400 and loop)
+Run: python benchmarks/stopped_runs.py [PLACES] [SEED] [ROWS] [ENGINE] [several] [edges]
+
+The defaults are 20 places each, 7, 400 and loop. With `several` the rows are a table whose rows have several
+labels; with `edges` the places are in the first fifth of a life and in the last tenth: reading, checking,
+loading and tokenizing, and writing and the reload proof.
 
 A process that has imported all forks one child a run, so that the life of a child is reading, tokenizing,
 training with evaluations and checkpoints, writing and the reload proof. A place is a share of the life of an
@@ -40,9 +44,12 @@ from tokbench.finetuning.stages import engine_of
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpora" / "english.txt"
 OTHER = {"seconds", "rows_per_second", "peak_memory_mb", "load_with"}  # times, and the name of the output
+OURS = ("whole", "tok", "said", "stack", "tmp", "rows.jsonl")  # what a room holds beside the run
 HAPPENED = ("resumed after step", "there is no checkpoint of step")
+SAMPLE = "--task sst2 --data sample"
+SEVERAL = "--task own --multi-label --data rows.jsonl --text-column text --label-column labels"
 WORDS = (
-    "finetune --task sst2 --data sample --tokenizer tok --model bert-tiny --device cpu --precision fp32"
+    "finetune {data} --tokenizer tok --model bert-tiny --device cpu --precision fp32"
     " --set epochs=2 --set batch_size=8 --set learning_rate=1e-3 --max-length 32"
     " --set save_every=5 --set evaluate_every=20 --set cache=off"
 )
@@ -160,8 +167,8 @@ def right_end(kind: str, code: int, said: str) -> bool:
     return (code == 1 and "full" in said) if kind == "filled" else code == 130
 
 
-def stop_one(kind: str, when: float, room: Path, chance: random.Random, told: Told) -> bool:
-    """Stop a run after so many seconds, and go on; whether it was still running then."""
+def stop_one(kind: str, when: float, room: Path, chance: random.Random, told: Told) -> str:
+    """Stop a run after so many seconds, and go on; what it was doing, "" if it had ended."""
     reference = room / "whole"
     size = (reference / "model.safetensors").stat().st_size
     child, begun = started(room, f"{WORDS} -o run"), time.monotonic()
@@ -169,7 +176,7 @@ def stop_one(kind: str, when: float, room: Path, chance: random.Random, told: To
         time.sleep(0.002)
     if not alive(child):
         ended(child)
-        return False
+        return ""
     stage = stage_of(child, room)
     sent, word = time.monotonic(), 0.0
     disturb(child, kind, chance, size)
@@ -178,7 +185,7 @@ def stop_one(kind: str, when: float, room: Path, chance: random.Random, told: To
     code, said = ended(child), (room / "said").read_text()
     seconds = time.monotonic() - sent
     if (room / "run").exists():  # it was all but done
-        return False
+        return ""
     told.places += 1
     told.wrong_end += not right_end(kind, code, said)
     if kind == "interrupted":
@@ -192,7 +199,7 @@ def stop_one(kind: str, when: float, room: Path, chance: random.Random, told: To
         sys.stderr.write((room / "said").read_text())
     else:
         compare(room, told)
-    return True
+    return stage
 
 
 def compare(room: Path, told: Told) -> None:
@@ -208,12 +215,30 @@ def compare(room: Path, told: Told) -> None:
             sys.stderr.write(f"{name}: {mine.get(name)} is not {whole[name]}\n")
 
 
+def table_of_several_labels(path: Path, rows: int) -> None:
+    """A table whose rows have any of three labels: of the line before, in it and behind it."""
+    lines = CORPUS.read_text(encoding="utf-8").splitlines()
+    names = [name for name in ("the", "of", "and") if any(name in line for line in lines)]
+    found = (
+        {"text": line, "labels": [name for name in names if f" {name} " in line]}
+        for line in (lines[at % len(lines)] for at in range(rows))
+    )
+    path.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
+
+
+def place_in(life: float, share: float, number: int, *, edges: bool) -> float:
+    """Seconds until a run is stopped: a share of its life, or of its first fifth and last tenth in turn."""
+    if not edges:
+        return life * share
+    return life * (0.2 * share if number % 2 else 0.9 + 0.12 * share)
+
+
 def clear(room: Path) -> int:
     """Take the run away; how many things stand there that nobody asked for."""
     import shutil
 
     shutil.rmtree(room / "run", ignore_errors=True)
-    left = [path for path in room.iterdir() if path.name not in ("whole", "tok", "said", "stack", "tmp")]
+    left = [path for path in room.iterdir() if path.name not in OURS]
     left += list((room / "tmp").iterdir())
     for path in left:
         sys.stderr.write(f"left: {path.name}\n")
@@ -221,16 +246,17 @@ def clear(room: Path) -> int:
     return len(left)
 
 
-def main(places: int, seed: int, rows: int, engine: str) -> int:
+def main(places: int, seed: int, rows: int, engine: str, *, several: bool, edges: bool) -> int:
     """All kinds, the table, and whether anything was wrong."""
     global WORDS
-    WORDS += f" --trainer {engine} --max-train-rows {rows}"
+    WORDS = f"{WORDS} --trainer {engine} --max-train-rows {rows}".format(data=SEVERAL if several else SAMPLE)
     engine_of(FinetuneConfig(trainer=engine))  # imported once, for all children
     chance, wrong = random.Random(seed), 0
     with tempfile.TemporaryDirectory() as folder:
         room = Path(folder)
         (room / "tmp").mkdir()
         os.environ["TMPDIR"] = tempfile.tempdir = str(room / "tmp")
+        table_of_several_labels(room / "rows.jsonl", rows)
         must_end_well(started(room, f"train-wordpiece {CORPUS} -o tok -v 600"), room)
         seconds = []
         for _ in range(2):
@@ -241,17 +267,20 @@ def main(places: int, seed: int, rows: int, engine: str) -> int:
         head = "| stop | places | from a checkpoint | wrong end | not resumed | other weights | other metrics"
         sys.stdout.write(f"{head} | left | slowest end, s |\n|{' --- |' * 9}\n")
         for kind in KINDS:
-            told, number = Told(), 0
+            told, number, stages = Told(), 0, Counter[str]()
             while told.places < places:
-                when = life * ((number % places) + chance.random()) / places
+                share = ((number % places) + chance.random()) / places
+                when = place_in(life, share, number, edges=edges)
                 number += 1
-                stop_one(kind, when, room, chance, told)
+                stage = stop_one(kind, when, room, chance, told)
+                stages.update([stage] if stage else [])
                 told.left += clear(room)
             faults = (told.wrong_end, told.not_resumed, told.other_weights, told.other_metrics, told.left)
             cells = (kind, told.places, told.resumed, *faults, f"{told.slowest:.2f}")
             sys.stdout.write(f"| {' | '.join(map(str, cells))} |\n")
             sys.stdout.flush()
             sys.stderr.write(f"{kind}: newest checkpoint when stopped: {dict(told.steps)}\n")
+            sys.stderr.write(f"{kind}: stopped while {dict(stages)}\n")
             if told.heard:
                 sys.stderr.write(f"seconds to a word: {told.heard}\n")
             wrong += sum(faults)
@@ -261,5 +290,7 @@ def main(places: int, seed: int, rows: int, engine: str) -> int:
 
 if __name__ == "__main__":
     numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
-    engines = [word for word in sys.argv[1:] if not word.isdigit()] or ["loop"]
-    sys.exit(main(*(numbers + [20, 7, 400][len(numbers) :]), engines[0]))
+    given = [word for word in sys.argv[1:] if not word.isdigit()]
+    engine = next((word for word in given if word not in ("several", "edges")), "loop")
+    how = {"several": "several" in given, "edges": "edges" in given}
+    sys.exit(main(*(numbers + [20, 7, 400][len(numbers) :]), engine, **how))

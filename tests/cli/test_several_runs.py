@@ -50,6 +50,15 @@ def test_poolings_are_tabled(tokbench, tokenizer, table):
     assert {line[0] for line in lines if line[-1] == "yes"} == {"own", "cls", "mean", "max", "last"}
 
 
+def test_progress_of_several_runs_names_each(tokbench, tokenizer, table):
+    columns = ("--text-column", "t", "--label-column", "y")
+    words = ("finetune", "--task", "own", "--data", table, *columns, "--tokenizer", tokenizer, *FAST[:-1])
+    told = tokbench(*words, "--epochs", "1", "--compare-pooling")
+    evaluated = [line.partition(": epoch ")[0] for line in told.err.splitlines() if ": epoch 1 of 1" in line]
+    assert evaluated == ["own", "cls", "mean", "max", "last"]
+    assert told.err.count("read: text from t, label from y: 2 classes") == 1
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -101,10 +110,10 @@ def test_a_comparison_says_with_which_nothing_was_learned_and_ends_in_1(tokbench
     assert told.code == 1
     assert told.out.startswith("no pooling is best, nothing was learned with any of them: accuracy 0.5000")
     found = run_in(Path("run/cls"))
-    runs = {"a": replace(found, why=""), "b": replace(found, why="every row gets the same answer")}
+    runs = {"a": replace(found, why=""), "b": replace(found, why="nothing was learned, really")}
     one = PoolingComparison(differs="tokenizer", runs=runs)
     shown = "\n".join(map(plain, done(one)))
     assert "best tokenizer: a" in shown
     assert "(one seed each: see prove for more); nothing was learned with b" in shown
-    assert "b\tevery row gets the same answer" in shown
+    assert "b\tnothing was learned, really" in shown
     assert not one.held

@@ -29,7 +29,15 @@ from tokbench.finetuning.run_files import (
     unfinished,
 )
 from tokbench.finetuning.run_record import run_in
-from tokbench.finetuning.runner import Log, RowsReader, have_packages, told_once, train_once, unheard
+from tokbench.finetuning.runner import (
+    Log,
+    NamedProgress,
+    RowsReader,
+    have_packages,
+    told_once,
+    train_once,
+    unheard,
+)
 from tokbench.finetuning.tasks import ALL, TASKS, Task
 from tokbench.io.atomic import atomic_file, ensure_writable
 from tokbench.pretrained.on_disk import model_on_disk, tokenizer_on_disk
@@ -434,11 +442,13 @@ def finetune(
         )
     compared = compare_pooling or baseline is not None
     start = RunStart(force=force, resume=resume, log=told_once(log) if compared else log, progress=progress)
-    train: Train = partial(_one, drawings=drawings, start=start)
     with ExitStack() as stack:
         chosen, objects = without_objects(config, options)
         output = None if chosen.fast_dev_run else chosen.output
         chosen = stack.enter_context(alone_with(chosen, objects, output))
+        differs = "pooling" if compare_pooling else "tokenizer" if compared else "task"
+        named = differs if compared or chosen.task == ALL else ""
+        train: Train = partial(_one, drawings=drawings, start=start, named=named)
         if predict:
             train = partial(_and_predict, train=train, strict=chosen.task != ALL, progress=progress)
         if chosen.task == ALL and compared:
@@ -505,10 +515,12 @@ def _one(
     finished: Run | None,
     drawings: Mapping[str, Callable[[Run], str]] | None = None,
     start: RunStart,
+    named: str = "",
 ) -> Run:
-    """The run that is finished, or that comes of the config now."""
+    """The run that is finished, or that comes of the config now; of several, named by a field in progress."""
     if finished:
         return finished
+    name = (getattr(config, named) or config.model) if named else ""
     with nullcontext() if config.fast_dev_run else alone_in(config.output):
         return train_once(
             config,
@@ -516,7 +528,7 @@ def _one(
             resume=resume,
             drawings=drawings,
             read=start.read,
-            progress=start.progress,
+            progress=NamedProgress(start.progress, name) if name else start.progress,
             log=start.log,
         )
 

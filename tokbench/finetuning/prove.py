@@ -22,10 +22,10 @@ from tokbench.finetuning.multi import (
     without_objects,
 )
 from tokbench.finetuning.run_files import alone_in, place_of_object
-from tokbench.finetuning.runner import Log, told_once, train_once, unheard
+from tokbench.finetuning.runner import Log, NamedProgress, told_once, train_once, unheard
 from tokbench.finetuning.tasks import ALL
 from tokbench.pretrained.on_disk import tokenizer_on_disk
-from tokbench.progress import Progress, event, leading, note, silent
+from tokbench.progress import Progress, leading, silent
 from tokbench.results import Result
 
 if TYPE_CHECKING:
@@ -256,29 +256,13 @@ def _run(
         return finished
 
     start = starts[config.task]
-    told = _NamedProgress(start.progress, f"{config.task}, seed {config.seed}, {config.tokenizer}")
+    told = NamedProgress(start.progress, f"{config.task}, seed {config.seed}, {config.tokenizer}")
     log = start.log if config.seed == first else unheard
     with alone_in(config.output):
         run = train_once(config, force=force, resume=resume, read=start.read, progress=told, log=log)
     if leading():
         (Path(config.output) / "model.safetensors").unlink(missing_ok=True)
     return run
-
-
-@dataclass(frozen=True)
-class _NamedProgress:
-    """The progress of one run among several, with its name beside it."""
-
-    progress: Progress
-    name: str
-
-    def __call__(self, stage: str, done: int, total: int | None = None) -> None:
-        self.progress(stage, done, total)
-        note(self.progress, stage, self.name)
-
-    def event(self, words: str) -> None:
-        """A line of this run."""
-        event(self.progress, f"{self.name}: {words}")
 
 
 def _pair(task: str, seeds: tuple[int, ...], base: tuple[str, list[Run]], new: tuple[str, list[Run]]) -> Pair:

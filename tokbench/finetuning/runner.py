@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from tokbench.finetuning.read_record import lines_of_record
 from tokbench.finetuning.run_files import must_be_wanted, resolve_names
 from tokbench.io.atomic import ensure_writable
 from tokbench.io.extras import require
-from tokbench.progress import Progress, silent
+from tokbench.progress import Progress, event, note, silent
 
 if TYPE_CHECKING:
     from tokbench.finetuning.config import FinetuneConfig
@@ -43,6 +43,23 @@ def told_once(log: Log) -> Log:
             log(message)
 
     return once
+
+
+@dataclass(frozen=True)
+class NamedProgress:
+    """The progress of one run among several, with its name beside it."""
+
+    progress: Progress
+    name: str
+
+    def __call__(self, stage: str, done: int, total: int | None = None) -> None:
+        """How far a stage of this run is."""
+        self.progress(stage, done, total)
+        note(self.progress, stage, self.name)
+
+    def event(self, words: str) -> None:
+        """A line of this run."""
+        event(self.progress, f"{self.name}: {words}")
 
 
 class RowsReader:

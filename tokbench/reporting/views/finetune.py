@@ -242,7 +242,8 @@ def comparison(result: PoolingComparison) -> Iterator[Part]:
     if any(each.learned for each in result.runs.values()):
         words = f"best {result.differs}: {best}, {one}{_without_learning(result.runs)}"
     else:
-        words = f"no {result.differs} is best, nothing was learned with any of them: {one}"
+        little = _too_little(each.why for each in result.runs.values())
+        words = f"no {result.differs} is best, {little} was learned with any of them: {one}"
     yield Headline(words, "good" if result.held else "bad")
     rows = [
         (
@@ -264,8 +265,13 @@ def comparison(result: PoolingComparison) -> Iterator[Part]:
 
 def _without_learning(runs: Mapping[str, Run]) -> str:
     """Which of these runs learned nothing, as the end of a line."""
-    names = [name for name, run in runs.items() if not run.learned]
-    return f"; nothing was learned with {', '.join(names)}" if names else ""
+    whys = {name: run.why for name, run in runs.items() if not run.learned}
+    return f"; {_too_little(whys.values())} was learned with {', '.join(whys)}" if whys else ""
+
+
+def _too_little(whys: Iterable[str]) -> str:
+    """How much runs learned that did not learn enough: some are above a constant answer in one metric."""
+    return "nothing" if all(why.startswith("nothing") for why in whys if why) else "too little"
 
 
 def _notes(runs: Iterable[tuple[str, Run]]) -> Iterator[Part]:
@@ -391,10 +397,11 @@ def proof(result: Proof) -> Iterator[Part]:
 def _verdict(pair: Pair) -> str:
     """What is said of the two; of tokenizers with which nothing was learned, only that."""
     base, new = pair.base, pair.new
+    little = _too_little(why for side in (base, new) if not side.learned for why in side.why)
     if not base.learned and not new.learned:
-        return f"nothing was learned, neither with {base.name} nor with {new.name}"
+        return f"{little} was learned, neither with {base.name} nor with {new.name}"
     if not (base.learned and new.learned):
         nothing, other = (new, base) if base.learned else (base, new)
-        return f"nothing was learned with {nothing.name}, so that it does not compare with {other.name}"
+        return f"{little} was learned with {nothing.name}, so that it does not compare with {other.name}"
     than = {"better": "better than", "worse": "worse than"}.get(pair.verdict, "not shown to differ from")
     return f"{new.name} is {than} {base.name}"
