@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors, trainers
@@ -28,7 +28,8 @@ class Case:
     """One tokenizer, what it was trained on, and texts to encode; all of it plain data.
 
     special: tokens that are trained with; added: tokens that come after training. Both are AddedToken's
-    arguments. seed: where the case came from.
+    arguments. seed: where the case came from. whole_texts: trained on words, and made to encode texts without
+    cutting them, as Llama 2 and Gemma do.
     """
 
     seed: int = 0
@@ -44,6 +45,7 @@ class Case:
     added: tuple[Options, ...] = ()
     corpus: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    whole_texts: bool = False
 
     @property
     def unknown(self) -> str:
@@ -350,7 +352,7 @@ def random_case(seed: int) -> Case:
     added = [random_token(rand, each) for each in contents[first:]]
     tokens = [each["content"] for each in (*special, *added)]
     model, trainer = MODELS[algorithm](rand)
-    return Case(
+    case = Case(
         seed=seed,
         algorithm=algorithm,
         vocab_size=rand.choice([40, 120, 300, 420, 900]),
@@ -364,6 +366,19 @@ def random_case(seed: int) -> Case:
         added=tuple(added),
         corpus=tuple(random_text(rand, tokens) for _ in range(rand.randint(2, 12))) * rand.choice([1, 1, 3]),
         texts=random_texts(rand, tokens),
+    )
+    return _of_whole_texts(rand, case) if algorithm == "bpe" and rand.random() < 0.15 else case
+
+
+def _of_whole_texts(rand: random.Random, case: Case) -> Case:
+    """The case with blanks that are ▁, and nothing that cuts texts."""
+    blanks: Options = {"type": "Replace", "pattern": " ", "content": "▁"}
+    mark: Options = {"type": "Prepend", "prepend": "▁"}
+    steps = rand.choice([(blanks,), (mark, blanks), (blanks, mark), (mark, blanks, {"type": "NFC"})])
+    model = {**case.model, "ignore_merges": rand.random() < 0.1, "byte_fallback": rand.random() < 0.6}
+    raw = tuple({**each, "normalized": rand.random() < 0.1} for each in case.added)
+    return replace(
+        case, normalizers=steps, pre_tokenizers=(), whole_texts=True, model=model, trainer={}, added=raw
     )
 
 
@@ -421,7 +436,11 @@ def raw_trainer(case: Case) -> Any:
 def trained(case: Case) -> Tokenizer:
     """The tokenizer of this case, made by the library alone but for byte pieces, made ordinary."""
     made = blank(case)
+    if case.whole_texts:
+        made.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")
     made.train_from_iterator(case.corpus, raw_trainer(case))
+    if case.whole_texts:
+        made.pre_tokenizer = None
     if case.model.get("byte_fallback"):
         made = make_ordinary(made)
     made.add_tokens([AddedToken(**each) for each in case.added])

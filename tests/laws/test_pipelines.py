@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from tests.laws import laws
 from tests.laws.random_cases import Case, blank
@@ -35,6 +35,7 @@ SPLITS = {
 }
 NORMALIZERS = {
     "NFC": [{}],
+    "NFKC": [{}],
     "Lowercase": [{}],
     "BertNormalizer": [
         {},
@@ -48,6 +49,7 @@ SEQUENCES = [
     *([{"type": name, **options}] for name, several in NORMALIZERS.items() for options in several),
     [{"type": "NFC"}, {"type": "BertNormalizer", "strip_accents": False}],
     [{"type": "NFC"}, {"type": "Lowercase"}],
+    [{"type": "Lowercase"}, {"type": "NFKC"}],
 ]
 MODELS = [
     ("bpe", {}, {}),
@@ -75,7 +77,7 @@ CHARACTERS = (
     list(" \t\n\r\x0b\x1c\x1f\x85\xa0\u2003\u2028\u3000\u200b\u200d\ufeff\x00\x7f\xad!'’sStTrElLdD._")
     + list("-▁Ġ#<>[]½٣45ª")
     + list("éÉe\u0301\u0323\u0345")
-    + list("Å\u212bßıİǅſﬁΣς")
+    + list("Å\u212bßıİǅſﬁΣς①½ﷺ｜ｶﾞ\u0344\u0958\u3164ㅏㄱ\ufe70")
     + list("가각\u1100\u1161\u11a8ㅋ中〇\u093e\u05b0א\ufffd🦊👩👩🏽\U0001d165ÿ")
     + list("\ue000\U000f0000\u0378\U0002f800\U000e0001\U0010ffff")
 )
@@ -149,18 +151,75 @@ def test_words_and_ids_are_the_librarys(names, options, model, normalizers, adde
     laws.encoding(made, texts, special=special)
 
 
+BLANKS = {"type": "Replace", "pattern": " ", "content": "▁"}
+MARK = {"type": "Prepend", "prepend": "▁"}
+MARKED = st.lists(
+    st.sampled_from(
+        ["▁", " ", "  ", "> </", ">", "</", "the", "é", "한국어", "中", "\n", "\t", "<0x41>", "🦊"]
+    ),
+    max_size=9,
+).map("".join)
+
+
+@pytest.mark.parametrize("normalizers", [(BLANKS,), (MARK, BLANKS), (BLANKS, MARK)])
+@pytest.mark.parametrize("fallback", [True, False])
+@settings(max_examples=40, deadline=None)
+@given(
+    added=ADDED,
+    texts=st.tuples(TEXTS, st.lists(MARKED, max_size=6)).map(lambda both: (*both[0], *both[1])),
+    special=st.booleans(),
+)
+@example(added=[], texts=("", " ", "▁", " a", "a  b", "a > </b", "the  cat ", "é 中 한국어"), special=True)
+def test_ids_of_whole_texts_are_the_librarys(normalizers, fallback, added, texts, special):
+    model = ("bpe", {"byte_fallback": fallback, "fuse_unk": fallback}, {})
+    case = case_of((), (), model=model, normalizers=normalizers, added=added, texts=texts)
+    made = laws.made_by_library(replace(case, whole_texts=True, corpus=(*CORPUS, "a > </b> > </" * 3)))
+    assert isinstance(scanner_for(made), str)
+    served = laws.encoding(made, texts, special=special)
+    wanted = laws.library_ids(made, texts, special=special) is not None
+    assert served == (wanted and not any(flags["normalized"] for _, flags in added))
+
+
+def test_merges_over_a_blank_leave_a_text_uncut_or_to_the_library():
+    over = {"▁": 0, ">": 1, "<": 2, "a": 3, "▁<": 4, ">▁<": 5, "<0x41>": 6, "<0x41>▁<": 7}
+    for merges, served in (
+        ([("▁", "<"), (">", "▁<")], True),
+        ([("▁", "<"), ("<0x41>", "▁<")], False),
+    ):
+        library = Tokenizer(models.BPE(over, merges, byte_fallback=True))
+        library.normalizer = normalizers.Replace(" ", "▁")
+        texts = ("> <", "a <> < <", ">  < >", "A <a", "> < " * 9)
+        assert laws.encoding(library, texts, special=False) == served
+    assert "joins a byte with the blank" in served_encoding(library)
+
+
+def test_a_text_that_is_cut_or_normalized_otherwise_is_no_whole_text():
+    vocabulary = {"▁": 0, "a": 1, "a▁": 2}
+    for make in (
+        lambda made: setattr(made, "pre_tokenizer", pre_tokenizers.Split("a", "isolated")),
+        lambda made: setattr(made, "normalizer", normalizers.Sequence([made.normalizer, normalizers.NFD()])),
+        lambda made: setattr(made, "model", models.BPE(vocabulary, [], ignore_merges=True)),
+        lambda made: setattr(made, "model", models.BPE({"a": 0}, [])),
+    ):
+        library = Tokenizer(models.BPE(vocabulary, [("a", "▁")]))
+        library.normalizer = normalizers.Replace(" ", "▁")
+        assert not isinstance(served_encoding(library), str)
+        make(library)
+        assert isinstance(served_encoding(library), str)
+
+
 @pytest.mark.parametrize("scheme", ["always", "first", "never"])
 def test_every_character_that_a_normalizer_changes_may_begin_a_text(scheme):
     """The ▁ of Metaspace's `first` hangs on where the library takes the first character to be from."""
     kept = {"type": "BertNormalizer", "clean_text": False, "strip_accents": False}
-    for normalizers in ([{"type": "NFC"}], [{"type": "Lowercase"}], [kept], [{"type": "BertNormalizer"}]):
+    for steps in ([{"type": "NFC"}], [{"type": "Lowercase"}], [kept], [{"type": "BertNormalizer"}]):
         how = ({"prepend_scheme": scheme},)
-        case = case_of(("Metaspace",), how, model=MODELS[5], normalizers=normalizers)
+        case = case_of(("Metaspace",), how, model=MODELS[5], normalizers=steps)
         step = scanner.normalizing(blank(case).normalizer.__getstate__())
         changed = [code for code in step.actions.nonzero()[0].tolist() if not 0xD800 <= code < 0xE000]
         texts = [f"{chr(code)}b" for code in changed if code < 0x110000]
         assert len(texts) > 500
-        deletes = normalizers == [{"type": "BertNormalizer"}]
+        deletes = steps == [{"type": "BertNormalizer"}]
         assert laws.counting(blank(case), texts) == (scheme != "first" or not deletes)
 
 

@@ -19,7 +19,8 @@ from tokenizers import Tokenizer, models
 from tokbench.native.compiler import loops
 from tokbench.native.corpus_encoder import CompiledEncoder, CompiledPipeline, by_library
 from tokbench.native.ragged import Ragged, concatenated, ragged
-from tokbench.native.scanner import scanner_for
+from tokbench.native.scanner import Scanner, scanner_for
+from tokbench.native.whole_texts import whole_text_scanner
 from tokbench.native.word_counter import TextBatch, map_threads, texts_of
 from tokbench.native.word_ids import added_token_matcher, framing_ids
 from tokbench.pretrained.folder import untruncated
@@ -204,7 +205,7 @@ def served_encoding(tokenizer: Tokenizer, *, special: bool = True) -> CompiledPi
     if why:
         return why
     scanner, sought, ids = (
-        scanner_for(tokenizer),
+        _scanner(tokenizer),
         added_token_matcher(tokenizer),
         framing_ids(tokenizer, special=special),
     )
@@ -215,6 +216,12 @@ def served_encoding(tokenizer: Tokenizer, *, special: bool = True) -> CompiledPi
     if isinstance(ids, str):
         return ids
     return CompiledPipeline(tokenizer, scanner, *sought, ids, special)
+
+
+def _scanner(tokenizer: Tokenizer) -> Scanner | str:
+    """What makes words of texts, or parts that no merge joins of those that are one word to the library."""
+    found = whole_text_scanner(tokenizer)
+    return scanner_for(tokenizer) if found is None else found
 
 
 def _unserved_model(tokenizer: Tokenizer) -> str:

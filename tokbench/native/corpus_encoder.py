@@ -71,7 +71,7 @@ class CompiledPipeline:
     def cuts(self) -> bool:
         """Whether a text may be cut before a blank: no added token holds one, or takes those beside it."""
         added = self.tokenizer.get_added_tokens_decoder().values()
-        if any(token.lstrip or token.rstrip for token in added):
+        if not self.scanner.cuts or any(token.lstrip or token.rstrip for token in added):
             return False
         return not any(" " in string for string in self.raw.strings | self.normalized.strings)
 

@@ -87,10 +87,10 @@ def _codes(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
 
 
-NORMALIZERS = ("NFC", "Lowercase", "BertNormalizer")  # served alone and one after the other
+NORMALIZERS = ("NFC", "NFKC", "Lowercase", "BertNormalizer")  # served alone and one after the other
 NOT_ONE_BYTE = 0x80
 REFUSED = -1
-JOINT = "|"  # no normalizer served here makes or changes one
+JOINTS = {"NFKC": "\0"}  # what no normalizer of this kind makes or changes; for the others it is a bar
 PLANE_4, TAGS = "\U00040000", frozenset(map(chr, range(0xE0000, 0xE1000)))
 EARLY, LATE = "\u0334", "\u0345"  # marks of the lowest and the highest combining class, 1 and 240
 
@@ -104,7 +104,7 @@ class Rewriter:
     places: NDArray[np.int32]
     spellings: NDArray[np.uint8]
     growth: float
-    prefix: bool = False
+    prefix: int = 0  # a blank before texts: NEEDED or ALWAYS of kernels/count_abi.py
 
     @property
     def deletes(self) -> bool:
@@ -120,8 +120,8 @@ class Changes:
     refused: frozenset[str] = frozenset()
 
 
-def rewriter(changes: Changes, *, prefix: bool = False) -> Rewriter:
-    """The tables for these changes; a prefix is a blank before each text that has none."""
+def rewriter(changes: Changes, *, prefix: int = 0) -> Rewriter:
+    """The tables for these changes, and which texts get a blank before them."""
     return _unpacked(_packed(changes), prefix=prefix)
 
 
@@ -139,7 +139,7 @@ def normalizing(state: bytes) -> Rewriter | str:
     for step in steps:
         if step["type"] not in NORMALIZERS:
             return f"the normalizer {step['type']} has no compiled form"
-    name = hashlib.sha256(b"2" + state).hexdigest()[:16]
+    name = hashlib.sha256(b"3" + state).hexdigest()[:16]
     name = f"normalizer-{name}-{tokenizers.__version__}.bin"
     return _unpacked(get_or_make(name, lambda: _packed(_chained(steps))))
 
@@ -159,7 +159,7 @@ def _packed(changes: Changes) -> bytes:
     return head + np.array(rows, "<i4").tobytes() + bytes(spellings)
 
 
-def _unpacked(packed: bytes, *, prefix: bool = False) -> Rewriter:
+def _unpacked(packed: bytes, *, prefix: int = 0) -> Rewriter:
     """The tables made of what `_packed` gave."""
     number = int(np.frombuffer(packed, "<i8", 1)[0])
     growth = max(1.0, float(np.frombuffer(packed, "<f8", 1, 16)[0]))
@@ -213,10 +213,14 @@ def _changes(step: str) -> Changes:
     kind = options.pop("type")
     normalizer = getattr(normalizers, kind)(**options)
     after = {chr(code): normalizer.normalize_str(chr(code)) for code in range(0x80)}
-    after |= _after(normalizer, _beyond_ascii())
+    after |= _after(normalizer, _beyond_ascii(), JOINTS.get(kind, "|"))
     changed = {before: now for before, now in after.items() if now != before}
     if kind == "NFC":
         return Changes({}, _marks() | _joiners() | changed.keys())
+    if kind == "NFKC":  # what neither joins nor moves, before and after, is changed whatever is beside it
+        unsure = _marks() | _joiners()
+        refused = unsure | {each for each, now in changed.items() if not unsure.isdisjoint(now)}
+        return Changes({each: now for each, now in changed.items() if each not in refused}, refused)
     strips = options.get("strip_accents", False)
     if options.get("lowercase") if strips is None else strips:  # by NFD; of the marks it orders, some remain
         return Changes(
@@ -230,9 +234,9 @@ def _beyond_ascii() -> list[str]:
     return [chr(code) for code in (*range(0x80, 0xD800), *range(0xE000, 0x110000))]
 
 
-def _after(normalizer: normalizers.Normalizer, texts: Sequence[str]) -> dict[str, str]:
-    """What the normalizer makes of each of these short texts, all in one go."""
-    told: list[str] = normalizer.normalize_str(JOINT.join(texts)).split(JOINT)
+def _after(normalizer: normalizers.Normalizer, texts: Sequence[str], joint: str = "|") -> dict[str, str]:
+    """What the normalizer makes of each of these short texts, all in one go; `joint` it leaves alone."""
+    told: list[str] = normalizer.normalize_str(joint.join(texts)).split(joint)
     return dict(zip(texts, told, strict=True))
 
 
@@ -275,6 +279,11 @@ O200K_TEXT = (
     r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
     r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+TEKKEN_TEXT = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+    r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 LOW_LINE = "▁"  # U+2581, Metaspace's blank; the loops see it as a blank, since Metaspace leaves none
 
 
@@ -297,20 +306,29 @@ class Scanner:
 
     low: the flags of bytes, with a line feed between texts; steps: what texts go through before the split.
     `refusals` says that the first step is the normalizer, which then takes on the texts that it refused.
+    `cuts` says whether a blank between two letters always begins a word, whatever goes before.
     """
 
     split: WordSplit
     flags: Flags
     steps: tuple[Rewriter, ...]
     normalizer: Normalizer | None
+    cuts: bool = True
 
 
-def scanner_for(tokenizer: Tokenizer) -> Scanner | str:
-    """How to count this tokenizer's words, or the reason why that is left to the library."""
+def why_not_here() -> str:
+    """Why nothing is compiled on this machine, or ""."""
     if os.environ.get("TOKBENCH_NO_COMPILE", "") not in ("", "0"):
         return "TOKBENCH_NO_COMPILE is set"
     if find_spec("llvmlite") is None or (find_spec("numba") is None and not are_compiled(["count"])):
         return "numba is not installed"
+    return ""
+
+
+def scanner_for(tokenizer: Tokenizer) -> Scanner | str:
+    """How to count this tokenizer's words, or the reason why that is left to the library."""
+    if why := why_not_here():
+        return why
     try:
         normalizer, pre_tokenizer = _states(tokenizer)
     except Exception as error:  # the library raises nothing narrower for blocks written in Python
@@ -357,7 +375,7 @@ def _split(block: dict[str, Any]) -> WordSplit | str:
 def _byte_level(block: dict[str, Any]) -> WordSplit | None:
     if not block["use_regex"]:
         return None
-    prefix = (lambda: rewriter(Changes({}), prefix=True),) if block["add_prefix_space"] else ()
+    prefix = (lambda: rewriter(Changes({}), prefix=count_abi.NEEDED),) if block["add_prefix_space"] else ()
     return WordSplit(count_abi.GPT2, _gpt2_flags, prefix, bytewise=True)
 
 
@@ -368,7 +386,7 @@ def _metaspace(block: dict[str, Any]) -> WordSplit | None:
     scheme = block["prepend_scheme"]
 
     def blanks() -> Rewriter:
-        return rewriter(Changes({LOW_LINE: " "}), prefix=scheme != "never")
+        return rewriter(Changes({LOW_LINE: " "}), prefix=0 if scheme == "never" else count_abi.NEEDED)
 
     return WordSplit(
         count_abi.RUNS, _metaspace_flags, (blanks,), blank=LOW_LINE, counts_from_start=scheme == "first"
@@ -460,6 +478,7 @@ SPLITTERS = {
     CL100K_TEXT % "{1,3}": WordSplit(count_abi.CL100K, _cl100k_flags, digits=3, bytewise=True),  # Llama 3 too
     CL100K_TEXT % "": WordSplit(count_abi.CL100K, _cl100k_flags, digits=1, bytewise=True),  # Qwen 2
     O200K_TEXT: WordSplit(count_abi.O200K, _o200k_flags, digits=3, bytewise=True),
+    TEKKEN_TEXT: WordSplit(count_abi.TEKKEN, _o200k_flags, digits=1, bytewise=True),
 }
 # What is served: the names of the blocks in order, and the split that they are with these options, None when
 # they are none. A law holds every row against the library, with every normalizer and model that is served:

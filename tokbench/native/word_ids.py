@@ -356,13 +356,41 @@ def byte_level_bpe(tokenizer: Tokenizer, lookup: Mapping[str, Loop]) -> EncodeJo
     job = EncodeJob(lookup["merge"])
     job.point(encode_abi.BYTE_IDS, np.array([vocab[each] for each in characters], np.int32))
     job.point(encode_abi.RANKS, np.zeros(encode_abi.LONGEST, np.int64))
-    merges = (each if isinstance(each, list) else each.split(" ") for each in _merges(model))
+    merges = (each if isinstance(each, list) else each.split(" ") for each in merges_of(model))
     _enter(job, lookup["enter"], [vocab[each] for a, b in merges for each in (a, b, a + b)])
     if model.ignore_merges:
         job.fields[encode_abi.WHOLE] = 1
         bytes_of = {character: byte for byte, character in enumerate(characters)}
         spelled = ((token, token_id) for token, token_id in vocab.items() if bytes_of.keys() >= {*token})
         _plant(job, lookup["plant"], ((bytes(map(bytes_of.__getitem__, token)), at) for token, at in spelled))
+    return job
+
+
+def character_bpe(tokenizer: Tokenizer, lookup: Mapping[str, Loop], blank: str) -> EncodeJob | None:
+    """BPE on characters, perhaps with bytes for those without a token; None where the model is another one.
+
+    `blank` is what a blank in a word stands for. A word with what has no token at all is the library's.
+    """
+    model, vocab = tokenizer.model, tokenizer.get_vocab(with_added_tokens=False)
+    if not isinstance(model, models.BPE) or model.dropout is not None or model.ignore_merges:
+        return None
+    if model.continuing_subword_prefix or model.end_of_word_suffix or blank not in vocab:
+        return None
+    if len(set(vocab.values())) != len(vocab):
+        return None
+    job = EncodeJob(lookup["merge"])
+    characters = np.full(count_abi.CODE_POINTS, encode_abi.NO_TOKEN, np.int32)
+    for token, token_id in vocab.items():
+        if len(token) == 1:
+            characters[ord(token)] = token_id
+    characters[ord(" ")] = vocab[blank]
+    fallback = [vocab.get(f"<0x{byte:02X}>", encode_abi.NO_TOKEN) for byte in range(0x100)]
+    nothing = [encode_abi.NO_TOKEN] * 0x100
+    job.point(encode_abi.CHARACTERS, characters)
+    job.point(encode_abi.BYTE_IDS, np.array(fallback if model.byte_fallback else nothing, np.int32))
+    job.point(encode_abi.RANKS, np.zeros(encode_abi.LONGEST, np.int64))
+    merges = (each if isinstance(each, list) else each.split(" ") for each in merges_of(model))
+    _enter(job, lookup["enter"], [vocab[each] for a, b in merges for each in (a, b, a + b)])
     return job
 
 
@@ -384,7 +412,7 @@ def word_piece(tokenizer: Tokenizer, lookup: Mapping[str, Loop]) -> EncodeJob | 
     return job
 
 
-def _merges(model: models.BPE) -> list[Any]:
+def merges_of(model: models.BPE) -> list[Any]:
     """The merges in order, each a list of two tokens or, as it used to be, both with a blank between."""
     found: list[Any] = json.loads(model.__getstate__())["merges"]
     return found
@@ -414,6 +442,14 @@ def _plant(job: EncodeJob, loop: Loop, tokens: Iterable[tuple[bytes, int]]) -> N
     loop(job.fields.ctypes.data)
 
 
+def _job(tokenizer: Tokenizer, split: WordSplit, lookup: Mapping[str, Loop]) -> EncodeJob | None:
+    """What makes ids of the words of this split, None where the library has to."""
+    if split.bytewise:
+        return byte_level_bpe(tokenizer, lookup)
+    found = word_piece(tokenizer, lookup) if split.blank == " " else None
+    return found or character_bpe(tokenizer, lookup, split.blank)
+
+
 AT_ONCE = 4096  # words in one call of the library
 
 
@@ -424,8 +460,7 @@ class WordModel:
         self._split = split
         self._library = Tokenizer(tokenizer.model)
         self._characters = byte_characters()
-        make = byte_level_bpe if split.bytewise else word_piece
-        self._job = make(tokenizer, lookup) if split.blank == " " else None
+        self._job = _job(tokenizer, split, lookup)
 
     def add(self, new: NewWords, ids: WordIds) -> None:
         """Make the ids of these words."""

@@ -33,7 +33,9 @@ PREFIX, REFUSED, REFUSALS, WRITTEN = 29, 30, 31, 32
 TEXTS, BLANKS, MOST = 33, 34, 35  # of a block of lines: texts, blank lines; bytes that a line may have
 FIELDS = 36
 
-GPT2, RUNS, CL100K, O200K = 0, 1, 2, 3
+GPT2, RUNS, CL100K, O200K, TEKKEN = 0, 1, 2, 3, 4
+
+NEEDED, ALWAYS = 1, 2  # of PREFIX: a blank before each text that begins with none, or before every text
 
 NEXT = 128  # flag of all but the first byte of a character; the others are those of its character
 BORDER = 16  # flag of what no word may hold: the byte between texts
@@ -45,5 +47,7 @@ UPPERISH, LOWERISH, DIGIT, NEWLINE, MARK = 1, 2, 8, 32, 64
 # In RUNS. Characters of a run belong together; one that stands alone does not; one that begins is followed by
 # the first kind of run.
 FIRST_RUN, SECOND_RUN, ALONE, BEGINS = 1, 2, 4, 8
+# A run of these begins a word and is followed by the first kind of run; none begins behind one that holds.
+JOINED, HOLDS = 32, 64
 
 KEEP, SPELL, REFUSE, AS_BORDER = 0, 1, 2, 3  # what becomes of a character: see count_text.py

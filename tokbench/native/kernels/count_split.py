@@ -196,7 +196,9 @@ def split_runs(page: TextPage, spans: Pointer, start: int, end: int) -> int:
 @inner
 def _runs_begin(flags: Pointer, at: int) -> Word:
     """Which of these 64 bytes begin a word or a border."""
-    first = having(flags, at, abi.FIRST_RUN) & ~having(flags, at - 1, abi.FIRST_RUN | abi.BEGINS)
+    within = having(flags, at - 1, abi.FIRST_RUN | abi.BEGINS | abi.JOINED)
+    joined = having(flags, at, abi.JOINED) & ~having(flags, at - 1, abi.JOINED | abi.HOLDS)
+    first = having(flags, at, abi.FIRST_RUN) & ~within | joined
     runs = first | _run_begins(flags, at, abi.SECOND_RUN) | _run_begins(flags, at, abi.BORDER)
     return runs | having(flags, at, abi.ALONE | abi.BEGINS) & ~having(flags, at, abi.NEXT)
 
@@ -217,7 +219,9 @@ def split_pattern(page: TextPage, spans: Pointer, job: Pointer, end: int) -> int
         if page.flags[at] & abi.BORDER:
             at += 1
         else:
-            stop = _cl100k_word(page, at, digits) if kind == abi.CL100K else _o200k_word(page, at, digits)
+            stop = (
+                _cl100k_word(page, at, digits) if kind == abi.CL100K else _o200k_word(page, at, digits, kind)
+            )
             spans[2 * number], spans[2 * number + 1] = at, stop
             number += 1
             at = stop
@@ -244,8 +248,8 @@ def _cl100k_word(page: TextPage, at: int, digits: int) -> Whole:
 
 
 @not_inlined
-def _o200k_word(page: TextPage, at: int, digits: int) -> Whole:
-    """The end of the word that begins here."""
+def _o200k_word(page: TextPage, at: int, digits: int, kind: int) -> Whole:
+    """The end of the word that begins here; tekken's words have no contractions."""
     flags = page.flags
     here = flags[at]
     if here & abi.DIGIT:
@@ -262,7 +266,9 @@ def _o200k_word(page: TextPage, at: int, digits: int) -> Whole:
         after, stop = at, _upper_word(flags, at)
     if stop == after:
         return _others_or_space(page, at, SLASH)
-    return _contraction(page.text, stop) if page.text[stop] == APOSTROPHE else stop
+    if page.text[stop] == APOSTROPHE and kind == abi.O200K:
+        return _contraction(page.text, stop)
+    return stop
 
 
 @inner

@@ -31,7 +31,8 @@ EDGES, EDGE_BITS, ACCEPTS, NODES = 15, 16, 17, 18  # a trie of tokens
 TOKENS, TOKEN_ENDS, TOKEN_IDS, TOKEN_COUNT = 19, 20, 21, 22  # the tokens to put into it
 WHOLE = 23  # of BPE: whether a word that is a token is not merged
 INNER_ROOT, UNKNOWN, MOST_CHARACTERS = 24, 25, 26  # of WordPiece: where the trie begins inside a word
-MODEL_FIELDS = 27
+CHARACTERS = 27  # of BPE: ids by code point; 0 where words are merged from their bytes
+MODEL_FIELDS = 28
 
 COUNT_BITS = 24  # of a word's place among the ids: how many there are; the rest is where they begin
 SLACK = 4  # ids beyond the last that may be read and written: that many are copied in one go

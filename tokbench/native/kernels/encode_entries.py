@@ -254,11 +254,13 @@ def _rewritten(how: Rewriting, begin: int, end: int, to: int, prefix: int) -> Wh
 @inner
 def _part(how: Rewriting, begin: int, end: int, to: int, prefix: int) -> Whole:
     """Write what no separator parts, with a blank before it if it needs one; where that ends, or -1."""
-    stop = rewrite_text(how, begin, end, to + prefix)
-    if stop == to + prefix:
+    room = min(prefix, 1)
+    stop = rewrite_text(how, begin, end, to + room)
+    if stop == to + room:
         return to
-    if prefix and stop > 0:  # a second blank is made an empty text of its own
-        how.out[to] = how.separator if how.out[to + 1] == BLANK_BYTE else BLANK_BYTE
+    if room and stop > 0:  # a second blank is made an empty text of its own
+        spare = prefix == count_abi.NEEDED and how.out[to + 1] == BLANK_BYTE
+        how.out[to] = how.separator if spare else BLANK_BYTE
     return stop
 
 

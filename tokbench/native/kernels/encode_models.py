@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tokbench.native.kernels import encode_abi as abi
+from tokbench.native.kernels.count_split import code_point
 from tokbench.native.kernels.learn_pairs import as_numbers, pair_of, slot_of
 from tokbench.native.kernels.simd import Pointer, Whole, Word, as_bytes, as_places, as_words, inner
 
 BYTE_BITS = 8
+CONTINUED, LEAD = 0xC0, 0x80  # a byte of UTF-8 that continues a character is LEAD under the mask CONTINUED
 whole: Any = np.int64  # a number as numba counts with it, of which mypy need not know
 
 
@@ -98,6 +100,8 @@ class MergeTables(NamedTuple):
     arena: Pointer
     ids: Pointer
     ranks: Pointer
+    characters: Pointer
+    by_characters: bool
 
 
 @inner
@@ -122,6 +126,8 @@ def merge_all(job: Pointer) -> None:
         as_bytes(job[abi.ARENA]),
         as_places(job[abi.IDS]),
         as_numbers(job[abi.RANKS]),
+        as_places(job[abi.CHARACTERS]),
+        job[abi.CHARACTERS] != 0,
     )
     lengths, places, begin, to = (
         as_places(job[abi.LENGTHS]),
@@ -140,20 +146,23 @@ def merge_all(job: Pointer) -> None:
                 number = _ids_of(how, begin, length, to)
             else:
                 how.ids[to] = token
-            places[job[abi.NUMBER] + word] = place_of(to, number)
-            to += number
+            if number == 0:
+                leave(job, word)
+            else:
+                places[job[abi.NUMBER] + word] = place_of(to, number)
+                to += number
         begin += length
     job[abi.IDS_USED] = to
 
 
 @inner
 def _ids_of(how: MergeTables, begin: int, length: int, to: int) -> Whole:
-    """Write the ids of one word; how many."""
-    for k in range(length):
-        how.ids[to + k] = how.byte_ids[how.arena[begin + k]]
-    for k in range(length - 1):
+    """Write the ids of one word; how many, 0 if some part of it has none."""
+    number = (
+        _characters_of(how, begin, length, to) if how.by_characters else _bytes_of(how, begin, length, to)
+    )
+    for k in range(number - 1):
         how.ranks[k] = _rank(how, to + k)
-    number = length
     while number > 1:
         best, place = NOT_MERGED, 0
         for k in range(number - 1):
@@ -163,6 +172,33 @@ def _ids_of(how: MergeTables, begin: int, length: int, to: int) -> Whole:
             break
         number -= 1
         _merge(how, to, place, number)
+    return number
+
+
+@inner
+def _bytes_of(how: MergeTables, begin: int, length: int, to: int) -> Whole:
+    """Write the ids of a word's bytes; how many, 0 if one has none."""
+    known = whole(0)
+    for k in range(length):
+        how.ids[to + k] = how.byte_ids[how.arena[begin + k]]
+        known += how.ids[to + k] != abi.NO_TOKEN
+    return whole(length) if known == length else whole(0)
+
+
+@inner
+def _characters_of(how: MergeTables, begin: int, length: int, to: int) -> Whole:
+    """Write the ids of a word's characters, or of the bytes of one without an id; how many, 0 if none has."""
+    at, number = whole(begin), whole(0)
+    while at < begin + length:
+        code, size = (np.int64(how.arena[at]), 1) if how.arena[at] < LEAD else code_point(how.arena, at)
+        how.ids[to + number] = how.characters[code]
+        more = whole(1)
+        if how.characters[code] == abi.NO_TOKEN:
+            more = _bytes_of(how, at, size, to + number)
+            if more == 0:
+                return whole(0)
+        number += more
+        at += size
     return number
 
 
@@ -184,9 +220,6 @@ def _rank(how: MergeTables, at: int) -> Whole:
     """Rank and result of the pair that begins here as one number, NOT_MERGED when it has none."""
     slot = slot_of(how.pairs, how.bits, 2, pair_of(how.ids[at], how.ids[at + 1]))
     return NOT_MERGED if how.pairs[slot] == abi.EMPTY else how.pairs[slot + 1]
-
-
-CONTINUED, LEAD = 0xC0, 0x80  # a byte of UTF-8 that continues a character is LEAD under the mask CONTINUED
 
 
 @inner
