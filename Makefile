@@ -54,7 +54,7 @@ arch: .venv/installed
 
 # The folders we save must load in transformers 4.57 too: tested with an environment of its own.
 test-transformers4: .venv/installed .venv-transformers4/installed
-	TOKBENCH_TRANSFORMERS4=$(CURDIR)/.venv-transformers4/bin/python $(BIN)/python -m pytest tests/pretrained
+	TOKBENCH_TRANSFORMERS4=$(CURDIR)/.venv-transformers4/bin/python $(BIN)/python -m pytest tests/pretrained tests/formats
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -63,7 +63,7 @@ test-transformers4: .venv/installed .venv-transformers4/installed
 
 .venv-transformers4/installed:
 	$(PYTHON) -m venv .venv-transformers4
-	.venv-transformers4/bin/python -m pip install --quiet 'transformers==4.57.6' 'tokenizers==0.22.2'
+	.venv-transformers4/bin/python -m pip install --quiet 'transformers==4.57.6' 'tokenizers==0.22.2' sentencepiece protobuf
 	touch $@
 
 clean:

@@ -40,6 +40,8 @@ def main(words: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Typer reads options through pydantic, whose plugins would be looked for among all that is installed
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    if reader := sys.modules.get("tokbench.formats.recognize"):
+        reader.NOTES.clear()  # what this process read before it was given this command
     before = _end_by_sigterm_as_by_ctrl_c()
     try:
         return _told(_run(words))

@@ -12,6 +12,7 @@ from tokenizers import ByteLevelBPETokenizer, Tokenizer
 from transformers import BertConfig, BertModel
 
 from tokbench.io.quiet import quiet
+from tokbench.pretrained.folder import load
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "Hello", "##s"]
 
@@ -58,6 +59,15 @@ def test_an_arrow_file_of_datasets_becomes_parquet_by_the_hint(opened, tokbench,
         writer.write_table(table)
     paste(hint_of(tokbench("train-bpe", "it's.arrow")), tmp_path)
     assert tokbench("train-bpe", "it's.parquet", "-v", "300", "-q").code == 0
+
+
+def test_a_command_says_what_it_read_and_not_what_its_process_read_before(tokbench, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "vocab.txt").write_text("\n".join(WORDS))
+    load(tmp_path / "a")
+    said = tokbench("info", "b").err
+    assert said.count("as BERT's vocab.txt") == 1
 
 
 @pytest.mark.parametrize("named", ["vocab.txt", "older/vocab.txt", "older"])

@@ -1,12 +1,14 @@
 """SentencePiece's .model, trained here by the package itself: its ids, and what is refused."""
 
 import json
+import sys
 
 import pytest
 
+import tokbench as tb
 from tests.formats.sentencepiece_training import KINDS, MAPPED, trained
 from tests.formats.texts import EVERY, TEXTS
-from tokbench.errors import FileError
+from tokbench.errors import FileError, MissingExtraError
 from tokbench.pretrained.folder import load
 
 spm = pytest.importorskip("sentencepiece", reason="the package sentencepiece is an extra")
@@ -36,6 +38,22 @@ def test_a_table_of_characters_differs_only_where_several_characters_become_one(
     path = trained(tmp_path / "m.model", model_type=model_type, normalization_rule_name=rule)
     several = {"café cafe\u0301", "\u1112\u1161\u11ab\uae00 한글"}
     assert set(differing(path)) <= several
+
+
+def test_mistrals_own_package_proves_its_models(tmp_path):
+    pytest.importorskip("mistral_common", reason="the package mistral-common is no extra of ours")
+    path = trained(tmp_path / "tokenizer.model.v1", **KINDS["bpe as Llama 2"])
+    proof = tb.convert(path, tmp_path / "out").proof
+    assert (proof.package, proof.differing) == ("mistral-common", 0)
+
+
+def test_without_protobuf_it_is_said_what_brings_it(tmp_path, monkeypatch):
+    path = trained(tmp_path / "m.model", **KINDS["unigram"])
+    for name in [each for each in sys.modules if each.partition(".")[0] == "google"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "google", None)
+    with pytest.raises(MissingExtraError, match="needs the package protobuf"):
+        load(path)
 
 
 def test_a_text_comes_back(tmp_path):

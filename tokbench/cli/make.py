@@ -445,6 +445,9 @@ def convert(
     pattern: Annotated[
         str, Option(help="The regular expression by which a .tiktoken's texts are cut.", metavar="REGEX")
     ] = "",
+    tokenizer_class: Annotated[
+        str, Option(help="Of transformers, whose rules the files follow.", metavar="CLASS")
+    ] = "",
     prove: ProveOn = None,
     allow: Allow = 0,
     force: options.Force = False,
@@ -466,6 +469,7 @@ def convert(
         cased=cased,
         encoding=encoding,
         pattern=pattern,
+        tokenizer_class=tokenizer_class,
         prove=CorpusPaths(prove) if prove else None,
         allow=allow,
         force=force,

@@ -33,7 +33,7 @@ CLASSES = frozenset({
 
 def read_bert_vocab(path: Path, options: ReadOptions) -> ReadTokenizer:
     """The tokenizer of a vocab.txt and of the files beside it; FileError for lists that are not BERT's."""
-    declared = declared_in(path.parent)
+    declared = declared_in(path.parent, options.tokenizer_class)
     if declared.name not in CLASSES:
         raise FileError(
             f"{path} belongs to a {declared.name}, which cuts texts by rules of its own",

@@ -50,7 +50,7 @@ def read_vocab_and_merges(path: Path, options: ReadOptions) -> ReadTokenizer:
     for file in (table, list_):
         if not file.is_file():
             raise FileError(f"{file} is missing beside {path}", fix=f"put {file.name} into {path.parent}")
-    declared = declared_in(path.parent)
+    declared = declared_in(path.parent, options.tokenizer_class)
     if declared.name not in CLASSES:
         raise FileError(
             f"{path} belongs to a {declared.name}, which cuts texts by rules of its own",

@@ -13,6 +13,10 @@ from tokbench.io.json_files import WHOLE_COPY, read_object
 from tokbench.recipes.recipe import ROLES
 
 CONFIG, ROLES_FILE, ADDED = "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"
+MODEL_CONFIG = "config.json"
+# Models whose SentencePiece ids are moved; of others the files tell.
+CLASS_OF_MODEL = {"xlm-roberta": "XLMRobertaTokenizer", "xlm-roberta-xl": "XLMRobertaTokenizer",
+                  "camembert": "CamembertTokenizer", "mbart": "MBartTokenizer"}  # fmt: skip
 EXTRA = ("additional_special_tokens", "extra_special_tokens")
 FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 KEPT = ("model_max_length", "padding_side", "truncation_side", "model_input_names", "chat_template")
@@ -57,9 +61,15 @@ class Declared:
         return {*self.roles.values(), *self.extra, *flagged}
 
 
-def declared_in(folder: Path) -> Declared:
-    """What the files of a folder declare; nothing where there are none."""
+def declared_in(folder: Path, tokenizer_class: str = "") -> Declared:
+    """What the files of a folder declare; nothing where there are none.
+
+    The class is `tokenizer_class` where one is given; else what tokenizer_config.json says, or the model's
+    config.json, or its kind of model where only one class goes with it.
+    """
     settings = read_object(folder / CONFIG) if (folder / CONFIG).is_file() else {}
+    name = tokenizer_class or settings.get("tokenizer_class") or _class_of_model(folder)
+    settings = {**settings, "tokenizer_class": name} if name else settings
     mapped = read_object(folder / ROLES_FILE) if (folder / ROLES_FILE).is_file() else {}
     roles: dict[str, str] = {}
     for role in ROLES:
@@ -68,6 +78,12 @@ def declared_in(folder: Path) -> Declared:
     lists = [each[key] for each in (settings, mapped) for key in EXTRA if isinstance(each.get(key), list)]
     extra = dict.fromkeys(_content(entry) for entries in lists for entry in entries)
     return Declared(settings, roles, tuple(each for each in extra if each), _added(folder, settings))
+
+
+def _class_of_model(folder: Path) -> str:
+    """The class that a model's config.json names or goes with; "" where it does neither."""
+    found = read_object(folder / MODEL_CONFIG) if (folder / MODEL_CONFIG).is_file() else {}
+    return str(found.get("tokenizer_class") or CLASS_OF_MODEL.get(str(found.get("model_type")), ""))
 
 
 def _added(folder: Path, settings: Mapping[str, Any]) -> tuple[DeclaredToken, ...]:

@@ -35,12 +35,13 @@ class ReadOptions:
     """What a file may not say.
 
     cased: of a vocab.txt, None to find it out. encoding, pattern: of tiktoken's ranks, whose they are, and
-    the regular expression that cuts texts.
+    the regular expression that cuts texts. tokenizer_class: of transformers, whose rules the files follow.
     """
 
     cased: bool | None = None
     encoding: str = ""
     pattern: str = ""
+    tokenizer_class: str = ""
 
 
 Encode = Callable[[str], list[int]]

@@ -6,8 +6,9 @@ so that every text is one word for the model, as SentencePiece has it. BPE merge
 a piece, the best score first, so its merges are found by rank as tiktoken's are. User-defined pieces are cut
 out before merging. What differs: the library's Precompiled takes the first match of the table where
 SentencePiece takes the longest, and its Unigram adds scores up with 64 bits where SentencePiece has 32, so
-paths that are equally good may be cut elsewhere. Control pieces (<s>) never come from a text in
-SentencePiece; here they are special tokens, which do.
+paths that are equally good may be cut elsewhere. XLM-R, CamemBERT and mBART were trained with fairseq,
+which puts tokens of its own in front and behind: their ids are the pieces' moved, as their classes say.
+Control pieces (<s>) never come from a text in SentencePiece; here they are special tokens, which do.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from tokbench.errors import FileError, plural
+from tokbench.errors import FileError, clipped, plural
 from tokbench.formats.declared_tokens import Declared, declared_in
 from tokbench.formats.portable import Oracle, ReadOptions, ReadTokenizer, frame, mark_special
 from tokbench.formats.rank_merges import merges_by_rank
 from tokbench.formats.vocabulary_files import is_ranks, read_tiktoken, whole_bytes
-from tokbench.io.extras import require
+from tokbench.io.extras import has, require
 from tokbench.io.json_files import WHOLE_COPY
 from tokbench.io.library_errors import wrap_library_errors
 
@@ -38,7 +39,51 @@ CLASSES = {"LlamaTokenizer": ("bos", ""), "CodeLlamaTokenizer": ("bos", ""), "Ge
            "T5Tokenizer": ("", "eos"), "AlbertTokenizer": ("cls", "sep")}  # fmt: skip
 # What takes away spaces at both ends, and all but one inside: a regular expression and what is put in.
 STRIPPED, COLLAPSED = (r"\A +|[ ▁]+\z", ""), (" {2,}", " ")
+LANGUAGES = (
+    "ar_AR cs_CZ de_DE en_XX es_XX et_EE fi_FI fr_XX gu_IN hi_IN it_IT ja_XX kk_KZ ko_KR lt_LT lv_LV "
+    "my_MM ne_NP nl_XX ro_RO ru_RU si_LK tr_TR vi_VN zh_CN"
+)
+MORE_LANGUAGES = (
+    "af_ZA az_AZ bn_IN fa_IR he_IL hr_HR id_ID ka_GE km_KH mk_MK ml_IN mn_MN mr_IN pl_PL ps_AF pt_XX "
+    "sv_SE sw_KE ta_IN te_IN th_TH tl_XX uk_UA ur_PK xh_ZA gl_ES sl_SI"
+)
 PLAIN = ("", "PreTrainedTokenizer", "TokenizersBackend")
+
+
+@dataclass(frozen=True)
+class Fairseq:
+    """How a class moves the pieces' ids, as its Python code in transformers 4 does.
+
+    front: the tokens before the pieces; skipped: how many pieces they stand for. languages: codes behind the
+    pieces, before <mask>. single, pair: the templates, with the language of the config.
+    """
+
+    front: tuple[str, ...] = ("<s>", "<pad>", "</s>", "<unk>")
+    skipped: int = 3
+    languages: tuple[str, ...] = ()
+    single: str = "<s> $A </s>"
+    pair: str = "<s> $A </s> </s> $B </s>"
+
+
+FAIRSEQ = {
+    "XLMRobertaTokenizer": Fairseq(),
+    "CamembertTokenizer": Fairseq(("<s>NOTUSED", "<pad>", "</s>NOTUSED", "<unk>", "<unk>NOTUSED"), 1),
+    "MBartTokenizer": Fairseq(
+        languages=tuple(LANGUAGES.split()), single="$A </s> {language}", pair="$A $B </s> {language}"
+    ),
+    "MBart50Tokenizer": Fairseq(
+        languages=(*LANGUAGES.split(), *MORE_LANGUAGES.split()),
+        single="{language} $A </s>",
+        pair="{language} $A $B </s>",
+    ),
+}
+MISTRAL_FILE = re.compile(r"\.model\.v\d+(m\d+)?$")
+FAIRSEQ_FILE = "sentencepiece.bpe.model"  # the name of all of these, and of others
+ASK_FAIRSEQ = (
+    ", with its own ids; XLM-R, CamemBERT and mBART move them: --tokenizer-class XLMRobertaTokenizer"
+)
+FAIRSEQ_ROLES = {"bos": "<s>", "eos": "</s>", "sep": "</s>", "cls": "<s>", "unk": "<unk>", "pad": "<pad>",
+                 "mask": "<mask>"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -116,8 +161,10 @@ def _lacking(proto: Any) -> str:  # noqa: ANN401  a message of protobuf
 def read_sentencepiece(path: Path, options: ReadOptions) -> ReadTokenizer:
     """The tokenizer of a .model and of the files beside it."""
     model = read_model_proto(path)
-    declared = declared_in(path.parent)
+    declared = declared_in(path.parent, options.tokenizer_class)
     _refuse_unlike(model, declared, path)
+    moved = FAIRSEQ.get(declared.name)
+    model = _moved(model, moved, path) if moved else model
     tokenizer = Tokenizer(_unigram(model, path) if model.type == UNIGRAM else _bpe(model, path))
     tokenizer.normalizer = _normalizer(model)
     defined = model.of(USER_DEFINED)
@@ -125,10 +172,17 @@ def read_sentencepiece(path: Path, options: ReadOptions) -> ReadTokenizer:
         tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(defined_words(defined)), "isolated")
     tokenizer.decoder = _decoder(model)
     roles, extra = _specials(model, declared)
-    mark_special(tokenizer, {token: {} for token in (*model.of(UNKNOWN), *model.of(CONTROL))})
+    special = (*model.of(UNKNOWN), *model.of(CONTROL))
+    mark_special(
+        tokenizer, {token: {"lstrip": True} if moved and token == "<mask>" else {} for token in special}
+    )
     _add_beyond(tokenizer, declared, path)
-    _frame(tokenizer, roles, declared)
     said = f"{path} as SentencePiece's {TYPES[model.type]}, {_told(model)}"
+    if moved:
+        said += f", {_frame_fairseq(tokenizer, moved, declared)}"
+    else:
+        _frame(tokenizer, roles, declared)
+        said += ASK_FAIRSEQ if path.name == FAIRSEQ_FILE else ""
     return ReadTokenizer(tokenizer, "sentencepiece", (path,), said, roles, extra, declared.config)
 
 
@@ -144,7 +198,7 @@ def defined_words(defined: Mapping[str, int]) -> str:
 
 def _refuse_unlike(model: Model, declared: Declared, path: Path) -> None:
     """FileError for what no blocks of the library do."""
-    if declared.name not in (*PLAIN, *CLASSES):
+    if declared.name not in (*PLAIN, *CLASSES, *FAIRSEQ):
         why = f"belongs to a {declared.name}, whose ids or texts differ from SentencePiece's"
     elif model.type not in (UNIGRAM, BPE):
         why = f"is SentencePiece's model of {TYPES.get(model.type, model.type)}, not BPE or Unigram"
@@ -157,6 +211,41 @@ def _refuse_unlike(model: Model, declared: Declared, path: Path) -> None:
     else:
         return
     raise FileError(f"{path} {why}", fix="encode with the package sentencepiece itself")
+
+
+def _moved(model: Model, moved: Fairseq, path: Path) -> Model:
+    """The pieces as fairseq numbers them."""
+    first = [(piece.text, piece.type) for piece in model.pieces[:3]]
+    if first != [("<unk>", UNKNOWN), ("<s>", CONTROL), ("</s>", CONTROL)]:
+        raise FileError(
+            f"{path} does not begin with <unk>, <s> and </s>, as models of fairseq do",
+            fix="take the sentencepiece.bpe.model of the model's own repository",
+        )
+
+    def added(token: str) -> ModelPiece:
+        return ModelPiece(
+            token, -100.0 if token == "<unk>NOTUSED" else 0.0, UNKNOWN if token == "<unk>" else CONTROL
+        )
+
+    behind = (*moved.languages, "<mask>")
+    pieces = (*map(added, moved.front), *model.pieces[moved.skipped :], *map(added, behind))
+    return replace(model, pieces=pieces)
+
+
+def _frame_fairseq(tokenizer: Tokenizer, moved: Fairseq, declared: Declared) -> str:
+    """Put the class's tokens around texts; what is said of its ids and of its language."""
+    language = str(declared.settings.get("src_lang") or "en_XX") if moved.languages else ""
+    if moved.languages and language not in moved.languages:
+        raise FileError(
+            f"{declared.name} has no language {clipped(language)}", fix="correct src_lang in its config"
+        )
+    single, pair = (each.format(language=language) for each in (moved.single, moved.pair))
+    named = dict.fromkeys(word for word in f"{single} {pair}".split() if not word.startswith("$"))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=single, pair=pair, special_tokens=[(each, tokenizer.token_to_id(each)) for each in named]
+    )
+    spoken = f", {plural(len(moved.languages), 'language')}, texts are {language}" if language else ""
+    return f"ids moved as {declared.name} does{spoken}"
 
 
 def rounded(score: float) -> float:
@@ -237,6 +326,7 @@ def _specials(model: Model, declared: Declared) -> tuple[dict[str, str], tuple[s
     control = model.of(CONTROL)
     spelt = {"bos": "<s>", "eos": "</s>", "pad": "<pad>", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
     roles = {"unk": next(iter(model.of(UNKNOWN)))}
+    spelt = FAIRSEQ_ROLES if declared.name in FAIRSEQ else spelt
     roles |= {role: token for role, token in spelt.items() if token in control}
     pieces = {each.text for each in model.pieces} | {each.token for each in declared.added}
     roles |= {role: token for role, token in declared.roles.items() if token in pieces}
@@ -285,9 +375,28 @@ def _told(model: Model) -> str:
 
 
 def sentencepiece_oracle(read: ReadTokenizer) -> Oracle:
-    """SentencePiece itself."""
+    """SentencePiece itself; Mistral's own package for its tokenizer.model.v1 and later, where it is there."""
+    if MISTRAL_FILE.search(read.files[0].name) and has("mistral_common"):
+        return mistral_oracle(read)
     import sentencepiece
 
     processor = sentencepiece.SentencePieceProcessor(model_file=str(read.files[0]))
     never = [each.content for each in read.tokenizer.get_added_tokens_decoder().values()]
-    return Oracle("sentencepiece", processor.encode, never=never)
+    # its ids, or where a class moves them: by the pieces' spellings
+    ids = [read.tokenizer.token_to_id(processor.id_to_piece(number)) for number in range(len(processor))]
+
+    def encode(text: str) -> list[int]:
+        return [ids[number] for number in processor.encode(text)]
+
+    return Oracle("sentencepiece", encode, never=never)
+
+
+def mistral_oracle(read: ReadTokenizer) -> Oracle:
+    """Mistral's own package."""
+    from mistral_common.tokens.tokenizers.sentencepiece import SentencePieceTokenizer
+
+    tokenizer = SentencePieceTokenizer(str(read.files[0]))
+    never = [each.content for each in read.tokenizer.get_added_tokens_decoder().values()]
+    return Oracle(
+        "mistral-common", lambda text: list(tokenizer.encode(text, bos=False, eos=False)), never=never
+    )

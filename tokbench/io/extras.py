@@ -9,7 +9,10 @@ from tokbench.errors import MissingExtraError
 
 def has(package: str) -> bool:
     """Whether this package is installed; it is not imported."""
-    return find_spec(package) is not None
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # google, of google.protobuf
+        return False
 
 
 def require(package: str, *, extra: str, what: str, named: str = "") -> None:

@@ -47,6 +47,7 @@ def convert(
     cased: bool | None = None,
     encoding: str = "",
     pattern: str = "",
+    tokenizer_class: str = "",
     prove: CorpusSource | None = None,
     allow: int = 0,
     force: bool = False,
@@ -54,9 +55,9 @@ def convert(
     r"""Read a tokenizer of any format and write the portable folder, once its ids are proved.
 
     The format's own package encodes hard texts and the corpora that ship, or `prove`; where more than `allow`
-    texts get other ids nothing is written. `cased`, `encoding` and `pattern` are those of load. Raises
-    FileError for what is no tokenizer, and for an output that is there already and not `force`, UsageError
-    for a folder that has a tokenizer.json.
+    texts get other ids nothing is written. `cased`, `encoding`, `pattern` and `tokenizer_class` are those of
+    load. Raises FileError for what is no tokenizer, and for an output that is there already and not `force`,
+    UsageError for a folder that has a tokenizer.json.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as place:
@@ -67,7 +68,7 @@ def convert(
     ('vocab', 6, 1, 0)
     """
     ensure_writable(Path(output), force=force)
-    folder = load(path, cased=cased, encoding=encoding, pattern=pattern)
+    folder = load(path, cased=cased, encoding=encoding, pattern=pattern, tokenizer_class=tokenizer_class)
     if not isinstance(folder, ForeignFolder):
         raise UsageError(
             f"{path} has a tokenizer.json already",

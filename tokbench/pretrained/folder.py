@@ -216,6 +216,7 @@ def load(
     cased: bool | None = None,
     encoding: str = "",
     pattern: str = "",
+    tokenizer_class: str = "",
     inspect: Inspect | None = None,
 ) -> TokenizerFolder:
     """The tokenizer of a folder, of a file of any format, or of a name on the hub; the disk comes first.
@@ -223,10 +224,11 @@ def load(
     Beside tokenizer.json it reads the files of other formats: vocab.txt, vocab.json with merges.txt, CLIP's
     merges, SentencePiece's .model, .tiktoken and tekken.json. `cased` says whether a vocab.txt keeps case,
     where its pieces shall not tell; `encoding` is whose ranks of tiktoken a file holds, and `pattern` the
-    regular expression that cuts texts for them. A tokenizer of a library is taken as it is, without a copy,
-    and what is loaded already is given back. `inspect` is given what tokenizer.json holds, and its path,
-    before the library is. Raises FileError where there is none or where its file cannot be read, UsageError
-    for other objects.
+    regular expression that cuts texts for them; `tokenizer_class` is the class of transformers whose rules
+    the files follow, where no config beside them names it. A tokenizer of a library is taken as it is,
+    without a copy, and what is loaded already is given back. `inspect` is given what tokenizer.json holds,
+    and its path, before the library is. Raises FileError where there is none or where its file cannot be
+    read, UsageError for other objects.
 
     >>> from tokenizers import models
     >>> load(Tokenizer(models.WordLevel({"a": 0}, "a"))).tokenizer.encode("a").ids
@@ -235,7 +237,7 @@ def load(
     if isinstance(tokenizer, TokenizerFolder):
         return tokenizer
     if isinstance(tokenizer, str | Path):
-        return _load_files(tokenizer, inspect, ReadOptions(cased, encoding, pattern))
+        return _load_files(tokenizer, inspect, ReadOptions(cased, encoding, pattern, tokenizer_class))
     if isinstance(tokenizer, Tokenizer):
         return InMemoryFolder("tokenizer", tokenizer, {})
     if isinstance(folder := getattr(tokenizer, "folder", None), TokenizerFolder):
