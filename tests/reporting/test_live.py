@@ -37,8 +37,38 @@ def shipped_lines(name):
 @pytest.mark.parametrize("preset", sorted(PRESETS))
 def test_a_browser_gets_the_ids_of_the_library(preset, browse, tmp_path):
     recipe = start_recipe(PRESETS[preset].algorithm, preset, {"vocab_size": "1500"})
-    tokenizer = build(recipe, [texts()])
-    raw = json.loads(tokenizer.to_str())
+    assert_browser_gets_the_ids_of(json.loads(build(recipe, [texts()]).to_str()), browse, tmp_path)
+
+
+@pytest.mark.parametrize("by", ["id", "length"])
+def test_merges_of_all_cuts_of_a_vocabulary_are_told_by_their_rule(by, browse, tmp_path):
+    """As transformers makes them of a .tiktoken, and of a SentencePiece model, whose runs come first."""
+    raw = json.loads(build(start_recipe("bpe", None, {"vocab_size": "1500"}), [texts()]).to_str())
+    vocab = raw["model"]["vocab"]
+    cuts = [(token[:at], token[at:]) for token in vocab for at in range(1, len(token))]
+    order = {"id": lambda cut: (vocab["".join(cut)], vocab[cut[0]])}
+    order["length"] = lambda cut: (vocab["".join(cut)], -len(cut[0]))
+    merges = sorted((cut for cut in cuts if vocab.keys() >= {*cut}), key=order[by])
+    if by == "length":
+        merges = [*merges[9:4:-1], *merges[:5], *merges[10:-3], merges[-1], merges[-3], merges[-2]]
+    raw["model"]["merges"] = merges
+    told = compact(raw)["model"]["merges"]
+    assert told["by"] == by
+    assert bool(told["first"]) == bool(told["last"]) == (by == "length")
+    assert_browser_gets_the_ids_of(raw, browse, tmp_path)
+    raw["model"]["merges"] = merges[:-1]  # one cut is no merge, which the rule does not say
+    assert isinstance(compact(raw)["model"]["merges"], list)
+
+
+def test_possessive_signs_are_characters_inside_a_class(browse, tmp_path):
+    raw = json.loads(build(start_recipe("bpe", None, {"vocab_size": "600"}), [texts()]).to_str())
+    split = {"type": "Split", "behavior": "Isolated", "invert": False}
+    split["pattern"] = {"Regex": r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[\p{L}\p{M}]+|\s+"}
+    raw["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [split, raw["pre_tokenizer"]]}
+    assert_browser_gets_the_ids_of(raw, browse, tmp_path)
+
+
+def assert_browser_gets_the_ids_of(raw, browse, tmp_path):
     data = json.dumps({"spec": compact(raw), "texts": texts()}).replace("<", "\\u003c")
     (tmp_path / "t.html").write_text(
         f"<!doctype html><meta charset=utf-8><script>{(TEMPLATES / 'live.js').read_text()}</script>"
@@ -51,7 +81,7 @@ def test_a_browser_gets_the_ids_of_the_library(preset, browse, tmp_path):
     shown, console = browse((tmp_path / "t.html").as_uri())
     assert console == []
     got = json.loads(shown.split('<pre id="out">')[1].split("</pre>")[0])
-    library = Tokenizer.from_str(tokenizer.to_str())
+    library = Tokenizer.from_str(json.dumps(raw))
     assert got == [library.encode(text).ids for text in texts()]
 
 

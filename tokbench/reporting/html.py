@@ -152,8 +152,9 @@ def compact(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """A tokenizer.json in fewer words, which the page's encoder reads as well as the whole.
 
     The vocabulary is the list of its tokens by id, a merge the ids of its two halves. Where every merge made
-    a new token, in the order of ids, those tokens are None in the list: the merges say what they are. What
-    cannot be told so (ids with gaps) stays as it is.
+    a new token, in the order of ids, those tokens are None in the list: the merges say what they are. Where
+    any two tokens that join to a third one merge, in an order that ids tell, the merges are that rule and its
+    exceptions (`_joins`). What cannot be told so (ids with gaps) stays as it is.
     """
     model = raw["model"]
     vocab = model.get("vocab")
@@ -165,12 +166,50 @@ def compact(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in model["merges"]]
     if any(len(pair) != 2 or pair[0] not in vocab or pair[1] not in vocab for pair in pairs):
         return raw
+    if rule := _joins(vocab, pairs, model):
+        return {**raw, "model": {**model, "vocab": tokens, "merges": rule}}
     made = [vocab.get(left + right, -1) for left, right in pairs]
     if all(one < other for one, other in pairwise([-1, *made])):
         for number in made:
             tokens[number] = None
     halves = [vocab[half] for pair in pairs for half in pair]
     return {**raw, "model": {**model, "vocab": tokens, "merges": halves}}
+
+
+def _joins(
+    vocab: Mapping[str, int], pairs: Sequence[Sequence[str]], model: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """The rule of merges that were made of a vocabulary, as transformers does for tiktoken and SentencePiece.
+
+    Every cut of a token into two tokens is a merge; they come by the id of the token, and then by the left
+    half's id, or the longest first. `first` and `last` are the ids of those before and after that stretch.
+    """
+    if model.get("continuing_subword_prefix") or any(left + right not in vocab for left, right in pairs):
+        return None
+    cuts = sum(token[:at] in vocab and token[at:] in vocab for token in vocab for at in range(1, len(token)))
+    if cuts != len(pairs) or len({(left, right) for left, right in pairs}) != cuts:
+        return None
+    orders = {
+        "id": [(vocab[left + right], vocab[left]) for left, right in pairs],
+        "length": [(vocab[left + right], -len(left)) for left, right in pairs],
+    }
+    stretches = {by: _longest_rising(keys) for by, keys in orders.items()}
+    by = max(stretches, key=lambda name: stretches[name][1] - stretches[name][0])
+    start, end = stretches[by]
+    if len(pairs) - (end - start) > len(vocab) // 4:
+        return None
+    ids = [vocab[half] for pair in pairs for half in pair]
+    return {"by": by, "first": ids[: 2 * start], "last": ids[2 * end :]}
+
+
+def _longest_rising(keys: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Start and end of the longest stretch in which each is greater than the one before.
+
+    >>> _longest_rising([(9, 0), (1, 0), (2, 5), (2, 6), (0, 0)])
+    (1, 4)
+    """
+    falls = [at for at in range(1, len(keys)) if keys[at - 1] >= keys[at]]
+    return max(pairwise([0, *falls, len(keys)]), key=lambda stretch: stretch[1] - stretch[0])
 
 
 def _packed(raw: Mapping[str, Any]) -> str:

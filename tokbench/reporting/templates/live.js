@@ -12,7 +12,8 @@ const tokbenchEncoder = (() => {
 
   // The library's \s, \d and \w are not those of JavaScript: they are spelled out.
   const regex = (source, flags = "gu") => {
-    if (/\(\?>|[+*?]\+|\\[AzZG]|\[\[:|&&/.test(source)) refuse(`the pattern ${source}`);
+    const outside = source.replace(/\[(?:\\.|[^\]\\])*\]/gs, "[]");  // in a class + and * are characters
+    if (/\(\?>|[+*?]\+|\\[AzZG]/.test(outside) || /\[\[:|&&/.test(source)) refuse(`the pattern ${source}`);
     let out = "", inside = false;
     for (let at = 0; at < source.length; at++) {
       const c = source[at];
@@ -152,8 +153,30 @@ const tokbenchEncoder = (() => {
   };
 
   const byteTokens = (text) => Array.from(utf8.encode(text), (b) => `<0x${b.toString(16).toUpperCase().padStart(2, "0")}>`);
+  const WIDE = 2 ** 21;  // more than there are ids
+  // The rank of a pair of tokens, by its place in the list; by ids, for a token may hold any character.
+  const listed = (merges, vocab) => {
+    const ranks = new Map();
+    merges.forEach((merge, at) => {
+      const [left, right] = Array.isArray(merge) ? merge : merge.split(" ");
+      ranks.set(vocab.get(left) * WIDE + vocab.get(right), at);
+    });
+    return (left, right) => ranks.get(vocab.get(left) * WIDE + vocab.get(right));
+  };
+  // Every pair that joins to a token merges: by the token's id, then by the left half's id or its length.
+  const joined = ({ by, first, last }, vocab) => {
+    const early = listed(first, vocab), late = listed(last, vocab);
+    return (left, right) => {
+      const id = vocab.get(left + right);
+      if (id === undefined || !vocab.has(left) || !vocab.has(right)) return undefined;
+      const before = early(left, right), after = late(left, right);
+      if (before !== undefined) return before - first.length;
+      if (after !== undefined) return WIDE * WIDE + after;
+      return id * WIDE + (by === "id" ? vocab.get(left) : WIDE - 1 - left.length);
+    };
+  };
   const bpe = (m, vocab) => {
-    const ranks = new Map(m.merges.map((merge, at) => [Array.isArray(merge) ? merge.join("\n") : merge.replace(" ", "\n"), at]));
+    const rank = Array.isArray(m.merges) ? listed(m.merges, vocab) : joined(m.merges, vocab);
     if (m.dropout) refuse("dropout");
     const prefix = m.continuing_subword_prefix ?? "", suffix = m.end_of_word_suffix ?? "";
     const start = (word) => {
@@ -176,8 +199,8 @@ const tokbenchEncoder = (() => {
       for (;;) {
         let best = Infinity, place = -1;
         for (let at = 0; at + 1 < symbols.length; at++) {
-          const rank = ranks.get(symbols[at] + "\n" + symbols[at + 1]);
-          if (rank !== undefined && rank < best) { best = rank; place = at; }
+          const found = rank(symbols[at], symbols[at + 1]);
+          if (found !== undefined && found < best) { best = found; place = at; }
         }
         if (place < 0) return symbols;
         const right = symbols[place + 1];
@@ -297,23 +320,31 @@ const tokbenchEncoder = (() => {
   // A vocabulary as a list of tokens by id, with merges as ids; null is a token that a merge made.
   const spelledOut = (m) => {
     if (!Array.isArray(m.vocab) || m.type === "Unigram") return m;
-    const tokens = [...m.vocab], merges = [];
+    const tokens = [...m.vocab];
     let next = 0;
-    for (let at = 0; m.merges && at < m.merges.length; at += 2) {
-      const left = tokens[m.merges[at]], right = tokens[m.merges[at + 1]];
-      merges.push([left, right]);
-      while (next < tokens.length && tokens[next] !== null) next++;
-      if (next < tokens.length) tokens[next] = left + right;
-    }
-    return { ...m, vocab: Object.fromEntries(tokens.map((token, id) => [token, id])), merges };
+    const pairs = (ids) => {
+      const merges = [];
+      for (let at = 0; at < ids.length; at += 2) {
+        const left = tokens[ids[at]], right = tokens[ids[at + 1]];
+        merges.push([left, right]);
+        while (next < tokens.length && tokens[next] !== null) next++;
+        if (next < tokens.length) tokens[next] = left + right;
+      }
+      return merges;
+    };
+    const told = m.merges ?? [];
+    const merges = Array.isArray(told) ? pairs(told) : { ...told, first: pairs(told.first), last: pairs(told.last) };
+    const vocab = new Map();
+    tokens.forEach((token, id) => vocab.set(token, id));
+    return { ...m, vocab, merges };
   };
 
   return (spec) => {
     const m = spelledOut(spec.model);
-    const vocab = new Map(m.type === "Unigram" ? m.vocab.map(([token], id) => [token, id]) : Object.entries(m.vocab));
+    const entries = () => (m.type === "Unigram" ? m.vocab.map(([token], id) => [token, id]) : Object.entries(m.vocab));
+    const vocab = m.vocab instanceof Map ? m.vocab : new Map(entries());
     const added = spec.added_tokens ?? [];
-    const ids = new Map(vocab);
-    for (const token of added) ids.set(token.content, token.id);
+    const own = new Map(added.map((token) => [token.content, token.id]));
     const normal = normalizer(spec.normalizer), pre = preTokenizer(spec.pre_tokenizer), tokenise = model(m, vocab);
     const raw = splitter(added.filter((t) => !t.normalized).map((t) => ({ ...t, match: t.content })));
     const late = splitter(added.filter((t) => t.normalized).map((t) => ({ ...t, match: normal(t.content) })));
@@ -341,7 +372,7 @@ const tokbenchEncoder = (() => {
         }
       }
       tokens.push(...after);
-      return tokens.map((token) => ({ token, id: ids.get(token), kind: kind(token), ...shown(token) }));
+      return tokens.map((token) => ({ token, id: own.get(token) ?? vocab.get(token), kind: kind(token), ...shown(token) }));
     };
   };
 })();
