@@ -1,9 +1,13 @@
 """A file of another kind is called what it is, and the hint, pasted, makes of it what was asked for."""
 
+import gzip
+import io
 import json
 import pickle
 import subprocess
 import sys
+import zipfile
+from base64 import b64encode
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +72,68 @@ def test_a_command_says_what_it_read_and_not_what_its_process_read_before(tokben
     load(tmp_path / "a")
     said = tokbench("info", "b").err
     assert said.count("as BERT's vocab.txt") == 1
+
+
+ARCHIVE = io.BytesIO()
+with zipfile.ZipFile(ARCHIVE, "w") as packed:
+    packed.writestr("tokenizer.json", "{}")
+BYTES = b"".join(b"%s %d\n" % (b64encode(bytes([byte])), byte) for byte in range(256) if byte != 65)
+TEKKEN = {"config": {"version": "v99", "pattern": "a", "default_num_special_tokens": 0}, "vocab": []}
+# File → content → what the one sentence says.
+DAMAGED = {
+    "nothing in a folder": ("bad/", b"", "is an empty folder"),
+    "a zip": ("bad/tokenizer.zip", ARCHIVE.getvalue(), "it looks like a zip archive"),
+    "a zip of another name": ("bad/tokenizer.json", ARCHIVE.getvalue(), "it looks like a zip archive"),
+    "a zip called vocab.txt": ("bad/vocab.txt", ARCHIVE.getvalue(), "it looks like a zip archive"),
+    "a zip called tokenizer.model": (
+        "bad/tokenizer.model",
+        ARCHIVE.getvalue(),
+        "it looks like a zip archive",
+    ),
+    "a zip called tekken.json": ("bad/tekken.json", ARCHIVE.getvalue(), "it looks like a zip archive"),
+    "a zip called .tiktoken": ("bad/own.tiktoken", ARCHIVE.getvalue(), "it looks like a zip archive"),
+    "an empty .model": ("bad/tokenizer.model", b"", "tokenizer.model is empty"),
+    "an empty .tiktoken": ("bad/own.tiktoken", b"", "own.tiktoken is empty"),
+    "an empty vocab.txt": ("bad/vocab.txt", b"", "vocab.txt is empty"),
+    "an empty tekken.json": ("bad/tekken.json", b"", "tekken.json is empty"),
+    "an empty file": ("bad/what", b"", "what is empty"),
+    "a missing byte": ("bad/own.tiktoken", BYTES, "no token for the byte 0x41"),
+    "a piece twice": ("bad/vocab.txt", b"[UNK]\na\nb\na\n", "'a' twice: in lines 2 and 4"),
+    "tekken of another version": ("bad/tekken.json", json.dumps(TEKKEN).encode(), "of version v99, and v1,"),
+    "merges cut short": ("bad/bpe_simple_vocab.txt.gz", gzip.compress(b"a b\n" * 99)[:-6], "no whole list"),
+    "another encoding": ("bad/vocab.txt", "[UNK]\né\n".encode("latin1"), "vocab.txt is not UTF-8 text"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+@pytest.mark.parametrize("command", ["convert", "export"])
+def test_a_damaged_file_is_one_sentence_and_exit_code_2(command, damage, tokbench, tmp_path):
+    name, content, sentence = DAMAGED[damage]
+    (tmp_path / "bad").mkdir()
+    if not name.endswith("/"):
+        (tmp_path / name).write_bytes(content)
+    by_name = name if name.rpartition("/")[2] in ("", "what", "tokenizer.zip") else "bad"
+    for named in {name, by_name}:
+        said = tokbench(command, named, "-o", "out", *(["--to", "tiktoken"] if command == "export" else []))
+        assert said.code == 2
+        assert sentence in said.err
+        assert said.err.count("Error:") == 1
+        assert "Traceback" not in said.err
+        assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kept", [37, 0.5, 0.999])
+def test_a_model_cut_short_is_one_sentence_for_a_person(kept, tokbench, tmp_path):
+    for package in ("sentencepiece", "google.protobuf"):
+        pytest.importorskip(package, reason="the package sentencepiece is an extra")
+    from tests.formats.sentencepiece_training import KINDS, trained
+
+    path = trained(tmp_path / "tokenizer.model", **KINDS["unigram"])
+    data = path.read_bytes()
+    path.write_bytes(data[: kept if kept > 1 else int(len(data) * kept)])
+    said = tokbench("convert", "tokenizer.model", "-o", "out")
+    assert said.code == 2
+    assert "tokenizer.model is no whole SentencePiece model" in said.err
 
 
 @pytest.mark.parametrize("named", ["vocab.txt", "older/vocab.txt", "older"])

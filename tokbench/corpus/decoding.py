@@ -21,8 +21,9 @@ OPENS = {"an Arrow file": "open_file", "a stream of Arrow, as the datasets libra
 NOT_IN_TEXT = bytes({*range(9), *range(14, 27), *range(28, 32)})  # ESC is in logs, tab to CR in all texts
 MANY = 0.01  # of the bytes
 # First bytes → what the file is → what to do with it.
+GZIP, BINARY = "gzip data", "binary data"
 BEGINNINGS = (
-    (b"\x1f\x8b", "gzip data", "give it the suffix .gz"),
+    (b"\x1f\x8b", GZIP, "give it the suffix .gz"),
     (b"\x28\xb5\x2f\xfd", "zstd data", "give it the suffix .zst"),
     (b"\xfd7zXZ\x00", "xz data", "give it the suffix .xz"),
     (b"BZh", "bzip2 data", "give it the suffix .bz2"),
@@ -62,7 +63,7 @@ def not_text(start: bytes) -> tuple[str, str] | None:
         return "a safetensors file", "name a text file"
     controls = len(start) - len(start.translate(None, NOT_IN_TEXT))
     if controls - start.count(0) > MANY * len(start) and not _wide(start):
-        return "binary data", "name a text file"
+        return BINARY, "name a text file"
     return None
 
 

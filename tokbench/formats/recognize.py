@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tokbench.corpus.decoding import not_text
+from tokbench.corpus.decoding import BINARY, GZIP, not_text
 from tokbench.errors import FileError
 from tokbench.formats.bert_vocab import read_bert_vocab
 from tokbench.formats.byte_level_files import read_clip_merges, read_vocab_and_merges
 from tokbench.formats.sentencepiece_models import read_sentencepiece
+from tokbench.io.json_files import WHOLE_COPY
 
 if TYPE_CHECKING:
     from tokbench.formats.portable import ReadOptions, ReadTokenizer
@@ -101,9 +102,10 @@ def _read_named(path: Path, options: ReadOptions) -> ReadTokenizer | None:
 
     Raises FileError for a file that is no tokenizer: what it is.
     """
-    with path.open("rb") as file:
-        start = file.read(READ)
+    start = start_of(path)
     found = _format_of(path, start)
+    if found and not start:
+        raise FileError(f"{path} is empty", fix=WHOLE_COPY)
     if found:
         return found.read(path, options)
     if TRIE_LINE.match(start):
@@ -116,8 +118,22 @@ def _read_named(path: Path, options: ReadOptions) -> ReadTokenizer | None:
         return None
     what = not_text(start)
     if what:
-        raise FileError(f"{path} is no tokenizer: it looks like {what[0]}", fix=f"name {READABLE}")
+        raise _no_tokenizer(path, what[0])
     return None
+
+
+def start_of(path: Path) -> bytes:
+    """The first bytes of a file; FileError for an archive, a picture and the like, whatever its name."""
+    with path.open("rb") as file:
+        start = file.read(READ)
+    what = not_text(start)
+    if what and what[0] not in (BINARY, GZIP):  # a .model is binary, and CLIP's merges come packed
+        raise _no_tokenizer(path, what[0])
+    return start
+
+
+def _no_tokenizer(path: Path, what: str) -> FileError:
+    return FileError(f"{path} is no tokenizer: it looks like {what}", fix=f"name {READABLE}")
 
 
 def has_its_name(path: Path) -> bool:

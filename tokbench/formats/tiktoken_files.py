@@ -32,6 +32,7 @@ from tokbench.native.byte_alphabet import byte_characters
 from tokbench.recipes.llm_presets import CL100K_WORDS, END, FIM, O200K_WORDS, QWEN_WORDS
 from tokbench.tracing.spelling import byte_values
 
+MOST_BYTES = 128  # with more of the 256 as tokens, the others were lost
 ENCODING_FILE = "encoding.json"  # what export writes beside the ranks
 
 
@@ -103,6 +104,8 @@ ENCODINGS: dict[str, Encoding] = {
 def read_tiktoken_file(path: Path, options: ReadOptions) -> ReadTokenizer:
     """The tokenizer of a .tiktoken file, or of one of Llama 3's that is called tokenizer.model."""
     ranks = _ranks(path)
+    if sum(len(token) == 1 for token in ranks) > MOST_BYTES:  # one that is missing says more than the number
+        _refuse_missing_bytes(path, ranks)
     beside = None if options.encoding else _beside(path)
     if beside:
         encoding, roles, how = beside[0], beside[1], f"pattern of {ENCODING_FILE}"
@@ -257,10 +260,14 @@ def _encoding_of(path: Path, ranks: int, wanted: str) -> str:
     return found[0]
 
 
-def _refuse_gaps(path: Path, ranks: Mapping[bytes, int], encoding: Encoding) -> None:
+def _refuse_missing_bytes(path: Path, ranks: Mapping[bytes, int]) -> None:
     missing = next((byte for byte in range(256) if bytes([byte]) not in ranks), None)
     if missing is not None:
         raise FileError(f"{path} has no token for the byte 0x{missing:02X}", fix=WHOLE_COPY)
+
+
+def _refuse_gaps(path: Path, ranks: Mapping[bytes, int], encoding: Encoding) -> None:
+    _refuse_missing_bytes(path, ranks)
     taken = {*ranks.values(), *encoding.special.values()}
     if len({*ranks.values()}) != len(ranks):
         raise FileError(f"{path} gives one rank to two tokens", fix=WHOLE_COPY)

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer, models
 
 from tokbench.errors import FileError, UsageError, did_you_mean
 from tokbench.formats.portable import ReadOptions, ReadTokenizer
-from tokbench.formats.recognize import read
+from tokbench.formats.recognize import read, start_of
 from tokbench.io import hub
 from tokbench.io.json_files import MIB, decoded_text, parse_object, read_bytes, read_object
 from tokbench.io.library_errors import parse_tokenizer
@@ -268,6 +268,8 @@ def _load_files(name: str | Path, inspect: Inspect | None, options: ReadOptions)
         return ForeignFolder(str(name), path, foreign)
     path = _find(name)
     file = path if path.is_file() else path / TOKENIZER
+    if file.is_file():
+        start_of(file)
     content = read_bytes(file, limit=LARGEST)
     blocks = outline_of(content) if inspect is None else None
     raw = parse_object(decoded_text(content, name=str(file)), name=str(file)) if blocks is None else blocks
@@ -380,7 +382,8 @@ def _find(name: str | Path) -> Path:
     if path.is_dir():
         if (path / TOKENIZER).exists():
             return path
-        raise FileError(f"{name} has no tokenizer.json", fix=_hint(path))
+        what = "has no tokenizer.json" if any(path.iterdir()) else "is an empty folder"
+        raise FileError(f"{name} {what}", fix=_hint(path))
     if path.exists():
         return path
     if not isinstance(name, str) or not names_a_repository(name):
