@@ -4,6 +4,7 @@ from tokbench.adapt.grow import resize as resize
 from tokbench.analysis.compare import compare as compare
 from tokbench.analysis.sweep import sweep as sweep
 from tokbench.checks.fix import fix as fix
+from tokbench.checks.rebuild import rebuild as rebuild
 from tokbench.checks.run import check as check
 from tokbench.checks.same import same as same
 from tokbench.encoding.decode_corpus import decode_corpus as decode_corpus

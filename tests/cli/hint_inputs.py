@@ -194,6 +194,13 @@ def _spoil_counts():
             writer.add_key_value_metadata({KEY: json.dumps(told).encode()})
 
 
+def _retell(name, **told):
+    """A trained tokenizer with another record."""
+    shutil.copytree("tok", name)
+    record = Path(name) / "tokbench.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | told))
+
+
 def _write_glue(folder):
     """Official files of some tasks, those of SST-2 with a fault each; a hub's copy without all splits."""
     for place in ("glue", "latin", "blank", "hidden"):
@@ -233,6 +240,9 @@ def _make():
     ):
         assert main(made.split()) == 0
     _spoil_counts()
+    shutil.copytree("tok", "unrecorded", ignore=shutil.ignore_patterns("tokbench.*"))
+    _retell("away", corpus={"sources": ["away.txt"], "sha256": ""})
+    _retell("rare", counts={"fingerprint": "", "words": 9, "min_count": 2})
     make_pair()
     assert main(["add-tokens", "pair", "--token", "zebra", "-o", "grown"]) == 0
     assert main(["add-tokens", "pair", "--token-file", "many.txt", "-o", "outgrown"]) == 0

@@ -73,6 +73,17 @@ SCENARIOS = {
     ),
     "added tokens told wrongly": "train-like grown corpus.txt -v 300 --added kep -o made",
     "a preset and a tokenizer's recipe": "presets bert --of tok",
+    "a training that is recorded nowhere": (
+        "rebuild unrecorded --verify",
+        "tokbench train-like unrecorded CORPUS",
+        "tokbench train-like unrecorded corpus.txt -o made",
+    ),
+    "a corpus that is elsewhere": "rebuild away --verify",
+    "a training from frequent words": (
+        "rebuild rare",
+        "--counts counts.parquet",
+        "tokbench rebuild rare --counts counts.parquet",
+    ),
     "an unknown block to list": "blocks Lowecase",
     "an unknown preset to print": "presets brt",
     "a recipe with an unknown block": (

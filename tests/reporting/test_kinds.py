@@ -266,6 +266,15 @@ def trained(place, into):
     )
 
 
+def rebuilt(place, into):
+    from tokbench.checks.rebuild import rebuild
+    from tokbench.pretrained.train import train
+
+    texts = ["the cats sat", "the cat sat"] * 9
+    train(texts, "wordpiece", vocab_size=60, output=into / "tok")
+    return rebuild(into / "tok", [*texts, "a dog"])
+
+
 MAKERS = {
     "aligned": aligned,
     "decoded-corpus": decoded_corpus,
@@ -289,6 +298,7 @@ MAKERS = {
     "predictions": predicted,
     "proof": proved,
     "run": trained_run,
+    "rebuild": rebuilt,
     "sameness": same_or_not,
     "side_by_side": both_traced,
     "sweep": swept,

@@ -20,6 +20,7 @@ from tokbench.corpus.reading import open_corpus
 from tokbench.errors import FileError, NegativeResultError, TokbenchError, UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.io.extras import require
+from tokbench.io.json_files import read_object
 from tokbench.io.links import refuse_links_out
 from tokbench.io.quiet import quiet
 from tokbench.model.files import INDEX
@@ -44,6 +45,7 @@ from tokbench.pretrained.folder import (
 )
 from tokbench.pretrained.retokenized import Changed, changed_words
 from tokbench.pretrained.special_tokens import special_tokens_of
+from tokbench.pretrained.train import RECORD, training_of
 from tokbench.pretrained.wrap import portable_config, with_loaded_flags
 from tokbench.results import Result
 
@@ -146,7 +148,7 @@ ONE_FILE = "50GB"  # the library's own default
 def save_grown(growth: Growth, out: Path, *, force: bool = False) -> None:
     """Tokenizer, configs and weights (safetensors) land in `out` together, or nothing does."""
     with atomic_folder(out, force=force) as folder:
-        more = {"tokbench.json": _record(growth)}
+        more = {RECORD: _record(growth)}
         save_folder(growth.added.written, growth.added.config, folder, more=more)
         _verify_tokenizer(growth, folder)
         if growth.grown is not None:
@@ -172,10 +174,21 @@ def _record(growth: Growth) -> str:
         "rows": {"before": plan.rows_before, "after": plan.size} if plan else None,
         "start": resized.initializer if resized else None,
         "roles": {move.role: [move.before, move.token] for move in added.roles},
+        **_before(growth.tokenizer.path),
         "tokenizer_json_sha256": hashlib.sha256(added.written.encode()).hexdigest(),
         "versions": {"tokbench": __version__, "tokenizers": version("tokenizers")},
     }
     return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+
+
+def _before(folder: Path) -> dict[str, Any]:
+    """How the tokenizer that was grown had been trained, and what was added to it before, as it records."""
+    trained = training_of(folder)
+    if trained is None:
+        return {}
+    told = read_object(folder / RECORD)
+    earlier = [*told.get("earlier", ()), *([told["added"]] if "added" in told else ())]
+    return {"trained": trained, **({"earlier": earlier} if earlier else {})}
 
 
 def _verify_tokenizer(growth: Growth, folder: Path) -> None:

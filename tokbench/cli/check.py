@@ -139,6 +139,50 @@ def same(
     raise typer.Exit(0 if found.passed else 1)
 
 
+def rebuild(
+    folder: Annotated[Path, typer.Argument(help="A folder that tokbench trained.", show_default=False)],
+    corpus: Annotated[
+        list[str] | None,
+        Option(help="What it was trained on.", metavar="FILE", show_default="the recorded names, here"),
+    ] = None,
+    counts: options.Counts = None,
+    column: options.Column = None,
+    verify: Annotated[bool, Option("--verify", help="Exit 1 if anything differs.")] = False,
+    output: Annotated[
+        Path | None, Option("--output", "-o", help="Keep what was trained again.", show_default=False)
+    ] = None,
+    engine: options.Engine = "auto",
+    force: options.Force = False,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train again what a folder records; say whether the same comes out.
+
+    Files are compared byte for byte. Where they differ the first cause is told: another corpus, other
+    versions, a recipe that was changed, or the place in the JSON.
+
+    Example: `tokbench rebuild my-tok --corpus corpus.txt --verify`
+    """
+    import tokbench as tb
+    from tokbench.corpus.reading import CorpusPaths
+    from tokbench.reporting.bars import draw_progress
+    from tokbench.reporting.views import check as check_view
+
+    with draw_progress(quiet=quiet) as progress:
+        found = tb.rebuild(
+            folder,
+            CorpusPaths(corpus or ()),
+            counts=counts,
+            column=column,
+            output=output,
+            engine=engine,
+            force=force,
+            progress=progress,
+        )
+    put(found, check_view.rebuilt, "rebuild", json=json)
+    raise typer.Exit(1 if verify and not found.passed else 0)
+
+
 def _refuse(fail_on: str, *, fix: bool, ways: tuple[bool, ...]) -> None:
     """Say what does not go together."""
     if fail_on not in FAILING:

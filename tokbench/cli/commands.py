@@ -57,6 +57,9 @@ COMMANDS: dict[str, Entry] = {
     "config": Entry("Grow", "grow:config", "Show what may change in a model's config, or set it."),
     "check": Entry("Check", "check:check", "Say what will break before it does; exit 1 if it will."),
     "same": Entry("Check", "check:same", "Say whether two tokenizers give the same ids; exit 1 if not."),
+    "rebuild": Entry(
+        "Check", "check:rebuild", "Train again what a folder records; say whether the same comes out."
+    ),
     "tasks": Entry("Prove", "finetune:tasks", "List the GLUE tasks with metric, size and an example."),
     "finetune": Entry("Prove", "finetune:finetune", "Fine-tune on a GLUE task; prove that everything fits."),
     "predict": Entry(

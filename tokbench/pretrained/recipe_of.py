@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from tokbench.recipes.post_processors import post_processor, post_processors
 from tokbench.recipes.pre_tokenizers import PRE_TOKENIZERS
 from tokbench.recipes.presets import DEFAULTS, PRESETS, NamedRecipe, choose_recipe
 from tokbench.recipes.recipe import Recipe, change, from_data
-from tokbench.recipes.validate import BYTES, TOKEN_OPTIONS, WRAPPER
+from tokbench.recipes.validate import BYTES, MOST_TOKENS, TOKEN_OPTIONS, WRAPPER
 
 if TYPE_CHECKING:
     from tokbench.recipes.options import Option
@@ -329,7 +330,8 @@ def _model(folder: TokenizerFolder, algorithm: str) -> dict[str, dict[str, Any]]
 
 def _ensure_the_same(folder: TokenizerFolder, chosen: Recipe) -> None:
     """RecipeError unless the recipe makes the tokenizer's own blocks."""
-    library, made = folder.tokenizer, assemble(chosen)
+    library = folder.tokenizer
+    made = assemble(replace(chosen, vocab_size=MOST_TOKENS))  # its own may be smaller than a training's least
     places = ("normalizer", "pre_tokenizer", "decoder")
     blocks: dict[str, list[Any]] = {
         place: [_blocks(getattr(each, place), place) for each in (library, made)] for place in places

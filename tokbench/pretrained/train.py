@@ -17,6 +17,7 @@ from tokbench import __version__
 from tokbench.corpus.reading import CorpusFacts, CorpusSource, as_corpus
 from tokbench.errors import UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable
+from tokbench.io.json_files import read_object
 from tokbench.pretrained.folder import InMemoryFolder, TokenizerFolder, load, save_folder, tokenizer_text
 from tokbench.pretrained.recipe_of import RecipeSource
 from tokbench.pretrained.recipe_of import recipe as resolve
@@ -30,7 +31,7 @@ from tokbench.recipes.build import (
     train_counted,
     train_prepared,
 )
-from tokbench.recipes.recipe import Recipe, to_toml
+from tokbench.recipes.recipe import Recipe, read_recipe, to_data, to_toml
 from tokbench.results import Result
 from tokbench.training.engine import check_threads
 from tokbench.training.word_counts import WordCounts
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from tokbench.training.counting.store import StoredCounts
     from tokbench.training.engine import EngineChoice
 
+RECIPE, RECORD = "tokbench.toml", "tokbench.json"
 NO_JSON = {"json": False}  # a library's object, which no JSON shows
 
 
@@ -84,7 +86,11 @@ class Likeness:
 
 
 def record(
-    tokenizer: Tokenizer, recipe: Recipe, corpus: CorpusFacts, counts: CountsFacts | None = None
+    tokenizer: Tokenizer,
+    recipe: Recipe,
+    corpus: CorpusFacts,
+    counts: CountsFacts | None = None,
+    column: str | None = None,
 ) -> Record:
     """The same tokenizer, recipe and corpus give the same text, on every day and in every folder."""
     sha256 = hashlib.sha256(tokenizer_text(tokenizer).encode()).hexdigest()
@@ -92,12 +98,27 @@ def record(
         "schema": "tokbench/record/1",
         "algorithm": recipe.algorithm,
         "vocab_size": {"asked": recipe.vocab_size, "reached": tokenizer.get_vocab_size()},
-        "corpus": _corpus(corpus),
+        "recipe_sha256": hashlib.sha256(to_toml(recipe).encode()).hexdigest(),
+        "corpus": {**_corpus(corpus), **({"column": column} if column else {})},
         **({"counts": asdict(counts)} if counts else {}),
         "tokenizer_json_sha256": sha256,
         "versions": {"tokbench": __version__, "tokenizers": version("tokenizers")},
     }
     return Record(text=json.dumps(facts, indent=2, ensure_ascii=False) + "\n", sha256=sha256)
+
+
+def training_of(folder: Path) -> dict[str, Any] | None:
+    """What a folder records of its training, with the recipe as data under `recipe`; None for none.
+
+    A grown folder has it from the one it was grown from.
+    """
+    if not (folder / RECORD).is_file():
+        return None
+    told = dict(read_object(folder / RECORD))
+    if (folder / RECIPE).is_file() and "corpus" in told:
+        return {**told, "recipe": to_data(read_recipe(folder / RECIPE))}
+    found = told.get("trained")
+    return dict(found) if isinstance(found, Mapping) else None
 
 
 def _corpus(corpus: CorpusFacts) -> Mapping[str, Any]:
@@ -192,7 +213,9 @@ def train(
     texts = as_corpus(cast(CorpusSource, corpus), column=column, progress=progress)
     prepared = prepare(chosen, engine, size=texts.size, progress=progress)
     built = train_prepared(prepared, texts, threads=threads, progress=progress)
-    return save_trained(built.tokenizer, chosen, texts.facts, out, choice=built.choice, force=force)
+    return save_trained(
+        built.tokenizer, chosen, texts.facts, out, choice=built.choice, column=column, force=force
+    )
 
 
 def default_output(source: str, kind: str) -> Path:
@@ -319,14 +342,15 @@ def save_trained(
     *,
     choice: EngineChoice,
     counts: CountsFacts | None = None,
+    column: str | None = None,
     force: bool = False,
 ) -> Trained:
     """A trained tokenizer, saved with its wrapper, recipe and record unless `out` is None."""
     config = wrapper_config(
         tokenizer, recipe.special_tokens, extra=recipe.extra_special_tokens, **dict(recipe.wrapper)
     )
-    facts = record(tokenizer, recipe, corpus, counts)
-    more = {"tokbench.toml": to_toml(recipe), "tokbench.json": facts.text}
+    facts = record(tokenizer, recipe, corpus, counts, column)
+    more = {RECIPE: to_toml(recipe), RECORD: facts.text}
     if out is not None:
         with atomic_folder(out, force=force) as folder:
             save_folder(tokenizer, config, folder, more=more)

@@ -43,6 +43,7 @@ KINDS = {
     "pair_trace": ("tracing.post_model:PairTrace", "reporting.views.trace:pair"),
     "predictions": ("finetuning.result:Predictions", "reporting.views.finetune:predicted"),
     "proof": ("finetuning.prove:Proof", "reporting.views.finetune:proof"),
+    "rebuild": ("checks.rebuild:Rebuild", "reporting.views.check:rebuilt"),
     "run": ("finetuning.multi:Done", "reporting.views.finetune:done"),
     "sameness": ("checks.same:Sameness", "reporting.views.check:sameness"),
     "side_by_side": ("tracing.side_by_side:SideBySide", "reporting.views.trace:side_by_side"),

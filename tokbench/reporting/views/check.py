@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tokbench.checks.data_stats import DataStats, ScriptCount
     from tokbench.checks.findings import Checkup, Explanation, Finding
     from tokbench.checks.fix import FixReport
+    from tokbench.checks.rebuild import Rebuild
     from tokbench.checks.same import Difference, Sameness
 
 MOST = 24  # ids and tokens of the example that are shown
@@ -28,6 +29,32 @@ def sameness(result: Sameness) -> Iterator[Part]:
         yield Headline(f"the shortest text found: {result.example.text!r} {what[result.example.what]}")
         yield _sides_of(result, result.example)
     yield Facts(list(_sameness_facts(result)))
+
+
+def rebuilt(result: Rebuild) -> Iterator[Part]:
+    """Whether the same came out, or the first cause why not; what was compared."""
+    if result.cause is not None:
+        yield Headline(f"{result.folder} is not what is trained again: {result.cause.sentence}", "bad")
+    elif result.near:
+        yield Headline(
+            f"{result.folder}: the same pieces, scores differ by {result.near:.2g} at most", "good"
+        )
+    elif result.later:
+        yield Headline(f"{result.folder}: what was trained is the same", "good")
+    else:
+        yield Headline(f"{result.folder}: the same, byte for byte", "good")
+    facts = [
+        ("compared", ", ".join(result.compared) or "nothing: another corpus gives another tokenizer"),
+        ("corpus sha256", result.corpus_sha256),
+    ]
+    facts += [(name, f"{there}, now {here}") for name, (there, here) in result.versions.items()]
+    if result.later:
+        facts.append(
+            ("not rebuilt", f"{plural(len(result.later), 'token')} added since, as {result.later[0]}")
+        )
+    if result.output:
+        facts.append(("trained again", result.output))
+    yield Facts([(name, words) for name, words in facts if words])
 
 
 def _sides_of(result: Sameness, example: Difference) -> Grid:
