@@ -1,7 +1,8 @@
 """Bulk encoding against encode_batch and SentencePiece: equal ids first, then times, processes in turn.
 
 Run: python benchmarks/encode_speed.py --data FOLDER
-FOLDER is that of train_speed.py. Tokenizers of 32k are trained on the very text that is encoded.
+FOLDER is that of train_speed.py. Tokenizers of 32k are trained on the very text that is encoded; with
+--tokenizers those of these folders encode it.
 """
 
 from __future__ import annotations
@@ -72,18 +73,53 @@ def _contest(corpus: Path, rounds: int) -> dict[str, dict[str, Any]]:
     }
 
 
+def published(texts: Texts, folders: Sequence[Path], megabytes: float, rounds: int) -> Table:
+    """Megabytes per CPU second with the tokenizers of these folders, after a check of the ids."""
+    header = ["tokenizer", "text", "tokbench, first pass", "table full", "encode_batch", "ids"]
+    table = Table(
+        f"Bulk encoding by published tokenizers, MB a CPU second, {megabytes:g} MB of each text", header
+    )
+    for folder in folders:
+        for language in ("en", "ko", "code"):
+            corpus = texts.slice(language, megabytes)
+            if corpus is None:
+                continue
+            words = folder / "tokenizer.json", corpus
+            runs: dict[str, list[dict[str, Any]]] = {"tokbench": [], "tokenizers": []}
+            for _ in range(rounds):
+                for name, told in runs.items():
+                    told.append(json.loads(run(child(f"encoding_by_{name}", *words)).said.splitlines()[-1]))
+            size = corpus.stat().st_size / MB
+            first, warm, library = (
+                size / median(each[key] for each in runs[name])
+                for name, key in (("tokbench", "first"), ("tokbench", "warm"), ("tokenizers", "first"))
+            )
+            same = len({each["ids"] for told in runs.values() for each in told}) == 1
+            if not same:
+                raise SystemExit(f"{folder.name}, {language}: tokbench and tokenizers gave different ids")
+            table.rows.append([folder.name, language, first, warm, library, "equal"])
+            print(*table.rows[-1], flush=True)
+    table.notes.append(f"medians of {rounds}, one thread; the first pass makes the tables and reads the file")
+    return table
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--data", type=Path, help="a folder with en*.txt, ko*.txt, code*.txt (or .txt.xz)")
     parser.add_argument("--full", action="store_true", help="30, 20 and 15 MB in place of 10 each")
+    parser.add_argument("--tokenizers", type=Path, nargs="+", metavar="FOLDER", help="these, of 8 MB each")
     parser.add_argument("--rounds", type=int, help="how often each runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
     asked = parser.parse_args(words)
     size = "full" if asked.full else "quick"
     print(f"{here()}\n", flush=True)
     with texts_in(asked.data) as texts:
-        table = encoding(texts, SIZES[size], asked.rounds or (3 if asked.full else 1))
+        rounds = asked.rounds or (3 if asked.full else 1)
+        if asked.tokenizers:
+            table = published(texts, asked.tokenizers, 8, rounds)
+        else:
+            table = encoding(texts, SIZES[size], rounds)
     print(table.markdown())
     publish([table], to_json=asked.json)
     return 0

@@ -34,7 +34,7 @@ for _ in range(2):
     digest = sha256()
     for part in parts:
         digest.update(part.ids.astype("<u4").tobytes())
-    digest.update(np.concatenate([part.counts for part in parts]).astype("<i8").tobytes())
+    digest.update(np.concatenate([part.lengths for part in parts]).astype("<i8").tobytes())
     digests.append(digest.hexdigest())
     tokens = sum(len(part.ids) for part in parts)
     begun = time.process_time()

@@ -180,6 +180,41 @@ def test_ids_of_whole_texts_are_the_librarys(normalizers, fallback, added, texts
     assert served == (wanted and not any(flags["normalized"] for _, flags in added))
 
 
+OVERLAPPING = ("ab", "abc", "a", "\t", "<s>", "<s><s>", "한", " x", "\n")
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "model", "normalizers"),
+    [
+        (("ByteLevel",), ({"add_prefix_space": True},), MODELS[0], ()),
+        (("Metaspace",), ({"prepend_scheme": "always"},), MODELS[3], ({"type": "NFC"},)),
+        (("Metaspace",), ({"prepend_scheme": "first"},), MODELS[3], ()),
+        (("BertPreTokenizer",), ({},), MODELS[4], ({"type": "BertNormalizer"},)),
+        ((), (), MODELS[3], (MARK, BLANKS)),
+    ],
+)
+@settings(max_examples=30, deadline=None)
+@given(
+    texts=st.lists(
+        st.lists(st.sampled_from([*OVERLAPPING, "abd", "the", "e\u0301", " ", "<s", "中"]), max_size=9).map(
+            "".join
+        ),
+        max_size=7,
+    ).map(tuple),
+    special=st.booleans(),
+)
+@example(texts=("xabcab<s><s><s>", "", "a", "\t\ta x x"), special=True)
+def test_texts_are_encoded_around_added_tokens_as_the_library_does(
+    names, options, model, normalizers, texts, special
+):
+    added = [(each, {"normalized": False, "special": "<" in each}) for each in OVERLAPPING]
+    case = case_of(names, options, model=model, normalizers=normalizers, added=added, texts=texts)
+    made = laws.made_by_library(replace(case, whole_texts=not names))
+    assert laws.encoding(made, texts, special=special)
+    parted = served_encoding(made).added_ids
+    assert bool(parted) == (options != ({"prepend_scheme": "first"},))
+
+
 def test_merges_over_a_blank_leave_a_text_uncut_or_to_the_library():
     over = {"▁": 0, ">": 1, "<": 2, "a": 3, "▁<": 4, ">▁<": 5, "<0x41>": 6, "<0x41>▁<": 7}
     for merges, served in (

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tokbench.native.compiler import Loop
 
 MOST_WORDS = 3 << 18  # different words that are remembered: some 100 MB; then all are forgotten
+PART, TOKEN, BEFORE, AFTER = range(4)  # what a text with added tokens is made of
 LONGEST_FOR_LIBRARY = 1 << 24  # characters of a text: the library takes some 150 bytes for each
 
 
@@ -74,6 +75,21 @@ class CompiledPipeline:
         if not self.scanner.cuts or any(token.lstrip or token.rstrip for token in added):
             return False
         return not any(" " in string for string in self.raw.strings | self.normalized.strings)
+
+    @cached_property
+    def added_ids(self) -> Mapping[str, int]:
+        """Added tokens by content where a text that holds some is what is between them, each for itself.
+
+        None where one takes the spaces beside it, hangs on what is there, or is sought in normalized texts;
+        nor where the first part of a text is not as the others.
+        """
+        added = self.tokenizer.get_added_tokens_decoder()
+        plain = not any(
+            each.normalized or each.lstrip or each.rstrip or each.single_word for each in added.values()
+        )
+        if not plain or self.scanner.split.counts_from_start:
+            return {}
+        return {each.content: number for number, each in added.items()}
 
     @cached_property
     def stays_wordish(self) -> Callable[[str], bool]:
@@ -161,12 +177,35 @@ class CompiledEncoder:
         steps = pipeline.scanner.steps[1:]
         parts = {
             encode_abi.PLAIN: Ragged(plain.ids, starts_of(plain.lengths[owners == encode_abi.PLAIN])),
-            encode_abi.MATCHED: by_library(pipeline.tokenizer, matched, special=pipeline.special),
+            encode_abi.MATCHED: self._matched(matched, pipeline),
             encode_abi.REFUSED: concatenated(
                 [self._block(each, pipeline, steps) for each in text_blocks_of([rest])]
             ),
         }
         return interleaved(owners, parts)
+
+    def _matched(self, texts: list[str], pipeline: CompiledPipeline) -> Ragged:
+        """The ids of texts that hold added tokens: by the library, or those of their parts joined."""
+        ids = pipeline.added_ids
+        if not texts or not ids or pipeline.tokenizer.encode_special_tokens:
+            return by_library(pipeline.tokenizer, texts, special=pipeline.special)
+        rows = [pipeline.raw.parted(text) for text in texts]
+        parts = [part for row in rows for part in row[::2]]
+        found = [[ids[token]] for row in rows for token in row[1::2]]
+        bare, around = pipeline.bare, pipeline.around
+        blocks = text_blocks_of([parts], longest=None)
+        owners = [each for row in rows for each in (BEFORE, *[PART, TOKEN] * (len(row) // 2), PART, AFTER)]
+        whole = interleaved(
+            np.array(owners, np.uint8),
+            {
+                PART: concatenated([self._ids(block, bare) for block in blocks]),
+                TOKEN: ragged(found, np.uint32),
+                BEFORE: ragged([around.before.tolist()] * len(rows), np.uint32),
+                AFTER: ragged([around.after.tolist()] * len(rows), np.uint32),
+            },
+        )
+        sizes = np.fromiter((len(row) + 2 for row in rows), np.int64, len(rows))
+        return Ragged(whole.ids, whole.starts[starts_of(sizes)])
 
     def _normalized(self, text: str) -> str:
         """The text as the library normalizes it."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -51,6 +53,34 @@ class AddedTokenMatcher:
     def among(self, text: str) -> bool:
         """Whether the text holds one of them."""
         return any(each in text for each in self.strings)
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        """Any of them: where several begin, the longest, as the library has it.
+
+        They go by their first two characters: one after the other, 6,400 take 60 µs at every place.
+        """
+        heads: dict[str, dict[str, list[str]]] = {}
+        for each in sorted(self.strings, key=lambda each: (-len(each), each)):
+            heads.setdefault(each[0], {}).setdefault(each[1:2], []).append(each[2:])
+        found = []
+        for first, seconds in heads.items():
+            longer = [f"{re.escape(one)}{_any_of(rests)}" for one, rests in seconds.items() if one]
+            found.append(f"{re.escape(first)}(?:{'|'.join(longer + [''] * ('' in seconds))})")
+        return re.compile(f"({'|'.join(found)})")
+
+    def parted(self, text: str) -> list[str]:
+        """What is before, between and behind them, and they themselves: every second part is one of them.
+
+        >>> AddedTokenMatcher(["<s>", "<s><s>"]).parted("a<s><s>b<s>")
+        ['a', '<s><s>', 'b', '<s>', '']
+        """
+        return self._pattern.split(text)
+
+
+def _any_of(strings: Sequence[str]) -> str:
+    """A pattern of any of these, the first of those that fit."""
+    return f"(?:{'|'.join(map(re.escape, strings))})"
 
 
 def added_token_matcher(tokenizer: Tokenizer) -> tuple[AddedTokenMatcher, AddedTokenMatcher] | str:
