@@ -159,6 +159,17 @@ def test_counts_settings_and_choices_are_those_of_train():
     assert whole.like.guessed[0] == "trainer.min_frequency 5"
 
 
+def test_a_tokenizer_without_a_decoder_gets_one_and_that_is_said():
+    bare = byte_level()
+    bare.decoder = None
+    trained = tb.train_like(bare, TEXTS, vocab_size=300)
+    assert trained.like.guessed[0] == "a decoder that undoes the blocks, for it has none"
+    new = trained.tokenizer
+    assert new.decode(new.encode("the cat").ids) == "the cat"
+    with pytest.raises(tb.TokbenchError, match="its decoder None would become"):
+        tb.recipe(bare)
+
+
 def test_what_tokbench_trained_is_trained_again_by_its_own_recipe(tmp_path):
     first = tb.train(TEXTS, "wordpiece", vocab_size=60, output=tmp_path / "tok")
     second = tb.train_like(tmp_path / "tok", TEXTS)

@@ -348,7 +348,8 @@ def build(
 ) -> None:
     """Train what a recipe says, every block chosen by name.
 
-    A recipe names the algorithm, normalizers, pre_tokenizers, trainer options, post_processor and decoders.
+    A recipe names the algorithm, special_tokens and added_tokens, normalizers, pre_tokenizers (and
+    training_pre_tokenizers, which cut in training alone), trainer options, post_processor and decoders.
 
     Example: `tokbench presets bert > recipe.toml`, then `tokbench build recipe.toml corpus.txt -o my-tok`
     """

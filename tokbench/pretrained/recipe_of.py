@@ -115,11 +115,11 @@ def _names_a_tokenizer(source: str) -> bool:
     return path.exists() or ("/" in source and names_a_repository(source))
 
 
-def recipe_of(folder: TokenizerFolder, added: str = "keep") -> Recipe:
+def recipe_of(folder: TokenizerFolder, added: str = "keep", *, may_lack_decoder: bool = False) -> Recipe:
     """The blocks, given tokens and wrapper of a tokenizer; RecipeError where no recipe makes them.
 
     `added`: keep all tokens that were not learned, only those that are special, or drop all without a role
-    or a place in the template.
+    or a place in the template. One that has no decoder gets the recipe's own if it `may_lack_decoder`.
     """
     if added not in ADDED:
         raise UsageError(f"added tokens cannot be told {added}", fix=did_you_mean(added, ADDED))
@@ -149,7 +149,7 @@ def recipe_of(folder: TokenizerFolder, added: str = "keep") -> Recipe:
         },
         name=f"{folder.name} as a recipe",
     )
-    _ensure_the_same(folder, chosen)
+    _ensure_the_same(folder, chosen, decoder=folder.tokenizer.decoder is not None or not may_lack_decoder)
     return chosen
 
 
@@ -328,11 +328,11 @@ def _model(folder: TokenizerFolder, algorithm: str) -> dict[str, dict[str, Any]]
     return {"model": _accepted(told, ALGORITHMS[algorithm].model_options), "trainer": trainer}
 
 
-def _ensure_the_same(folder: TokenizerFolder, chosen: Recipe) -> None:
-    """RecipeError unless the recipe makes the tokenizer's own blocks."""
+def _ensure_the_same(folder: TokenizerFolder, chosen: Recipe, *, decoder: bool) -> None:
+    """RecipeError unless the recipe makes the tokenizer's own blocks, with or without the decoder."""
     library = folder.tokenizer
     made = assemble(replace(chosen, vocab_size=MOST_TOKENS))  # its own may be smaller than a training's least
-    places = ("normalizer", "pre_tokenizer", "decoder")
+    places = ("normalizer", "pre_tokenizer", *(("decoder",) if decoder else ()))
     blocks: dict[str, list[Any]] = {
         place: [_blocks(getattr(each, place), place) for each in (library, made)] for place in places
     }

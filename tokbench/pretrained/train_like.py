@@ -22,6 +22,7 @@ from tokbench.pretrained.recipe_of import (
 from tokbench.pretrained.train import Likeness, Trained, train
 from tokbench.progress import Progress, silent
 from tokbench.recipes.algorithms import ALGORITHMS
+from tokbench.recipes.build import assemble
 from tokbench.recipes.presets import choose_recipe
 from tokbench.recipes.recipe import change
 
@@ -104,7 +105,9 @@ def _ensure_room(folder: TokenizerFolder, chosen: Recipe, added: str) -> None:
 
 def recipe_like(folder: TokenizerFolder, added: str = "keep") -> Recipe:
     """The recipe that tokbench left beside a tokenizer, if all is kept, or else what its files amount to."""
-    return recipe(folder) if added == "keep" else recipe_of(folder, added)
+    if added == "keep" and (folder.path / TOML).is_file():
+        return recipe(folder)
+    return recipe_of(folder, added, may_lack_decoder=True)
 
 
 def _likeness(folder: TokenizerFolder, chosen: Recipe, added: str) -> Likeness:
@@ -118,7 +121,7 @@ def _likeness(folder: TokenizerFolder, chosen: Recipe, added: str) -> Likeness:
         special_now=tuple(token for token in plain if token in chosen.tokens),
         chat=_chat(folder, chosen),
         read=tuple(CUTS[each.type] for each in chosen.training_pre_tokenizers if each.type in CUTS),
-        guessed=() if (folder.path / TOML).is_file() else tuple(_guessed(chosen)),
+        guessed=() if (folder.path / TOML).is_file() else tuple(_guessed(folder, chosen)),
     )
 
 
@@ -128,8 +131,10 @@ def _chat(folder: TokenizerFolder, chosen: Recipe) -> str:
     return "kept" if chosen.wrapper.get("chat_template") else "left out: it writes a token that was dropped"
 
 
-def _guessed(chosen: Recipe) -> Iterator[str]:
-    """The options of the trainer that no file of a tokenizer tells, with what is taken in their place."""
+def _guessed(folder: TokenizerFolder, chosen: Recipe) -> Iterator[str]:
+    """What no file of a tokenizer tells, with what is taken in its place."""
+    if folder.tokenizer.decoder is None and not chosen.decoders and assemble(chosen).decoder is not None:
+        yield "a decoder that undoes the blocks, for it has none"
     options: Mapping[str, Any] = ALGORITHMS[chosen.algorithm].trainer_options
     unseen = ("min_frequency", "limit_alphabet", "max_token_length", "max_piece_length", "shrinking_factor")
     for name in unseen:
