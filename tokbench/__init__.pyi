@@ -1,4 +1,5 @@
 from tokbench import errors as errors
+from tokbench.adapt.extend import extend as extend
 from tokbench.adapt.grow import add_tokens as add_tokens
 from tokbench.adapt.grow import resize as resize
 from tokbench.analysis.compare import compare as compare

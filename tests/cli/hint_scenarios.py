@@ -127,6 +127,26 @@ SCENARIOS = {
         'add "a text", or files with --file',
         'tokbench encode tok "a text" && tokbench encode tok --file corpus.txt',
     ),
+    "no tokens to learn": (
+        "extend tok corpus.txt --tokens 0 -o made",
+        "--tokens 2000",
+        "tokbench extend tok corpus.txt --tokens 9 -o made",
+    ),
+    "too many ids to learn from": (
+        "extend tok corpus.txt --tokens 2000000 -o made",
+        "--tokens 1000",
+        "tokbench extend tok corpus.txt --tokens 9 -o made",
+    ),
+    "WordPiece to be continued": (
+        "extend pair corpus.txt -o made",
+        "tokbench train-like pair corpus.txt -o new-tok",
+        "tokbench train-like pair corpus.txt -v 300 -o made",
+    ),
+    "nothing to gain": (
+        "extend tok sub/english.txt --min-frequency 99999 -o made",
+        "a larger corpus, or --min-frequency 1",
+        "tokbench extend tok sub/english.txt --tokens 9 --min-frequency 1 -o made",
+    ),
     "no ids": ("decode tok", "add ids: 1 2 3", "tokbench decode tok 1 2 3"),
     "ids and a file of them": (
         "decode tok 1 --file numbers.txt",

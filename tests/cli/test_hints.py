@@ -164,6 +164,15 @@ NOT_YET = frozenset(
     }
 )
 WORDS = tb.Recipe(algorithm="wordlevel", special_tokens={"unk": "[UNK]"})
+
+
+def changed_tok(block, value):
+    """The tokenizer in tok with another block, or option of its model."""
+    tokenizer = tb.load("tok").tokenizer
+    setattr(tokenizer.model if block == "dropout" else tokenizer, block, value)
+    return tokenizer
+
+
 # What only Python asks wrongly: the call, what its hint must hold, and what is done then.
 OF_PYTHON = {
     "one seed": (lambda: tb.prove("pair", "twin", seeds=1), "--seeds 5", f"tokbench {PROVE}"),
@@ -181,6 +190,16 @@ OF_PYTHON = {
         lambda: check_recipe(replace(WORDS, special_tokens={"unkn": "[UNK]"})),
         "did you mean unk?",
         lambda: check_recipe(WORDS),
+    ),
+    "dropout to be continued": (
+        lambda: tb.extend(changed_tok("dropout", 0.1), ["zebra"] * 9),
+        "set it to null in tokenizer.json",
+        lambda: tb.extend(changed_tok("dropout", None), ["zebra"] * 9),
+    ),
+    "lines to be continued": (
+        lambda: tb.extend(changed_tok("pre_tokenizer", None), ["zebra"] * 9),
+        "tokbench train-like tokenizer corpus.txt -o new-tok",
+        "tokbench train-like tok corpus.txt -v 300 -o made",
     ),
     "blocks that no recipe makes": (
         lambda: tb.recipe("unmade"),
@@ -237,6 +256,8 @@ WELL = (
     "sweep corpus.txt --sizes 280,300 --keep 300 -o 'made it'",
     "add-tokens pair --token zebra -o 'made it'",
     "add-tokens pair --token zebra --dry-run",
+    "extend tok corpus.txt --tokens 9 -o 'made it'",
+    "extend tok corpus.txt --tokens 9 --dry-run",
     "resize pair --tokenizer grown -o 'made it'",
     "resize pair --tokenizer grown --dry-run",
     "config set pair hidden_dropout_prob=0.2 -o 'made it'",

@@ -166,6 +166,12 @@ def explained(place, into):
     return explain("TB101")
 
 
+def extended(place, into):
+    from tokbench.adapt.extend import extend
+
+    return extend(place / "bpe", [str(place / "english.txt")], tokens=20, min_frequency=1)
+
+
 def grown(place, into):
     from tokbench.adapt.grow import add_tokens
 
@@ -291,6 +297,7 @@ MAKERS = {
     "environment": environment_here,
     "explanation": explained,
     "export": exported,
+    "extension": extended,
     "growth": grown,
     "info": described,
     "fix-report": mended,

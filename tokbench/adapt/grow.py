@@ -145,10 +145,12 @@ class Growth(Result, kind="growth"):
 ONE_FILE = "50GB"  # the library's own default
 
 
-def save_grown(growth: Growth, out: Path, *, force: bool = False) -> None:
-    """Tokenizer, configs and weights (safetensors) land in `out` together, or nothing does."""
+def save_grown(
+    growth: Growth, out: Path, *, force: bool = False, more: Mapping[str, str] | None = None
+) -> None:
+    """Tokenizer, configs, weights (safetensors) and `more` texts land in `out` together, or nothing does."""
     with atomic_folder(out, force=force) as folder:
-        more = {RECORD: _record(growth)}
+        more = {RECORD: _record(growth), **(more or {})}
         save_folder(growth.added.written, growth.added.config, folder, more=more)
         _verify_tokenizer(growth, folder)
         if growth.grown is not None:
@@ -517,10 +519,10 @@ def _refuse_links(folder: TokenizerFolder, model: str | Path | None) -> None:
         refuse_links_out(Path(model).expanduser())
 
 
-def saved(growth: Growth, out: Path, *, force: bool) -> Growth:
-    """The same growth, written to `out`."""
+def saved(growth: Growth, out: Path, *, force: bool, more: Mapping[str, str] | None = None) -> Growth:
+    """The same growth, written to `out` with `more` texts."""
     beside = _beside(growth)  # before the folder may be replaced by the one that is written
-    save_grown(growth, out, force=force)
+    save_grown(growth, out, force=force, more=more)
     return replace(growth, path=Path(out), copied=tuple(beside.copied), left=beside.left)
 
 

@@ -53,6 +53,7 @@ COMMANDS: dict[str, Entry] = {
         "Look", "compare:playground", "Encode as you type, in a browser, with several tokenizers at once."
     ),
     "add-tokens": Entry("Grow", "grow:add_tokens", "Add tokens, and grow the model in the same act."),
+    "extend": Entry("Grow", "grow:extend", "Learn more tokens of a corpus; the model follows."),
     "resize": Entry("Grow", "grow:resize", "Give a model the rows for a tokenizer that is already right."),
     "config": Entry("Grow", "grow:config", "Show what may change in a model's config, or set it."),
     "check": Entry("Check", "check:check", "Say what will break before it does; exit 1 if it will."),

@@ -150,6 +150,86 @@ def add_tokens(
     )
 
 
+def extend(
+    tokenizer: options.Tokenizer,
+    corpus: options.Corpus,
+    output: Out = None,
+    tokens: Annotated[
+        int, Option("--tokens", "-n", help="How many to learn; a corpus may hold fewer.")
+    ] = 2000,
+    model: Annotated[
+        str | None,
+        Option(help="Grow this model too: a folder or hub name.", show_default="weights beside TOKENIZER"),
+    ] = None,
+    min_frequency: Annotated[int, Option(help="Only learn what occurs this often.")] = 2,
+    max_token_length: Annotated[
+        int | None, Option(help="No token of more characters of the vocabulary.", show_default=False)
+    ] = None,
+    sample: Annotated[
+        Path | None,
+        Option(help="Texts that must not suffer: how many keep their ids.", show_default=False),
+    ] = None,
+    start: Start = "pieces",
+    seed: Seed = 0,
+    pad_to_multiple_of: Pad = None,
+    vocabulary: Vocabulary = None,
+    force_ids: ForceIds = False,
+    trust_remote_code: Trust = False,
+    column: options.Column = None,
+    engine: options.Engine = "auto",
+    dry_run: DryRun = False,
+    force: options.Force = False,
+    html: options.Html = None,
+    plot: options.Plot = None,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Learn more tokens of a corpus; the model follows.
+
+    BPE goes on where its merges end: old ids stay, texts only lose boundaries, every new token comes out of
+    its own text. The table says what each number of tokens buys. Shorter texts are shown; that a model
+    answers better is not: train it on, and prove it.
+
+    Example: `tokbench extend my-model korean.txt --tokens 2000 -o wider`
+    """
+    import tokbench as tb
+    from tokbench.corpus.reading import CorpusPaths
+    from tokbench.reporting.bars import draw_progress
+    from tokbench.reporting.views import grow as grow_view
+
+    _refuse_no_output(output, dry_run=dry_run)
+    with draw_progress(quiet=quiet) as progress:
+        wider = tb.extend(
+            tokenizer,
+            CorpusPaths(corpus),
+            tokens=tokens,
+            model=model,
+            min_frequency=min_frequency,
+            max_token_length=max_token_length,
+            column=column,
+            sample=sample,
+            output=output,
+            engine=engine,
+            dry_run=dry_run,
+            force=force,
+            progress=progress,
+            start=start,
+            seed=seed,
+            pad_to_multiple_of=pad_to_multiple_of,
+            vocabulary=vocabulary or (),
+            force_ids=force_ids,
+            trust_remote_code=trust_remote_code,
+        )
+    put(wider, grow_view.extension, "extension", json=json, html=html, plot=plot)
+    hint(
+        "write it: the same with -o FOLDER"
+        if dry_run
+        else f"compare: tokbench compare {shlex.quote(tokenizer)} {shlex.quote(str(output))}"
+        f" --corpus {shlex.quote(corpus[0])}",
+        quiet=quiet,
+    )
+
+
 def resize(
     model: Annotated[str, Argument(help="The model: a folder or hub name.", show_default=False)],
     tokenizer: Annotated[

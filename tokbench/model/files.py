@@ -50,6 +50,11 @@ def find_model(
     return path
 
 
+def has_weights(folder: Path) -> bool:
+    """Whether a model lies in this folder: its config, and weights that can be read without a pickle."""
+    return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+
+
 def ensure_weights(folder: Path) -> None:
     """Refuse a folder without weights, with pickled weights only, or with weights outside it."""
     if (folder / WEIGHTS).exists():

@@ -37,6 +37,7 @@ KINDS = {
     "environment": ("finetuning.environment:Environment", "reporting.views.finetune:environment"),
     "explanation": ("checks.findings:Explanation", "reporting.views.check:explanation"),
     "export": ("pretrained.export:Exported", "reporting.views.make:exported"),
+    "extension": ("adapt.extend:Extension", "reporting.views.grow:extension"),
     "fix-report": ("checks.fix:FixReport", "reporting.views.check:fix_report"),
     "growth": ("adapt.grow:Growth", "reporting.views.grow:growth"),
     "info": ("pretrained.info:TokenizerInfo", "reporting.views.look:info"),

@@ -279,11 +279,13 @@ def learn(
     continuing_subword_prefix: str = "",
     end_of_word_suffix: str = "",
     max_token_length: int | None = None,
+    refused: Callable[[str], bool] | None = None,
     progress: Progress = silent,
 ) -> Merges:
     """Merge the most frequent pair of neighbours until the vocabulary is full or no pair is frequent enough.
 
-    A merge of merges stays shorter than `max_token_length` characters; two characters always may merge.
+    A merge of merges stays shorter than `max_token_length` characters; two characters always may merge. A
+    pair whose token is `refused` is passed over.
 
     >>> learn(WordCounts({"low": 5, "lower": 2}), vocab_size=7).merges
     [('l', 'o'), ('lo', 'w')]
@@ -299,6 +301,8 @@ def learn(
     while len(tokens.vocab) < vocab_size and (found := table.pop(max(1, min_frequency))):
         pair, places = found
         left, right = tokens.pair(pair)
+        if refused is not None and refused(left + right):
+            continue
         merges.pop((left, right), None)  # of a pair merged twice the library keeps the later rank
         merges[left, right] = None
         table.merge(tokens.join(pair), places)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from tokbench.errors import plural
 from tokbench.model.model_config import MAY, MUST_NOT, RESIZE, ConfigChange, ConfigView
-from tokbench.reporting.elements import Facts, Grid, Headline, Part
+from tokbench.reporting.elements import Curve, Facts, Grid, Headline, Part
 
 if TYPE_CHECKING:
+    from tokbench.adapt.extend import Extension
     from tokbench.adapt.grow import Growth
     from tokbench.model.contract import GrowthProof
     from tokbench.model.resize import Resized
@@ -38,6 +39,45 @@ def growth(result: Growth) -> Iterator[Part]:
     yield Facts([*_existing(added), *_neighbours(added), *_roles(result), *_model(result), *_beside(result)])
     if result.changed is not None:
         yield from _sample(result.changed)
+
+
+def extension(result: Extension) -> Iterator[Part]:
+    """What was gained, the curve over the number of new tokens, what it costs elsewhere, the model's rows."""
+    place = "a dry run, nothing was written" if result.dry else result.path or "in memory"
+    gained = f"{result.domain.before:.3f} → {result.domain.after:.3f} bytes a token"
+    yield Headline(f"{place}: {plural(result.got, 'new token')}, {gained}", "good")
+    rows = [
+        (f"{each.tokens:,}", f"{each.bytes_per_token:.3f}", "← knee" if each.tokens == result.knee else "")
+        for each in result.curve
+    ]
+    yield Grid(("new tokens", "bytes a token", ""), rows, right=("new tokens", "bytes a token"))
+    yield Curve(
+        title="bytes a token over new tokens",
+        x="new tokens",
+        y="bytes a token",
+        series=[("the corpus", [(float(each.tokens), each.bytes_per_token) for each in result.curve])],
+    )
+    yield Facts([*_learned(result), *_model(result.growth), *_beside(result.growth)])
+
+
+def _learned(result: Extension) -> Iterator[tuple[str, object]]:
+    added = result.growth.added
+    yield "ids", f"{added.before:,} → {added.after:,}; the old ones stay"
+    yield "first", _listed(result.first)
+    if result.got < result.asked:
+        yield "asked for", f"{result.asked:,}: the corpus teaches no more"
+    if result.characters:
+        yield "of them", f"{plural(result.characters, 'character')} that the vocabulary lacked"
+    yield "unused", f"{result.unused:,} have no text of their own: longer ones took their places"
+    yield "dead", f"{result.dead:,} new tokens do not come out of their own text"
+    if result.dead_before:
+        yield "dead before", f"{result.dead_before:,} old ones; {result.refused:,} merges into them refused"
+    yield "words", f"{result.domain.unchanged:.1%} of the corpus keep their tokens"
+    if result.sample is not None:
+        sample = result.sample
+        yield "sample", f"{sample.before:.3f} → {sample.after:.3f} bytes a token"
+        yield "", f"{sample.unchanged:.1%} of {plural(sample.texts, 'text')} keep their ids"
+    yield "engine", result.engine + (f": {result.why}" if result.why else "")
 
 
 def _rows(added: Added) -> Iterator[tuple[int, str, str, str]]:

@@ -140,14 +140,29 @@ def count_in_memory(
     progress: Progress = silent,
 ) -> WordCounts:
     """The words that a tokenizer's normalizer and pre_tokenizer make; no file of them is written."""
+    words, corpus = count_packed(
+        source, tokenizer, column=column, ways=ways, min_count=min_count, progress=progress
+    )
+    pipeline = PipelineRecord.of(tokenizer)
+    return replace(words.word_counts(), pipeline=pipeline, corpus=corpus, min_count=min_count)
+
+
+def count_packed(
+    source: CorpusSource,
+    tokenizer: Tokenizer,
+    *,
+    column: str | None = None,
+    ways: CountOptions | None = None,
+    min_count: int = 1,
+    progress: Progress = silent,
+) -> tuple[PackedWords, CountedCorpus]:
+    """The same words as bytes in a row, the most frequent first, and what was counted."""
     ways = ways or CountOptions()
     if ways.engine == "dask":
         raise UsageError("the engine dask counts into a file", fix="name one with output=, or another engine")
-    pipeline = PipelineRecord.of(tokenizer)
     texts = Texts(source, column, tokenizer)
     with _here(texts, ways, None, min_count, progress) as (blocks, corpus, _):
-        words = store.joined_words(list(blocks))
-    return replace(words.word_counts(), pipeline=pipeline, corpus=corpus, min_count=min_count)
+        return store.joined_words(list(blocks)), corpus
 
 
 @contextmanager
