@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tokenizers import AddedToken, Tokenizer
 
 from tokbench.errors import DataError, FileError, UsageError, did_you_mean
-from tokbench.io.json_files import MIB, read_text
+from tokbench.io.json_files import MIB, read_text, uncollected
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.pretrained.folder import tokenizer_text
 from tokbench.pretrained.neighbours import CONTENT, Harm, harms, remedy
@@ -365,7 +365,8 @@ def with_tokens(
         ids = _ids(whole, plan.new, before)
         pieces = _pieces(old, plan.new, unknown_id(folder))
         filled = whole.get_vocab_size() - old.get_vocab_size()
-        own = folder.own_tokenizer if whole is old else partial(_copied, whole)
+        again = partial(_whole_again, folder, before, plan, options if use_unused else None)
+        own = folder.own_tokenizer if whole is old else _in_turn(whole, again)
         del old, whole  # the folder's own may be changed now
         read, text = _grown(own, plan, ids, options)
         new, moves = moved_roles(read, folder.roles, roles or {})
@@ -389,6 +390,20 @@ def with_tokens(
         remedy=_remedy(own(), new, found) if found else "",
         text=text if new is read else "",
     )
+
+
+def _in_turn(first: Tokenizer, again: Callable[[], Tokenizer]) -> Callable[[], Tokenizer]:
+    """What gives tokenizers to be changed: the one at hand, and after that others made anew."""
+    made = [first]
+    return lambda: made.pop() if made else again()
+
+
+def _whole_again(
+    folder: TokenizerFolder, before: int, plan: AddTokensPlan, unused: AddTokensOptions | None
+) -> Tokenizer:
+    """The tokenizer with its holes filled, and with the unused tokens taken where that was asked for."""
+    whole = _without_holes(folder.own_tokenizer(), before, name=folder.name)
+    return _taken(whole, plan, unused)[0] if unused else whole
 
 
 def _taken(
@@ -464,10 +479,6 @@ class AddTokensOptions:
     def alone(self, tokens: Sequence[str]) -> set[str]:
         """Those that were asked to be met only as words of their own."""
         return {token for token in tokens if self.of(token).single_word}
-
-
-def _copied(tokenizer: Tokenizer) -> Tokenizer:
-    return Tokenizer.from_str(tokenizer.to_str())
 
 
 def _grown(
@@ -563,7 +574,8 @@ def _without_holes(old: Tokenizer, before: int, *, name: str) -> Tokenizer:
         raise FileError(
             f"the ids of {name} have {len(holes):,} holes", fix=f"tokbench check {shlex.quote(name)}"
         )
-    raw = json.loads(old.to_str())
+    with uncollected():
+        raw = json.loads(old.to_str())
     raw["model"]["vocab"] |= {FILLER.format(hole): hole for hole in holes}  # Unigram's list has no holes
     return Tokenizer.from_str(json.dumps(raw))
 
