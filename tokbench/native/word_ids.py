@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, models
 
+from tokbench.io.json_files import uncollected
 from tokbench.native.byte_alphabet import byte_characters
 from tokbench.native.compiler import Loop, loops
 from tokbench.native.kernels import count_abi, encode_abi
@@ -444,7 +445,8 @@ def word_piece(tokenizer: Tokenizer, lookup: Mapping[str, Loop]) -> EncodeJob | 
 
 def merges_of(model: models.BPE) -> list[Any]:
     """The merges in order, each a list of two tokens or, as it used to be, both with a blank between."""
-    found: list[Any] = json.loads(model.__getstate__())["merges"]
+    with uncollected():
+        found: list[Any] = json.loads(model.__getstate__())["merges"]
     return found
 
 
