@@ -1,9 +1,14 @@
 """What all tests share: quiet libraries, no network, and slow tests only when they are asked for."""
 
+import gc
 import os
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Modules and collected tests live to the end: looking through them for garbage costs a tenth of the suite.
+gc.set_threshold(50_000, 20, 50)
 
 # How long an example takes is the machine's affair; what it shows is the test's.
 settings.register_profile("tokbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,6 +29,20 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="slow: set TOKBENCH_SLOW=1 to run it"))
 
 
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """Libraries that a test was the first to load live as long."""
+    if len(sys.modules) > item.config.stash.get(LOADED, 0) + 200:
+        item.config.stash[LOADED] = len(sys.modules)
+        gc.collect()
+        gc.freeze()
+
+
+LOADED = pytest.StashKey[int]()
 HOLDERS = ("list", "iterator", "generator", "pyarrow", "datasets", "pandas", "polars")
 
 

@@ -15,7 +15,7 @@ from tokbench.finetuning.tag_scheme import STRICT, TagScheme, entities, find_sch
 
 THEIRS = {"IOB1": IOB1, "IOB2": IOB2, "IOE1": IOE1, "IOE2": IOE2, "IOBES": IOBES, "BILOU": BILOU}
 MARKS = {"IOB1": "IB", "IOB2": "IB", "IOE1": "IE", "IOE2": "IE", "IOBES": "IBES", "BILOU": "BILU"}
-MANY = settings(max_examples=150)  # of 24 laws; 10,000 of each were drawn by hand
+MANY = settings(max_examples=60)  # of 24 laws; 10,000 of each were drawn by hand
 
 
 def sequences(name, delimiter="-", *, suffix=False, size=12):

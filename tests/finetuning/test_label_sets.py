@@ -152,7 +152,7 @@ def test_every_label_stays_in_train_when_dev_rows_are_cut_off(tmp_path):
 
 def test_metrics_are_scikit_learns_and_the_constant_is_the_best_there_is():
     random = np.random.default_rng(0)
-    for _ in range(300):
+    for number in range(300):
         rows, size = int(random.integers(1, 12)), int(random.integers(2, 5))
         truth, answers = (random.integers(0, 2, (rows, size)) for _ in range(2))
         task = task_of(size)
@@ -169,6 +169,8 @@ def test_metrics_are_scikit_learns_and_the_constant_is_the_best_there_is():
             }
 
         assert found == pytest.approx(theirs(answers))
+        if number % 10:  # a constant is searched by the library's slow functions, all of them
+            continue
         every = [theirs(np.tile(some, (rows, 1))) for some in itertools.product((0, 1), repeat=size)]
         wanted = {name: max(each[name] for each in every) for name in task.metrics}
         assert best_constant(task, {"dev": truth}) == pytest.approx(wanted)

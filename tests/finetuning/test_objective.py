@@ -168,6 +168,14 @@ CASES = {
 }
 
 
+ALIKE = ("classes", "tags", "several labels", "several labels, in parts")  # others do the same and more
+
+
+def slow(*names):
+    """The cases, these of them slow."""
+    return [pytest.param(name, marks=pytest.mark.slow if name in names else ()) for name in CASES]
+
+
 def changes_of(case, data, conll):
     changes = dict(CASES[case])
     if "0=" in changes.get("class_weights", ""):
@@ -176,7 +184,7 @@ def changes_of(case, data, conll):
     return {**changes, "data": conll if "task" in changes else data, "rows": rows}
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", slow(*ALIKE))
 @pytest.mark.parametrize("engine", ENGINES[1:])
 def test_every_engine_lessens_the_same_loss_step_by_step(engine, case, data, conll, plan, tmp_path):
     settings = {"epochs": 2, "learning_rate": 5e-3, "clip": 0.3, "warmup": 0.2, "evaluate_every": 3}
@@ -191,7 +199,10 @@ def test_every_engine_lessens_the_same_loss_step_by_step(engine, case, data, con
     assert all(run.proved for run in runs.values())
 
 
-@pytest.mark.parametrize("case", [name for name in CASES if "parts" not in name])
+@pytest.mark.parametrize(
+    "case",
+    [each for each in slow("several labels", "several labels, pooled") if "parts" not in each.values[0]],
+)
 def test_parts_of_a_batch_change_nothing(case, data, conll, plan, tmp_path):
     changes = changes_of(case, data, conll)
     config = plan(**{name: each for name, each in changes.items() if name != "rows"})
@@ -212,7 +223,7 @@ def without_dropout(config, tmp_path):
     return replace(config, model=str(tmp_path / "still"))
 
 
-@pytest.mark.parametrize("case", ["classes", "several labels, weighed"])
+@pytest.mark.parametrize("case", [pytest.param("classes", marks=pytest.mark.slow), "several labels, weighed"])
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_stopped_run_goes_on_to_the_same_bits(engine, case, data, conll, plan, tmp_path):
     changes = changes_of(case, data, conll)

@@ -1,12 +1,9 @@
 """What a run tells others: TensorBoard, a message at the end, and never a secret."""
 
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 import warnings
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -20,7 +17,7 @@ from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
-import tokbench
+from tokbench.__main__ import main
 from tokbench.errors import NegativeResultError, UsageError
 from tokbench.finetuning.card import card
 from tokbench.finetuning.engines.monitor import NAME
@@ -174,18 +171,9 @@ def test_the_command_of_a_card_is_the_plan_that_was_carried_out(page, tmp_path):
     assert (asked["learning_rate"], asked["batch_size"], asked["precision"]) == (1e-3, 4, "fp32")
 
 
-def pasted(line, place):
-    """Give a command line in a folder."""
-    words = [sys.executable, "-m", "tokbench", *shlex.split(line)[1:], "-q"]
-    given = {**os.environ, "PYTHONPATH": str(Path(tokbench.__file__).parents[1])}
-    done = subprocess.run(words, cwd=place, capture_output=True, text=True, env=given)
-    assert done.returncode in (0, 1), done.stderr
-    assert not done.stderr
-
-
 @pytest.mark.parametrize("objects", [False, True])
 def test_the_command_of_a_card_makes_the_same_weights_where_it_was_given(
-    objects, official, plan, tmp_path, tokenizer_folder, monkeypatch
+    objects, official, plan, tmp_path, tokenizer_folder, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
     official("sst2")
@@ -203,7 +191,9 @@ def test_the_command_of_a_card_makes_the_same_weights_where_it_was_given(
     differ = {one: other for one, other in zip(words, whole, strict=True) if one != other}
     assert differ.pop("glue-sst2") == f"{tmp_path}/glue-sst2"
     assert differ == {"a run-again": "out/a run-again"}
-    pasted(line, tmp_path)
+    capsys.readouterr()
+    assert main([*words[1:], "-q"]) in (0, 1)
+    assert not capsys.readouterr().err
     one, other = (load_file(f"{each}/model.safetensors") for each in ("out/a run", "a run-again"))
     assert all(torch.equal(one[name], other[name]) for name in other)
 

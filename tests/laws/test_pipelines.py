@@ -125,7 +125,7 @@ def test_every_row_of_the_table_has_a_law_and_no_other_is_served():
 
 
 @pytest.mark.parametrize(("names", "options"), NAMED, ids=lambda each: "-".join(map(str, each))[:60])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     model=st.sampled_from(MODELS),
     normalizers=st.sampled_from(SEQUENCES),
@@ -163,7 +163,7 @@ MARKED = st.lists(
 
 @pytest.mark.parametrize("normalizers", [(BLANKS,), (MARK, BLANKS), (BLANKS, MARK)])
 @pytest.mark.parametrize("fallback", [True, False])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     added=ADDED,
     texts=st.tuples(TEXTS, st.lists(MARKED, max_size=6)).map(lambda both: (*both[0], *both[1])),

@@ -1,6 +1,7 @@
 """The oracle is the library: the words that its own trainer counts."""
 
 import random
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,7 @@ texts = st.lists(
 )
 
 
+@cache
 def tokenizer(normalizer, pre_tokenizer):
     made = Tokenizer(models.BPE())
     if normalizer is not None:
@@ -87,9 +89,14 @@ def words_of(found):
     return packed_of_compiled(found).word_counts().counts
 
 
+@cache
+def scanner_of(normalizer, pre_tokenizer):
+    return scanner_for(tokenizer(normalizer, pre_tokenizer))
+
+
 def assert_equal(normalizer, pre_tokenizer, texts, **how):
     made = tokenizer(normalizer, pre_tokenizer)
-    scanner = scanner_for(made)
+    scanner = scanner_of(normalizer, pre_tokenizer)
     assert not isinstance(scanner, str), scanner
     assert words_of(count_words_compiled([texts], scanner, **how)) == library_words(made, texts)
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from tokbench import __version__
@@ -56,7 +57,9 @@ def _import_trouble(name: str) -> str:
     return f" cannot be imported: {said[-1]}" if done.returncode else ""
 
 
+@cache
 def _installed(name: str) -> str:
+    """Its version, read once a process: the libraries read all that a package says of itself to find it."""
     try:
         return version(name)
     except PackageNotFoundError:
