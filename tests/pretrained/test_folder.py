@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+import tokbench as tb
 from tokbench.errors import FileError
 from tokbench.io.json_files import read_object
 from tokbench.pretrained.folder import load, save_folder, tokenizer_text
@@ -207,3 +208,13 @@ def test_one_changed_byte_loads_or_is_a_file_problem(folder, cut, byte):
 def test_more_files_are_written_beside_it(folder, tmp_path):
     save_folder(folder.tokenizer, folder.config, tmp_path, more={"tokbench.toml": "한 = 1\n"})
     assert (tmp_path / "tokbench.toml").read_text(encoding="utf-8") == "한 = 1\n"
+
+
+def test_a_tokenizer_that_somebody_holds_is_not_changed_by_adding_to_its_folder(folder):
+    loaded = load(folder.path)
+    held = loaded.tokenizer
+    before = held.to_str()
+    grown = tb.add_tokens(loaded, tokens=["hospital"], special=["[E1]"])
+    assert held.to_str() == before
+    assert loaded.tokenizer is held
+    assert grown.added.tokenizer.token_to_id("[E1]") is not None

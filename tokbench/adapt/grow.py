@@ -41,6 +41,7 @@ from tokbench.pretrained.folder import (
     TokenizerFolder,
     TokenizerSource,
     load,
+    load_to_change,
     save_folder,
 )
 from tokbench.pretrained.retokenized import Changed, changed_words
@@ -429,7 +430,7 @@ def add_tokens(
     out = _place(output, dry_run=dry_run, force=force)
     if model is not None:
         require("torch", extra="train", what="growing a model")
-    folder = with_loaded_flags(load(tokenizer))
+    folder = with_loaded_flags(load_to_change(tokenizer))
     _refuse_links(folder, model)
     if model is not None:
         refuse_strangers(folder, model, roles=roles or (), anyway=choices.get("force_ids", False))

@@ -119,10 +119,14 @@ class LazyFolder(TokenizerFolder):
         """Read again where it was given away."""
         return _parsed(self.content, self.name)
 
+    is_private = False  # whether nobody but the call that loaded it has this folder
+
     def own_tokenizer(self) -> Tokenizer:
-        """The one that was read: a copy would take as long as reading."""
+        """Where nobody else can have it the one that was read: a copy would take as long as reading."""
+        if not self.is_private:
+            return super().own_tokenizer()
         own: Tokenizer = self.untruncated
-        vars(self).pop("_copy" if own is not self.tokenizer else "tokenizer")
+        del vars(self)["_copy" if own is not self.tokenizer else "tokenizer"]
         return own
 
     @cached_property
@@ -249,6 +253,14 @@ def load(
             fix="give a name, a path, a tokenizers.Tokenizer or a fast tokenizer of transformers",
         )
     return InMemoryFolder("tokenizer", library, _config_of(tokenizer))
+
+
+def load_to_change(tokenizer: TokenizerSource) -> TokenizerFolder:
+    """As load, for a call that keeps the folder to itself: of a path, own_tokenizer needs no copy."""
+    folder = load(tokenizer)
+    if isinstance(folder, LazyFolder) and isinstance(tokenizer, str | Path):
+        vars(folder)["is_private"] = True
+    return folder
 
 
 def _config_of(tokenizer: Any) -> dict[str, Any]:  # noqa: ANN401  PreTrainedTokenizerBase
