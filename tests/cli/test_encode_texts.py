@@ -61,6 +61,10 @@ def test_ids_tokens_and_arrays_are_returned(tokbench, made, tmp_path):
         (["--file", "corpus.txt", "--stride", "2", "--max-length", "9"], "without --overflow"),
         (["--file", "corpus.txt", "--pair", "a", "--pair", "b"], "files have one --pair"),
         (["--labels", "a.conll", "--file", "corpus.txt"], "without --file"),
+        (["--labels", "a.conll", "--padding", "longest"], "without --padding"),
+        (["-", "-"], "stdin can be read once"),
+        (["-", "--pair", "-"], "stdin can be read once"),
+        (["--file", "-", "--pair", "-"], "stdin can be read once"),
         (["a", "b", "--pair", "c"], "2 texts and 1 second text"),
         ([], "there is no text to read"),
     ],
@@ -90,6 +94,8 @@ def test_what_is_piped_in_is_read(tokbench, made, tmp_path):
     assert back.stdout == "the clock\n"
     rows = piped("[4, 5]\n6\n", "decode", "made", cwd=tmp_path)
     assert len([json.loads(line)["text"] for line in rows.stdout.splitlines()]) == 2
+    second = piped("told", "encode", "made", "the clock", "--pair", "-", "--return", "ids", cwd=tmp_path)
+    assert second.stdout == tokbench("encode", made, "the clock", "--pair", "told", "--return", "ids").out
     wrong = piped("no ids", "decode", "made", cwd=tmp_path)
     assert (wrong.returncode, "stdin, line 1 holds no ids" in wrong.stderr) == (2, True)
 

@@ -74,7 +74,7 @@ def test_what_holds_no_ids_is_said_by_its_place(words, tmp_path):
     (tmp_path / "ids.csv").write_text("1\n")
     with pytest.raises(FileError, match="by its name"):
         read_ids(tmp_path / "ids.csv")
-    for line in ("a b", '{"text": "a"}', '["a"]', "[-1]", "{"):
+    for line in ("a b", "[true]", "[" * 99_999, '{"text": "a"}', '["a"]', "[-1]", "{"):
         with pytest.raises(DataError, match=r"ids\.txt, line 2 holds no"):
             list(lines_of_ids(["1", line], "ids.txt"))
     with pytest.raises(DataError, match="the id 99, which is in row 2"):
@@ -86,6 +86,25 @@ def test_starts_that_are_not_of_these_ids_are_told(words, tmp_path):
     np.save(tmp_path / "ids.starts.npy", np.array([0, 3, 2, 99]))
     with pytest.raises(DataError, match=r"the starts beside ids\.npy"):
         list(read_ids(tmp_path / "ids.npy"))
+
+
+def test_starts_of_two_dimensions_and_ids_that_are_no_numbers_are_told(words, tmp_path):
+    np.save(tmp_path / "ids.npy", np.array([1, 2]))
+    np.save(tmp_path / "ids.starts.npy", np.array([[0, 2]]))
+    with pytest.raises(DataError, match=r"the starts beside ids\.npy"):
+        list(read_ids(tmp_path / "ids.npy"))
+    tb.encode_corpus(words, TEXTS, output=tmp_path / "raw.bin")
+    facts = json.loads((tmp_path / "raw.json").read_text())
+    for change in ({"dtype": "float16"}, {"dtype": "object"}, {"starts": "../raw.starts.bin"}):
+        (tmp_path / "raw.json").write_text(json.dumps({**facts, **change}))
+        with pytest.raises(DataError, match=r"raw\.json does not say what raw\.bin holds"):
+            list(read_ids(tmp_path / "raw.bin"))
+
+
+def test_lengths_that_nothing_reaches_change_no_row(words):
+    wanted = rows_of(tb.encode_corpus(words, TEXTS))
+    assert rows_of(tb.encode_corpus(words, TEXTS, max_length=10**20)) == wanted
+    assert rows_of(tb.encode_corpus(words, TEXTS, max_length=1, truncation="none")) == wanted
 
 
 def rows_of(done):
@@ -133,6 +152,8 @@ def test_a_corpus_refuses_what_only_its_end_could_tell(words):
         ({"padding": "longest"}, "known at its end"),
         ({"engine": "compiled", "max_length": 3}, "the library's work"),
         ({"max_length": 1}, "no room for the 2 special tokens"),
+        ({"max_length": 3, "truncation": "only_second"}, "cannot be cut to its length"),
+        ({"max_length": 10**20, "padding": "max_length"}, "do not fit into memory"),
     ):
         with pytest.raises(UsageError, match=said):
             tb.encode_corpus(words, TEXTS, **how)

@@ -113,6 +113,8 @@ def test_what_cannot_be_met_is_said():
         "cannot share 2": {"max_length": 4, "stride": 2, "overflow": True},
         "stride -1": {"stride": -1},
         "no number of tokens": {"max_length": -1},
+        "do not fit into memory": {"padding": "max_length", "max_length": 10**20},
+        "99,999,999 tokens do not fit": {"padding": "longest", "pad_to_multiple_of": 99_999_999},
         "a multiple is one of padding": {"pad_to_multiple_of": 8},
         "would have to give up": {"max_length": 4, "truncation": "only_second"},
     }.items():
@@ -123,3 +125,13 @@ def test_what_cannot_be_met_is_said():
         tb.encode(made, ["a", "b"], pair=["a"])
     with pytest.raises(UsageError, match="both texts are too long"):
         tb.encode(made, "a b c d e", pair="a b c d e", max_length=6, overflow=True)
+
+
+@pytest.mark.parametrize("truncation", ["longest_first", "only_first", "only_second"])
+def test_where_special_tokens_take_all_the_room_no_text_is_left_as_in_the_library(truncation):
+    made = library()
+    found = tb.encode(made, ["a b c", "d"], pair=["e", "f g"], max_length=3, truncation=truncation)
+    made.enable_truncation(3, strategy=truncation)
+    assert [list(row.ids) for row in found] == [
+        row.ids for row in made.encode_batch([("a b c", "e"), ("d", "f g")])
+    ]

@@ -171,9 +171,13 @@ def encode(
     for_files["--threads"] = threads
     if labels is not None:
         _refuse("--labels", {"a text": text, "--pair": pair, "--chat": chat, "--file": file, **for_files})
+        without_effect = {"--padding": padding, "--overflow": windows["overflow"]}
+        without_effect |= {"--truncation-side": truncation_side, "--no-special-tokens": not special}
+        _refuse("--labels", without_effect)
         return _show_labels(tokenizer, labels, row, max_length, shown)
     if file:
         _refuse("--file", {"--chat": chat, "--overflow": windows["overflow"]})
+        _once_from_stdin(file, text, pair)
         job = _Job([*file, *(text or ())], column, _only(pair), output, format, engine, threads)
         return _encode_files(tokenizer, job, {**lengths, "special": special}, shown)
     if chat is not None:
@@ -181,7 +185,10 @@ def encode(
         return _show(tokenizer, None, {**lengths, **windows, "chat": chat}, shown)
     if any(for_files.values()):
         raise UsageError(f"{', '.join(for_files)} are for files", fix="name files with --file")
-    words = [text_of(each) for each in text or piped("text")]
+    given = text or piped("text")
+    _once_from_stdin(given, pair)
+    words = [text_of(each) for each in given]
+    pair = None if pair is None else [text_of(each) for each in pair]
     return _show(tokenizer, words, {**lengths, **windows, "special": special, "pair": pair}, shown)
 
 
@@ -190,6 +197,12 @@ def _refuse(what: str, beside: Mapping[str, object]) -> None:
     for name, given in beside.items():
         if given:
             raise UsageError(f"{what} is read without {name}", fix=f"leave out {name}, or ask one at a time")
+
+
+def _once_from_stdin(*several: Sequence[str] | None) -> None:
+    """UsageError where stdin is to be read for more than one thing: its end comes once."""
+    if sum(words.count("-") for words in several if words) > 1:
+        raise UsageError("stdin can be read once only", fix="keep one - and name a file for the other")
 
 
 def _only(pair: Sequence[str] | None) -> str | None:
@@ -232,7 +245,7 @@ def _check_returned(shown: _Shown, output: Path | None, files: Sequence[object])
             f"there is no --return {shown.returned!r}", fix=did_you_mean(shown.returned, RETURNS)
         )
     if files:
-        raise UsageError("--return is for texts", fix="--format and --output say what becomes of files")
+        raise UsageError("--return is for texts", fix="--format and --output, or --json with --labels")
     if shown.html is not None or (shown.json and shown.returned != "json"):
         raise UsageError(f"--return {shown.returned} is returned alone", fix="leave out --json and --html")
     if shown.returned == "npy" and output is None:

@@ -235,6 +235,11 @@ def _pass_on(
     except BaseException as error:
         if not is_of_the_library(error):
             raise
+        if str(error).startswith("Truncation error"):
+            raise UsageError(
+                "a row cannot be cut to its length: the text that gives tokens up has too few",
+                fix="--truncation longest_first, or a greater --max-length",
+            ) from error
         raise UsageError(
             f"{folder.name} cannot encode this corpus: {error}",
             fix=f"tokbench check {shlex.quote(folder.name)}",

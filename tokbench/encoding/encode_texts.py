@@ -7,6 +7,7 @@ a token which is matched whole, or that no loop can normalize, goes through the 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -171,7 +172,8 @@ def _limited(tokenizer: Tokenizer, shape: RowShape) -> Tokenizer:
     copy.no_truncation()
     if lengths.max_length is not None and lengths.truncation != "none":
         side = "left" if shape.cut_left else "right"
-        copy.enable_truncation(lengths.max_length, strategy=lengths.truncation, direction=side)
+        most = min(lengths.max_length, sys.maxsize)  # that the library can count
+        copy.enable_truncation(most, strategy=lengths.truncation, direction=side)
     copy.no_padding()
     if pad is not None:
         copy.enable_padding(

@@ -228,14 +228,14 @@ def lines_of_ids(lines: Iterable[str], name: str) -> Iterator[list[int]]:
                     found = next((found[key] for key in COLUMNS if key in found), None)
             else:
                 found = [int(word) for word in line.replace(",", " ").split()]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{place} holds no ids: {line.strip()[:40]!r}", fix="ids are numbers") from error
         yield _checked(found, place)
 
 
 def _checked(found: object, place: str) -> list[int]:
     """The ids; DataError where these are none."""
-    if not isinstance(found, list) or not all(isinstance(each, int) and each >= 0 for each in found):
+    if not isinstance(found, list) or not all(type(each) is int and each >= 0 for each in found):
         raise DataError(
             f"{place} holds no list of ids", fix='an object with "ids" or "input_ids", or numbers alone'
         )
@@ -274,16 +274,23 @@ def _read_bin(path: Path) -> Iterator[list[int]]:
     facts = read_object(path.with_suffix(".json"))
     try:
         dtype, starts = np.dtype(str(facts["dtype"])), path.with_name(str(facts["starts"]))
-        ids: NDArray[Any] = np.fromfile(path, dtype.newbyteorder("<"))
+        whole = {"i": dtype, "u": dtype}[dtype.kind]  # ids are whole numbers
+        ids: NDArray[Any] = np.fromfile(path, whole.newbyteorder("<"))
         return _split(ids, np.fromfile(starts, STARTS), path)
-    except (KeyError, TypeError, OSError) as error:
+    except (KeyError, TypeError, ValueError, OSError) as error:
         raise DataError(
             f"{path.with_suffix('.json').name} does not say what {path.name} holds", fix="encode it again"
         ) from error
 
 
 def _split(ids: NDArray[Any], starts: NDArray[Any], path: Path) -> Iterator[list[int]]:
-    if len(starts) == 0 or starts[0] != 0 or starts[-1] != len(ids) or (np.diff(starts) < 0).any():
+    if (
+        starts.ndim != 1
+        or len(starts) == 0
+        or starts[0] != 0
+        or starts[-1] != len(ids)
+        or (np.diff(starts) < 0).any()
+    ):
         raise DataError(f"the starts beside {path.name} are not those of its texts", fix="encode it again")
     return (ids[start:end].tolist() for start, end in pairwise(starts.tolist()))
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 STRATEGIES = ("longest_first", "only_first", "only_second", "none")
 SIDES = ("right", "left")
 PADDINGS = ("longest", "max_length")
+MOST_FILLED = 1 << 24  # tokens of a padded row: beyond it nothing is left of the memory
 NO_LENGTH = 10**6  # what a config says of a longest input from here on means that there is none
 
 
@@ -96,6 +97,11 @@ def pad_of(folder: TokenizerFolder, lengths: RowLengths) -> Pad | None:
         )
     side = lengths.padding_side or str(folder.config.get("padding_side") or "right")
     to = None if lengths.padding == "longest" else _longest_input(folder, lengths)
+    widest = max(to or 0, lengths.multiple_of or 0)
+    if widest > MOST_FILLED:
+        raise UsageError(
+            f"rows filled up to {widest:,} tokens do not fit into memory", fix="--padding longest"
+        )
     type_id = folder.config.get("pad_token_type_id")
     return Pad(
         token, number, type_id if isinstance(type_id, int) else 0, side == "left", to, lengths.multiple_of
@@ -152,7 +158,7 @@ def windows(sequences: Sequence[int | None], lengths: RowLengths, *, left: bool)
 
 def must_hold(around: int, lengths: RowLengths) -> None:
     """UsageError where rows have no room for so many special tokens."""
-    if lengths.max_length is not None and lengths.max_length < around:
+    if lengths.max_length is not None and lengths.truncation != "none" and lengths.max_length < around:
         raise UsageError(
             f"max_length {lengths.max_length} has no room for the {around} special tokens",
             fix=f"--max-length {around + 1} or more, or --no-special-tokens",
@@ -198,6 +204,8 @@ def _sizes(first: int, second: int, room: int, lengths: RowLengths) -> tuple[int
     over = first + second - room
     if over <= 0:
         return first, second
+    if room == 0:
+        return 0, 0  # whatever the strategy
     if lengths.truncation == "longest_first":
         return _longest_first(first, second, room)
     gives = first if lengths.truncation == "only_first" else second
