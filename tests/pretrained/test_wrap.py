@@ -226,3 +226,19 @@ def test_transformers_4_and_5_put_the_same_space_before_a_text(older, make_folde
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     folder = make_folder(tokenizer, wrapper_config(tokenizer, roles))
     assert seen_by(older, folder.path) == seen_by(sys.executable, folder.path)
+
+
+def test_what_a_config_says_of_lengths_sides_and_chats_is_kept(make_folder, kinds):
+    said = {
+        "model_max_length": 77,
+        "padding_side": "left",
+        "truncation_side": "left",
+        "chat_template": "{{ 1 }}",
+    }
+    folder = make_folder(kinds["wordpiece"][0], said)
+    wrap(folder.path, folder.path.parent / "wrapped")
+    written = load(folder.path.parent / "wrapped").config
+    assert {name: written[name] for name in said} == said
+    wrap(folder.path, folder.path.parent / "other", padding_side="right", model_max_length=9)
+    written = load(folder.path.parent / "other").config
+    assert (written["padding_side"], written["model_max_length"]) == ("right", 9)

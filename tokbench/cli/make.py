@@ -410,7 +410,7 @@ def wrap(
     model_max_length: Annotated[
         int | None, Option(min=1, help="The model's longest input, in tokens.", show_default=False)
     ] = None,
-    padding_side: Annotated[str, Option(help="right or left.")] = "right",
+    padding_side: Annotated[str, Option(help="right or left.", show_default="the folder's, or right")] = "",
     force: options.Force = False,
     json: options.AsJson = False,
 ) -> None:

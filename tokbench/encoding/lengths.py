@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokbench.errors import UsageError, did_you_mean
+from tokbench.pretrained.wrap import said_length
 
 if TYPE_CHECKING:
     from tokbench.pretrained.folder import TokenizerFolder
@@ -20,7 +21,6 @@ STRATEGIES = ("longest_first", "only_first", "only_second", "none")
 SIDES = ("right", "left")
 PADDINGS = ("longest", "max_length")
 MOST_FILLED = 1 << 24  # tokens of a padded row: beyond it nothing is left of the memory
-NO_LENGTH = 10**6  # what a config says of a longest input from here on means that there is none
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,8 @@ def pad_of(folder: TokenizerFolder, lengths: RowLengths) -> Pad | None:
 def _longest_input(folder: TokenizerFolder, lengths: RowLengths) -> int:
     if lengths.max_length is not None:
         return lengths.max_length
-    said = folder.config.get("model_max_length")
-    if isinstance(said, int) and 0 < said < NO_LENGTH:
+    said = said_length(folder)
+    if said is not None:
         return said
     raise UsageError(f"{folder.name} does not say how long its inputs are", fix="--max-length 128")
 

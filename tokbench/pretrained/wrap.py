@@ -180,16 +180,27 @@ def with_loaded_flags(folder: TokenizerFolder) -> TokenizerFolder:
     )
 
 
+NO_LENGTH = 10**6  # what a config says of a longest input from here on means that there is none
+
+
+def said_length(folder: TokenizerFolder) -> int | None:
+    """The longest input that the config tells, if it tells one: transformers writes 1e30 for none."""
+    said = folder.config.get("model_max_length")
+    return said if isinstance(said, int) and 0 < said < NO_LENGTH else None
+
+
 def wrap(
     tokenizer: TokenizerSource,
     output: str | Path,
     *,
     roles: Mapping[str, str] | None = None,
     model_max_length: int | None = None,
-    padding_side: str = "right",
+    padding_side: str = "",
     force: bool = False,
 ) -> TokenizerInfo:
     """Save the tokenizer with its roles declared: those given, over those its files tell or spell.
+
+    Lengths, sides and chat templates are those of its tokenizer_config.json where nothing else is said.
 
     Raises UsageError for a role that does not exist or a token without an id, FileError when `output` is
     there already and not `force`.
@@ -213,8 +224,10 @@ def wrap(
         marked,
         named,
         extra=folder.extra,
-        model_max_length=model_max_length,
-        padding_side=padding_side,
+        model_max_length=model_max_length or said_length(folder),
+        padding_side=padding_side or folder.config.get("padding_side") or "right",
+        truncation_side=folder.config.get("truncation_side") or "right",
+        chat_template=folder.config.get("chat_template") or "",
     )
     with atomic_folder(out, force=force) as place:
         save_folder(marked, config, place)
