@@ -12,7 +12,9 @@ from tokbench.io import cache
 def no_cache(tmp_path, monkeypatch):
     """A file where the cache would be, for the tables of a split that no other test loads."""
     from tokbench.native import scanner
+    from tokbench.native.compiler import load_kernels
 
+    load_kernels(["count", "learn"])  # which take long to compile, and are not what is missed here
     (tmp_path / "cache").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(cache, "TROUBLES", {})
