@@ -70,6 +70,21 @@ def test_npms_json_brings_its_pattern_and_its_special_tokens(ranks, tmp_path):
         assert ours.encode(text).ids == encoded_by_tiktoken(ranks, text), text
 
 
+NO_ID = ('{"a": -1}', '{"a": 1e3}', '{"a": true}', '{"a": 65}', '{"a": 5000000000}')
+
+
+@pytest.mark.parametrize("special", [*NO_ID, '{"": 900}', '{"\\ud800": 900}'])
+def test_a_special_token_that_cannot_be_is_one_sentence(special, ranks, tmp_path):
+    (tmp_path / "own.json").write_text(
+        packed(ranks).replace(f'{{"<|endoftext|>": {len(ranks) + 3}}}', special)
+    )
+    with pytest.raises(FileError, match=r"cannot be its own|is no text"):
+        load(tmp_path / "own.json")
+    (tmp_path / "own.json").write_text(json.dumps({**json.loads(packed(ranks)), "bpe_ranks": "!"}))
+    with pytest.raises(FileError, match="not base64"):
+        load(tmp_path / "own.json")
+
+
 def test_a_token_that_no_merge_makes_is_met_where_a_whole_word_is_it(ranks, tmp_path):
     odd = {**ranks, b" zqzq": len(ranks)}
     (tmp_path / "own.json").write_text(packed(odd))
@@ -115,6 +130,7 @@ DAMAGED = {
     "no rank": (lambda ranks: lines(ranks) + b"YWJj\n", r"no token and rank in line \d+"),
     "a line cut": (lambda ranks: lines(ranks) + b"YW", r"no token and rank in line \d+"),
     "a line left out": (lambda ranks: lines(without(ranks, 300)), "no token of rank 300"),
+    "a rank below 0": (lambda ranks: lines({**without(ranks, 300), b" zz": -5}), "gives the rank -5"),
     "a token twice": (lambda ranks: lines(ranks) + b"QQ== 999\n", "a second time in line"),
 }  # fmt: skip
 

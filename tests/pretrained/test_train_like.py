@@ -74,6 +74,17 @@ def test_the_template_inside_a_sequence_has_the_new_ids():
     assert new.encode("a").ids[0] == new.token_to_id("<|begin|>") == 0
 
 
+def test_a_template_alone_in_a_sequence_is_that_template():
+    library = byte_level()
+    alone = json.loads(library.to_str())
+    template = next(
+        each for each in alone["post_processor"]["processors"] if each["type"] == "TemplateProcessing"
+    )
+    alone["post_processor"] = {"type": "Sequence", "processors": [template]}
+    new = tb.train_like(Tokenizer.from_str(json.dumps(alone)), TEXTS, vocab_size=300).tokenizer
+    assert new.encode("the", "a").tokens == ["<|begin|>", "the", "<|begin|>", "a"]
+
+
 def test_a_prefix_bytes_for_the_unknown_and_the_unknown_token_stay():
     """What train_new_from_iterator loses."""
     model = json.loads(tb.train_like(sentencepiece(), TEXTS, vocab_size=330).tokenizer.to_str())["model"]

@@ -33,6 +33,7 @@ from tokbench.recipes.llm_presets import CL100K_WORDS, END, FIM, O200K_WORDS, QW
 from tokbench.tracing.spelling import byte_values
 
 MOST_BYTES = 128  # with more of the 256 as tokens, the others were lost
+MOST_IDS = 2**32  # that the library can count
 ENCODING_FILE = "encoding.json"  # what export writes beside the ranks
 
 
@@ -235,8 +236,8 @@ def _ranks(path: Path) -> dict[bytes, int]:
 def _unpacked(packed: str, path: Path) -> Iterator[tuple[bytes, int]]:
     """Tokens and ranks of npm's lines: a mark, the first rank, then tokens of ascending ranks."""
     for line in packed.splitlines():
-        _, first, *tokens = line.split(" ")
         try:
+            _, first, *tokens = line.split(" ")
             for number, token in enumerate(tokens, int(first)):
                 yield base64.b64decode(token, validate=True), number
         except (ValueError, binascii.Error) as error:
@@ -267,7 +268,19 @@ def _refuse_missing_bytes(path: Path, ranks: Mapping[bytes, int]) -> None:
 
 
 def _refuse_gaps(path: Path, ranks: Mapping[bytes, int], encoding: Encoding) -> None:
+    """FileError unless bytes and ids are all there, and every id is one token's."""
     _refuse_missing_bytes(path, ranks)
+    lowest = min(ranks.values())
+    if lowest < 0:
+        raise FileError(f"{path} gives the rank {lowest}", fix=WHOLE_COPY)
+    held = {*ranks.values()}
+    for token, number in encoding.special.items():
+        if type(number) is not int or not 0 <= number < MOST_IDS or number in held:
+            raise FileError(
+                f"{path} gives {clipped(token)} the id {number!r}, which cannot be its own", fix=WHOLE_COPY
+            )
+        if not token or any("\ud800" <= letter <= "\udfff" for letter in token):
+            raise FileError(f"{path} has a special token that is no text: {token!a}", fix=WHOLE_COPY)
     taken = {*ranks.values(), *encoding.special.values()}
     if len({*ranks.values()}) != len(ranks):
         raise FileError(f"{path} gives one rank to two tokens", fix=WHOLE_COPY)

@@ -340,7 +340,9 @@ def _ensure_the_same(folder: TokenizerFolder, chosen: Recipe, *, decoder: bool) 
         del blocks["pre_tokenizer"]
     ids = {token: number for token in chosen.tokens if (number := library.token_to_id(token)) is not None}
     around = library.post_processor, post_processor(chosen.post_processor, ids)
-    blocks["post_processor"] = [None if each is None else json.loads(each.__getstate__()) for each in around]
+    blocks["post_processor"] = [
+        None if each is None else _alone(json.loads(each.__getstate__())) for each in around
+    ]
     for place, (there, here) in blocks.items():
         if there != here:
             raise _not_the_same(folder, f"{place} {there or None!r:.80}", here)
@@ -348,6 +350,17 @@ def _ensure_the_same(folder: TokenizerFolder, chosen: Recipe, *, decoder: bool) 
         unknown = library.model.unk_token or None, made.model.unk_token
         if unknown[0] != unknown[1]:
             raise _not_the_same(folder, f"unknown token {unknown[0]}", unknown[1])
+
+
+def _alone(raw: dict[str, Any]) -> dict[str, Any]:
+    """The post-processor that a Sequence holds alone, which does the same.
+
+    >>> _alone({"type": "Sequence", "processors": [{"type": "ByteLevel"}]})
+    {'type': 'ByteLevel'}
+    """
+    while raw["type"] == "Sequence" and len(raw["processors"]) == 1:
+        [raw] = raw["processors"]
+    return raw
 
 
 def _not_the_same(folder: TokenizerFolder, what: str, here: object) -> RecipeError:
