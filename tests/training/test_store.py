@@ -1,6 +1,8 @@
 """Counts that are saved come back, whoever counted them; the oracle is the library's own counting."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -267,3 +269,23 @@ def test_the_bytes_do_not_depend_on_the_blocks_that_the_words_come_in(tmp_path, 
         save_counts(blocks, tmp_path / name, BYTES, CORPUS)
     assert len({(tmp_path / name).read_bytes() for name in ("one", "other", "third")}) == 1
     assert np.array_equal(load_counts(tmp_path / "one").words.counts, words.counts)
+
+
+THREADS = """
+import os, sys, numpy, tokenizers, pyarrow.parquet
+from tokbench.training.counting.store import SCHEMA, read_counts_file
+from pathlib import Path
+before = set(os.listdir("/proc/self/task"))
+read_counts_file(Path(sys.argv[1]), SCHEMA)
+new = set(os.listdir("/proc/self/task")) - before
+print(sum(not Path(f"/proc/self/task/{each}/comm").read_text().startswith("jemalloc") for each in new))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted as Linux tells them")
+def test_no_thread_outlives_the_reading_which_might_end_the_program_by_a_signal(tmp_path, texts):
+    count_corpus([str(texts)], byte_level(), tmp_path / "c.parquet")
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS, tmp_path / "c.parquet"], capture_output=True, check=True, text=True
+    )
+    assert done.stdout == "0\n"
