@@ -131,9 +131,17 @@ def taken_port(place):
         yield
 
 
+@contextmanager
 def stopped_proof(place):
-    """Ctrl-C after the first checkpoint of a proof that is kept nowhere."""
-    return ctrl_c(lambda: any(Path(tempfile.gettempdir()).glob("tokbench-*/sst2/*/*.unfinished/step-*")))
+    """Ctrl-C after the first checkpoint of a proof that is kept nowhere, in a temporary folder of its own."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory() as own:
+        tempfile.tempdir = own
+        try:
+            with ctrl_c(lambda: any(Path(own).glob("tokbench-*/sst2/*/*.unfinished/step-*"))):
+                yield
+        finally:
+            tempfile.tempdir = before
 
 
 @contextmanager

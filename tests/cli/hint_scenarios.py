@@ -229,6 +229,16 @@ SCENARIOS = {
         "tokbench encode tok text --max-length 9 --stride 8",
     ),
     "windows without a length": "encode tok text --overflow",
+    "rows that no memory holds": (
+        "encode pair text --padding max_length --max-length 99999999",
+        "--padding longest",
+        "tokbench encode pair text --padding longest",
+    ),
+    "files that cannot give so much": (
+        "encode pair --file corpus.txt --pair corpus.txt --max-length 9 --truncation only_second",
+        "--truncation longest_first, or a greater --max-length",
+        "tokbench encode pair --file corpus.txt --pair corpus.txt --max-length 9",
+    ),
     "a multiple without padding": "encode pair text --pad-to-multiple-of 8",
     "padding without a pad token": (
         "encode tok/tokenizer.json text --padding longest",

@@ -18,7 +18,7 @@ from tokbench.tracing.spelling import blocks_of
 class Exportable:
     """A tokenizer with what its files say of it.
 
-    name: what errors call it. roles: role → special token; config: tokenizer_config.json. fix: the command
+    name: what errors call it. roles: role → special token; config: tokenizer_config.json. helps: the command
     that writes it in a format that keeps everything.
     """
 
@@ -27,7 +27,7 @@ class Exportable:
     roles: Mapping[str, str] = field(default_factory=dict)
     extra: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
-    fix: str = ""
+    helps: str = ""
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class Exportable:
 
     def refusal(self, format_: str, rule: str) -> UsageError:
         """The error for a tokenizer that breaks a rule of the format."""
-        return UsageError(f"{self.name} cannot be written as {format_}: {rule}", fix=self.fix)
+        return UsageError(f"{self.name} cannot be written as {format_}: {rule}", fix=self.helps)
 
 
 @dataclass(frozen=True)

@@ -170,5 +170,5 @@ def _exportable(folder: TokenizerFolder, output: Path) -> Exportable:
         roles=folder.roles,
         extra=folder.extra,
         config=folder.config,
-        fix=f"tokbench export {' '.join(map(shlex.quote, words))}",
+        helps=f"tokbench export {' '.join(map(shlex.quote, words))}",
     )
