@@ -17,6 +17,7 @@ Nothing may be left beside the output. Prints a Markdown table; exits 1 when a f
 from __future__ import annotations
 
 import faulthandler
+import importlib
 import json
 import os
 import random
@@ -251,6 +252,7 @@ def main(places: int, seed: int, rows: int, engine: str, *, several: bool, edges
     global WORDS
     WORDS = f"{WORDS} --trainer {engine} --max-train-rows {rows}".format(data=SEVERAL if several else SAMPLE)
     engine_of(FinetuneConfig(trainer=engine))  # imported once, for all children
+    importlib.import_module("transformers.models.bert.modeling_bert")
     chance, wrong = random.Random(seed), 0
     with tempfile.TemporaryDirectory() as folder:
         room = Path(folder)

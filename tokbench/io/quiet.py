@@ -22,13 +22,15 @@ def quiet(*, stdout: bool = True) -> Iterator[None]:
     """
     settings, level = _transformers()
     shown = settings.is_progress_bar_enabled()
-    settings.set_verbosity_error()
+    if level != logging.ERROR:  # a level that is set, were it the same, costs all loggers what they remember
+        settings.set_verbosity_error()
     settings.disable_progress_bar()
     try:
         with warnings.catch_warnings(action="ignore"), nullcontext() if stdout else _no_stdout():
             yield
     finally:
-        settings.set_verbosity(level)
+        if settings.get_verbosity() != level:
+            settings.set_verbosity(level)
         if shown:
             settings.enable_progress_bar()
 
