@@ -7,6 +7,7 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 import tokbench as tb
+from tokbench.pretrained.recipe_of import set_recipe
 from tokbench.recipes.llm_presets import LLM_PRESETS
 from tokbench.recipes.presets import DEFAULTS, PRESETS
 
@@ -120,3 +121,10 @@ def test_a_tokenizer_that_no_recipe_makes_says_why(tokenizer, why):
     with pytest.raises(tb.TokbenchError, match=why) as caught:
         tb.recipe(tokenizer)
     assert caught.value.fix
+
+
+def test_what_train_like_completes_is_no_reason_to_refuse_a_count_or_a_sweep(tmp_path):
+    words(pre_tokenizer=None).save(str(tmp_path / "tokenizer.json"))
+    for source in (words(pre_tokenizer=None), tmp_path / "tokenizer.json"):
+        assert set_recipe(source, {}).algorithm == "wordlevel"
+    assert set_recipe(Tokenizer(models.Unigram([("a", -1.0)])), {}).special_tokens == {"unk": "<unk>"}

@@ -74,6 +74,12 @@ def test_the_template_inside_a_sequence_has_the_new_ids():
     assert new.encode("a").ids[0] == new.token_to_id("<|begin|>") == 0
 
 
+def test_a_unigram_without_an_unknown_token_gets_one_and_that_is_said():
+    made = tb.train_like(Tokenizer(models.Unigram([("a", -1.0), ("b", -1.0)])), TEXTS, vocab_size=60)
+    assert made.tokenizer.encode("Ж").ids == [made.tokenizer.token_to_id("<unk>")] == [0]
+    assert "the unknown token <unk>, for it has none" in made.like.guessed
+
+
 def test_a_template_alone_in_a_sequence_is_that_template():
     library = byte_level()
     alone = json.loads(library.to_str())

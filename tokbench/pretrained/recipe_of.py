@@ -40,6 +40,7 @@ RENAMED = {
     ("normalizer", "Strip"): {"strip_left": "left", "strip_right": "right"},
     ("decoder", "Strip"): {"start": "left", "stop": "right"},
 }
+UNKNOWN = "<unk>"  # as SentencePiece spells it
 ADDED = ("keep", "special", "drop")  # which tokens that were not learned a new tokenizer gets
 # Where SentencePiece cuts in training: before spaces, runs of them whole, and between digits if told to.
 BEFORE_SPACES = {"type": "Split", "regex": "▁+[^▁]*|[^▁]+", "behavior": "isolated"}
@@ -88,15 +89,18 @@ def recipe(
 
 
 def set_recipe(source: RecipeSource, settings: Mapping[str, str], *, cased: bool = False) -> Recipe:
-    """The same with choices by dotted keys, as `--set` has them: change of recipes.recipe."""
-    return change(recipe(source, cased=cased), settings)
+    """The same with choices by dotted keys, as `--set` has them: change of recipes.recipe.
+
+    It may lack what train-like completes: the words that are counted, and a sweep's tokens, are the same.
+    """
+    return change(choose_recipe(_named(source, may_lack=True), cased=cased), settings)
 
 
-def _named(source: RecipeSource) -> NamedRecipe:
+def _named(source: RecipeSource, *, may_lack: bool = False) -> NamedRecipe:
     """What names a recipe already, as it is; the recipe of a tokenizer that has none."""
     if isinstance(source, str | PathLike):
         name = str(source)
-        return recipe_of(load(name)) if _names_a_tokenizer(name) else name
+        return recipe_of(load(name), may_lack=may_lack) if _names_a_tokenizer(name) else name
     if isinstance(source, Recipe) or isinstance(getattr(source, "recipe", None), Recipe):
         return source  # type: ignore[return-value]
     if not isinstance(source, TokenizerFolder | Tokenizer) and not hasattr(source, "backend_tokenizer"):
@@ -104,7 +108,7 @@ def _named(source: RecipeSource) -> NamedRecipe:
             f"{source!r:.60} is no recipe", fix="give a name, a TOML file, a tokenizer or its folder"
         )
     folder = load(source)  # type: ignore[arg-type]  # the library's is known by what it offers
-    return folder.path if (folder.path / TOML).is_file() else recipe_of(folder)
+    return folder.path if (folder.path / TOML).is_file() else recipe_of(folder, may_lack=may_lack)
 
 
 def _names_a_tokenizer(source: str) -> bool:
@@ -115,11 +119,12 @@ def _names_a_tokenizer(source: str) -> bool:
     return path.exists() or ("/" in source and names_a_repository(source))
 
 
-def recipe_of(folder: TokenizerFolder, added: str = "keep", *, may_lack_decoder: bool = False) -> Recipe:
+def recipe_of(folder: TokenizerFolder, added: str = "keep", *, may_lack: bool = False) -> Recipe:
     """The blocks, given tokens and wrapper of a tokenizer; RecipeError where no recipe makes them.
 
     `added`: keep all tokens that were not learned, only those that are special, or drop all without a role
-    or a place in the template. One that has no decoder gets the recipe's own if it `may_lack_decoder`.
+    or a place in the template. What it `may_lack` is the recipe's own: a decoder, and the unknown token that
+    Unigram needs.
     """
     if added not in ADDED:
         raise UsageError(f"added tokens cannot be told {added}", fix=did_you_mean(added, ADDED))
@@ -129,12 +134,12 @@ def recipe_of(folder: TokenizerFolder, added: str = "keep", *, may_lack_decoder:
     if algorithm == "wordlevel" and blocks["pre_tokenizer"][-1:] == [{"type": "FixedLength", "length": 1}]:
         algorithm = "character"
         del blocks["pre_tokenizer"][-1]
-    post = blocks["post_processor"]
+    post, given = blocks["post_processor"], _given_tokens(folder, added)
     chosen = from_data(
         {
             "algorithm": algorithm,
             "vocab_size": tokenizer.get_vocab_size(),
-            **_given_tokens(folder, added),
+            **(_with_unknown(given) if may_lack and algorithm == "unigram" else given),
             "normalizers": blocks["normalizer"],
             "pre_tokenizers": blocks["pre_tokenizer"],
             "training_pre_tokenizers": _training_cuts(tokenizer) if algorithm in ("bpe", "unigram") else (),
@@ -149,7 +154,7 @@ def recipe_of(folder: TokenizerFolder, added: str = "keep", *, may_lack_decoder:
         },
         name=f"{folder.name} as a recipe",
     )
-    _ensure_the_same(folder, chosen, decoder=folder.tokenizer.decoder is not None or not may_lack_decoder)
+    _ensure_the_same(folder, chosen, decoder=folder.tokenizer.decoder is not None or not may_lack)
     return chosen
 
 
@@ -243,6 +248,17 @@ def _given_tokens(folder: TokenizerFolder, added: str) -> dict[str, Any]:
         "added_tokens": plain,
         "token_options": {token: chosen for token, chosen in options.items() if chosen},
     }
+
+
+def _with_unknown(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The same given tokens, with one for what Unigram does not know if they have none.
+
+    >>> _with_unknown({"special_tokens": {"bos": "<s>"}})
+    {'special_tokens': {'unk': '<unk>', 'bos': '<s>'}}
+    """
+    if "unk" in given["special_tokens"] or any(UNKNOWN in tokens for tokens in given.values()):
+        return dict(given)
+    return {**given, "special_tokens": {"unk": UNKNOWN, **given["special_tokens"]}}
 
 
 def dropped_tokens(folder: TokenizerFolder, added: str) -> frozenset[str]:

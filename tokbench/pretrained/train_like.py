@@ -107,7 +107,7 @@ def recipe_like(folder: TokenizerFolder, added: str = "keep") -> Recipe:
     """The recipe that tokbench left beside a tokenizer, if all is kept, or else what its files amount to."""
     if added == "keep" and (folder.path / TOML).is_file():
         return recipe(folder)
-    return recipe_of(folder, added, may_lack_decoder=True)
+    return recipe_of(folder, added, may_lack=True)
 
 
 def _likeness(folder: TokenizerFolder, chosen: Recipe, added: str) -> Likeness:
@@ -135,6 +135,8 @@ def _guessed(folder: TokenizerFolder, chosen: Recipe) -> Iterator[str]:
     """What no file of a tokenizer tells, with what is taken in its place."""
     if folder.tokenizer.decoder is None and not chosen.decoders and assemble(chosen).decoder is not None:
         yield "a decoder that undoes the blocks, for it has none"
+    if chosen.algorithm == "unigram" and folder.outline["model"].get("unk_id") is None:
+        yield f"the unknown token {chosen.special_tokens['unk']}, for it has none"
     options: Mapping[str, Any] = ALGORITHMS[chosen.algorithm].trainer_options
     unseen = ("min_frequency", "limit_alphabet", "max_token_length", "max_piece_length", "shrinking_factor")
     for name in unseen:
