@@ -260,3 +260,17 @@ def test_a_text_beyond_what_fits_in_memory_is_refused(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="longer than 100,000 characters") as caught:
         encode_corpus(made().tokenizer, [tmp_path / "long.txt"])
     assert "lines" in caught.value.fix
+
+
+@pytest.mark.parametrize("said", [None, "true"])
+def test_the_environment_is_as_it_was_once_the_last_of_several_threads_is_done(said, monkeypatch):
+    monkeypatch.delenv(encode_texts.PARALLELISM, raising=False)
+    if said is not None:
+        monkeypatch.setenv(encode_texts.PARALLELISM, said)
+    first, second = (encode_texts.without_library_threads() for _ in range(2))
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert os.environ[encode_texts.PARALLELISM] == "false"
+    second.__exit__(None, None, None)
+    assert os.environ.get(encode_texts.PARALLELISM) == said

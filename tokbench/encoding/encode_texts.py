@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -187,18 +188,34 @@ def _limited(tokenizer: Tokenizer, shape: RowShape) -> Tokenizer:
     return copy
 
 
+class _Withheld:
+    """Who keeps the library from threads at the moment, and what the environment said before the first."""
+
+    lock = Lock()
+    users = 0
+    before: str | None = None
+
+
 @contextmanager
 def without_library_threads() -> Iterator[None]:
-    """Let each call of the library do its work itself; it asks the environment anew every time."""
-    before = os.environ.get(PARALLELISM)
-    os.environ[PARALLELISM] = "false"
+    """Let each call of the library do its work itself; it asks the environment anew every time.
+
+    Several threads may ask for it at once: the environment is as it was when the last of them is done.
+    """
+    with _Withheld.lock:
+        if not _Withheld.users:
+            _Withheld.before = os.environ.get(PARALLELISM)
+            os.environ[PARALLELISM] = "false"
+        _Withheld.users += 1
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[PARALLELISM]
-        else:
-            os.environ[PARALLELISM] = before
+        with _Withheld.lock:
+            _Withheld.users -= 1
+            if not _Withheld.users and _Withheld.before is None:
+                os.environ.pop(PARALLELISM, None)
+            elif not _Withheld.users and _Withheld.before is not None:
+                os.environ[PARALLELISM] = _Withheld.before
 
 
 def served_encoding(tokenizer: Tokenizer, *, special: bool = True) -> CompiledPipeline | str:
