@@ -30,9 +30,14 @@ def corpus(tmp_path_factory):
     return str(path)
 
 
+def least(recipe):
+    """A size in which there is room for pieces: CLIP's alphabet has each byte twice."""
+    return 600 if recipe.trainer.get("end_of_word_suffix") else 0
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_trained_preset_has_neither_errors_nor_warnings(name, corpus, tmp_path):
-    recipe = replace(RECIPES[name], vocab_size=450)
+    recipe = replace(RECIPES[name], vocab_size=max(450, least(RECIPES[name])))
     trained.train([corpus], recipe, output=tmp_path / name)
     checkup = check(tmp_path / name)
     assert [finding for finding in checkup.findings if finding.severity != "note"] == []
@@ -45,7 +50,7 @@ def test_a_preset_with_a_model_made_for_it_has_neither(name, corpus, tmp_path):
     import transformers
 
     folder = tmp_path / name
-    trained.train([corpus], replace(RECIPES[name], vocab_size=450), output=folder)
+    trained.train([corpus], replace(RECIPES[name], vocab_size=max(450, least(RECIPES[name]))), output=folder)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     config_class = type(transformers.CONFIG_MAPPING[MODELS[name]]())
     small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}

@@ -101,6 +101,9 @@ def test_pairs_have_the_ids_that_transformers_gives_them(no_loops, tokenizer, mo
     assert encoded.type_ids.tolist() == [number for row in known["token_type_ids"] for number in row]
 
 
+LEFT_TO_THE_LIBRARY = {"clip", "deepseek"}  # three splits, and pieces that end words, have no compiled form
+
+
 @needs_loops
 @pytest.mark.parametrize("name", [name for name, each in PRESETS.items() if each.algorithm != "unigram"])
 def test_pairs_of_every_preset_in_bulk_are_the_librarys(name):
@@ -112,7 +115,9 @@ def test_pairs_of_every_preset_in_bulk_are_the_librarys(name):
         return backend.encode_batch_fast(some)
 
     found = tokenize.in_bulk(backend, rows_of(TEXTS, OTHERS), 24, read)
-    assert_the_librarys(found, read(list(zip(TEXTS, OTHERS, strict=True))))
+    assert (found is None) == (name in LEFT_TO_THE_LIBRARY)
+    if found is not None:
+        assert_the_librarys(found, read(list(zip(TEXTS, OTHERS, strict=True))))
 
 
 @pytest.mark.parametrize(
