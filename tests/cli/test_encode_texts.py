@@ -61,6 +61,7 @@ def test_ids_tokens_and_arrays_are_returned(tokbench, made, tmp_path):
         (["--file", "corpus.txt", "--stride", "2", "--max-length", "9"], "without --overflow"),
         (["--file", "corpus.txt", "--pair", "a", "--pair", "b"], "files have one --pair"),
         (["--labels", "a.conll", "--file", "corpus.txt"], "without --file"),
+        (["--labels", "no.conll"], "look what is there: ls ."),
         (["--labels", "a.conll", "--padding", "longest"], "without --padding"),
         (["-", "-"], "stdin can be read once"),
         (["-", "--pair", "-"], "stdin can be read once"),

@@ -102,6 +102,7 @@ REFUSED = {
         "texts are cut by Digits",
     ),
     "added text": (lambda each: with_added(each, "zebra"), "1 added token such as 'zebra' is text"),
+    "added texts": (lambda each: with_added(each, "zebra", "gnu"), "2 added tokens such as 'zebra' are text"),
     "a token that eats spaces": (
         lambda each: with_added(each, AddedToken("<mask>", lstrip=True, **ADDED)),
         "'<mask>' takes spaces",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from tokbench.encoding.encode import encode
-from tokbench.errors import DataError, plural
+from tokbench.errors import DataError, FileError, plural
 from tokbench.finetuning.data.tagging import read_tagged
 from tokbench.finetuning.data.tokenize import (
     NO_PIECE,
@@ -62,7 +63,8 @@ def align_labels(
 
     The first token of a word has its label, the others -100 or, with `label_all_pieces`, the one that goes
     on.
-    Raises DataError for a row that the file does not have, and for files that hold no labels.
+    Raises FileError for a file that is not there, DataError for a row that it does not have, and for files
+    that hold no labels.
 
     >>> from tempfile import TemporaryDirectory
     >>> from tokenizers import Tokenizer, models, pre_tokenizers
@@ -76,6 +78,10 @@ def align_labels(
     (('Bo', '##b', 'ran'), ('B-PER', '', 'O'), (1, -100, 0))
     """
     path = Path(conll)
+    if not path.exists():
+        raise FileError(
+            f"there is no file {path}", fix=f"look what is there: ls {shlex.quote(str(path.parent))}"
+        )
     read = read_tagged(path, dev=None, all_pieces=label_all_pieces, tag_scheme=tag_scheme, outside=outside)
     rows, task = next(iter(read.rows.values())), read.task
     if not 1 <= row <= len(rows):

@@ -132,8 +132,9 @@ def _broken_added(source: Exportable) -> str:
     tokens = list(source.added.values())
     text = [each.content for each in tokens if not each.special]
     if text:
+        are = "is" if len(text) == 1 else "are"
         return (
-            f"{plural(len(text), 'added token')} such as {clipped(text[0])} is text, "
+            f"{plural(len(text), 'added token')} such as {clipped(text[0])} {are} text, "
             "and tiktoken adds special ones only"
         )
     eats = [each.content for each in tokens if each.lstrip or each.rstrip or each.single_word]
