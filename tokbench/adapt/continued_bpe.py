@@ -51,7 +51,7 @@ class ContinuedBPE:
     them; parts: new token → the pair that made it first. pieces: new token → the old ids it is made of.
     characters: how many of the tokens are characters that the vocabulary lacked. refused: merges that spell
     a token which is there and does not come out.
-    choice: what learned, and why that is not the compiled loops.
+    before: the old ids of each word. choice: what learned, and why that is not the compiled loops.
     """
 
     tokens: dict[str, int]
@@ -61,6 +61,7 @@ class ContinuedBPE:
     characters: int
     refused: int
     choice: EngineChoice
+    before: Ragged
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +203,8 @@ class _Continued:
         self.texts = {number: token for token, number in self.vocab.items()}
         self.characters: dict[str, int] = {}
         self.refused = 0
-        self.words = self._spelled(words.packed, self.alone.ids(words, engine))
+        self.before = self.alone.ids(words, engine)
+        self.words = self._spelled(words.packed, self.before)
 
     def _spelled(self, words: PackedWords, ids: Ragged) -> WordArrays:
         """The words of several tokens as private characters."""
@@ -327,7 +329,9 @@ class _Continued:
                 )
             merges.append((self.spell(left), self.spell(right)))
             parts.setdefault(text, merges[-1])
-        return ContinuedBPE(tokens, merges, parts, pieces, len(self.characters), self.refused, choice)
+        return ContinuedBPE(
+            tokens, merges, parts, pieces, len(self.characters), self.refused, choice, self.before
+        )
 
     def _ids_of(self, number: int) -> Sequence[int]:
         """An old id as it is; a new character's as the ids that it had."""

@@ -329,7 +329,7 @@ class _Measured:
 
     def __init__(self, learned: _Learned, corpus: CountedCorpus) -> None:
         found, words = learned.found, learned.words.packed
-        before = ModelAlone.of(learned.raw).ids(learned.words)
+        before = found.before
         after = ModelAlone.of(learned.extended).ids(learned.words)
         old, new = (int((words.counts * each.lengths).sum()) for each in (before, after))
         times = np.repeat(words.counts, after.lengths)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -192,6 +193,8 @@ def extend(
 
     Example: `tokbench extend my-model korean.txt --tokens 2000 -o wider`
     """
+    # Read when numpy is imported: words have no matrices, and starting threads for them takes 50 CPU ms.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import tokbench as tb
     from tokbench.corpus.reading import CorpusPaths
     from tokbench.reporting.bars import draw_progress
