@@ -208,7 +208,8 @@ def test_a_dry_run_writes_nothing_and_a_sample_is_told(tmp_path):
     ("change", "said"),
     [
         ({"dropout": 0.1}, "has dropout 0.1"),
-        ({"pre_tokenizer": None}, "has no pre_tokenizer"),
+        ({"pre_tokenizer": None}, "has no pre_tokenizer that cuts texts"),
+        ({"pre_tokenizer": pre_tokenizers.Split(" ", "isolated")}, "has no pre_tokenizer that cuts texts"),
         ({"tokens": 0}, "0 tokens are none"),
     ],
 )
@@ -217,7 +218,8 @@ def test_what_cannot_be_continued_is_said(change, said):
     if "dropout" in change:
         base.model.dropout = 0.1
     if "pre_tokenizer" in change:
-        base.pre_tokenizer = None
+        base.normalizer = normalizers.Replace(" ", "▁")
+        base.pre_tokenizer = change["pre_tokenizer"]
     with pytest.raises(UsageError, match=said):
         tb.extend(base, ["wet hats"] * 9, tokens=change.get("tokens", 5))
 

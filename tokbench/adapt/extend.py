@@ -252,18 +252,29 @@ def _must_be_extendable(folder: TokenizerFolder, tokens: int) -> None:
         kind = type(library.model).__name__
         raise UsageError(
             f"{name} is {kind}, and only BPE is continued: its merges are a list that can go on",
-            fix=f"train one for both: tokbench train-like {shlex.quote(name)} corpus.txt -o new-tok",
+            fix=f"train one on all texts: tokbench train-like {shlex.quote(name)} corpus.txt -o new-tok",
         )
     if library.model.dropout:
         raise UsageError(
             f"{name} has dropout {library.model.dropout:g}, so its words have no one segmentation",
             fix="take the tokenizer without dropout: set it to null in tokenizer.json",
         )
-    if library.pre_tokenizer is None:
+    if not _cuts_words(library):
         raise UsageError(
-            f"{name} has no pre_tokenizer, so whole lines would be words",
-            fix=f"train one that cuts words: tokbench train-like {shlex.quote(name)} corpus.txt -o new-tok",
+            f"{name} has no pre_tokenizer that cuts texts, so whole lines would be words",
+            fix=f"train one on all texts: tokbench train-like {shlex.quote(name)} corpus.txt -o new-tok",
         )
+
+
+MARKS = "one two\tthree|four,five.six-seven_eight/nine"  # what words may be cut at
+
+
+def _cuts_words(library: Tokenizer) -> bool:
+    """Whether texts come in words: Gemma's splits at spaces, of which its normalizer has left none."""
+    if library.pre_tokenizer is None:
+        return False
+    text = library.normalizer.normalize_str(MARKS) if library.normalizer else MARKS
+    return len(library.pre_tokenizer.pre_tokenize_str(text)) > 1
 
 
 def _words(
