@@ -194,6 +194,11 @@ SCENARIOS = {
         "leave out a text",
         "tokbench encode tok --labels tags.conll",
     ),
+    "labels that are not there": (
+        "encode tok --labels nothing.conll",
+        "look what is there: ls .",
+        "tokbench encode tok --labels tags.conll",
+    ),
     "a row that is not there": "encode tok --labels tags.conll --row 999",
     "an unknown return": "encode tok text --return idz",
     "a return of files": (
