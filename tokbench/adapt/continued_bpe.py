@@ -85,12 +85,10 @@ class ModelAlone:
     library: Tokenizer
 
     @classmethod
-    def of(cls, raw: Mapping[str, Any], **options: Any) -> ModelAlone:  # noqa: ANN401  of the model's JSON
-        """That of a tokenizer.json, with other options of its model where some are given."""
-        model = {**raw["model"], **options}
-        bare = {"version": "1.0", "added_tokens": [], "model": model}
-        library = parse_tokenizer(json.dumps(bare, ensure_ascii=False), name="the model")
-        return cls(model, library)
+    def of(cls, raw: Mapping[str, Any]) -> ModelAlone:
+        """That of a tokenizer.json."""
+        bare = {"version": "1.0", "added_tokens": [], "model": raw["model"]}
+        return cls(raw["model"], parse_tokenizer(json.dumps(bare, ensure_ascii=False), name="the model"))
 
     def ids(self, words: SpelledWords, engine: str = "auto") -> Ragged:
         """The ids of each word: by the compiled loops where words are spelled in bytes, first ones proved."""
@@ -118,6 +116,11 @@ class ModelAlone:
         proof = by_library(self.library, spelled, special=False)
         same = np.array_equal(proof.ids, found.ids[: found.starts[len(first)]])
         return found if same else None
+
+    def in_parts(self, tokens: Sequence[str]) -> list[str]:
+        """Those of these tokens that merges do not make whole of their own text, without looking words up."""
+        self.library.model.ignore_merges, self.library.model.dropout = False, None
+        return [token for token, ids in zip(tokens, self.of_texts(tokens), strict=True) if len(ids) != 1]
 
     def of_texts(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each of a few texts, each as one word."""
@@ -149,14 +152,13 @@ def unreachable(raw: Mapping[str, Any]) -> list[str]:
 
     Pieces of byte fallback and tokens of a single character are not asked.
     """
-    alone = ModelAlone.of(raw, ignore_merges=False, dropout=None)
     added = {entry["content"] for entry in raw.get("added_tokens") or ()}
     asked = [
         token
         for token in raw["model"]["vocab"]
         if len(token) > 1 and token not in added and token not in BYTES
     ]
-    return [token for token, ids in zip(asked, alone.of_texts(asked), strict=True) if len(ids) != 1]
+    return ModelAlone.of(raw).in_parts(asked)
 
 
 def continue_bpe(

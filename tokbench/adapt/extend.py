@@ -341,15 +341,15 @@ class _Measured:
     def __init__(self, learned: _Learned, corpus: CountedCorpus) -> None:
         found, words = learned.found, learned.words.packed
         before = found.before
-        after = ModelAlone.of(learned.extended).ids(learned.words)
+        extended = ModelAlone.of(learned.extended)
+        after = extended.ids(learned.words)
         old, new = (int((words.counts * each.lengths).sum()) for each in (before, after))
         times = np.repeat(words.counts, after.lengths)
         used = np.zeros(max(found.tokens.values()) + 1, np.int64)
         np.add.at(used, after.ids, times)
         uses = {number: int(used[number]) for number in found.tokens.values()}
         self.unused = sum(not each for each in uses.values())
-        alone = ModelAlone.of(learned.extended, ignore_merges=False)
-        self.dead = sum(len(ids) != 1 for ids in alone.of_texts(list(found.tokens)))
+        self.dead = len(extended.in_parts(list(found.tokens)))
         self.curve = _curve(found, uses, old, corpus.utf8_bytes)
         at = knee([each.tokens for each in self.curve], [each.bytes_per_token for each in self.curve])
         self.knee = None if at is None else self.curve[at].tokens
