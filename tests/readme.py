@@ -32,6 +32,7 @@ PACKAGES = (
     "checks",
     "checks/rules",
     "adapt",
+    "adapt/continued",
     "finetuning",
     "finetuning/data",
     "finetuning/engines",

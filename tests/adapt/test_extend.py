@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 import tokbench as tb
-from tokbench.adapt.continued_bpe import unreachable
+from tokbench.adapt.continued.continued_bpe import unreachable
 from tokbench.errors import NegativeResultError, UsageError
 
 TEXTS = st.lists(st.text("abcd é한\n", min_size=1, max_size=30), min_size=1, max_size=20)

@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from tokenizers import models
 
-from tokbench.adapt.continued_bpe import ModelAlone, SpelledWords, continue_bpe, unreachable, with_merges
+from tokbench.adapt.continued.continued_bpe import (
+    ModelAlone,
+    SpelledWords,
+    continue_bpe,
+    unreachable,
+    with_merges,
+)
 from tokbench.adapt.grow import Growth, RowChoices, grow_model, planned, saved
 from tokbench.analysis.sweep import knee
 from tokbench.corpus.reading import Corpus, CorpusSource, TextsCorpus, as_corpus
@@ -36,7 +42,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
-    from tokbench.adapt.continued_bpe import ContinuedBPE
+    from tokbench.adapt.continued.continued_bpe import ContinuedBPE
     from tokbench.native.ragged import Ragged
     from tokbench.training.counting.store import PackedWords
     from tokbench.training.word_counts import CountedCorpus
