@@ -137,8 +137,10 @@ def test_sharded_weights_are_read(build, tmp_path, add):
 def test_the_record_ties_the_tokenizer_to_the_weights(build, save_model, add):
     import hashlib
 
-    path = add(save_model(build())).path
+    model = save_model(build())
+    path = add(model).path
     record = json.loads((path / "tokbench.json").read_text())
+    assert record["grown_from"]["model"] == str(model)
     assert (
         record["tokenizer_json_sha256"] == hashlib.sha256((path / "tokenizer.json").read_bytes()).hexdigest()
     )

@@ -172,6 +172,7 @@ def _record(growth: Growth) -> str:
     added, plan, resized = growth.added, growth.plan, growth.resized
     facts = {
         "schema": "tokbench/record/1",
+        "grown_from": {"tokenizer": growth.tokenizer.name, "model": growth.model or None},
         "added": {"special": added.special, "regular": added.regular},
         "ids": {"before": added.before, "after": added.after},
         "rows": {"before": plan.rows_before, "after": plan.size} if plan else None,
