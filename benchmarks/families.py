@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import tiny_models
 import torch
 
-from tokbench.adapt.grow import Growth, add_tokens
+from tokbench.adapt.grow import add_tokens
+from tokbench.adapt.growth import Growth
 from tokbench.checks.run import check
 from tokbench.errors import TokbenchError
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, assert_type
 
 import tokbench as tb
-from tokbench.adapt.grow import Growth
+from tokbench.adapt.growth import Growth
 from tokbench.analysis.compare import Comparison
 from tokbench.checks.findings import Checkup
 from tokbench.checks.same import Sameness

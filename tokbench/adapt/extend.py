@@ -23,7 +23,8 @@ from tokbench.adapt.continued.continued_bpe import (
     unreachable,
     with_merges,
 )
-from tokbench.adapt.grow import Growth, RowChoices, grow_model, planned, saved
+from tokbench.adapt.grow import RowChoices, grow_model, planned
+from tokbench.adapt.growth import Growth, saved
 from tokbench.analysis.sweep import knee
 from tokbench.corpus.reading import Corpus, CorpusSource, TextsCorpus, as_corpus
 from tokbench.errors import NegativeResultError, UsageError

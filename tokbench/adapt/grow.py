@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from importlib.metadata import version
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from tokenizers import Tokenizer
 
-from tokbench import __version__
+from tokbench.adapt.growth import Growth, saved
 from tokbench.adapt.pair import own_tokens, refuse_strangers, rows_first
 from tokbench.corpus.reading import open_corpus
-from tokbench.errors import FileError, NegativeResultError, TokbenchError, UsageError
-from tokbench.io.atomic import atomic_folder, ensure_writable
+from tokbench.errors import FileError, TokbenchError, UsageError
+from tokbench.io.atomic import ensure_writable
 from tokbench.io.extras import require
-from tokbench.io.json_files import read_object
 from tokbench.io.links import refuse_links_out
-from tokbench.io.quiet import quiet
-from tokbench.model.files import INDEX
 from tokbench.model.probes import LONGEST, old_inputs
-from tokbench.model.row_plan import WITHOUT_MODEL, RowInit, RowPlan, plan_added, row_init
+from tokbench.model.row_plan import (
+    WITHOUT_MODEL,
+    Renumbering,
+    RowInit,
+    RowPlan,
+    plan_added,
+    plan_moved,
+    row_init,
+)
 from tokbench.pretrained.added_tokens import (
     DEFAULT_MATCH,
     Added,
@@ -35,26 +38,21 @@ from tokbench.pretrained.added_tokens import (
     with_tokens,
     without_truncation,
 )
-from tokbench.pretrained.companions import Companions, companions
 from tokbench.pretrained.folder import (
-    TOKENIZER,
     TokenizerFolder,
     TokenizerSource,
     load,
     load_to_change,
-    save_folder,
 )
-from tokbench.pretrained.retokenized import Changed, changed_words
+from tokbench.pretrained.retokenized import changed_words
 from tokbench.pretrained.special_tokens import special_tokens_of
-from tokbench.pretrained.train import RECORD, training_of
 from tokbench.pretrained.wrap import portable_config, with_loaded_flags
-from tokbench.results import Result
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from tokbench.model.contract import GrowthProof
-    from tokbench.model.loading import Memory, ModelSize
+    from tokbench.model.loading import ModelSize
     from tokbench.model.resize import Resized
 
 
@@ -111,156 +109,6 @@ def _pieces(
     }
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Growth(Result, kind="growth"):
-    """A tokenizer with more tokens and, if there was one, the model that fits it.
-
-    `plan`, `resized` and `proof` are None without a model. `fresh` are weights that the model's file lacked
-    and that started anew; `dropped` those that its class does not take. `followed` are the ids in the
-    model's configs that went with a role, key → old and new. `described` are token → words that its
-    row is the mean of. `changed` is what became of the words of a sample. A `dry` run has a plan and no
-    `resized`; a `proof` where the weights are few enough to try it. `path` is where it was saved, with the
-    files `copied` from beside tokenizer and model; `left` says of the others why they stayed behind.
-    """
-
-    added: Added
-    tokenizer: TokenizerFolder = field(repr=False, metadata={"json": False})
-    model: str = ""
-    plan: RowPlan | None = None
-    memory: Memory | None = None
-    resized: Resized | None = None
-    proof: GrowthProof | None = None
-    described: dict[str, str] = field(default_factory=dict)
-    fresh: tuple[str, ...] = ()
-    dropped: tuple[str, ...] = ()
-    followed: dict[str, tuple[int, int]] = field(default_factory=dict)
-    changed: Changed | None = None
-    dry: bool = False
-    path: Path | None = None
-    copied: tuple[str, ...] = ()
-    left: Mapping[str, str] = field(default_factory=dict)
-    grown_from: Path | None = field(default=None, repr=False, metadata={"json": False})
-    grown: PreTrainedModel | None = field(default=None, repr=False, metadata={"json": False})
-
-
-ONE_FILE = "50GB"  # the library's own default
-
-
-def save_grown(
-    growth: Growth, out: Path, *, force: bool = False, more: Mapping[str, str] | None = None
-) -> None:
-    """Tokenizer, configs, weights (safetensors) and `more` texts land in `out` together, or nothing does."""
-    with atomic_folder(out, force=force) as folder:
-        more = {RECORD: _record(growth), **(more or {})}
-        save_folder(growth.added.written, growth.added.config, folder, more=more)
-        _verify_tokenizer(growth, folder)
-        if growth.grown is not None:
-            with quiet():
-                growth.grown.save_pretrained(folder, max_shard_size=_shard_size(growth.grown_from))
-            _verify_model(growth.grown, folder)
-            _verify_config(growth.grown, folder)
-        _beside(growth).copy(folder)
-
-
-def _beside(growth: Growth) -> Companions:
-    """What lies in the folders that were grown, and whether it goes along."""
-    return companions(growth.tokenizer.path, growth.grown_from)
-
-
-def _record(growth: Growth) -> str:
-    """What was done, and the hash that ties this tokenizer to these weights."""
-    added, plan, resized = growth.added, growth.plan, growth.resized
-    facts = {
-        "schema": "tokbench/record/1",
-        "grown_from": {"tokenizer": growth.tokenizer.name, "model": growth.model or None},
-        "added": {"special": added.special, "regular": added.regular},
-        "ids": {"before": added.before, "after": added.after},
-        "rows": {"before": plan.rows_before, "after": plan.size} if plan else None,
-        "start": resized.initializer if resized else None,
-        "roles": {move.role: [move.before, move.token] for move in added.roles},
-        **_before(growth.tokenizer.path),
-        "tokenizer_json_sha256": hashlib.sha256(added.written.encode()).hexdigest(),
-        "versions": {"tokbench": __version__, "tokenizers": version("tokenizers")},
-    }
-    return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
-
-
-def _before(folder: Path) -> dict[str, Any]:
-    """How the tokenizer that was grown had been trained, and what was added to it before, as it records."""
-    trained = training_of(folder)
-    if trained is None:
-        return {}
-    told = read_object(folder / RECORD)
-    earlier = [*told.get("earlier", ()), *([told["added"]] if "added" in told else ())]
-    return {"trained": trained, **({"earlier": earlier} if earlier else {})}
-
-
-def _verify_tokenizer(growth: Growth, folder: Path) -> None:
-    """Read it back; where its text is the one that the tokenizer was read from, that has been done."""
-    if (folder / TOKENIZER).read_bytes() == growth.added.text.encode():
-        return
-    again = load(folder).tokenizer.get_vocab(with_added_tokens=True)
-    if again != growth.added.tokenizer.get_vocab(with_added_tokens=True):
-        raise NegativeResultError(
-            "the tokenizer read back has other ids than the one written; nothing was saved"
-        )
-
-
-def _shard_size(model: Path | None) -> int | str:
-    """Weights that came in several files are written in files as large as their largest."""
-    if model is None or not (model / INDEX).exists():
-        return ONE_FILE
-    return max(file.stat().st_size for file in model.glob("*.safetensors"))
-
-
-def _verify_model(model: PreTrainedModel, folder: Path) -> None:
-    """Every tensor on the disk is the one in memory, bit by bit."""
-    import torch
-    from safetensors import safe_open
-
-    weights = model.state_dict()
-    for file in sorted(folder.glob("*.safetensors")):
-        with safe_open(file, framework="pt") as tensors:
-            for name in tensors.keys():  # noqa: SIM118  no mapping, though it looks like one
-                if name in weights and not torch.equal(tensors.get_tensor(name), weights[name]):
-                    raise NegativeResultError(
-                        f"{name} read back differs from what was written; nothing was saved"
-                    )
-
-
-def _verify_config(model: PreTrainedModel, folder: Path) -> None:
-    """The saved config makes a model of these shapes: nothing will be started anew when it is loaded."""
-    from tokbench.model.loading import hollow
-    from tokbench.model.readers import BROKEN, first_line
-
-    if not type(model).__module__.startswith("transformers."):
-        return  # code from the model's own folder was run once, on purpose; not again in a new place
-    try:
-        with quiet():
-            expected = hollow(folder).state_dict()
-    except BROKEN as error:
-        raise NegativeResultError(
-            f"the config does not make a model any more: {first_line(error)}; nothing was saved",
-            fix=WITHOUT_MODEL,
-        ) from error
-    for name, weight in model.state_dict().items():
-        if name not in expected or expected[name].shape != weight.shape:
-            raise NegativeResultError(
-                f"the saved config has another shape for {name}; nothing was saved", fix=WITHOUT_MODEL
-            )
-
-
-__all__ = [
-    "Growth",
-    "RowChoices",
-    "add_tokens",
-    "grow_model",
-    "planned",
-    "resize",
-    "save_grown",
-]
-
-
 TIMES = "no_timestamps_token_id"  # of Whisper's generation config
 NO_TIMES = "<|notimestamps|>"  # the token that it is the id of: times begin behind it
 REHEARSED = 4 * 2**30  # bytes of weights that a dry run loads and grows, which takes seconds
@@ -286,10 +134,15 @@ class RowChoices(TypedDict, total=False):
 
 
 def grow_model(
-    folder: TokenizerFolder, model: str | Path | None, added: Added, **choices: Unpack[RowChoices]
+    folder: TokenizerFolder,
+    model: str | Path | None,
+    added: Added,
+    renumbering: Renumbering | None = None,
+    **choices: Unpack[RowChoices],
 ) -> Growth:
     """Give the model a row for every added token; nothing is written.
 
+    Where a vocabulary takes another's place, `renumbering` says where each row comes from.
     The result carries the proof: old rows bit-identical, and old texts with the same hidden states.
     """
     if model is None:
@@ -299,15 +152,21 @@ def grow_model(
     from tokbench.model.readers import positions
     from tokbench.model.resize import grown_keys, initializer
 
-    start, seed = _start(folder, added, choices), choices.get("seed", 0)
+    start = renumbering.start if renumbering else _start(folder, added, choices)
+    seed = choices.get("seed", 0)
     initializer(start.way)
     loaded = load_model(model, seed=seed, trust_remote_code=choices.get("trust_remote_code", False))
     with told(model, "grown"):
         keys = grown_keys(loaded.model, choices.get("vocabulary", ()))
         measure = model_size(loaded.model, keys)
-        plan = _plan(folder, model, measure, added, choices)
+        plan = _plan(folder, model, measure, added, choices, renumbering=renumbering)
         longest = min(LONGEST, max(1, (positions(loaded.model) or LONGEST + 2) - 2))  # RoBERTa keeps two
-        inputs = old_inputs(without_truncation(folder), added.tokenizer, rows=measure.rows, longest=longest)
+        if renumbering is None:
+            inputs = old_inputs(
+                without_truncation(folder), added.tokenizer, rows=measure.rows, longest=longest
+            )
+        else:
+            inputs = [list(ids[:longest]) for ids in renumbering.inputs]
         followed, resized, proof = _carried_out(
             loaded.model, plan, added, start, inputs, keys=keys, seed=seed
         )
@@ -353,11 +212,13 @@ def _carried_out(
         keys=keys,
         start=start.way,
         pieces=start.pieces,
+        weights=start.weights,
         described=start.described,
         seed=seed,
     )
     followed = follow_roles(model, added.roles)
-    proof = prove_growth(model, before, plan, keys=keys, new=_every_kind(added), moved=bool(followed))
+    new = _every_kind(added) if plan.moved is None else _tried(plan)
+    proof = prove_growth(model, before, plan, keys=keys, new=new, moved=bool(followed))
     return followed, resized, proof
 
 
@@ -367,8 +228,18 @@ def _every_kind(added: Added) -> tuple[int, ...]:
     return tuple(dict.fromkeys(ids[at] for ids in kinds if ids for at in (0, -1)))
 
 
+def _tried(plan: RowPlan) -> tuple[int, ...]:
+    """The first and the last token whose row was started."""
+    ids = [row for row in plan.started if row < plan.tokens]
+    return tuple(dict.fromkeys(ids[at] for at in (0, -1) if ids))
+
+
 def planned(
-    folder: TokenizerFolder, model: str | Path | None, added: Added, **choices: Unpack[RowChoices]
+    folder: TokenizerFolder,
+    model: str | Path | None,
+    added: Added,
+    renumbering: Renumbering | None = None,
+    **choices: Unpack[RowChoices],
 ) -> Growth:
     """What grow would do, from the model's config and the header of its weights.
 
@@ -381,11 +252,11 @@ def planned(
     from tokbench.model.loading import memory, meta_model
     from tokbench.model.resize import initializer
 
-    initializer(_start(folder, added, choices).way)
+    initializer((renumbering.start if renumbering else _start(folder, added, choices)).way)
     measure = meta_model(
         model, choices.get("vocabulary", ()), trust_remote_code=choices.get("trust_remote_code", False)
     )
-    plan = _plan(folder, model, measure, added, choices)
+    plan = _plan(folder, model, measure, added, choices, renumbering=renumbering)
     here = Path(model).expanduser().is_dir() and measure.weight_bytes <= REHEARSED
     return Growth(
         added=added,
@@ -393,7 +264,7 @@ def planned(
         model=str(model),
         plan=plan,
         memory=memory(measure, plan),
-        proof=grow_model(folder, model, added, **choices).proof if here else None,
+        proof=grow_model(folder, model, added, renumbering, **choices).proof if here else None,
         dry=True,
     )
 
@@ -521,13 +392,6 @@ def _refuse_links(folder: TokenizerFolder, model: str | Path | None) -> None:
         refuse_links_out(Path(model).expanduser())
 
 
-def saved(growth: Growth, out: Path, *, force: bool, more: Mapping[str, str] | None = None) -> Growth:
-    """The same growth, written to `out` with `more` texts."""
-    beside = _beside(growth)  # before the folder may be replaced by the one that is written
-    save_grown(growth, out, force=force, more=more)
-    return replace(growth, path=Path(out), copied=tuple(beside.copied), left=beside.left)
-
-
 def _start(folder: TokenizerFolder, added: Added, choices: RowChoices) -> RowInit:
     return row_init(
         choices.get("start", "pieces"),
@@ -539,9 +403,18 @@ def _start(folder: TokenizerFolder, added: Added, choices: RowChoices) -> RowIni
 
 
 def _plan(
-    folder: TokenizerFolder, model: str | Path, measure: ModelSize, added: Added, choices: RowChoices
+    folder: TokenizerFolder,
+    model: str | Path,
+    measure: ModelSize,
+    added: Added,
+    choices: RowChoices,
+    *,
+    renumbering: Renumbering | None,
 ) -> RowPlan:
     _refuse_missing_rows(folder, model, measure.rows, added, anyway=choices.get("force_ids", False))
+    if renumbering is not None:
+        multiple = choices.get("pad_to_multiple_of")
+        return plan_moved(measure.rows, renumbering.kept, added.before, added.after, multiple)
     plan = plan_added(
         measure.rows,
         added.before,

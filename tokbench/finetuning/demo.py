@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from tokbench.adapt.grow import Growth, add_tokens
+from tokbench.adapt.grow import add_tokens
 from tokbench.checks.run import check
 from tokbench.corpus.samples import shipped
 from tokbench.finetuning.config import PRESETS, FinetuneConfig
@@ -21,6 +21,7 @@ from tokbench.recipes.presets import start_recipe
 from tokbench.results import Result
 
 if TYPE_CHECKING:
+    from tokbench.adapt.growth import Growth
     from tokbench.checks.findings import Checkup
     from tokbench.finetuning.result import Run
 

@@ -3,7 +3,9 @@
 Old texts: every tensor that the class returns is the same bit by bit (hidden states, pooled vectors, scores
 of starts and ends), and of the logits the columns of old tokens; a product with more columns may be summed in
 another order, so those may differ in the last bits where the weights that make them do not. New tokens take
-a part of the next token's probability: it is measured, and more than half is refused. New tokens are read as
+a part of the next token's probability: it is measured, and more than half is refused. Where tokens moved to
+other ids, old texts are asked by their new ids, and columns are held against those of the same tokens. New
+tokens are read as
 any other: put in the place of an old token, and given that token's rows for the time of the test, a new id
 must give what the old one gave. That fails where a class reads an order into ids, as CLIP does when it pools
 at the highest one. Last, models that write take one step.
@@ -23,7 +25,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from tokbench.errors import NegativeResultError, UsageError
 from tokbench.io.quiet import quiet
 from tokbench.model.readers import BROKEN, SEED, Reader
-from tokbench.model.resize import vocabulary_weights
+from tokbench.model.resize import moved_row, vocabulary_weights
 from tokbench.model.row_plan import WITHOUT_MODEL
 
 if TYPE_CHECKING:
@@ -99,13 +101,18 @@ def prove_growth(
 
     NegativeResultError says which part of the contract does not hold.
     """
-    after = answers(model, before.reader, before.inputs, plan.size)
-    before = replace(before, written=after.written) if moved else before
+    after = answers(model, before.reader, renumbered(before.inputs, plan), plan.size)
+    written = before.written
+    if moved or (written is not None and moved_row(plan, written) is None):
+        written = after.written
+    elif written is not None:
+        written = moved_row(plan, written)
+    before = replace(before, written=written)
     compared = _compared(before, after, plan)
-    texts = [_with(before.inputs[0], number) for number in new]
+    texts = [_with(after.inputs[0], number) for number in new]
     for number, ids in zip(new, texts, strict=True):
         _refuse_infinite(after, before.reader.answers(ids), number)
-    as_old = sum(_reads_as_old(model, before, number, keys, plan) for number in new)
+    as_old = sum(_reads_as_old(model, after, number, keys, plan) for number in new)
     return GrowthProof(
         part=before.reader.part,
         new_texts=len(texts),
@@ -115,17 +122,25 @@ def prove_growth(
     )
 
 
+def renumbered(inputs: Sequence[Sequence[int]], plan: RowPlan) -> list[list[int]]:
+    """The same texts by their ids afterwards; every id must have a row that is kept."""
+    if plan.moved is None:
+        return [list(ids) for ids in inputs]
+    places = {old: new for new, old in reversed(list(plan.moved.items()))}
+    return [[places[row] for row in ids] for ids in inputs]
+
+
 def _compared(before: Answers, after: Answers, plan: RowPlan) -> dict[str, Any]:
     """The figures of old texts; NegativeResultError where they are not what they were."""
     worst, columns, shares = 0.0, None, []
-    kept = _kept_columns(plan)
+    kept, origin = _kept_columns(plan)
     for old, new in zip(before.found, after.found, strict=True):
         if old.keys() != new.keys():
             raise NegativeResultError(f"the class returns {', '.join(new)} and no longer {', '.join(old)}")
         for name, one in old.items():
             other = new[name]
             if _over_tokens(one, plan.rows_before) and _over_tokens(other, plan.size):
-                columns = max(columns or 0.0, _columns(name, one[..., kept], other[..., kept]))
+                columns = max(columns or 0.0, _columns(name, one[..., origin], other[..., kept]))
                 shares.append(_taken(one, other, plan))
             else:
                 worst = max(worst, _same(name, one, other))
@@ -145,10 +160,14 @@ def _compared(before: Answers, after: Answers, plan: RowPlan) -> dict[str, Any]:
     }
 
 
-def _kept_columns(plan: RowPlan) -> Tensor:
+def _kept_columns(plan: RowPlan) -> tuple[Tensor, Tensor]:
+    """The columns of tokens that were there before, and where they were."""
+    if plan.moved is not None:
+        pairs = torch.tensor([*plan.moved.items()], dtype=torch.long).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1]
     kept = torch.ones(min(plan.rows_before, plan.size), dtype=torch.bool)
     kept[[row for row in plan.started if row < len(kept)]] = False
-    return kept.nonzero()[:, 0]
+    return (same := kept.nonzero()[:, 0]), same
 
 
 def _over_tokens(found: Tensor, rows: int) -> bool:
@@ -186,7 +205,8 @@ def _taken(old: Tensor, new: Tensor, plan: RowPlan) -> Tensor:
     """Of each position, how much more probability the started rows have than they had."""
     started = torch.tensor([row for row in plan.started if row < new.shape[-1]], dtype=torch.long)
     after = new.float().softmax(-1)[..., started].sum(-1)
-    spare = started[started < old.shape[-1]]
+    spare = torch.tensor(plan.spare_used, dtype=torch.long)
+    spare = spare[spare < old.shape[-1]]
     before = old.float().softmax(-1)[..., spare].sum(-1) if len(spare) else torch.zeros_like(after)
     return (after - before).clamp(min=0).nan_to_num().flatten()
 
@@ -206,10 +226,10 @@ def _refuse_infinite(after: Answers, found: Mapping[str, Tensor], number: int) -
 
 
 def _reads_as_old(
-    model: PreTrainedModel, before: Answers, number: int, keys: Sequence[str], plan: RowPlan
+    model: PreTrainedModel, after: Answers, number: int, keys: Sequence[str], plan: RowPlan
 ) -> bool:
     """Whether a new id, with the rows of an old one, gives what the old one gives; False if none is plain."""
-    for ids in before.inputs:
+    for ids in after.inputs:
         special = _special(model.config)
         plain = [at for at, each in enumerate(ids) if each not in special and 0 < at < len(ids) - 1]
         if plain:
@@ -220,8 +240,8 @@ def _reads_as_old(
     own = ids[at]
     changed = [number if each == own else each for each in ids]
     with _rows_of(model, own, number, keys):
-        one, other = before.reader.answers(ids), before.reader.answers(changed)
-    kept = _kept_columns(plan)
+        one, other = after.reader.answers(ids), after.reader.answers(changed)
+    kept, _ = _kept_columns(plan)
     for name, each in one.items():
         cut = _over_tokens(each, plan.size)
         pair = (each[..., kept], other[name][..., kept]) if cut else (each, other[name])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,15 +28,50 @@ if TYPE_CHECKING:
 
 AT_ONCE = 16_384
 Pieces = Sequence[Sequence[int]]  # for each new row the old rows it is made of; none for a spare row
+Weights = Sequence[Sequence[float] | None]  # for each new row the shares of its pieces; None: equal ones
 
 
 def pieces_mean(old: Tensor, pieces: Pieces) -> Tensor:
     """The mean of the old rows that the token was split into; the mean of all where it had none."""
+    return weighted_mean(old, pieces, [None] * len(pieces))
+
+
+def weighted_mean(old: Tensor, pieces: Pieces, weights: Weights) -> Tensor:
+    """The mean of old rows (V, H) for each new row (N, H), by their shares; the mean of all without pieces.
+
+    float32; `AT_ONCE` pieces are held at a time.
+    """
+    made = mean(old, pieces).clone()
+    for start, stop in _runs([len(each) for each in pieces]):
+        made[start:stop] = _weighted(old, pieces[start:stop], weights[start:stop], made[start:stop])
+    return made
+
+
+def _weighted(old: Tensor, pieces: Pieces, weights: Weights, otherwise: Tensor) -> Tensor:
     lengths = torch.tensor([len(each) for each in pieces], dtype=torch.long)
     flat = torch.tensor([row for each in pieces for row in each], dtype=torch.long)
     owner = torch.repeat_interleave(torch.arange(len(pieces)), lengths)
-    sums = torch.zeros(len(pieces), old.shape[1]).index_add_(0, owner, old[flat].float())
-    return torch.where(lengths[:, None] > 0, sums / lengths.clamp(min=1)[:, None], mean(old, pieces))
+    rows = old[flat].float()
+    if any(each is not None for each in weights):
+        shares = [own or [1.0] * len(each) for own, each in zip(weights, pieces, strict=True)]
+        rows *= torch.tensor([share for each in shares for share in each], dtype=torch.float32)[:, None]
+        whole = torch.tensor([float(sum(each)) for each in shares])
+    else:
+        whole = lengths.clamp(min=1).float()
+    sums = torch.zeros(len(pieces), old.shape[1]).index_add_(0, owner, rows)
+    return torch.where(lengths[:, None] > 0, sums / whole[:, None], otherwise)
+
+
+def _runs(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Stretches of rows with about AT_ONCE pieces together."""
+    start, held = 0, 0
+    for at, length in enumerate(lengths):
+        held += length
+        if held >= AT_ONCE:
+            yield start, at + 1
+            start, held = at + 1, 0
+    if start < len(lengths):
+        yield start, len(lengths)
 
 
 def mean(old: Tensor, pieces: Pieces) -> Tensor:
@@ -200,10 +235,13 @@ def apply(
     keys: Sequence[str] = (),
     start: str = "pieces",
     pieces: Mapping[int, Sequence[int]] | None = None,
+    weights: Mapping[int, Sequence[float]] | None = None,
     described: Mapping[int, Sequence[int]] | None = None,
     seed: int = 0,
 ) -> Resized:
     """Change the model in place as the plan says; `pieces` is new id → old ids for the rows made of them.
+
+    `weights` are the shares of these old rows, with the start "pieces"; a row without has equal ones.
 
     Every tensor that a key of the vocabulary sizes follows, whatever dimension its tokens are in, and so do
     the numbers that modules keep beside them. Rows in `described` are the mean of these old rows, whatever
@@ -219,11 +257,11 @@ def apply(
             f"the plan is for {plan.rows_before:,} rows, and the model has {before.rows:,}",
             fix="plan again with this model",
         )
-    origins = [(pieces or {}).get(row, ()) for row in plan.started]
+    origins = Origins.of(plan, pieces or {}, weights or {}, described or {})
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for table in before.tables:
-            rows = _started(table, plan, make, origins, described or {})
+            rows = started_rows(table.old, plan, make, origins)
             _put(model, table, _whole(table, plan, rows))
     _follow(model, plan, before)
     prove_rows(model, plan, before)
@@ -264,10 +302,21 @@ class HeldTable:
 
     def size(self, plan: RowPlan) -> int:
         """Its rows afterwards; a second table with fewer rows grows only where a new token needs one."""
-        if self.first or len(self.old) == plan.rows_before:
+        if self.first or len(self.old) == plan.rows_before or plan.moved is not None:
             return plan.size
         needed = plan.started and plan.started[-1] >= len(self.old)
         return max(plan.size, len(self.old)) if needed else len(self.old)
+
+    def kept(self, plan: RowPlan) -> tuple[Tensor, Tensor]:
+        """The rows afterwards that have an ancestor in this table, and their ancestors."""
+        if plan.moved is None:  # a second table may have rows beyond the plan's
+            held = min(self.size(plan), len(self.old))
+            rows = torch.ones(held, dtype=torch.bool)
+            rows[[row for row in plan.started if row < held]] = False
+            return (same := rows.nonzero()[:, 0]), same
+        pairs = torch.tensor([*plan.moved.items()], dtype=torch.long).reshape(-1, 2)
+        pairs = pairs[pairs[:, 1] < len(self.old)]
+        return pairs[:, 0], pairs[:, 1]
 
 
 @dataclass(frozen=True)
@@ -316,22 +365,52 @@ def _rows_first(weight: Tensor, tensor: VocabularyTensor) -> Tensor:
     return moved.reshape(moved.shape[0], -1).clone()
 
 
-def _started(
-    table: HeldTable,
-    plan: RowPlan,
-    make: Callable[[Tensor, Pieces], Tensor],
-    origins: Pieces,
-    described: Mapping[int, Sequence[int]],
+@dataclass(frozen=True)
+class Origins:
+    """What the started rows of a plan are made of, in its order: old rows, their shares, and descriptions."""
+
+    pieces: Pieces
+    weights: Weights
+    described: Mapping[int, Sequence[int]]
+
+    @classmethod
+    def of(
+        cls,
+        plan: RowPlan,
+        pieces: Mapping[int, Sequence[int]],
+        weights: Mapping[int, Sequence[float]],
+        described: Mapping[int, Sequence[int]],
+    ) -> Origins:
+        """Those of new id → old ids, and new id → shares."""
+        return cls(
+            [pieces.get(row, ()) for row in plan.started],
+            [weights.get(row) for row in plan.started],
+            described,
+        )
+
+    def within(self, rows: int) -> tuple[Pieces, Weights]:
+        """Pieces and shares without the old rows that a table of so many does not have."""
+        if all(row < rows for each in self.pieces for row in each):
+            return self.pieces, self.weights
+        places = [[at for at, row in enumerate(each) if row < rows] for each in self.pieces]
+        return (
+            [[each[at] for at in held] for each, held in zip(self.pieces, places, strict=True)],
+            [each and [each[at] for at in held] for each, held in zip(self.weights, places, strict=True)],
+        )
+
+
+def started_rows(
+    old: Tensor, plan: RowPlan, make: Callable[[Tensor, Pieces], Tensor], origins: Origins
 ) -> Tensor:
-    """The new rows of one table, in the order of the plan; whole numbers are those of the first piece."""
-    trained = table.old[: plan.tokens_before]
-    known = [[row for row in each if row < len(trained)] for each in origins]
+    """The new rows of one table (R, ...), in the order of the plan; whole numbers are the first piece's."""
+    trained = old[: plan.tokens_before]
+    known, shares = origins.within(len(trained))
     if not trained.is_floating_point():
         return trained[[each[0] if each else 0 for each in known]]
     if 0 in trained.shape:
         return trained.new_zeros(len(known), trained.shape[1])
-    rows = make(trained, known).clone()
-    _describe(rows, plan, trained, described)
+    rows = weighted_mean(trained, known, shares) if make is pieces_mean else make(trained, known).clone()
+    _describe(rows, plan, trained, origins.described)
     return rows
 
 
@@ -343,10 +422,10 @@ def _whole(table: HeldTable, plan: RowPlan, rows: Tensor) -> Tensor:
     """
     size, old = table.size(plan), table.old
     new = old.new_empty(size, old.shape[1])
-    kept = min(size, len(old))
-    new[:kept] = old[:kept]
-    if kept < size:
-        new[kept:] = old[:1]
+    at, origin = table.kept(plan)
+    new[at] = old[origin]
+    if len(at) < size:
+        new[~torch.isin(torch.arange(size), at)] = old[:1]
     places = [row for row in plan.started if row < size]
     new[places] = rows[: len(places)].to(old.dtype)
     others = [length for at, length in enumerate(table.tensor.shape) if at != table.tensor.dimension]
@@ -389,6 +468,16 @@ def _follow(model: PreTrainedModel, plan: RowPlan, before: Snapshot) -> None:
     for key in before.keys:
         for silent in found.silent(key):
             set_key(model.config, silent, plan.size)
+    if plan.moved is not None and before.padding is not None:
+        embedding: Any = model.get_input_embeddings()
+        embedding.padding_idx = moved_row(plan, before.padding)
+
+
+def moved_row(plan: RowPlan, row: int) -> int | None:
+    """Where an old row is afterwards, the first place of several; None where it has none."""
+    if plan.moved is None:
+        return row
+    return next((new for new, old in plan.moved.items() if old == row), None)
 
 
 def prove_rows(model: PreTrainedModel, plan: RowPlan, before: Snapshot) -> None:
@@ -399,10 +488,9 @@ def prove_rows(model: PreTrainedModel, plan: RowPlan, before: Snapshot) -> None:
     now = head_kind(model)
     if now != before.head:
         raise NegativeResultError(f"the head was {before.head} and is {now}")
-    if _padding(model) != before.padding:
-        raise NegativeResultError(
-            f"the row that is never trained was {before.padding} and is {_padding(model)}"
-        )
+    padding = None if before.padding is None else moved_row(plan, before.padding)
+    if _padding(model) != padding:
+        raise NegativeResultError(f"the row that is never trained was {padding} and is {_padding(model)}")
     for table in before.tables:
         _prove_table(model, plan, table)
     values = dict(vocabulary_keys(model.config))
@@ -420,8 +508,8 @@ def _prove_table(model: PreTrainedModel, plan: RowPlan, table: HeldTable) -> Non
     shape[table.tensor.dimension] = size
     if list(weight.shape) != shape or weight.dtype != table.old.dtype:
         raise NegativeResultError(f"{table.name} is {_shape(weight)}, not {' x '.join(map(str, shape))}")
-    kept = torch.tensor([row for row in plan.kept if row < min(size, len(table.old))], dtype=torch.long)
-    if not torch.equal(_rows_first(weight, table.tensor)[kept], table.old[kept]):
+    at, origin = table.kept(plan)
+    if not torch.equal(_rows_first(weight, table.tensor)[at], table.old[origin]):
         raise NegativeResultError(f"old rows of {table.name} changed")
 
 

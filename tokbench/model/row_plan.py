@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
@@ -50,7 +51,8 @@ class RowPlan:
 
     `started` are the rows without an ancestor, in order; `size` is V_new, spare rows included, and
     `rows_before` V_old. `tokens_before` and `tokens` are the tokenizer's highest id + 1 before and after;
-    rows beyond it are spare.
+    rows beyond it are spare. `moved` is new id → old id of the kept rows where tokens have other ids than
+    they had; None where each row that is kept stays where it is.
     """
 
     started: tuple[int, ...]
@@ -58,10 +60,13 @@ class RowPlan:
     rows_before: int
     tokens_before: int
     tokens: int
+    moved: Mapping[int, int] | None = field(default=None, repr=False, metadata={"json": False})
 
     @property
     def kept(self) -> Mapping[int, int]:
         """New id → old id of every row that has an ancestor: all that are not started."""
+        if self.moved is not None:
+            return self.moved
         return Unmoved(tuple(_gaps(self.started, min(self.rows_before, self.size))))
 
     @property
@@ -72,11 +77,15 @@ class RowPlan:
     @property
     def spare_used(self) -> tuple[int, ...]:
         """Old rows that no token used, and a new token does now."""
+        if self.moved is not None:
+            return ()
         return tuple(row for row in self.started if row < self.rows_before)
 
     @property
     def dropped(self) -> int:
-        """How many old rows go; only spare ones can, and only when that was asked for."""
+        """How many old rows go; of rows that stay only spare ones can, and only when that was asked for."""
+        if self.moved is not None:
+            return self.rows_before - len(set(self.moved.values()))
         return max(self.rows_before - self.size, 0)
 
     @property
@@ -98,15 +107,12 @@ def plan_added(
     A matrix that has to grow is rounded up to the multiple; one that has room stays, unless `shrink` asks
     for its spare rows to go as far as the multiple allows.
     """
-    if pad_to_multiple_of is not None and pad_to_multiple_of < 1:
-        raise UsageError(
-            f"rows cannot be a multiple of {pad_to_multiple_of}", fix="give 1 or more, such as 64"
-        )
+    multiple = _multiple(pad_to_multiple_of)
     new = sorted(set(new_ids))
     if new and new[0] < 0:
         raise UsageError(f"{new[0]} is no id", fix="ids start at 0")
     tokens = max([tokens_before, *(number + 1 for number in new)])
-    rounded = _rounded_up(tokens, pad_to_multiple_of or 1)
+    rounded = _rounded_up(tokens, multiple)
     size = rounded if tokens > rows or (shrink and rounded < rows) else rows
     started = tuple(sorted({*new, *range(rows, size)}))
     return RowPlan(
@@ -116,6 +122,41 @@ def plan_added(
         tokens_before=tokens_before,
         tokens=tokens,
     )
+
+
+def plan_moved(
+    rows: int,
+    kept: Mapping[int, int],
+    tokens_before: int,
+    tokens: int,
+    pad_to_multiple_of: int | None = None,
+) -> RowPlan:
+    """The plan for another vocabulary of `tokens` ids: `kept` is new id → the old id whose row it has.
+
+    The matrix gets a row a token, rounded up to the multiple; what is not kept is started. A row may be kept
+    by several tokens. UsageError for an id that is none of the old rows or none of the new ones.
+    """
+    size = _rounded_up(tokens, _multiple(pad_to_multiple_of))
+    for new, old in kept.items():
+        if not (0 <= old < rows and 0 <= new < size):
+            raise UsageError(
+                f"row {old:,} of {rows:,} cannot become row {new:,} of {size:,}",
+                fix="take the tokenizer that the model was trained with",
+            )
+    return RowPlan(
+        started=tuple(row for row in range(size) if row not in kept),
+        size=size,
+        rows_before=rows,
+        tokens_before=tokens_before,
+        tokens=tokens,
+        moved=MappingProxyType(dict(sorted(kept.items()))),
+    )
+
+
+def _multiple(asked: int | None) -> int:
+    if asked is not None and asked < 1:
+        raise UsageError(f"rows cannot be a multiple of {asked}", fix="give 1 or more, such as 64")
+    return asked or 1
 
 
 def _rounded_up(number: int, multiple: int) -> int:
@@ -131,6 +172,17 @@ def _gaps(taken: Iterable[int], rows: int) -> Iterator[range]:
         start = row + 1
 
 
+def stretches(rows: Sequence[int]) -> list[range]:
+    """Numbers in order as ranges without gaps."""
+    found: list[range] = []
+    for row in rows:
+        if found and found[-1].stop == row:
+            found[-1] = range(found[-1].start, row + 1)
+        else:
+            found.append(range(row, row + 1))
+    return found
+
+
 def _span(rows: range) -> str:
     return str(rows[0]) if len(rows) == 1 else f"{rows[0]}-{rows[-1]}"
 
@@ -142,13 +194,27 @@ COPY = "copy="
 class RowInit:
     """How new rows start: the initializer's name, and new id → old ids for the rows made of others.
 
-    `label` is how it was asked for; `described` goes before `pieces`.
+    `label` is how it was asked for; `described` goes before `pieces`. `weights` are new id → the share of
+    each of its pieces, which sum to 1; those without are equal.
     """
 
     label: str
     way: str
     pieces: Mapping[int, Sequence[int]]
+    weights: Mapping[int, Sequence[float]] = field(default_factory=dict)
     described: Mapping[int, Sequence[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renumbering:
+    """A vocabulary in the place of another: `kept` is new id → the old id whose row it has, `start` the rest.
+
+    `inputs` are texts by their old ids, all of them kept: what the model says to them must stay.
+    """
+
+    kept: Mapping[int, int]
+    start: RowInit
+    inputs: Sequence[Sequence[int]]
 
 
 def row_init(

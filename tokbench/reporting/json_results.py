@@ -39,7 +39,7 @@ KINDS = {
     "export": ("pretrained.export:Exported", "reporting.views.make:exported"),
     "extension": ("adapt.extend:Extension", "reporting.views.grow:extension"),
     "fix-report": ("checks.fix:FixReport", "reporting.views.check:fix_report"),
-    "growth": ("adapt.grow:Growth", "reporting.views.grow:growth"),
+    "growth": ("adapt.growth:Growth", "reporting.views.grow:growth"),
     "info": ("pretrained.info:TokenizerInfo", "reporting.views.look:info"),
     "pair_trace": ("tracing.post_model:PairTrace", "reporting.views.trace:pair"),
     "predictions": ("finetuning.result:Predictions", "reporting.views.finetune:predicted"),

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from tokbench.errors import plural
 from tokbench.model.model_config import MAY, MUST_NOT, RESIZE, ConfigChange, ConfigView
+from tokbench.model.row_plan import stretches
 from tokbench.reporting.elements import Curve, Facts, Grid, Headline, Part
 
 if TYPE_CHECKING:
     from tokbench.adapt.extend import Extension
-    from tokbench.adapt.grow import Growth
+    from tokbench.adapt.growth import Growth
     from tokbench.model.contract import GrowthProof
     from tokbench.model.resize import Resized
     from tokbench.pretrained.added_tokens import Added
@@ -126,7 +127,7 @@ def _model(result: Growth) -> Iterator[tuple[str, object]]:
     gone = f", {plan.dropped:,} dropped" if plan.dropped else ""
     yield "spare rows", f"{len(plan.spare_used):,} used, {plan.spare_left:,} left{gone}"
     yield "kept", f"{plan.kept!r} as they are"
-    yield "started", _listed([*map(_span, _stretches(plan.started))]) or "none"
+    yield "started", _listed([*map(_span, stretches(plan.started))]) or "none"
     if result.memory is not None:
         yield "weights", f"{_bytes(result.memory.before)} → {_bytes(result.memory.after)}"
     if result.resized is not None:
@@ -200,17 +201,6 @@ def _sample(changed: Changed) -> Iterator[Part]:
 def _listed(words: Sequence[str]) -> str:
     more = f" and {len(words) - MOST_SHOWN:,} more" if len(words) > MOST_SHOWN else ""
     return ", ".join(words[:MOST_SHOWN]) + more
-
-
-def _stretches(rows: Sequence[int]) -> list[range]:
-    """Numbers in order as ranges without gaps."""
-    found: list[range] = []
-    for row in rows:
-        if found and found[-1].stop == row:
-            found[-1] = range(found[-1].start, row + 1)
-        else:
-            found.append(range(row, row + 1))
-    return found
 
 
 def _span(rows: range) -> str:
