@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tokbench.checks.model_files import weights_on_hub
-from tokbench.checks.safetensors_files import Weights
+from tokbench.model.safetensors_files import Weights
 
 from .folders import clean, clean_pair, write_header
 

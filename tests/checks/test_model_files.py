@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tokbench.checks.model_files import ModelFiles, read_model
-from tokbench.checks.safetensors_files import Tensor, Weights
 from tokbench.errors import FileError
+from tokbench.model.safetensors_files import Tensor, Weights
 
 # Name of the input embedding, then of all that has a row for each id, as transformers 5.23 saves them.
 NAMES = {

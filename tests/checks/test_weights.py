@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tokbench.checks.safetensors_files import Tensor, Weights, read_weights
+from tokbench.model.safetensors_files import Tensor, Weights, read_weights
 
 from .folders import write_header
 

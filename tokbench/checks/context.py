@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from tokenizers import AddedToken, Tokenizer, decoders
 
 from tokbench.checks.model_files import CONFIG, EMBEDDINGS, HEADS, ModelFiles, read_model
-from tokbench.checks.safetensors_files import Tensor, read_header
 from tokbench.errors import FileError
 from tokbench.io.json_files import read_object
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.io.quiet import quiet
+from tokbench.model.safetensors_files import Tensor, read_header
 from tokbench.pretrained.folder import Inspect, TokenizerSource, load
 from tokbench.pretrained.neighbours import Harm, harms
 from tokbench.pretrained.special_tokens import extra_of, roles_of

@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tokbench.checks.class_facts import ClassFacts, LoadOutcome, class_facts, load_outcome
-from tokbench.checks.safetensors_files import INDEX, ONE, Tensor, Weights, read_weights, shards_of
 from tokbench.errors import FileError
 from tokbench.io.json_files import read_object
+from tokbench.model.class_facts import ClassFacts, LoadOutcome, class_facts, load_outcome
 from tokbench.model.files import counts_positions_from_padding, find_model
+from tokbench.model.safetensors_files import INDEX, ONE, Tensor, Weights, read_weights, shards_of
 
 
 @dataclass(frozen=True, kw_only=True)

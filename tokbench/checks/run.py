@@ -28,13 +28,13 @@ from tokbench.checks.rules import (
     vocabulary,
     weights,
 )
-from tokbench.checks.safetensors_files import CHEAP, bytes_of
 from tokbench.checks.staging import shown_as, sources_on_disk
 from tokbench.errors import FileError, UsageError, did_you_mean
 from tokbench.io.extras import has
 from tokbench.io.json_files import uncollected
 from tokbench.io.library_errors import wrap_library_errors
 from tokbench.model.files import ensure_bounded
+from tokbench.model.safetensors_files import CHEAP, bytes_of
 from tokbench.progress import Progress, silent
 
 if TYPE_CHECKING:

@@ -135,13 +135,13 @@ def _refuse_hollow(
     name: str | Path, model: PreTrainedModel, missing: Sequence[str], mismatched: Sequence[str]
 ) -> None:
     """A head may be new, the body may not: it would be random numbers."""
-    wrong = [key for key in mismatched if _is_body(model, key)]
+    wrong = [key for key in mismatched if is_body(model, key)]
     if wrong:
         raise FileError(
             f"{wrong[0]} in {name} has not the shape config.json gives",
             fix=how_to_check(name),
         )
-    body = [key for key in missing if _is_body(model, key) and "pooler" not in key]
+    body = [key for key in missing if is_body(model, key) and "pooler" not in key]
     if body:
         raise FileError(
             f"{name} lacks {plural(len(body), 'weight')} of its body, {body[0]} first: "
@@ -150,7 +150,8 @@ def _refuse_hollow(
         )
 
 
-def _is_body(model: PreTrainedModel, key: str) -> bool:
+def is_body(model: PreTrainedModel, key: str) -> bool:
+    """Whether a weight is of the body, and not of a head."""
     return model.base_model is model or key.startswith(f"{model.base_model_prefix}.")
 
 
@@ -197,12 +198,13 @@ def model_size(
         head=head_kind(model),
         weight_bytes=sum(each.numel() * (item_bytes or each.element_size()) for each in model.parameters()),
         row_bytes=sum(each[0].numel() * (item_bytes or each.element_size()) for each in weights),
-        ids=_ids(model),
-        writes_times=_writes_times(model),
+        ids=special_ids(model),
+        writes_times=writes_times(model),
     )
 
 
-def _writes_times(model: PreTrainedModel) -> bool:
+def writes_times(model: PreTrainedModel) -> bool:
+    """Whether its class writes times among the tokens."""
     written: Any = getattr(type(model), "generate", None)  # a class that only reads has none
     return written is not None and "return_timestamps" in inspect.signature(written).parameters
 
@@ -248,7 +250,8 @@ def hollow(path: Path, *, trust_remote_code: bool = False) -> PreTrainedModel:
         return cast(PreTrainedModel, kind.from_config(config, trust_remote_code=trust_remote_code))
 
 
-def _ids(model: PreTrainedModel) -> dict[str, int]:
+def special_ids(model: PreTrainedModel) -> dict[str, int]:
+    """The special ids of a model's configs, key → id."""
     configs = (model.config, model.config.get_text_config(), getattr(model, "generation_config", None))
     return {
         key: value

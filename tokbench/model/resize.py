@@ -11,17 +11,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tokbench.errors import NegativeResultError, UsageError, did_you_mean
-from tokbench.io.quiet import quiet
-from tokbench.model.readers import BROKEN
-from tokbench.model.row_plan import WITHOUT_MODEL
-from tokbench.model.vocabulary_tables import (
-    VocabularyTables,
-    VocabularyTensor,
-    config_with,
-    set_key,
-    vocabulary_keys,
-    vocabulary_tables,
-)
+from tokbench.model.vocabulary_tables import moving_keys, set_key, vocabulary_keys, vocabulary_tables
+from tokbench.model.vocabulary_tensors import VocabularyTensor, keys_to_grow
 
 if TYPE_CHECKING:
     from tokbench.model.row_plan import RowPlan
@@ -151,81 +142,10 @@ class Resized:
 def grown_keys(model: PreTrainedModel, vocabulary: Sequence[str] = ()) -> tuple[str, ...]:
     """The keys that grow with a tokenizer: those named, or the only one that the class reads tokens by.
 
-    UsageError names the class and the reason where it cannot grow: it reads no tokens, has several
-    vocabularies and none was named, or has rows of its own behind its tokens.
+    UsageError names the class and the reason where it cannot grow.
     """
-    tables, name = vocabulary_tables(model), type(model).__name__
-    keys = tuple(vocabulary) or tables.text
-    for key in keys:
-        if key not in tables.tensors:
-            known = [each for each in tables.tensors if "type_" not in each]
-            raise UsageError(f"{name} has no vocabulary {key}", fix=did_you_mean(key, known or ["none"]))
-    if not keys:
-        raise UsageError(
-            f"{name} {_no_tokens(tables)}, so no row can be made for a new token", fix=WITHOUT_MODEL
-        )
-    one_size = len({tables.values[key] for key in keys}) == 1
-    if len(keys) > 1 and not vocabulary:
-        sizes = " and ".join(f"{key} ({tables.values[key]:,})" for key in keys)
-        both = " ".join(f"--vocabulary {key}" for key in keys)
-        raise UsageError(
-            f"{name} has {len(keys)} vocabularies, {sizes}, and does not say which is this tokenizer's",
-            fix=f"name those that are: {both}" if one_size else WITHOUT_MODEL,
-        )
-    if not one_size:
-        raise UsageError(
-            f"{' and '.join(keys)} of {name} have other numbers of rows, which no one tokenizer has",
-            fix=WITHOUT_MODEL,
-        )
-    for key in keys:
-        _refuse_reserved(name, key, tables)
-    _refuse_unstable(model, keys, tables)
-    return keys
-
-
-def _refuse_unstable(model: PreTrainedModel, keys: Sequence[str], tables: VocabularyTables) -> None:
-    """A config that moves another table's size to a key's when it is read again would not fit its weights."""
-    written = config_with(model.config, {key: tables.values[key] + 1 for key in keys})
-    try:
-        with quiet():
-            read = type(written).from_dict(written.to_dict())
-    except BROKEN:  # what it cannot read is found where it is read from its file
-        return
-    again = dict(vocabulary_keys(read))
-    for key, value in vocabulary_keys(written):
-        if key in tables.tensors and again.get(key, value) != value:
-            raise UsageError(
-                f"{type(model).__name__} has {tables.values[key]:,} rows by {key} as well, which its config "
-                f"changes with {keys[0]} when it is read again",
-                fix=WITHOUT_MODEL,
-            )
-
-
-def _no_tokens(tables: VocabularyTables) -> str:
-    for key, why in tables.untried.items():
-        return f"cannot be built with another {key} ({why})"
-    written = [key for key in tables.tensors if key.rpartition(".")[2] == "vocab_size"]
-    return f"writes by {written[0]} and reads no tokens" if written else "reads no tokens"
-
-
-def _refuse_reserved(name: str, key: str, tables: VocabularyTables) -> None:
-    """Rows behind the vocabulary that the class itself reads would become the new token's."""
-    for each in tables.tensors[key]:
-        if each.offset or each.step != 1:
-            what = f"{each.rows + each.offset:,} rows for {key} {each.rows:,}"
-            what = what if each.step == 1 else f"{each.step:,} rows for each token"
-            raise UsageError(
-                f"{name} reads rows behind its vocabulary itself: {each.name} has {what}", fix=WITHOUT_MODEL
-            )
-    for other, tensors in tables.tensors.items():
-        for each in tensors:
-            behind = any(each.name.startswith(f"{table.rpartition('.')[0]}.") for table in tables.inputs)
-            own = other in (key, *tables.beside(key)) or each.name in tables.inputs
-            if behind and each.embeds and not own:
-                raise UsageError(
-                    f"{name} has a second table for ids behind its vocabulary, {each.name} by {other}",
-                    fix=WITHOUT_MODEL,
-                )
+    tables = vocabulary_tables(model)
+    return keys_to_grow(tables, type(model).__name__, vocabulary, moving_keys(model.config, tables))
 
 
 def apply(
@@ -345,7 +265,7 @@ def snapshot(model: PreTrainedModel, keys: Sequence[str]) -> Snapshot:
                 tables.append(
                     HeldTable(each, tensor, _rows_first(_get(model, tensor.name), tensor), each == key)
                 )
-    return Snapshot(tuple(keys), found.values[keys[0]], tuple(tables), head_kind(model), _padding(model))
+    return Snapshot(tuple(keys), found.values[keys[0]], tuple(tables), head_kind(model), padding_row(model))
 
 
 def _refuse_untied(model: PreTrainedModel, tensor: VocabularyTensor) -> None:
@@ -489,8 +409,8 @@ def prove_rows(model: PreTrainedModel, plan: RowPlan, before: Snapshot) -> None:
     if now != before.head:
         raise NegativeResultError(f"the head was {before.head} and is {now}")
     padding = None if before.padding is None else moved_row(plan, before.padding)
-    if _padding(model) != padding:
-        raise NegativeResultError(f"the row that is never trained was {padding} and is {_padding(model)}")
+    if padding_row(model) != padding:
+        raise NegativeResultError(f"the row that is never trained was {padding} and is {padding_row(model)}")
     for table in before.tables:
         _prove_table(model, plan, table)
     values = dict(vocabulary_keys(model.config))
@@ -563,7 +483,8 @@ def _describe(rows: Tensor, plan: RowPlan, trained: Tensor, described: Mapping[i
         rows[[place[row] for row in described]] = pieces_mean(trained, known)
 
 
-def _padding(model: PreTrainedModel) -> int | None:
+def padding_row(model: PreTrainedModel) -> int | None:
+    """The row of the input embedding that is never trained; None where all are."""
     found: int | None = getattr(_embedding(model), "padding_idx", None)
     return found
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
@@ -20,86 +19,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from tokbench.io.quiet import quiet
 from tokbench.model.readers import BROKEN, first_line
-
-KEY = "vocab_size"
-STACKS = ("encoder", "decoder")
-
-
-@dataclass(frozen=True, kw_only=True)
-class VocabularyTensor:
-    """A tensor with one row (or one value) a token along `dimension`.
-
-    Its size there is the key's value + `offset`; it gains `step` when the key gains one. `aliases` are its
-    other names, of matrices that are tied to it. A `buffer` is no parameter: nothing trains it. `embeds`
-    says whether it turns ids into vectors.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dimension: int
-    offset: int
-    step: int = 1
-    aliases: tuple[str, ...] = ()
-    buffer: bool = False
-    embeds: bool = False
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All its names."""
-        return (self.name, *self.aliases)
-
-    @property
-    def rows(self) -> int:
-        """The key's value, read from the shape."""
-        return self.shape[self.dimension] - self.offset
-
-
-@dataclass(frozen=True, kw_only=True)
-class VocabularyTables:
-    """Every vocabulary key of a config and what it sizes.
-
-    `values` has all keys, dotted where they are nested; `tensors` those that size something; `untried` those
-    with which the class refused to be built, and its words. `text` are the keys of the tokens that the model
-    reads and writes: one, or several where encoder and decoder have a vocabulary each. `inputs` and `heads`
-    name the matrices that read and that write tokens. `numbers` are the integers that follow a key: (module,
-    attribute, what it is beyond the key's value).
-    """
-
-    values: Mapping[str, int]
-    tensors: Mapping[str, tuple[VocabularyTensor, ...]]
-    text: tuple[str, ...]
-    inputs: tuple[str, ...] = ()
-    heads: tuple[str, ...] = ()
-    numbers: Mapping[str, tuple[tuple[str, str, int], ...]] = field(default_factory=dict)
-    untried: Mapping[str, str] = field(default_factory=dict)
-
-    def key_of(self, name: str) -> str:
-        """The key that sizes the tensor of this name; "" when none does."""
-        return next(
-            (key for key, found in self.tensors.items() if any(name in each.names for each in found)), ""
-        )
-
-    def beside(self, key: str) -> tuple[str, ...]:
-        """Keys of further tables over the same tokens: `vocab_size_per_layer_input` beside `vocab_size`."""
-        return tuple(other for other in self.tensors if other != key and other.startswith(f"{key}_"))
-
-    def silent(self, key: str) -> tuple[str, ...]:
-        """Keys that size nothing and state the same number for the whole model or a stack, and follow.
-
-        T5Gemma 2 has `encoder.text_config.vocab_size`, which sizes all its tables, and repeats the number as
-        `decoder.vocab_size` and `vocab_size`.
-        """
-        place, _, last = key.rpartition(".")
-        return tuple(
-            other
-            for other, value in self.values.items()
-            if other not in self.tensors
-            and other not in self.untried
-            and value == self.values[key]
-            and other.rpartition(".")[2] == last
-            and (other.rpartition(".")[0] in STACKS or f"{place}.".startswith(other[: -len(last)]))
-        )
-
+from tokbench.model.vocabulary_tensors import KEY, VocabularyTables, VocabularyTensor
 
 _KNOWN: dict[tuple[type, str], VocabularyTables] = {}
 
@@ -127,6 +47,24 @@ def set_key(config: PreTrainedConfig, key: str, value: int) -> None:
     for part in outer:
         inner = getattr(inner, part)
     setattr(inner, last, value)
+
+
+def moving_keys(config: PreTrainedConfig, tables: VocabularyTables) -> dict[str, tuple[str, ...]]:
+    """Key → the other keys with tables that a config changes with it when it is written and read again."""
+    found: dict[str, tuple[str, ...]] = {}
+    for key in tables.tensors:
+        written = config_with(config, {key: tables.values[key] + 1})
+        try:
+            with quiet():
+                again = dict(vocabulary_keys(type(written).from_dict(written.to_dict())))
+        except BROKEN:  # what it cannot read is found where it is read from its file
+            continue
+        found[key] = tuple(
+            other
+            for other, value in vocabulary_keys(written)
+            if other in tables.tensors and other != key and again.get(other, value) != value
+        )
+    return {key: others for key, others in found.items() if others}
 
 
 def hollow_model(kind: type[PreTrainedModel], config: PreTrainedConfig) -> PreTrainedModel:

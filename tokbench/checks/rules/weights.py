@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from tokbench.checks import fixes
 from tokbench.checks.findings import Finding, Rule, first_few, quoted
 from tokbench.checks.model_files import CONFIG, ModelFiles
-from tokbench.checks.safetensors_files import parts_of, tensors_of
 from tokbench.errors import plural
+from tokbench.model.safetensors_files import parts_of, tensors_of
 
 if TYPE_CHECKING:
-    from tokbench.checks.class_facts import ClassFacts
     from tokbench.checks.context import CheckContext
+    from tokbench.model.class_facts import ClassFacts
 
 
 def ids_have_rows(context: CheckContext, model: ModelFiles) -> Iterator[Finding]:

@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from tokbench.checks.safetensors_files import Tensor, read_header
+from tests.checks.folders import write_header
 from tokbench.errors import FileError
-
-from .folders import write_header
+from tokbench.model.safetensors_files import Tensor, read_header
 
 DTYPES = {"float32": "F32", "float16": "F16", "int64": "I64", "uint8": "U8", "bool": "BOOL"}
 
