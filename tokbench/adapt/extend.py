@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from tokenizers import models
 
+from tokbench.adapt.adapted_card import CARD, Measure, adapted_card
 from tokbench.adapt.continued.continued_bpe import (
     ModelAlone,
     SpelledWords,
@@ -27,7 +28,7 @@ from tokbench.adapt.grow import RowChoices, grow_model, planned
 from tokbench.adapt.growth import Growth, saved
 from tokbench.analysis.sweep import knee
 from tokbench.corpus.reading import Corpus, CorpusSource, TextsCorpus, as_corpus
-from tokbench.errors import NegativeResultError, UsageError
+from tokbench.errors import NegativeResultError, UsageError, plural
 from tokbench.io.atomic import ensure_writable
 from tokbench.io.library_errors import parse_tokenizer
 from tokbench.model.files import has_weights
@@ -162,7 +163,10 @@ def extend(
     result = _extension(learned, growth, counted, asked=tokens, sample=effect, out=out)
     if out is None:
         return result
-    more = {RECORD: _record(result, learned.found, packed, counted)}
+    more = {
+        RECORD: _record(result, learned.found, packed, counted),
+        CARD: adapted_card(str(out), growth, _done(result), _measures(result), _proved(result)),
+    }
     return replace(result, growth=saved(growth, out, force=force, more=more))
 
 
@@ -363,6 +367,27 @@ class _Measured:
         same = _equal_rows(before, after)
         unchanged = int(words.counts[same].sum()) / max(1, int(words.counts.sum()))
         self.domain = Effect(corpus.texts, corpus.utf8_bytes / old, corpus.utf8_bytes / new, unchanged)
+
+
+def _done(result: Extension) -> str:
+    """What was done, for the card."""
+    return f"extended by {plural(result.got, 'token')} of a corpus of {plural(result.domain.texts, 'text')}"
+
+
+def _measures(result: Extension) -> Iterator[Measure]:
+    """The figures of the card."""
+    learned = ("the corpus that it learned", result.domain, "words")
+    for named, effect, unit in (learned, ("other texts", result.sample, "texts")):
+        if effect is not None:
+            yield Measure(f"bytes a token, {named}", f"{effect.before:.3f}", f"{effect.after:.3f}")
+            yield Measure(f"{unit} with the same tokens, {named}", "", f"{effect.unchanged:.1%}")
+    yield Measure("new tokens that the corpus has no text for", "", f"{result.unused:,}")
+
+
+def _proved(result: Extension) -> Iterator[str]:
+    """What the card says of ids."""
+    yield "Old tokens have their old ids."
+    yield f"Of the new tokens {result.dead:,} do not come out of their own text."
 
 
 def _equal_rows(one: Ragged, other: Ragged) -> NDArray[np.bool_]:

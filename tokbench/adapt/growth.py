@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokbench import __version__
+from tokbench.adapt.adapted_card import BASE_CARD, CARD
 from tokbench.errors import NegativeResultError
 from tokbench.io.atomic import atomic_folder
 from tokbench.io.json_files import read_object
@@ -80,12 +81,16 @@ def save_grown(
                 growth.grown.save_pretrained(folder, max_shard_size=_shard_size(growth.grown_from))
             _verify_model(growth.grown, folder)
             _verify_config(growth.grown, folder)
-        _beside(growth).copy(folder)
+        _beside(growth, more).copy(folder)
 
 
-def _beside(growth: Growth) -> Companions:
-    """What lies in the folders that were grown, and whether it goes along."""
-    return companions(growth.tokenizer.path, growth.grown_from)
+def _beside(growth: Growth, more: Mapping[str, str] | None) -> Companions:
+    """What lies in the folders that were grown, and whether it goes along: a base's card by another name."""
+    found = companions(growth.tokenizer.path, growth.grown_from)
+    if CARD not in (more or {}) or CARD not in found.copied:
+        return found
+    renamed = {BASE_CARD if name == CARD else name: file for name, file in found.copied.items()}
+    return replace(found, copied=renamed)
 
 
 def _record(growth: Growth) -> str:
@@ -181,6 +186,6 @@ def _verify_config(model: PreTrainedModel, folder: Path) -> None:
 
 def saved(growth: Growth, out: Path, *, force: bool, more: Mapping[str, str] | None = None) -> Growth:
     """The same growth, written to `out` with `more` texts."""
-    beside = _beside(growth)  # before the folder may be replaced by the one that is written
+    beside = _beside(growth, more)  # before the folder may be replaced by the one that is written
     save_grown(growth, out, force=force, more=more)
     return replace(growth, path=Path(out), copied=tuple(beside.copied), left=beside.left)
