@@ -1,5 +1,6 @@
 """Rows that move: each kept row keeps its bits at its new place, and everything that names it follows."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -8,8 +9,9 @@ from transformers import BertConfig, BertForMaskedLM, LlamaConfig, LlamaForCausa
 
 from tokbench.errors import UsageError
 from tokbench.model.contract import answers, prove_growth
+from tokbench.model.initializers import Origins
 from tokbench.model.readers import reader_of
-from tokbench.model.resize import apply, embedding_rows, moved_row, weighted_mean
+from tokbench.model.resize import HeldRows, apply, embedding_rows, moved_row
 from tokbench.model.row_plan import plan_moved
 from tokbench.model.vocabulary_tables import vocabulary_tables
 
@@ -85,9 +87,12 @@ def test_many_pieces_give_what_one_product_gives(monkeypatch):
     old = torch.randn(50, 4)
     pieces = [[at % 50, (at * 7) % 50] if at % 3 else [] for at in range(40)]
     weights = [[0.25, 0.75] if at % 2 and at % 3 else None for at in range(40)]
-    whole = weighted_mean(old, pieces, weights)
-    monkeypatch.setattr("tokbench.model.resize.AT_ONCE", 6)
-    cut = weighted_mean(old, pieces, weights)
+    origins = Origins("pieces", pieces, weights, {})
+    whole, cut = list(origins.started(HeldRows(old))), []
+    monkeypatch.setattr("tokbench.model.initializers.AT_ONCE", 24)  # numbers, of rows of four
+    cut = list(origins.started(HeldRows(old)))
+    assert len(cut) > len(whole) == 1
+    whole, cut = (torch.from_numpy(np.concatenate(each)) for each in (whole, cut))
     assert torch.equal(whole, cut)
     for at, piece in enumerate(pieces):
         shares = torch.tensor(weights[at] or [0.5, 0.5])

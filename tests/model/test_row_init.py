@@ -3,8 +3,9 @@ import torch
 
 from tokbench.adapt.grow import add_tokens
 from tokbench.errors import UsageError
+from tokbench.model.initializers import normal
 from tokbench.model.loading import load_model
-from tokbench.model.resize import normal
+from tokbench.model.resize import HeldRows
 
 
 @pytest.fixture
@@ -25,6 +26,10 @@ def weights(model):
     head = model.get_output_embeddings()
     found = [model.get_input_embeddings().weight, head.weight, getattr(head, "bias", None)]
     return [each.detach() for each in found if each is not None]
+
+
+def drawn(old, rows):
+    return torch.from_numpy(normal(HeldRows(old))([()] * rows, [None] * rows))
 
 
 def pieces(folder, text):
@@ -64,14 +69,14 @@ def test_normal_rows_have_the_mean_and_the_covariance_of_the_old():
     torch.manual_seed(0)
     mixed = torch.tensor([[2.0, 0.0, 0.0], [1.0, 0.5, 0.0], [0.0, 3.0, 0.1]])
     old = torch.randn(4000, 3) @ mixed + torch.tensor([1.0, -2.0, 5.0])
-    new = normal(old, [()] * 200_000)
+    new = drawn(old, 200_000)
     assert torch.allclose(new.mean(0), old.mean(0), atol=0.05)
     assert torch.allclose(torch.cov(new.T), torch.cov(old.T), atol=0.15)
 
 
 def test_normal_rows_of_fewer_old_rows_than_columns_stay_among_them():
     old = torch.tensor([[1.0, 1.0, 0.0], [3.0, 1.0, 0.0]])  # they differ in one direction only
-    new = normal(old, [()] * 50)
+    new = drawn(old, 50)
     assert torch.allclose(new[:, 1:], torch.tensor([1.0, 0.0]).expand(50, 2), atol=1e-6)
     assert new[:, 0].std() > 0.5
 

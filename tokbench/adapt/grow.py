@@ -19,6 +19,7 @@ from tokbench.errors import FileError, TokbenchError, UsageError
 from tokbench.io.atomic import ensure_writable
 from tokbench.io.extras import require
 from tokbench.io.links import refuse_links_out
+from tokbench.model.initializers import initializer
 from tokbench.model.probes import LONGEST, old_inputs
 from tokbench.model.row_plan import (
     WITHOUT_MODEL,
@@ -29,6 +30,7 @@ from tokbench.model.row_plan import (
     plan_moved,
     row_init,
 )
+from tokbench.model.sizes import memory
 from tokbench.pretrained.added_tokens import (
     DEFAULT_MATCH,
     Added,
@@ -52,8 +54,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from tokbench.model.contract import GrowthProof
-    from tokbench.model.loading import ModelSize
-    from tokbench.model.resize import Resized
+    from tokbench.model.sizes import ModelSize, Resized
 
 
 def beyond(folder: TokenizerFolder, rows: int) -> tuple[TokenizerFolder, Added]:
@@ -148,9 +149,9 @@ def grow_model(
     if model is None:
         return Growth(added=added, tokenizer=folder)
     require("torch", extra="train", what="growing a model")
-    from tokbench.model.loading import load_model, memory, model_size, told
+    from tokbench.model.loading import load_model, model_size, told
     from tokbench.model.readers import positions
-    from tokbench.model.resize import grown_keys, initializer
+    from tokbench.model.resize import grown_keys
 
     start = renumbering.start if renumbering else _start(folder, added, choices)
     seed = choices.get("seed", 0)
@@ -249,8 +250,7 @@ def planned(
     if model is None:
         return Growth(added=added, tokenizer=folder, dry=True)
     require("torch", extra="train", what="growing a model")
-    from tokbench.model.loading import memory, meta_model
-    from tokbench.model.resize import initializer
+    from tokbench.model.loading import meta_model
 
     initializer((renumbering.start if renumbering else _start(folder, added, choices)).way)
     measure = meta_model(

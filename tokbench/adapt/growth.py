@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from tokbench.model.contract import GrowthProof
-    from tokbench.model.loading import Memory
-    from tokbench.model.resize import Resized
+    from tokbench.model.sizes import Memory, Resized
     from tokbench.pretrained.added_tokens import Added
     from tokbench.pretrained.retokenized import Changed
 

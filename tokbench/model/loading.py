@@ -22,10 +22,11 @@ from tokbench.model.files import CONFIG, architecture, ensure_bounded, find_mode
 from tokbench.model.modeling_pooled import MODEL_TYPE, PooledClassifier, PooledConfig
 from tokbench.model.readers import BROKEN, first_line
 from tokbench.model.resize import grown_keys, head_kind, vocabulary_weights
+from tokbench.model.sizes import ModelSize
 from tokbench.model.vocabulary_tables import vocabulary_tables
 
 if TYPE_CHECKING:
-    from tokbench.model.row_plan import RowPlan
+    pass
 
 
 AutoConfig.register(MODEL_TYPE, PooledConfig, exist_ok=True)  # so that no code of a folder is run for it
@@ -158,31 +159,6 @@ def is_body(model: PreTrainedModel, key: str) -> bool:
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}  # by safetensors' names
 
 
-@dataclass(frozen=True, kw_only=True)
-class Memory:
-    """Bytes of a model's weights before and after, and what one row costs in all its matrices together."""
-
-    before: int
-    after: int
-    row_bytes: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelSize:
-    """A model's rows, its kind of head, its bytes, and what one row costs in all its vocabulary matrices.
-
-    `ids` are the special ids of its configs, which must have a row as well: key → id. `writes_times` says
-    that its class writes times among the tokens, as Whisper's does.
-    """
-
-    rows: int
-    head: str
-    weight_bytes: int
-    row_bytes: int
-    ids: dict[str, int]
-    writes_times: bool = False
-
-
 def model_size(
     model: PreTrainedModel, keys: Sequence[str] = (), *, item_bytes: int | None = None
 ) -> ModelSize:
@@ -231,12 +207,6 @@ def refuse_other_sizes(name: str | Path, path: Path, model: PreTrainedModel) -> 
                 f"{key} in {name} is {found}, and config.json makes it {said}",
                 fix=how_to_check(name),
             )
-
-
-def memory(measure: ModelSize, plan: RowPlan) -> Memory:
-    """The bytes of the weights before and after the plan."""
-    more = (plan.size - plan.rows_before) * measure.row_bytes
-    return Memory(before=measure.weight_bytes, after=measure.weight_bytes + more, row_bytes=measure.row_bytes)
 
 
 def hollow(path: Path, *, trust_remote_code: bool = False) -> PreTrainedModel:

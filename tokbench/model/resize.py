@@ -2,141 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from tokbench.errors import NegativeResultError, UsageError, did_you_mean
+from tokbench.errors import NegativeResultError, UsageError
+from tokbench.model.initializers import Origins, initializer
+from tokbench.model.row_plan import RowInit
+from tokbench.model.sizes import GrownTable, Resized
 from tokbench.model.vocabulary_tables import moving_keys, set_key, vocabulary_keys, vocabulary_tables
 from tokbench.model.vocabulary_tensors import VocabularyTensor, keys_to_grow
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from tokbench.model.row_plan import RowPlan
-
-AT_ONCE = 16_384
-Pieces = Sequence[Sequence[int]]  # for each new row the old rows it is made of; none for a spare row
-Weights = Sequence[Sequence[float] | None]  # for each new row the shares of its pieces; None: equal ones
-
-
-def pieces_mean(old: Tensor, pieces: Pieces) -> Tensor:
-    """The mean of the old rows that the token was split into; the mean of all where it had none."""
-    return weighted_mean(old, pieces, [None] * len(pieces))
-
-
-def weighted_mean(old: Tensor, pieces: Pieces, weights: Weights) -> Tensor:
-    """The mean of old rows (V, H) for each new row (N, H), by their shares; the mean of all without pieces.
-
-    float32; `AT_ONCE` pieces are held at a time.
-    """
-    made = mean(old, pieces).clone()
-    for start, stop in _runs([len(each) for each in pieces]):
-        made[start:stop] = _weighted(old, pieces[start:stop], weights[start:stop], made[start:stop])
-    return made
-
-
-def _weighted(old: Tensor, pieces: Pieces, weights: Weights, otherwise: Tensor) -> Tensor:
-    lengths = torch.tensor([len(each) for each in pieces], dtype=torch.long)
-    flat = torch.tensor([row for each in pieces for row in each], dtype=torch.long)
-    owner = torch.repeat_interleave(torch.arange(len(pieces)), lengths)
-    rows = old[flat].float()
-    if any(each is not None for each in weights):
-        shares = [own or [1.0] * len(each) for own, each in zip(weights, pieces, strict=True)]
-        rows *= torch.tensor([share for each in shares for share in each], dtype=torch.float32)[:, None]
-        whole = torch.tensor([float(sum(each)) for each in shares])
-    else:
-        whole = lengths.clamp(min=1).float()
-    sums = torch.zeros(len(pieces), old.shape[1]).index_add_(0, owner, rows)
-    return torch.where(lengths[:, None] > 0, sums / whole[:, None], otherwise)
-
-
-def _runs(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Stretches of rows with about AT_ONCE pieces together."""
-    start, held = 0, 0
-    for at, length in enumerate(lengths):
-        held += length
-        if held >= AT_ONCE:
-            yield start, at + 1
-            start, held = at + 1, 0
-    if start < len(lengths):
-        yield start, len(lengths)
-
-
-def mean(old: Tensor, pieces: Pieces) -> Tensor:
-    """The mean of all old rows, the same for every new one."""
-    return old.mean(0, dtype=torch.float32).expand(len(pieces), -1)
-
-
-def zero(old: Tensor, pieces: Pieces) -> Tensor:
-    """Nothing: the row says nothing until it is trained."""
-    return torch.zeros(len(pieces), old.shape[1])
-
-
-def normal(old: Tensor, pieces: Pieces) -> Tensor:
-    """Drawn from N(mu, Sigma), where mu and Sigma are the mean and the covariance of the old rows.
-
-    mu = sum(e) / V and Sigma = sum((e - mu)(e - mu)^T) / V, unscaled, so that new rows are as long and as far
-    apart as old ones. Source: Hewitt, Initializing New Word Embeddings for Pretrained Language Models, 2021;
-    transformers scales Sigma by 1e-9, which makes all new rows one. Draws follow torch's seed.
-    """
-    center = old.mean(0, dtype=torch.float64)
-    spread = torch.zeros(old.shape[1], old.shape[1], dtype=torch.float64)
-    for rows in torch.split(old, AT_ONCE):  # a large vocabulary in double precision would be gigabytes
-        apart = rows.double() - center
-        spread += apart.T @ apart
-    values, directions = torch.linalg.eigh(spread / max(len(old), 1))
-    drawn = torch.randn(len(pieces), old.shape[1], dtype=torch.float64)
-    # V < H leaves directions without spread, whose eigenvalues come out as tiny negative numbers
-    new: Tensor = (drawn * values.clamp(min=0).sqrt()) @ directions.T + center
-    return new.float()
-
-
-INITIALIZERS: dict[str, Callable[[Tensor, Pieces], Tensor]] = {
-    "pieces": pieces_mean,
-    "mean": mean,
-    "normal": normal,
-    "zero": zero,
-}
-
-
-def initializer(name: str) -> Callable[[Tensor, Pieces], Tensor]:
-    """The way of that name; UsageError names the known ones."""
-    if name not in INITIALIZERS:
-        raise UsageError(f"rows cannot start with {name}", fix=did_you_mean(name, INITIALIZERS))
-    return INITIALIZERS[name]
-
-
-@dataclass(frozen=True, kw_only=True)
-class GrownTable:
-    """A tensor over the vocabulary: its name, the key that sizes it, its rows before and after."""
-
-    name: str
-    key: str
-    rows_before: int
-    rows: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resized:
-    """What was done to a model: its rows, and what follows them.
-
-    `head` is "tied" (the output matrix is the input's), "own" or "none"; `bias` says whether the head has
-    one value a row; `padding_idx` is the row that the embedding never trains. `tables` are all tensors that
-    the vocabulary sizes; `described` the new rows that start as the mean of given words.
-    """
-
-    rows_before: int
-    rows: int
-    started: int
-    head: str
-    bias: bool
-    padding_idx: int | None
-    initializer: str
-    tables: tuple[GrownTable, ...] = ()
-    described: tuple[int, ...] = ()
 
 
 def grown_keys(model: PreTrainedModel, vocabulary: Sequence[str] = ()) -> tuple[str, ...]:
@@ -169,7 +54,10 @@ def apply(
 
     NegativeResultError when an old row, a tie or the config is not what it should be afterwards.
     """
-    make = initializer(start)
+    initializer(start)
+    init = RowInit(
+        label=start, way=start, pieces=pieces or {}, weights=weights or {}, described=described or {}
+    )
     keys = grown_keys(model, keys)
     before = snapshot(model, keys)
     if before.rows != plan.rows_before:
@@ -177,11 +65,11 @@ def apply(
             f"the plan is for {plan.rows_before:,} rows, and the model has {before.rows:,}",
             fix="plan again with this model",
         )
-    origins = Origins.of(plan, pieces or {}, weights or {}, described or {})
+    origins = Origins.of(plan, init)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for table in before.tables:
-            rows = started_rows(table.old, plan, make, origins)
+            rows = started_rows(table.old, plan, origins)
             _put(model, table, _whole(table, plan, rows))
     _follow(model, plan, before)
     prove_rows(model, plan, before)
@@ -286,52 +174,34 @@ def _rows_first(weight: Tensor, tensor: VocabularyTensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Origins:
-    """What the started rows of a plan are made of, in its order: old rows, their shares, and descriptions."""
+class HeldRows:
+    """The trained rows (V, H) of a matrix in memory, as initializers read them."""
 
-    pieces: Pieces
-    weights: Weights
-    described: Mapping[int, Sequence[int]]
+    trained: Tensor
 
-    @classmethod
-    def of(
-        cls,
-        plan: RowPlan,
-        pieces: Mapping[int, Sequence[int]],
-        weights: Mapping[int, Sequence[float]],
-        described: Mapping[int, Sequence[int]],
-    ) -> Origins:
-        """Those of new id → old ids, and new id → shares."""
-        return cls(
-            [pieces.get(row, ()) for row in plan.started],
-            [weights.get(row) for row in plan.started],
-            described,
-        )
+    @property
+    def shape(self) -> tuple[int, int]:
+        """V and H."""
+        rows, width = self.trained.shape
+        return rows, width
 
-    def within(self, rows: int) -> tuple[Pieces, Weights]:
-        """Pieces and shares without the old rows that a table of so many does not have."""
-        if all(row < rows for each in self.pieces for row in each):
-            return self.pieces, self.weights
-        places = [[at for at, row in enumerate(each) if row < rows] for each in self.pieces]
-        return (
-            [[each[at] for at in held] for each, held in zip(self.pieces, places, strict=True)],
-            [each and [each[at] for at in held] for each, held in zip(self.weights, places, strict=True)],
-        )
+    def take(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """These rows (N, H)."""
+        return cast("NDArray[np.float32]", self.trained[torch.from_numpy(ids)].float().numpy())
+
+    def parts(self, rows: int) -> Iterator[NDArray[Any]]:
+        """All rows, so many at a time; half precision as float32."""
+        for part in torch.split(self.trained, rows):
+            yield (part if part.dtype == torch.float64 else part.float()).numpy()
 
 
-def started_rows(
-    old: Tensor, plan: RowPlan, make: Callable[[Tensor, Pieces], Tensor], origins: Origins
-) -> Tensor:
+def started_rows(old: Tensor, plan: RowPlan, origins: Origins) -> Tensor:
     """The new rows of one table (R, ...), in the order of the plan; whole numbers are the first piece's."""
     trained = old[: plan.tokens_before]
-    known, shares = origins.within(len(trained))
     if not trained.is_floating_point():
-        return trained[[each[0] if each else 0 for each in known]]
-    if 0 in trained.shape:
-        return trained.new_zeros(len(known), trained.shape[1])
-    rows = weighted_mean(trained, known, shares) if make is pieces_mean else make(trained, known).clone()
-    _describe(rows, plan, trained, origins.described)
-    return rows
+        return trained[origins.first_pieces(len(trained))]
+    parts = [torch.from_numpy(part) for part in origins.started(HeldRows(trained))]
+    return torch.cat(parts) if parts else trained.new_zeros(0, trained.shape[1], dtype=torch.float32)
 
 
 def _whole(table: HeldTable, plan: RowPlan, rows: Tensor) -> Tensor:
@@ -474,13 +344,6 @@ def _head(model: PreTrainedModel) -> Any:  # noqa: ANN401  a Linear, an Embeddin
         return model.get_output_embeddings()  # type: ignore[no-untyped-call]
     except NotImplementedError:
         return None
-
-
-def _describe(rows: Tensor, plan: RowPlan, trained: Tensor, described: Mapping[int, Sequence[int]]) -> None:
-    if described:
-        place = {row: at for at, row in enumerate(plan.started)}
-        known = [[row for row in each if row < len(trained)] for each in described.values()]
-        rows[[place[row] for row in described]] = pieces_mean(trained, known)
 
 
 def padding_row(model: PreTrainedModel) -> int | None:

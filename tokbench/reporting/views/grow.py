@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tokbench.adapt.extend import Extension
     from tokbench.adapt.growth import Growth
     from tokbench.model.contract import GrowthProof
-    from tokbench.model.resize import Resized
+    from tokbench.model.sizes import Resized
     from tokbench.pretrained.added_tokens import Added
     from tokbench.pretrained.retokenized import Changed
 
