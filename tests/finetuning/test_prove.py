@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
+import tokbench as tb
 from tokbench.__main__ import main
 from tokbench.errors import RunInterruptedError, UsageError
 from tokbench.finetuning.data.load import read_data
@@ -229,3 +230,22 @@ def test_python_compares_on_a_table_of_ones_own(own_tables, tokenizer_folder):
     with pytest.raises(UsageError, match="all is no task") as caught:
         prove(name, name, task="all", seeds=2, data="sample", **small)
     assert caught.value.fix == "--task cola --task sst2"
+
+
+def test_an_adapted_tokenizer_is_said_to_be_one_and_no_general_gain_is_claimed(official, plan, tmp_path):
+    texts = ["good x x", "bad x"] * 9
+    base, wider = tmp_path / "base", tmp_path / "wider"
+    base.mkdir()
+    tb.train(texts, "wordpiece", vocab_size=30).tokenizer.save(str(base / "tokenizer.json"))
+    (base / "tokenizer_config.json").write_text(json.dumps({"pad_token": "[PAD]"}))
+    tb.add_tokens(base, ["x x"], output=wider)
+    data = str(official("sst2", rows=ROWS, times=2))
+    found = prove(str(base), str(wider), plan(data=data, model="bert-tiny"), task="sst2", seeds=2)
+    assert found.lineage.tokens == 1
+    [pair] = found.pairs
+    assert pair.new.rows_per_second > 0
+    words = "\n".join(plain(part) for part in proof(found))
+    saved = pair.new.tokens_per_row / pair.base.tokens_per_row - 1
+    assert saved < 0
+    assert f"{saved:+.1%} tokens a row" in words
+    assert "No general gain is established" in words

@@ -14,7 +14,6 @@ from tokbench.errors import plural
 if TYPE_CHECKING:
     from tokbench.adapt.growth import Growth
 
-CARD, BASE_CARD = "README.md", "README.base.md"
 # Source: the comparison of extension methods in NVIDIA's guidebook of tokenizer extension, 2025, found fewer
 # tokens a text with every method and no independent gain in downstream quality with any.
 NOT_KNOWN = (

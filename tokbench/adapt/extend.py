@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from tokenizers import models
 
-from tokbench.adapt.adapted_card import CARD, Measure, adapted_card
+from tokbench.adapt.adapted_card import Measure, adapted_card
 from tokbench.adapt.continued.continued_bpe import (
     ModelAlone,
     SpelledWords,
@@ -25,13 +25,14 @@ from tokbench.adapt.continued.continued_bpe import (
     with_merges,
 )
 from tokbench.adapt.grow import RowChoices, grow_model, planned
-from tokbench.adapt.growth import Growth, saved
+from tokbench.adapt.growth import CARD, Growth, saved
 from tokbench.analysis.sweep import knee
 from tokbench.corpus.reading import Corpus, CorpusSource, TextsCorpus, as_corpus
 from tokbench.errors import NegativeResultError, UsageError, plural
 from tokbench.io.atomic import ensure_writable
 from tokbench.io.library_errors import parse_tokenizer
 from tokbench.model.files import has_weights
+from tokbench.native.ragged import equal_rows
 from tokbench.native.word_counter import texts_of
 from tokbench.pretrained.added_tokens import Added, without_truncation
 from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load, untruncated
@@ -41,11 +42,9 @@ from tokbench.results import Result
 from tokbench.training.counting.count_corpus import count_packed
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
     from tokbench.adapt.continued.continued_bpe import ContinuedBPE
-    from tokbench.native.ragged import Ragged
     from tokbench.training.counting.store import PackedWords
     from tokbench.training.word_counts import CountedCorpus
 
@@ -167,7 +166,7 @@ def extend(
         RECORD: _record(result, learned.found, packed, counted),
         CARD: adapted_card(str(out), growth, _done(result), _measures(result), _proved(result)),
     }
-    return replace(result, growth=saved(growth, out, force=force, more=more))
+    return replace(result, growth=saved(growth, out, force=force, more=more, act="extend"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -364,7 +363,7 @@ class _Measured:
         self.curve = _curve(found, uses, old, corpus.utf8_bytes)
         at = knee([each.tokens for each in self.curve], [each.bytes_per_token for each in self.curve])
         self.knee = None if at is None else self.curve[at].tokens
-        same = _equal_rows(before, after)
+        same = equal_rows(before, after)
         unchanged = int(words.counts[same].sum()) / max(1, int(words.counts.sum()))
         self.domain = Effect(corpus.texts, corpus.utf8_bytes / old, corpus.utf8_bytes / new, unchanged)
 
@@ -388,15 +387,6 @@ def _proved(result: Extension) -> Iterator[str]:
     """What the card says of ids."""
     yield "Old tokens have their old ids."
     yield f"Of the new tokens {result.dead:,} do not come out of their own text."
-
-
-def _equal_rows(one: Ragged, other: Ragged) -> NDArray[np.bool_]:
-    """Which rows have the same ids in both."""
-    same = np.asarray(one.lengths == other.lengths)
-    mine, theirs = (each.ids[np.repeat(same, each.lengths)] for each in (one, other))
-    rows = np.repeat(np.flatnonzero(same), one.lengths[same])
-    same[rows[mine != theirs]] = False
-    return same
 
 
 def _curve(found: ContinuedBPE, uses: dict[int, int], old: int, size: int) -> tuple[ExtensionPoint, ...]:

@@ -319,7 +319,7 @@ def add_tokens(
     if sample is not None:
         texts = open_corpus([sample])
         growth = replace(growth, changed=changed_words(without_truncation(folder), added.tokenizer, texts))
-    return growth if out is None else saved(growth, out, force=force)
+    return growth if out is None else saved(growth, out, act="add-tokens", force=force)
 
 
 def resize(
@@ -358,7 +358,7 @@ def resize(
         older, added = beyond(folder, min(rows, own_tokens(model) or rows))
         growth = (planned if dry_run else grow_model)(older, model, added, **choices)
         growth = replace(growth, tokenizer=folder)
-        return growth if out is None else saved(growth, out, force=force)
+        return growth if out is None else saved(growth, out, act="resize", force=force)
 
 
 @contextmanager

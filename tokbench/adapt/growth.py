@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokbench import __version__
-from tokbench.adapt.adapted_card import BASE_CARD, CARD
 from tokbench.errors import NegativeResultError
 from tokbench.io.atomic import atomic_folder
 from tokbench.io.json_files import read_object
@@ -20,6 +19,7 @@ from tokbench.model.files import INDEX
 from tokbench.model.row_plan import WITHOUT_MODEL, RowPlan, stretches
 from tokbench.pretrained.companions import Companions, companions
 from tokbench.pretrained.folder import TOKENIZER, TokenizerFolder, load, save_folder
+from tokbench.pretrained.lineage import sha256_of
 from tokbench.pretrained.train import RECORD, training_of
 from tokbench.results import Result
 
@@ -64,23 +64,29 @@ class Growth(Result, kind="growth"):
     grown: PreTrainedModel | None = field(default=None, repr=False, metadata={"json": False})
 
 
+CARD, BASE_CARD = "README.md", "README.base.md"
 ONE_FILE = "50GB"  # the library's own default
 
 
-def save_grown(
-    growth: Growth, out: Path, *, force: bool = False, more: Mapping[str, str] | None = None
-) -> None:
-    """Tokenizer, configs, weights (safetensors) and `more` texts land in `out` together, or nothing does."""
+def saved(
+    growth: Growth, out: Path, *, act: str, force: bool, more: Mapping[str, str] | None = None
+) -> Growth:
+    """The same growth, written to `out`: tokenizer, configs, weights (safetensors) and `more` texts.
+
+    They land there together, or nothing does. `act` is the command's name, which the record keeps.
+    """
+    beside = _beside(growth, more)  # before the folder may be replaced by the one that is written
     with atomic_folder(out, force=force) as folder:
-        more = {RECORD: _record(growth), **(more or {})}
-        save_folder(growth.added.written, growth.added.config, folder, more=more)
+        texts = {RECORD: _record(growth, act), **(more or {})}
+        save_folder(growth.added.written, growth.added.config, folder, more=texts)
         _verify_tokenizer(growth, folder)
         if growth.grown is not None:
             with quiet():
                 growth.grown.save_pretrained(folder, max_shard_size=_shard_size(growth.grown_from))
             _verify_model(growth.grown, folder)
             _verify_config(growth.grown, folder)
-        _beside(growth, more).copy(folder)
+        beside.copy(folder)
+    return replace(growth, path=Path(out), copied=tuple(beside.copied), left=beside.left)
 
 
 def _beside(growth: Growth, more: Mapping[str, str] | None) -> Companions:
@@ -92,12 +98,17 @@ def _beside(growth: Growth, more: Mapping[str, str] | None) -> Companions:
     return replace(found, copied=renamed)
 
 
-def _record(growth: Growth) -> str:
+def _record(growth: Growth, act: str) -> str:
     """What was done, and the hash that ties this tokenizer to these weights."""
     added, plan, resized = growth.added, growth.plan, growth.resized
     facts = {
         "schema": "tokbench/record/1",
-        "grown_from": {"tokenizer": growth.tokenizer.name, "model": growth.model or None},
+        "act": act,
+        "grown_from": {
+            "tokenizer": growth.tokenizer.name,
+            "model": growth.model or None,
+            "tokenizer_json_sha256": sha256_of(growth.tokenizer.path) or None,
+        },
         "added": {"special": added.special, "regular": added.regular},
         "ids": {"before": added.before, "after": added.after},
         "rows": _rows(plan) if plan else None,
@@ -181,10 +192,3 @@ def _verify_config(model: PreTrainedModel, folder: Path) -> None:
             raise NegativeResultError(
                 f"the saved config has another shape for {name}; nothing was saved", fix=WITHOUT_MODEL
             )
-
-
-def saved(growth: Growth, out: Path, *, force: bool, more: Mapping[str, str] | None = None) -> Growth:
-    """The same growth, written to `out` with `more` texts."""
-    beside = _beside(growth, more)  # before the folder may be replaced by the one that is written
-    save_grown(growth, out, force=force, more=more)
-    return replace(growth, path=Path(out), copied=tuple(beside.copied), left=beside.left)

@@ -29,11 +29,16 @@ from tokbench.corpus.lines import TextPart, read_txt
 from tokbench.corpus.reading import Corpus, CorpusSource, are_paths, as_corpus
 from tokbench.corpus.sources import Source, find_sources
 from tokbench.errors import DataError, UsageError
+from tokbench.native.ragged import Ragged, equal_rows
+from tokbench.pretrained.lineage import lineage_of, sha256_of
 from tokbench.progress import Progress, silent
 from tokbench.results import Result
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from tokbench.pretrained.folder import TokenizerSource
+    from tokbench.pretrained.lineage import Lineage
 
 ROWS = 4096  # lines taken at once
 TEXTS = "texts"  # the name of a corpus that no file holds
@@ -173,7 +178,8 @@ def _whole(parts: Iterable[TextPart]) -> Iterator[list[str]]:
 class Compared:
     """A tokenizer that was compared: the name it has in tables, how it was asked for, whose, its tokens.
 
-    model: the language model that its texts were shown to, if one was.
+    model: the language model that its texts were shown to, if one was. lineage: what it was made of, where
+    its folder says so.
     """
 
     name: str
@@ -181,6 +187,22 @@ class Compared:
     library: str
     size: int
     model: str | None = None
+    lineage: Lineage | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapted:
+    """A tokenizer beside the one that it was made of, on one corpus: texts that stay, and tokens.
+
+    unchanged: the share of the texts whose tokens are those of the base, by their new ids where they moved.
+    tokens: over those of the base.
+    """
+
+    corpus: str
+    tokenizer: str
+    base: str
+    unchanged: float
+    tokens: float
 
 
 @dataclass(frozen=True)
@@ -210,7 +232,8 @@ def lead(results: Sequence[Measured]) -> Lead:
 class Comparison(Result, kind="comparison", table="results"):
     """Every tokenizer on every corpus; `results` go corpus by corpus, tokenizers in the order asked for.
 
-    `leads` say of each corpus who writes it shortest, and by how much.
+    `leads` say of each corpus who writes it shortest, and by how much; `adapted` holds each tokenizer that
+    was made of another one here against that one.
     """
 
     tokenizers: tuple[Compared, ...]
@@ -220,6 +243,7 @@ class Comparison(Result, kind="comparison", table="results"):
     sample: int | None
     seed: int
     leads: tuple[Lead, ...] = ()
+    adapted: tuple[Adapted, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,6 +264,16 @@ class Work:
     scorers: Sequence[Scorer | None]
     size: int | None
     progress: Progress
+    kinships: Sequence[Kinship] = ()
+
+
+@dataclass(frozen=True)
+class Kinship:
+    """Places among the backends: a tokenizer, and the one that it was made of; moved: old id → new id."""
+
+    place: int
+    base: int
+    moved: NDArray[np.int64] | None
 
 
 def compare(
@@ -273,13 +307,14 @@ def compare(
     if not _is_given(corpora) and not parallel:
         raise UsageError("there is nothing to compare on", fix="name a corpus: --corpus corpus.txt")
     asked, backends = _backends(tokenizers)
+    lineages, kinships = _kinships(_sources(tokenizers), backends)
     scorers = [*scorers, *[None] * (len(backends) - len(scorers))]
     ensure_pairs(backends, scorers)
     opened = {
         name: as_corpus(corpus, column=column, progress=_named(progress, name))
         for name, corpus in named_corpora(corpora).items()
     }
-    work = Work(backends, scorers, _size([*opened.values()] * len(backends)), progress)
+    work = Work(backends, scorers, _size([*opened.values()] * len(backends)), progress, kinships)
     found = [measure(name, corpus, work, options) for name, corpus in opened.items()]
     return Comparison(
         tokenizers=tuple(
@@ -289,15 +324,17 @@ def compare(
                 library=each.library,
                 size=each.size,
                 model=None if scorer is None else scorer.name,
+                lineage=lineage,
             )
-            for each, name, scorer in zip(backends, asked, scorers, strict=True)
+            for each, name, scorer, lineage in zip(backends, asked, scorers, lineages, strict=True)
         ),
-        corpora=tuple(stats for stats, _ in found),
-        results=tuple(measured for _, several in found for measured in several),
+        corpora=tuple(stats for stats, _, _ in found),
+        results=tuple(measured for _, several, _ in found for measured in several),
         parity=measure_parity(backends, parallel, progress=progress) if parallel else None,
         sample=sample,
         seed=seed,
-        leads=tuple(lead(several) for _, several in found),
+        leads=tuple(lead(several) for _, several, _ in found),
+        adapted=tuple(each for _, _, adapted in found for each in adapted),
     )
 
 
@@ -314,7 +351,7 @@ def _backends(
         backends = [backend_for(each) for each in tokenizers.values()]
         names = asked
     else:
-        sources: list[Any] = list(tokenizers) if isinstance(tokenizers, list | tuple) else [tokenizers]
+        sources = _sources(tokenizers)
         backends = [backend_for(each) for each in sources]
         asked = [
             each if isinstance(each, str) else backend.name
@@ -324,6 +361,43 @@ def _backends(
     for backend, name in zip(backends, names, strict=True):
         backend.name = name
     return asked, backends
+
+
+def _sources(
+    tokenizers: TokenizerSource | Sequence[TokenizerSource] | Mapping[str, TokenizerSource],
+) -> list[Any]:
+    if isinstance(tokenizers, Mapping):
+        return list(tokenizers.values())
+    return list(tokenizers) if isinstance(tokenizers, list | tuple) else [tokenizers]
+
+
+def _kinships(
+    sources: Sequence[Any], backends: Sequence[Backend]
+) -> tuple[list[Lineage | None], list[Kinship]]:
+    """What each tokenizer was made of, and which of them were made of another one here."""
+    lineages = [lineage_of(each) for each in sources]
+    if not any(lineages):
+        return lineages, []
+    hashes = [sha256_of(each) for each in sources]
+    kinships = []
+    for place, lineage in enumerate(lineages):
+        if lineage is None or not lineage.base_sha256 or lineage.act == "transplant":
+            continue
+        bases = [at for at, each in enumerate(hashes) if each == lineage.base_sha256 and at != place]
+        if bases:
+            kinships.append(Kinship(place, bases[0], _by_old_id(lineage, backends[bases[0]].ids)))
+    return lineages, kinships
+
+
+def _by_old_id(lineage: Lineage, ids: int) -> NDArray[np.int64] | None:
+    """New ids by old ones, -1 for a token that is gone; None where all stayed."""
+    if lineage.moved is None:
+        return None
+    moved = np.full(ids, -1, np.int64)
+    pairs = np.array([*lineage.moved.items()], np.int64).reshape(-1, 2)
+    pairs = pairs[pairs[:, 0] < ids]
+    moved[pairs[:, 0]] = pairs[:, 1]
+    return moved
 
 
 def named_corpora(
@@ -386,7 +460,7 @@ def _size(corpora: Sequence[Corpus]) -> int | None:
 
 def measure(
     name: str, corpus: Corpus, work: Work, options: CompareOptions
-) -> tuple[CorpusStats, list[Measured]]:
+) -> tuple[CorpusStats, list[Measured], list[Adapted]]:
     """All tokenizers on one corpus, which is read once."""
     backends = work.backends
     collector, tallies = StatsCollector(options.seed), [Tally(each) for each in backends]
@@ -396,12 +470,15 @@ def measure(
         each.stream(batches, size=work.size, progress=work.progress)
         for each, batches in zip(backends, copies, strict=True)
     ]
+    kin = [_UnchangedTexts(each) for each in work.kinships]
     for batch, *encoded in zip(own, *streams, strict=True):  # a batch is held until all have had it
         collector.add(batch)
+        for each in kin:
+            each.add(encoded)
         for tally, part in zip(tallies, encoded, strict=True):
             tally.add(part)
     stats, closer = collector.stats(name, corpus), collector.closer()
-    return stats, [
+    measured = [
         tally.measured(
             stats,
             probe(tally.backend, closer, size=work.size),
@@ -418,3 +495,28 @@ def measure(
         )
         for tally, scorer in zip(tallies, work.scorers, strict=True)
     ]
+    return stats, measured, [each.measured(name, measured, stats.texts) for each in kin]
+
+
+class _UnchangedTexts:
+    """How many texts have the same tokens in a tokenizer and in the one that it was made of."""
+
+    def __init__(self, kinship: Kinship) -> None:
+        self._kinship, self._texts = kinship, 0
+
+    def add(self, encoded: Sequence[Ragged]) -> None:
+        """Count these texts, as every tokenizer encoded them."""
+        before, moved = encoded[self._kinship.base], self._kinship.moved
+        before = before if moved is None else Ragged(moved[before.ids], before.starts)
+        self._texts += int(equal_rows(before, encoded[self._kinship.place]).sum())
+
+    def measured(self, corpus: str, results: Sequence[Measured], texts: int) -> Adapted:
+        """The two on this corpus of so many texts."""
+        own, base = results[self._kinship.place], results[self._kinship.base]
+        return Adapted(
+            corpus=corpus,
+            tokenizer=own.tokenizer,
+            base=base.tokenizer,
+            unchanged=self._texts / max(1, texts),
+            tokens=own.tokens / max(1, base.tokens),
+        )

@@ -369,7 +369,7 @@ def sweep(
     backends = [HfBackend(f"{size:,}", each) for size, each in kept.items()]
     size = None if evaluated.size is None else evaluated.size * len(backends)
     work = Work(backends, [None] * len(backends), size, progress)
-    _, measured = measure("texts", evaluated, work, CompareOptions(column=column))
+    _, measured, _ = measure("texts", evaluated, work, CompareOptions(column=column))
     curve = points(list(kept), measured, hidden=hidden)
     return Sweep(
         algorithm=recipe.algorithm,

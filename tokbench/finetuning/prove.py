@@ -24,6 +24,7 @@ from tokbench.finetuning.multi import (
 from tokbench.finetuning.run_files import alone_in, place_of_object
 from tokbench.finetuning.runner import Log, NamedProgress, told_once, train_once, unheard
 from tokbench.finetuning.tasks import ALL
+from tokbench.pretrained.lineage import Lineage, lineage_of, sha256_of
 from tokbench.pretrained.on_disk import tokenizer_on_disk
 from tokbench.progress import Progress, leading, silent
 from tokbench.results import Result
@@ -42,6 +43,7 @@ METHOD = "Student's t on the differences of runs with the same seed"
 class TokenizerRuns:
     """One tokenizer's runs: the main metric by seed, tokens a row in training, seconds of training.
 
+    `rows_per_second` is the mean over runs, of training; lengths say more where a machine does other work.
     `why` says of each run why it learned nothing, "" where it did; `remedy` what may help the first such one.
     """
 
@@ -49,6 +51,7 @@ class TokenizerRuns:
     values: tuple[float, ...]
     tokens_per_row: float
     seconds: float  # mean of one run
+    rows_per_second: float = 0.0
     why: tuple[str, ...] = ()
     remedy: str = ""
 
@@ -93,12 +96,13 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Proof(Result, kind="proof", table="pairs"):
-    """Base against new on every task asked for."""
+    """Base against new on every task asked for; `lineage` is what new was made of, where it was of base."""
 
     model: str
     pairs: tuple[Pair, ...]
     level: float = LEVEL
     method: str = METHOD
+    lineage: Lineage | None = None
 
     @property
     def held(self) -> bool:
@@ -193,7 +197,15 @@ def _proof(
             runs.get(f"{task}/seed-{seed}/{NEW}", run) for seed, run in zip(numbers, before, strict=True)
         ]
         pairs.append(_pair(task, numbers, (base, before), (new, after)))
-    return Proof(model=model or "each its own", pairs=tuple(pairs))
+    return Proof(model=model or "each its own", pairs=tuple(pairs), lineage=_lineage(base, new))
+
+
+def _lineage(base: str, new: str) -> Lineage | None:
+    """What `new` was made of, if that is `base`."""
+    lineage = lineage_of(new)
+    if lineage is None or not lineage.base_sha256 or lineage.base_sha256 != sha256_of(base):
+        return None
+    return lineage
 
 
 def interval(differences: Sequence[float], *, level: float = LEVEL) -> tuple[float, float]:
@@ -290,6 +302,7 @@ def _side(name: str, runs: list[Run], metric: str) -> TokenizerRuns:
         values=tuple(run.metrics[metric] for run in runs),
         tokens_per_row=runs[0].tokens / runs[0].train_rows,
         seconds=fmean(run.seconds for run in runs),
+        rows_per_second=fmean(run.rows_per_second for run in runs),
         why=tuple(run.why for run in runs),
         remedy=next((run.remedy for run in runs if run.remedy), ""),
     )

@@ -64,6 +64,19 @@ def taken(whole: Ragged, rows: NDArray[np.bool_]) -> Ragged:
     return Ragged(whole.ids[np.repeat(rows, lengths)], starts_of(lengths[rows]))
 
 
+def equal_rows(one: Ragged, other: Ragged) -> NDArray[np.bool_]:
+    """Which rows have the same ids in both.
+
+    >>> equal_rows(ragged([[1, 2], [3], [4]]), ragged([[1, 2], [3, 3], [5]])).tolist()
+    [True, False, False]
+    """
+    same = np.asarray(one.lengths == other.lengths)
+    mine, theirs = (each.ids[np.repeat(same, each.lengths)] for each in (one, other))
+    rows = np.repeat(np.flatnonzero(same), one.lengths[same])
+    same[rows[mine != theirs]] = False
+    return same
+
+
 def interleaved(owners: NDArray[np.integer[Any]] | NDArray[np.bool_], parts: Mapping[int, Ragged]) -> Ragged:
     """One row for each owner: the next of the part that is under its number.
 

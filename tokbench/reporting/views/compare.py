@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SHORTNESS = ("corpus", "tokenizer", "bytes/tok", "chars/tok", "tok/word", "split words")
 LENGTHS = ("corpus", "tokenizer", "mean", "p50", "p90", "p95", "p99", "longest")
 LOSS = ("corpus", "tokenizer", "unknown", "exact", "normalized", "used", "unused")
+KINSHIP = ("corpus", "tokenizer", "made of", "texts unchanged", "tokens")
 MODELS = ("corpus", "tokenizer", "model", "bits/byte")
 EVENNESS = ("corpus", "tokenizer", "Rényi", "entropy", "Gini", "MB/s", "ids")
 
@@ -35,6 +36,7 @@ def comparison(result: Comparison) -> Iterator[Part]:
         yield Grid(LOSS, [_lost(each) for each in result.results], "What is lost", right=LOSS[2:])
         yield Grid(EVENNESS, [_even(each) for each in result.results], "How even", right=EVENNESS[2:6])
         yield from _models(result)
+        yield from _adapted(result)
         yield _grounds(result)
     if result.parity is not None:
         yield from _parity(result.parity)
@@ -116,6 +118,19 @@ def _models(result: Comparison) -> Iterator[Grid]:
     ]
     if rows:
         yield Grid(MODELS, rows, "What a model makes of it", right=MODELS[3:])
+
+
+def _adapted(result: Comparison) -> Iterator[Part]:
+    """What was made of what, and which texts keep their tokens."""
+    made = [(each.name, each.lineage.sentence) for each in result.tokenizers if each.lineage is not None]
+    if made:
+        yield Facts(made)
+    rows = [
+        (each.corpus, each.tokenizer, each.base, _percent(each.unchanged), f"{each.tokens - 1:+.1%}")
+        for each in result.adapted
+    ]
+    if rows:
+        yield Grid(KINSHIP, rows, "What an adaptation changed", right=KINSHIP[3:])
 
 
 def _grounds(result: Comparison) -> Facts:
