@@ -17,6 +17,7 @@ from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
+import tokbench as tb
 from tokbench.__main__ import main
 from tokbench.errors import NegativeResultError, UsageError
 from tokbench.finetuning.card import card
@@ -169,6 +170,13 @@ def test_the_command_of_a_card_is_the_plan_that_was_carried_out(page, tmp_path):
     assert (asked["epochs"], asked["seed"], asked["max_train_rows"]) == (2, 7, 9)
     assert list(asked["settings"]) == ["warmup=0.2", "clip=0.0"]
     assert (asked["learning_rate"], asked["batch_size"], asked["precision"]) == (1e-3, 4, "fp32")
+
+
+def test_the_card_says_what_an_adapted_tokenizer_was_made_of(page, tmp_path, tokenizer_folder):
+    tb.add_tokens(tokenizer_folder, ["good films"], output=tmp_path / "wider")
+    made_of = f"{tokenizer_folder.name} grown by 1 token; no general gain of that is established"
+    assert f"| made of | {made_of} |" in page(tokenizer=str(tmp_path / "wider"))
+    assert "| made of |" not in page(tokenizer=str(tokenizer_folder))
 
 
 @pytest.mark.parametrize("objects", [False, True])

@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from tokbench.finetuning.environment import environment
 from tokbench.finetuning.read_record import decimals, split_words, task_words
 from tokbench.finetuning.run_files import OBJECTS
 from tokbench.finetuning.tasks import TASKS, Task
+from tokbench.pretrained.lineage import lineage_of
 
 if TYPE_CHECKING:
     from tokbench.finetuning.result import Run
@@ -46,7 +48,7 @@ def card(run: Run, choices: Mapping[str, Any], task: Task, tokenizer: PreTrained
         _read(run),
         _loading(run),
         _training(run, choices),
-        _tokenizer(run, tokenizer),
+        _tokenizer(run, choices, tokenizer),
         _proofs(run),
         _limits(run, choices),
     )
@@ -210,7 +212,7 @@ def _path(option: str, name: str, output: str, *, whole: bool) -> str:
     return f"{ELSEWHERE}/{place.name}"
 
 
-def _tokenizer(run: Run, tokenizer: PreTrainedTokenizerBase) -> Iterator[str]:
+def _tokenizer(run: Run, choices: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> Iterator[str]:
     backend = tokenizer.backend_tokenizer
     roles = {name: each for name, each in tokenizer.special_tokens_map.items() if isinstance(each, str)}
     yield "## Tokenizer"
@@ -222,6 +224,10 @@ def _tokenizer(run: Run, tokenizer: PreTrainedTokenizerBase) -> Iterator[str]:
     yield f"| special tokens | {_cell(', '.join(f'{name[:-6]} {each}' for name, each in roles.items()))} |"
     yield f"| tokens a train row | {run.tokens / run.train_rows:.1f} |"
     yield f"| padding in training | {run.padding:.1%} of the real tokens |"
+    lineage = lineage_of(str(choices["tokenizer"] or choices["model"]))
+    if lineage is not None:
+        made_of = replace(lineage, base=_last(lineage.base))
+        yield f"| made of | {_cell(made_of.sentence)}; no general gain of that is established |"
 
 
 def _proofs(run: Run) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tokbench.errors import plural
 from tokbench.io.json_files import read_object
 from tokbench.pretrained.folder import TOKENIZER
 from tokbench.pretrained.train import RECORD
@@ -39,7 +40,9 @@ class Lineage:
         'gpt2 extended by 2,000 tokens'
         """
         done = DONE.get(self.act, "grown")
-        return f"{self.base} {done} by {self.tokens:,} tokens" if self.tokens else f"{self.base} {done}"
+        return (
+            f"{self.base} {done} by {plural(self.tokens, 'token')}" if self.tokens else f"{self.base} {done}"
+        )
 
 
 DONE = {"extend": "extended", "prune": "pruned", "transplant": "transplanted", "warm": "warmed"}
