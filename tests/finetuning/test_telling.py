@@ -175,8 +175,11 @@ def test_the_command_of_a_card_is_the_plan_that_was_carried_out(page, tmp_path):
 def test_the_card_says_what_an_adapted_tokenizer_was_made_of(page, tmp_path, tokenizer_folder):
     tb.add_tokens(tokenizer_folder, ["good films"], output=tmp_path / "wider")
     made_of = f"{tokenizer_folder.name} grown by 1 token; no general gain of that is established"
-    assert f"| made of | {made_of} |" in page(tokenizer=str(tmp_path / "wider"))
-    assert "| made of |" not in page(tokenizer=str(tokenizer_folder))
+    assert f"| made of | {made_of} |" in page(tokenizer=str(tmp_path / "wider"), model="bert-tiny")
+
+
+def test_the_card_of_a_tokenizer_as_it_was_trained_says_nothing_of_that(page):
+    assert "| made of |" not in page()
 
 
 @pytest.mark.parametrize("objects", [False, True])

@@ -40,9 +40,8 @@ class Lineage:
         'gpt2 extended by 2,000 tokens'
         """
         done = DONE.get(self.act, "grown")
-        return (
-            f"{self.base} {done} by {plural(self.tokens, 'token')}" if self.tokens else f"{self.base} {done}"
-        )
+        by = f" by {plural(self.tokens, 'token')}" if self.tokens else ""
+        return f"{self.base} {done}{by}"
 
 
 DONE = {"extend": "extended", "prune": "pruned", "transplant": "transplanted", "warm": "warmed"}
