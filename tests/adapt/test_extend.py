@@ -225,9 +225,16 @@ def test_what_cannot_be_continued_is_said(change, said):
 
 
 def test_other_algorithms_and_exhausted_corpora_are_answered():
-    with pytest.raises(UsageError, match="is WordPiece, and only BPE is continued"):
-        tb.extend(tb.train(["a cat"] * 9, "wordpiece", vocab_size=30), ["a hat"] * 9)
+    with pytest.raises(UsageError, match="is WordLevel, which learns no pieces"):
+        tb.extend(tb.train(["a cat"] * 9, "wordlevel", vocab_size=30), ["a hat"] * 9)
     base = byte_level(["the cat"] * 9, 270)
     with pytest.raises(NegativeResultError, match="nothing to gain"):
         tb.extend(base, ["the cat"] * 9)
     assert tb.extend(base, ["wet"] * 9, tokens=500).got < 500
+
+
+@pytest.mark.parametrize("start", ["foo", "copy=nothing"])
+def test_an_unknown_start_is_refused_with_and_without_a_model(start):
+    base = byte_level(["the cat"] * 9, 270)
+    with pytest.raises(UsageError, match=r"rows cannot (start with|copy)"):
+        tb.extend(base, ["wet"] * 9, start=start)

@@ -137,10 +137,10 @@ SCENARIOS = {
         "--tokens 1000",
         "tokbench extend tok corpus.txt --tokens 9 -o made",
     ),
-    "WordPiece to be continued": (
-        "extend pair corpus.txt -o made",
-        "tokbench train-like pair corpus.txt -o new-tok",
-        "tokbench train-like pair corpus.txt -v 300 -o made",
+    "whole words to be continued": (
+        "extend words corpus.txt -o made",
+        "tokbench train-like words corpus.txt -o new-tok",
+        "tokbench train-like words corpus.txt -v 300 -o made",
     ),
     "nothing to gain": (
         "extend tok sub/english.txt --min-frequency 99999 -o made",

@@ -188,8 +188,10 @@ def extend(
     """Learn more tokens of a corpus; the model follows.
 
     BPE goes on where its merges end: old ids stay, texts only lose boundaries, every new token comes out of
-    its own text. The table says what each number of tokens buys. Shorter texts are shown; that a model
-    answers better is not: train it on, and prove it.
+    its own text. Unigram's new pieces take the place of its best paths, and WordPiece's win as its longest
+    do, so a few words get a boundary, which are counted. Tokenizers that cut no words (Llama 2, Gemma) are
+    cut where no token of theirs reaches over a space. The table says what each number of tokens buys. Shorter
+    texts are shown; that a model answers better is not: train it on, and prove it.
 
     Example: `tokbench extend my-model korean.txt --tokens 2000 -o wider`
     """

@@ -13,6 +13,7 @@ from tokbench.model.row_plan import stretches
 from tokbench.reporting.elements import Curve, Facts, Grid, Headline, Part
 
 if TYPE_CHECKING:
+    from tokbench.adapt.continued.effects import Effect
     from tokbench.adapt.extend import Extension
     from tokbench.adapt.growth import Growth
     from tokbench.model.contract import GrowthProof
@@ -74,11 +75,30 @@ def _learned(result: Extension) -> Iterator[tuple[str, object]]:
     if result.dead_before:
         yield "dead before", f"{result.dead_before:,} old ones; {result.refused:,} merges into them refused"
     yield "words", f"{result.domain.unchanged:.1%} of the corpus keep their tokens"
+    yield from _effect(result.domain, "different word")
+    if result.foreign:
+        yield (
+            "careful",
+            "the vocabulary hardly knew this language: new rows say little until they are trained",
+        )
     if result.sample is not None:
         sample = result.sample
         yield "sample", f"{sample.before:.3f} → {sample.after:.3f} bytes a token"
         yield "", f"{sample.unchanged:.1%} of {plural(sample.texts, 'text')} keep their ids"
+        yield from _effect(sample, "text")
     yield "engine", result.engine + (f": {result.why}" if result.why else "")
+
+
+def _effect(effect: Effect, what: str) -> Iterator[tuple[str, object]]:
+    """What was unknown, and what is split in a way that is not only shorter."""
+    if effect.unknown_before:
+        share = f"{effect.unknown_before:.1%} of {what.rpartition(' ')[2]}s"
+        yield "unknown", f"{share} held characters that were unknown, {effect.unknown_after:.1%} still do"
+    if effect.recut:
+        shown = "; ".join(f"{' '.join(one.before)} → {' '.join(one.after)}" for one in effect.examples[:2])
+        yield "split anew", f"{plural(effect.recut, what)} with a boundary that was none, such as {shown}"
+    if effect.longer:
+        yield "longer", f"{plural(effect.longer, what)} with more tokens"
 
 
 def _rows(added: Added) -> Iterator[tuple[int, str, str, str]]:

@@ -1,0 +1,81 @@
+"""The words of a corpus as the model of a tokenizer gets them; added tokens are no part of any."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from tokbench.adapt.continued.word_borders import borders, cuts_words
+from tokbench.corpus.reading import Corpus, CorpusFacts, CorpusSource, as_corpus
+from tokbench.native.word_counter import texts_of
+from tokbench.native.word_ids import AddedTokenMatcher
+from tokbench.pretrained.folder import untruncated
+from tokbench.progress import Progress, silent
+from tokbench.training.counting.count_corpus import count_packed
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from tokbench.corpus.lines import Sieve
+    from tokbench.native.word_counter import TextBatch
+    from tokbench.training.counting.store import PackedWords
+    from tokbench.training.word_counts import CountedCorpus
+
+FEW = 32  # strings that are looked for one after the other
+
+
+def corpus_words(
+    tokenizer: Tokenizer, corpus: CorpusSource, *, column: str | None = None, progress: Progress = silent
+) -> tuple[PackedWords, CountedCorpus]:
+    """The words between added tokens, cut at borders where the tokenizer cuts none, and what was counted."""
+    library = untruncated(tokenizer)
+    if not cuts_words(library):
+        library.pre_tokenizer = borders(library).pre_tokenizer(library.pre_tokenizer)
+    added = {each.content for each in tokenizer.get_added_tokens_decoder().values()}
+    texts = as_corpus(corpus, column=column, progress=progress)
+    return count_packed(WithoutTokens(texts, added) if added else texts, library, progress=progress)
+
+
+class WithoutTokens(Corpus):
+    """A corpus whose texts are what stands between these strings; its facts are those of the corpus."""
+
+    def __init__(self, texts: Corpus, strings: Collection[str]) -> None:
+        self._inner, self._matcher = texts, AddedTokenMatcher(strings)
+        self._few = [each.encode() for each in strings] if len(strings) <= FEW else []
+
+    def __iter__(self) -> Iterator[list[str]]:
+        """The parts of all texts, in order."""
+        return (texts_of(self._parted(batch)) for batch in self._inner)
+
+    def blocks(self, sieve: Sieve | None = None) -> Iterator[list[str] | bytes]:
+        """The same for readers of bytes."""
+        return map(self._parted, self._inner.blocks(sieve))
+
+    def whole_texts(self) -> Iterator[list[str] | bytes]:
+        """The same of texts that are not cut."""
+        return map(self._parted, self._inner.whole_texts())
+
+    @property
+    def size(self) -> int | None:
+        """That of the corpus."""
+        return self._inner.size
+
+    @property
+    def facts(self) -> CorpusFacts:
+        """Those of the corpus."""
+        return self._inner.facts
+
+    def _parted(self, batch: TextBatch) -> list[str] | bytes:
+        """The parts of a batch's texts; the batch itself where it holds none of the strings."""
+        if isinstance(batch, bytes):
+            if self._few and not any(each in batch for each in self._few):
+                return batch
+            if not self._few and not self._holds(batch.decode()):
+                return batch
+        return self._parts(texts_of(batch))
+
+    def _holds(self, text: str) -> bool:
+        return len(self._matcher.parted(text)) > 1
+
+    def _parts(self, texts: Sequence[str]) -> list[str]:
+        return [part for text in texts for part in self._matcher.parted(text)[::2] if part]
