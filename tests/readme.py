@@ -33,6 +33,7 @@ PACKAGES = (
     "checks/rules",
     "adapt",
     "adapt/continued",
+    "adapt/reduced",
     "finetuning",
     "finetuning/data",
     "finetuning/engines",

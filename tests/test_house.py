@@ -39,6 +39,7 @@ MANY_PARAMETERS = {
     "cli/check.py:check": "one word for looking, explaining and fixing, as other checkers have it",
     "cli/grow.py:resize": "what add-tokens takes of a model: how rows start, what is forced",
     "cli/grow.py:add_tokens": "one act on tokenizer and model: what is added, how it is met, how rows start",
+    "cli/grow.py:prune": "what stays of which corpus, and what is forced",
     "cli/grow.py:extend": "what is learned of which corpus, and what add-tokens takes of a model",
     "cli/compare.py:sweep": "it trains, measures, draws and saves: what each of these commands takes",
     "cli/encode.py:encode": "a text to look at, and files to write, by one name",

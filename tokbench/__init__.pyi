@@ -2,6 +2,7 @@ from tokbench import errors as errors
 from tokbench.adapt.extend import extend as extend
 from tokbench.adapt.grow import add_tokens as add_tokens
 from tokbench.adapt.grow import resize as resize
+from tokbench.adapt.prune import prune as prune
 from tokbench.analysis.compare import compare as compare
 from tokbench.analysis.sweep import sweep as sweep
 from tokbench.checks.fix import fix as fix

@@ -287,7 +287,7 @@ def test_growth_takes_along_what_the_vocabulary_does_not_change_and_names_the_re
         "video_preprocessor_config.json",
     }  # fmt: skip
     assert all((growth.path / name).is_file() for name in growth.copied)
-    assert growth.left == {"tokenizer.model": "holds the vocabulary without the new tokens"}
+    assert growth.left == {"tokenizer.model": "holds the vocabulary as it was"}
     assert not (growth.path / "tokenizer.model").exists()
 
 

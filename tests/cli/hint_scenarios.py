@@ -147,6 +147,28 @@ SCENARIOS = {
         "a larger corpus, or --min-frequency 1",
         "tokbench extend tok sub/english.txt --tokens 9 --min-frequency 1 -o made",
     ),
+    "a number of tokens and a least count": (
+        "prune tok corpus.txt --to 290 --min-count 2 -o made",
+        "leave --min-count out",
+        "tokbench prune tok corpus.txt --to 290 -o made",
+    ),
+    "no count at all": "prune tok corpus.txt --min-count 0 -o made",
+    "more tokens than there are": "prune tok corpus.txt --to 9999 -o made",
+    "fewer tokens than there can be": (
+        "prune tok corpus.txt --to 5 -o made",
+        "--to 258",
+        "tokbench prune tok corpus.txt --to 258 --force-longer -o made",
+    ),
+    "a token to keep that is none": (
+        "prune pair corpus.txt --keep 漢字 -o made",
+        "leave it out of --keep",
+        "tokbench prune pair corpus.txt -o made",
+    ),
+    "a corpus that gets longer": (
+        "prune tok corpus.txt --to 260 -o made",
+        "--force-longer",
+        "tokbench prune tok corpus.txt --to 260 -o made --force-longer",
+    ),
     "no ids": ("decode tok", "add ids: 1 2 3", "tokbench decode tok 1 2 3"),
     "ids and a file of them": (
         "decode tok 1 --file numbers.txt",

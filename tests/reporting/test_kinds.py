@@ -172,6 +172,12 @@ def extended(place, into):
     return extend(place / "bpe", [str(place / "english.txt")], tokens=20, min_frequency=1)
 
 
+def pruned(place, into):
+    from tokbench.adapt.prune import prune
+
+    return prune(place / "bpe", [str(place / "english.txt")], min_count=2)
+
+
 def grown(place, into):
     from tokbench.adapt.grow import add_tokens
 
@@ -305,6 +311,7 @@ MAKERS = {
     "predictions": predicted,
     "proof": proved,
     "run": trained_run,
+    "pruning": pruned,
     "rebuild": rebuilt,
     "sameness": same_or_not,
     "side_by_side": both_traced,

@@ -54,6 +54,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "add-tokens": Entry("Grow", "grow:add_tokens", "Add tokens, and grow the model in the same act."),
     "extend": Entry("Grow", "grow:extend", "Learn more tokens of a corpus; the model follows."),
+    "prune": Entry("Grow", "grow:prune", "Leave out the tokens that a corpus does not need."),
     "resize": Entry("Grow", "grow:resize", "Give a model the rows for a tokenizer that is already right."),
     "config": Entry("Grow", "grow:config", "Show what may change in a model's config, or set it."),
     "check": Entry("Check", "check:check", "Say what will break before it does; exit 1 if it will."),

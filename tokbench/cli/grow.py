@@ -235,6 +235,75 @@ def extend(
     )
 
 
+def prune(
+    tokenizer: options.Tokenizer,
+    corpus: options.Corpus,
+    output: Out = None,
+    to: Annotated[
+        int | None,
+        Option(help="Leave so many tokens; the rarest go.", show_default="all that the corpus needs"),
+    ] = None,
+    min_count: Annotated[int, Option(help="Keep what the corpus has this often.")] = 1,
+    keep: Annotated[
+        list[str] | None,
+        Option(help="A token to keep, or a text whose tokens to keep; repeat for more.", metavar="TOKEN"),
+    ] = None,
+    keep_file: Annotated[
+        Path | None, Option(help="The same: one a line, or a JSON list.", show_default=False)
+    ] = None,
+    force_longer: Annotated[
+        bool, Option("--force-longer", help="Go on where the corpus gets a tenth more tokens.")
+    ] = False,
+    column: options.Column = None,
+    engine: options.Engine = "auto",
+    dry_run: DryRun = False,
+    force: options.Force = False,
+    html: options.Html = None,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Leave out the tokens that a corpus does not need.
+
+    What stays: the tokens of the corpus, what BPE's merges pass through to make them, single characters,
+    bytes, added tokens. Ids close up in their old order; ids.json says which became which. A text whose
+    tokens are all left has the same ones.
+
+    Example: `tokbench prune my-tok english.txt -o lean` ·
+    `tokbench prune my-tok english.txt --to 12000 --keep hospital -o lean`
+    """
+    import tokbench as tb
+    from tokbench.corpus.reading import CorpusPaths
+    from tokbench.pretrained.added_tokens import token_list
+    from tokbench.reporting.bars import draw_progress
+    from tokbench.reporting.views import grow as grow_view
+
+    _refuse_no_output(output, dry_run=dry_run)
+    wanted = token_list((), keep or (), None, keep_file)
+    with draw_progress(quiet=quiet) as progress:
+        lean = tb.prune(
+            tokenizer,
+            CorpusPaths(corpus),
+            to=to,
+            min_count=min_count,
+            keep=wanted.regular,
+            column=column,
+            output=output,
+            engine=engine,
+            force_longer=force_longer,
+            dry_run=dry_run,
+            force=force,
+            progress=progress,
+        )
+    put(lean, grow_view.pruning, "pruning", json=json, html=html)
+    hint(
+        "write it: the same with -o FOLDER"
+        if dry_run
+        else f"compare: tokbench compare {shlex.quote(tokenizer)} {shlex.quote(str(output))}"
+        f" --corpus {shlex.quote(corpus[0])}",
+        quiet=quiet,
+    )
+
+
 def resize(
     model: Annotated[str, Argument(help="The model: a folder or hub name.", show_default=False)],
     tokenizer: Annotated[

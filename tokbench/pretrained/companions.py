@@ -28,11 +28,11 @@ WITH_MODEL = (
 LAYER = re.compile(r"\d+_[A-Z]\w*")  # sentence-transformers: 1_Pooling
 MODEL_REWRITTEN = ("config.json", "model*.safetensors", "model.safetensors.index.json")
 
-OLD_VOCABULARY = "holds the vocabulary without the new tokens"
+OLD_VOCABULARY = "holds the vocabulary as it was"
 REASONS: tuple[tuple[tuple[str, ...], str], ...] = (
     ((*VOCABULARIES, "*.vocab", "tekken.json"), OLD_VOCABULARY),
     (("added_tokens.json", "special_tokens_map.json"), "is part of tokenizer.json and tokenizer_config.json"),
-    (("tokbench.toml",), "is the recipe of the tokenizer without the new tokens"),
+    (("tokbench.toml",), "is the recipe of the tokenizer as it was"),
     (("training_args.bin", "optimizer.*", "scheduler.*", "rng_state*", "scaler.pt", "trainer_state.json",
       "checkpoint-*", "runs"), "is of a training run"),
     (("adapter_*",), "is an adapter of the old rows"),

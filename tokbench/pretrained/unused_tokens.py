@@ -43,13 +43,13 @@ def take_unused(
     taken where fewer are free; UsageError where none is.
     """
     raw = json.loads(tokenizer.to_str())
-    merged = {part for merge in raw["model"].get("merges", ()) for part in _parts(merge)}
+    merged = {part for merge in raw["model"].get("merges", ()) for part in merge_parts(merge)}
     free = [token for token in unused_tokens(tokenizer) if token not in merged]
     if not free:
         raise UsageError("this tokenizer keeps no unused tokens", fix="leave --use-unused out")
     taken = dict(zip(tokens, free, strict=False))
     names = {old: new for new, old in taken.items()}
-    own = dict(_own(raw["model"]["vocab"]))
+    own = dict(numbered(raw["model"]["vocab"]))
     raw["model"]["vocab"] = _renamed(raw["model"]["vocab"], names)
     raw["added_tokens"] = [
         _entry(entry, names, made)
@@ -59,11 +59,13 @@ def take_unused(
     return Tokenizer.from_str(json.dumps(raw)), taken
 
 
-def _parts(merge: Any) -> Sequence[str]:  # noqa: ANN401  a list of two, or both with a space between
+def merge_parts(merge: Any) -> Sequence[str]:  # noqa: ANN401  a list of two, or both with a space between
+    """The two tokens of a merge as tokenizer.json writes it."""
     return merge.split(" ") if isinstance(merge, str) else merge
 
 
-def _own(vocab: Any) -> Iterator[tuple[str, int]]:  # noqa: ANN401  token → id, or Unigram's pieces
+def numbered(vocab: Any) -> Iterator[tuple[str, int]]:  # noqa: ANN401  token → id, or Unigram's pieces
+    """Token and id of every token of a model's vocabulary, as tokenizer.json writes it."""
     pairs = vocab.items() if isinstance(vocab, dict) else ((piece, at) for at, (piece, _) in enumerate(vocab))
     yield from pairs
 

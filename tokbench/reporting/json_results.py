@@ -44,6 +44,7 @@ KINDS = {
     "pair_trace": ("tracing.post_model:PairTrace", "reporting.views.trace:pair"),
     "predictions": ("finetuning.result:Predictions", "reporting.views.finetune:predicted"),
     "proof": ("finetuning.prove:Proof", "reporting.views.finetune:proof"),
+    "pruning": ("adapt.prune:Pruning", "reporting.views.grow:pruning"),
     "rebuild": ("checks.rebuild:Rebuild", "reporting.views.check:rebuilt"),
     "run": ("finetuning.multi:Done", "reporting.views.finetune:done"),
     "sameness": ("checks.same:Sameness", "reporting.views.check:sameness"),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tokbench.adapt.continued.effects import Effect
     from tokbench.adapt.extend import Extension
     from tokbench.adapt.growth import Growth
+    from tokbench.adapt.prune import Pruning, PruningEffect
     from tokbench.model.contract import GrowthProof
     from tokbench.model.sizes import Resized
     from tokbench.pretrained.added_tokens import Added
@@ -60,6 +61,41 @@ def extension(result: Extension) -> Iterator[Part]:
         series=[("the corpus", [(float(each.tokens), each.bytes_per_token) for each in result.curve])],
     )
     yield Facts([*_learned(result), *_model(result.growth), *_beside(result.growth)])
+
+
+def pruning(result: Pruning) -> Iterator[Part]:
+    """How many tokens are left and why, what texts of the corpus become, and the proof."""
+    place = "a dry run, nothing was written" if result.dry else result.path or "in memory"
+    effect = result.effect
+    yield Headline(f"{place}: {result.tokens_before:,} → {result.tokens:,} tokens", "good")
+    for each in result.careful:
+        yield Headline(each, "bad")
+    yield Facts([*_left(result), *_pruned_texts(effect, result), *_beside(result)])
+
+
+def _left(result: Pruning) -> Iterator[tuple[str, object]]:
+    yield (
+        "always",
+        f"{result.always:,} stay whatever the corpus says: characters, added tokens, what is to stay",
+    )
+    yield "used", f"{result.used:,} others of {plural(result.texts, 'text')}, {_bytes(result.utf8_bytes)}"
+    if result.passed:
+        yield "passed", f"{result.passed:,} that merges pass through, or rarer ones"
+    if result.dead_before:
+        yield "dead", f"{result.dead_before:,} → {result.dead:,} that no merge makes of their own text"
+    if result.lost:
+        yield "lost", _listed([f"{token} {count:,}" for token, count in result.lost.items()])
+
+
+def _pruned_texts(effect: PruningEffect, result: Pruning) -> Iterator[tuple[str, object]]:
+    longer = f", {effect.longer:.1%} more tokens" if effect.longer else ""
+    yield "bytes a token", f"{effect.before:.3f} → {effect.after:.3f}{longer}"
+    yield "unknown", f"{effect.unknown_before:,} → {effect.unknown:,} tokens"
+    yield (
+        "the same",
+        f"{effect.whole:,} of {plural(effect.texts, 'text')}, and {result.probes:,} made of tokens that are "
+        "left, have by their new ids the tokens they had",
+    )
 
 
 def _learned(result: Extension) -> Iterator[tuple[str, object]]:
@@ -183,7 +219,7 @@ def _proof(proof: GrowthProof) -> Iterator[tuple[str, object]]:
         yield "one step", "written behind old and new texts"
 
 
-def _beside(result: Growth) -> Iterator[tuple[str, object]]:
+def _beside(result: Growth | Pruning) -> Iterator[tuple[str, object]]:
     """What went along into the folder, and what stayed behind, a row a reason."""
     if result.copied:
         yield "copied", _listed(result.copied)
