@@ -34,6 +34,7 @@ PACKAGES = (
     "adapt",
     "adapt/continued",
     "adapt/reduced",
+    "adapt/starts",
     "finetuning",
     "finetuning/data",
     "finetuning/engines",

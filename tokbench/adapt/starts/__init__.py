@@ -1,0 +1,1 @@
+"""Two tokenizers in, for each new token the old rows it starts from out: by texts, spelling or role."""
