@@ -2,17 +2,19 @@
 
 import pytest
 from transformers import (
-    BertConfig,
-    BertModel,
     CLIPConfig,
     CLIPModel,
     GPT2Config,
     GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaModel,
     RobertaConfig,
     RobertaModel,
 )
 
 from tokbench.errors import UsageError
+from tokbench.model.resize import apply
+from tokbench.model.row_plan import plan_moved
 from tokbench.model.sync_ids import move_ids, stated_ids
 
 SMALL = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
@@ -79,10 +81,14 @@ def test_a_number_beyond_the_rows_was_no_token_and_stays():
     assert model.config.eos_token_id == 50256
 
 
-def test_the_row_that_is_never_trained_follows_the_padding():
-    model = BertModel(BertConfig(vocab_size=50, pad_token_id=30, **SMALL))
-    assert move_ids(model, without(5), 50) == {"config.pad_token_id": (30, 29)}
-    assert model.embeddings.word_embeddings.padding_idx == 29
+def test_modules_follow_the_padding_but_the_embedding_whose_rows_move_with_it():
+    model = LlamaModel(
+        LlamaConfig(vocab_size=50, pad_token_id=30, bos_token_id=None, eos_token_id=6, **SMALL)
+    )
+    apply(model, plan_moved(50, {new: old for old, new in without(5).items()}, 50, 49))
+    changed = move_ids(model, without(5), 50)
+    assert changed == {"config.pad_token_id": (30, 29), "config.eos_token_id": (6, 5)}
+    assert model.embed_tokens.padding_idx == model.padding_idx == 29
 
 
 def test_positions_counted_from_the_padding_keep_it_where_it_is():

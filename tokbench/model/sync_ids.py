@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import GenerationConfig, PreTrainedConfig, PreTrainedModel
 
 from tokbench.errors import UsageError
+from tokbench.model.files import GENERATION
+from tokbench.model.loading import hollow
 from tokbench.model.resize import embedding_rows
 
 if TYPE_CHECKING:
@@ -125,6 +128,14 @@ BANNED = (
 )  # what is gone stays out
 
 
+def stated_in(path: Path, *, trust_remote_code: bool = False) -> dict[str, tuple[int, ...]]:
+    """What stated_ids finds of a model's folder, whose weights are not read."""
+    model = hollow(path, trust_remote_code=trust_remote_code)
+    if (path / GENERATION).is_file():
+        model.generation_config = GenerationConfig.from_pretrained(path, local_files_only=True)
+    return stated_ids(model)
+
+
 def stated_ids(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:
     """Every id that the model's configs need, by `place.key`; a token of it must stay.
 
@@ -142,9 +153,11 @@ def move_ids(model: PreTrainedModel, moved: Mapping[int, int], rows: int) -> dic
     """Give every id of the model's configs its new number; `place.key` → what stood there and what does now.
 
     `moved` is old id → new id of all tokens that are left, `rows` how many rows there were: a number beyond
-    them was no token's, and stays. Modules that keep an id of their own follow. Lists of what is not to be
-    written lose what is gone. UsageError for an id that is needed and gone, and for padding that moves where
-    positions are counted from its id.
+    them was no token's, and stays. Modules that keep an id of their own follow, but for the padding of the
+    input embedding, which moves with its rows. Lists of what is not to be written lose what is gone.
+
+    UsageError for an id that is needed and gone, and for padding that moves where positions are counted from
+    its id.
     """
     _refuse_moved_positions(model, moved)
 
@@ -257,5 +270,5 @@ def _move_kept_numbers(
                 setattr(module, key, new)
         number = kept.get(PADDING)
         of_others = isinstance(module, torch.nn.Embedding) and module.num_embeddings != rows
-        if isinstance(number, int) and not of_others:
+        if isinstance(number, int) and not of_others and module is not model.get_input_embeddings():
             setattr(module, PADDING, moved.get(number, number))
