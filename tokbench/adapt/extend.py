@@ -6,7 +6,6 @@ import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 
     from tokbench.adapt.continued.learned_tokens import LearnedTokens
     from tokbench.corpus.reading import CorpusSource
-    from tokbench.training.counting.store import PackedWords
     from tokbench.training.word_counts import CountedCorpus
 
 RECORD = "extend.json"
@@ -130,10 +128,10 @@ def extend(
     start = choices.get("start", "pieces")
     if not start.startswith(COPY):
         initializer(start)
-    packed, counted = corpus_words(folder.tokenizer, corpus, column=column, progress=progress)
+    words, counted, fingerprint = corpus_words(folder.tokenizer, corpus, column=column, progress=progress)
     learned = _learned(
         folder,
-        SpelledWords(packed),
+        words,
         tokens,
         min_frequency=min_frequency,
         max_token_length=max_token_length,
@@ -149,7 +147,7 @@ def extend(
     if out is None:
         return result
     more = {
-        RECORD: _record(result, learned.found, packed, counted),
+        RECORD: _record(result, learned.found, counted, fingerprint),
         CARD: adapted_card(str(out), growth, _done(result), _measures(result), _proved(result)),
     }
     return replace(result, growth=saved(growth, out, force=force, more=more, act="extend"))
@@ -327,7 +325,7 @@ def _proved(result: Extension) -> Iterator[str]:
     yield f"Of the new tokens {result.dead:,} do not come out of their own text."
 
 
-def _record(result: Extension, found: LearnedTokens, words: PackedWords, corpus: CountedCorpus) -> str:
+def _record(result: Extension, found: LearnedTokens, corpus: CountedCorpus, fingerprint: str) -> str:
     """What was learned, of which corpus: the merges in order, and the new tokens by id."""
     facts = {
         "schema": "tokbench/extension/1",
@@ -336,19 +334,16 @@ def _record(result: Extension, found: LearnedTokens, words: PackedWords, corpus:
             "sources": [source.rpartition("/")[2] for source in corpus.sources],
             "texts": corpus.texts,
             "utf8_bytes": corpus.utf8_bytes,
+            "sha256": fingerprint,
         },
-        "words_sha256": _hash(words),
         "tokens": found.tokens,
         "merges": found.merges,
         "pieces": found.pieces,
+        "scores": {token: found.scores[token] for token in found.tokens if token in found.scores},
         "curve": [[each.tokens, each.corpus_tokens] for each in result.curve],
     }
-    return json.dumps(facts, ensure_ascii=False, indent=1) + "\n"
-
-
-def _hash(words: PackedWords) -> str:
-    """Of all words and their counts: the same corpus gives the same, whatever file it came from."""
-    return sha256(words.utf8.tobytes() + words.lengths.tobytes() + words.counts.tobytes()).hexdigest()
+    lines = (f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in facts.items())
+    return "{" + ",\n ".join(lines) + "}\n"
 
 
 __all__ = ["Effect", "Extension", "ExtensionPoint", "extend"]

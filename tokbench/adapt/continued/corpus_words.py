@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from tokbench.adapt.continued.spelled_words import SpelledWords
 from tokbench.adapt.continued.word_borders import borders, cuts_words
 from tokbench.corpus.reading import Corpus, CorpusFacts, CorpusSource, as_corpus
 from tokbench.native.word_counter import texts_of
 from tokbench.native.word_ids import AddedTokenMatcher
 from tokbench.pretrained.folder import untruncated
 from tokbench.progress import Progress, silent
-from tokbench.training.counting.count_corpus import count_packed
+from tokbench.training.counting.count_corpus import count_as_found
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from tokbench.corpus.lines import Sieve
     from tokbench.native.word_counter import TextBatch
-    from tokbench.training.counting.store import PackedWords
     from tokbench.training.word_counts import CountedCorpus
 
 FEW = 32  # strings that are looked for one after the other
@@ -26,14 +26,19 @@ FEW = 32  # strings that are looked for one after the other
 
 def corpus_words(
     tokenizer: Tokenizer, corpus: CorpusSource, *, column: str | None = None, progress: Progress = silent
-) -> tuple[PackedWords, CountedCorpus]:
-    """The words between added tokens, cut at borders where the tokenizer cuts none, and what was counted."""
+) -> tuple[SpelledWords, CountedCorpus, str]:
+    """The words between added tokens, what was counted, and the fingerprint of the texts.
+
+    Where the tokenizer cuts no words they are cut at its borders.
+    """
     library = untruncated(tokenizer)
     if not cuts_words(library):
         library.pre_tokenizer = borders(library).pre_tokenizer(library.pre_tokenizer)
     added = {each.content for each in tokenizer.get_added_tokens_decoder().values()}
     texts = as_corpus(corpus, column=column, progress=progress)
-    return count_packed(WithoutTokens(texts, added) if added else texts, library, progress=progress)
+    parts = WithoutTokens(texts, added) if added else texts
+    words, counted, in_bytes = count_as_found(parts, library, progress=progress)
+    return SpelledWords.of(words, in_bytes=in_bytes), counted, texts.facts.sha256
 
 
 class WithoutTokens(Corpus):

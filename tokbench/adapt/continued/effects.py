@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokbench.adapt.continued.spelled_words import BYTES, ModelAlone, SpelledWords
-from tokbench.analysis.sweep import knee
+from tokbench.analysis.knees import knee
 from tokbench.corpus.reading import CorpusSource, as_corpus
-from tokbench.native.ragged import equal_rows
+from tokbench.native.ragged import equal_rows, taken
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,13 +94,13 @@ class WordEffects:
 
     def _uses(self) -> dict[str, int]:
         """How often each new token stands in the words."""
-        times = np.repeat(self._words.packed.counts, self._after.lengths)
+        times = np.repeat(self._words.counts, self._after.lengths)
         used = np.zeros(max(self._found.tokens.values()) + 1, np.int64)
         np.add.at(used, self._after.ids, times)
         return {token: int(used[number]) for token, number in self._found.tokens.items()}
 
     def _effect(self, corpus: CountedCorpus) -> Effect:
-        counts, before, after = self._words.packed.counts, self._before, self._after
+        counts, before, after = self._words.counts, self._before, self._after
         old, new = (int((counts * each.lengths).sum()) for each in (before, after))
         same = equal_rows(before, after)
         unknown, still = (_holding(ids, self._old.unknown) for ids in (before, after))
@@ -114,23 +114,35 @@ class WordEffects:
             unknown_after=_share(counts, still),
             recut=int(recut.sum()),
             longer=int(((after.lengths > before.lengths) & ~unknown).sum()),
-            examples=tuple(self._shown(row) for row in np.flatnonzero(recut)[:SHOWN].tolist()),
+            examples=self._shown(np.flatnonzero(recut)),
         )
 
     def _recut(self) -> NDArray[np.bool_]:
-        """Which words have a boundary that they did not have."""
-        before, after = (
-            _ends(model, ids) for model, ids in ((self._old, self._before), (self._new, self._after))
-        )
-        rows = np.repeat(np.arange(len(self._after)), self._after.lengths)
-        return np.bincount(rows[~np.isin(after, before)], minlength=len(self._after)) > 0
+        """Which words have a boundary that they did not have; where something is unknown, no end is known."""
+        before, after = _ends(self._old, self._before), _ends(self._new, self._after)
+        known = _row_sizes(before, self._before) == _row_sizes(after, self._after)
+        one, other = self._before, self._after
+        if not known.all():
+            one, other = taken(one, known), taken(other, known)
+            before, after = _ends(self._old, one), _ends(self._new, other)
+        there = np.zeros(int(before[-1]) + 1 if len(before) else 1, bool)
+        there[before] = True
+        fresh = np.searchsorted(other.starts, np.flatnonzero(~there[after]), side="right") - 1
+        found = np.zeros(len(self._before), bool)
+        found[np.flatnonzero(known)[fresh]] = True
+        return found
 
-    def _shown(self, row: int) -> Recut:
-        before, after = (
-            tuple(str(model.library.id_to_token(number)) for number in ids[row].tolist())
-            for model, ids in ((self._old, self._before), (self._new, self._after))
-        )
-        return Recut(before, after)
+    def _shown(self, rows: NDArray[np.int64]) -> tuple[Recut, ...]:
+        """The most frequent of these words."""
+        counts = self._words.counts[rows]
+        least = -np.sort(-counts)[SHOWN - 1] if len(rows) > SHOWN else 0
+        shown = [
+            (-count, Recut(_tokens(self._old, self._before[row]), _tokens(self._new, self._after[row])))
+            for row, count in zip(rows.tolist(), counts.tolist(), strict=True)
+            if count >= least
+        ]
+        shown.sort(key=lambda each: (each[0], each[1].before))  # words come in no order
+        return tuple(each for _, each in shown[:SHOWN])
 
     def _curve(self, uses: Mapping[str, int], size: int) -> tuple[ExtensionPoint, ...]:
         """The tokens of the corpus at POINTS numbers of new tokens."""
@@ -157,7 +169,7 @@ class WordEffects:
             times * (1 if token in found.parts else max(0, len(found.pieces[token]) - 1))
             for token, times in made.items()
         ]
-        left = int((self._words.packed.counts * self._before.lengths).sum())
+        left = int((self._words.counts * self._before.lengths).sum())
         yield left
         for before, behind in pairwise(steps):
             left -= sum(saved[before:behind])
@@ -166,39 +178,49 @@ class WordEffects:
     def _matched(self, steps: Sequence[int]) -> Iterator[int]:
         """Tokens of the corpus by encoding what changes with the first of the new tokens."""
         changed = ~equal_rows(self._before, self._after)
-        counts = self._words.packed.counts
+        counts = self._words.counts
         rest = int((counts * self._before.lengths)[~changed].sum())
         yield rest + int((counts * self._before.lengths)[changed].sum())
         words = self._words.part(np.flatnonzero(changed))
         for step in steps[1:-1]:
             ids = ModelAlone.of(self._found.added_to(self._old.whole, step)).ids(words)
-            yield rest + int((words.packed.counts * ids.lengths).sum())
+            yield rest + int((words.counts * ids.lengths).sum())
         yield rest + int((counts * self._after.lengths)[changed].sum())
 
 
+def _tokens(model: ModelAlone, ids: NDArray[np.uint32]) -> tuple[str, ...]:
+    return tuple(str(model.library.id_to_token(number)) for number in ids.tolist())
+
+
 def _ends(model: ModelAlone, ids: Ragged) -> NDArray[np.int64]:
-    """Where each token ends: the row, and the bytes of the word up to there."""
+    """Where each token ends, in bytes of all words one after the other."""
     sizes = np.zeros(max(model.vocab.values(), default=0) + 1, np.int64)
-    inner = np.zeros_like(sizes)
     for token, number in model.vocab.items():
         sizes[number] = 1 if token in BYTES else len(token.encode())
-        inner[number] = len(model.prefix.encode()) if token.startswith(model.prefix) else 0
-    begins = np.zeros(len(ids.ids), bool)
-    begins[ids.starts[:-1][ids.lengths > 0]] = True
-    lengths = sizes[ids.ids] - np.where(begins, 0, inner[ids.ids])
-    ends = np.cumsum(lengths)
-    rows = np.repeat(np.arange(len(ids)), ids.lengths)
-    before = np.concatenate([[0], ends])[ids.starts[:-1]]
-    found: NDArray[np.int64] = (rows << 32) + ends - before[rows]
-    return found
+    lengths = sizes[ids.ids]
+    if model.prefix:
+        inner = np.zeros_like(sizes)
+        marked = [number for token, number in model.vocab.items() if token.startswith(model.prefix)]
+        inner[marked] = len(model.prefix.encode())
+        marks = inner[ids.ids]
+        marks[ids.starts[:-1][ids.lengths > 0]] = 0  # a token that begins its word is written whole
+        lengths -= marks
+    ends: NDArray[np.int64] = np.cumsum(lengths)
+    return ends
+
+
+def _row_sizes(ends: NDArray[np.int64], ids: Ragged) -> NDArray[np.int64]:
+    """The bytes of each word."""
+    return np.diff(np.append(0, ends)[ids.starts])
 
 
 def _holding(ids: Ragged, number: int | None) -> NDArray[np.bool_]:
     """Which rows hold this id."""
     if number is None:
         return np.zeros(len(ids), bool)
-    rows = np.repeat(np.arange(len(ids)), ids.lengths)
-    return np.bincount(rows[ids.ids == number], minlength=len(ids)) > 0
+    found = np.zeros(len(ids), bool)
+    found[np.searchsorted(ids.starts, np.flatnonzero(ids.ids == number), side="right") - 1] = True
+    return found
 
 
 def _share(counts: NDArray[np.int64], which: NDArray[np.bool_]) -> float:

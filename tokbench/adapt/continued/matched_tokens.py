@@ -95,7 +95,7 @@ class _Trial:
         numbers = self.numbered(texts)
         model = ModelAlone.of(added_to(self._start.alone.whole, numbers, scores=self.scores))
         ids = model.ids(self._words)
-        times = np.repeat(self._words.packed.counts, ids.lengths)
+        times = np.repeat(self._words.counts, ids.lengths)
         found = np.zeros(self._start.next + len(texts), np.int64)
         np.add.at(found, ids.ids, times)
         return {text: int(found[numbers[text]]) for text in texts}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tokbench.adapt.continued.learned_tokens import added_to
 from tokbench.adapt.continued.spelled_words import ModelAlone, SpelledWords
@@ -34,24 +35,20 @@ class PrivateWords:
     def of(
         cls,
         ids: Ragged,
-        counts: np.ndarray[tuple[int], np.dtype[np.int64]],
+        counts: NDArray[np.int64],
         texts: Mapping[int, str],
         *,
         apart: Collection[int] = (),
         prefix: str = "",
     ) -> PrivateWords:
         """Words of these ids, each so often; those `apart` stand between words."""
-        rows = np.repeat(np.arange(len(ids)), ids.lengths)
-        kept = ~np.isin(ids.ids, np.array(sorted(apart), np.int64))
-        whose = (rows + np.cumsum(~kept))[kept]  # grows with each row, and behind what stands apart
-        begins = np.flatnonzero(np.diff(whose, prepend=-1))
-        sizes = np.diff(np.append(begins, len(whose)))
+        parts, weights = _parted(ids, counts, apart)
+        sizes = parts.lengths
         several = sizes > 1
-        codes = ids.ids[kept][np.repeat(several, sizes)].astype(np.uint32) + np.uint32(PRIVATE)
+        codes = parts.ids[np.repeat(several, sizes)].astype(np.uint32) + np.uint32(PRIVATE)
         starts = starts_of(sizes[several])
         places = np.stack([starts[:-1], starts[1:]], axis=1)
-        weights = np.ascontiguousarray(counts[rows[kept][begins]][several])
-        return cls(WordArrays(codes, places, weights), texts, prefix)
+        return cls(WordArrays(codes, places, np.ascontiguousarray(weights[several])), texts, prefix)
 
     def __len__(self) -> int:
         return len(self.arrays.counts)
@@ -66,7 +63,9 @@ class PrivateWords:
         progress: Progress = silent,
     ) -> Merges:
         """Up to `size` merges of private characters; only Python takes what is `refused`."""
-        alphabet = len(np.unique(self.arrays.codes))
+        seen = np.zeros(MOST_IDS + PRIVATE, bool)
+        seen[self.arrays.codes] = True
+        alphabet = int(seen.sum())
         if compiled:
             from tokbench.training.bpe_compiled import learn_compiled
 
@@ -137,7 +136,7 @@ class Start:
             grown = ModelAlone.of(added_to(alone.whole, new, scores=dict.fromkeys(new, alone.unknown_score)))
             ids = with_rows(before, broken, grown.ids(odd, engine)) if new else before
         texts = {number: token for token, number in [*alone.vocab.items(), *new.items()]}
-        private = PrivateWords.of(ids, words.packed.counts, texts, apart=alone.apart, prefix=alone.prefix)
+        private = PrivateWords.of(ids, words.counts, texts, apart=alone.apart, prefix=alone.prefix)
         return cls(alone, before, ids, new, {**old, **new}, private)
 
     @property
@@ -166,7 +165,7 @@ def missing_characters(words: SpelledWords, model: ModelAlone, *, least: int, mo
     So many that COVERAGE of what is missing is covered, each frequent enough.
     """
     missing: Counter[str] = Counter()
-    for word, count in zip(words.strings(), words.packed.counts.tolist(), strict=True):
+    for word, count in zip(words.strings(), words.counts.tolist(), strict=True):
         for at, character in enumerate(word):
             token = model.prefix + character if at else character
             if token not in model.vocab:
@@ -181,13 +180,35 @@ def missing_characters(words: SpelledWords, model: ModelAlone, *, least: int, mo
     return found
 
 
-def broken_rows(ids: Ragged, apart: Collection[int]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which words hold one of these ids."""
-    odd = np.isin(ids.ids, np.array(sorted(apart), np.int64))
+def _parted(
+    ids: Ragged, counts: NDArray[np.int64], apart: Collection[int]
+) -> tuple[Ragged, NDArray[np.int64]]:
+    """The parts of words between these ids, and how often each occurs."""
+    odd = _among(ids, apart)
+    if not odd.any():
+        return ids, counts
     rows = np.repeat(np.arange(len(ids)), ids.lengths)
-    return np.bincount(rows[odd], minlength=len(ids)) > 0
+    whose = (rows + np.cumsum(odd))[~odd]  # grows with each row, and behind what stands apart
+    begins = np.flatnonzero(np.diff(whose, prepend=-1))
+    return Ragged(ids.ids[~odd], np.append(begins, len(whose))), counts[rows[~odd][begins]]
 
 
-def with_rows(whole: Ragged, which: np.ndarray[tuple[int], np.dtype[np.bool_]], others: Ragged) -> Ragged:
+def _among(ids: Ragged, wanted: Collection[int]) -> NDArray[np.bool_]:
+    """Which of all ids are some of these."""
+    table = np.zeros(max([int(ids.ids.max(initial=0)), *wanted]) + 1, bool)
+    table[list(wanted)] = True
+    found: NDArray[np.bool_] = table[ids.ids]
+    return found
+
+
+def broken_rows(ids: Ragged, apart: Collection[int]) -> NDArray[np.bool_]:
+    """Which words hold one of these ids."""
+    found = np.zeros(len(ids), bool)
+    if apart:
+        found[np.searchsorted(ids.starts, np.flatnonzero(_among(ids, apart)), side="right") - 1] = True
+    return found
+
+
+def with_rows(whole: Ragged, which: NDArray[np.bool_], others: Ragged) -> Ragged:
     """The rows of `whole`, with those of `others` in the places of `which`."""
     return interleaved(which, {0: taken(whole, ~which), 1: others})

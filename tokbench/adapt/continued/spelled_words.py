@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from tokbench.io.library_errors import parse_tokenizer
@@ -18,8 +19,9 @@ from tokbench.native.corpus_encoder import by_library
 from tokbench.native.kernels import count_abi, encode_abi
 from tokbench.native.ragged import Ragged, starts_of
 from tokbench.native.scanner import WordSplit
+from tokbench.native.word_counter import CompiledCounts
 from tokbench.native.word_ids import NewWords, WordIds, WordModel
-from tokbench.training.counting.store import PackedWords
+from tokbench.training.counting.store import PackedWords, packed_of_compiled
 from tokbench.training.engine import ENCODING, choose_engine
 
 BYTES = {f"<0x{byte:02X}>": byte for byte in range(256)}  # the pieces of byte fallback
@@ -27,27 +29,46 @@ UNKNOWN_PENALTY = 10.0  # kUnkPenalty of SentencePiece, and of the library
 PROVED = 500  # words that the library is asked for, too
 
 
-@dataclass(frozen=True, eq=False)
 class SpelledWords:
     """The words of a corpus as the vocabulary spells them, and as bytes where ByteLevel spells them."""
 
-    packed: PackedWords
+    def __init__(self, spelled: PackedWords | None, in_bytes: PackedWords | None = None) -> None:
+        self._spelled, self._in_bytes = spelled, in_bytes
+        first = spelled if in_bytes is None else in_bytes
+        assert first is not None
+        self.counts = first.counts
+
+    @classmethod
+    def of(cls, words: PackedWords, *, in_bytes: bool = False) -> SpelledWords:
+        """These words, which are spelled, or still bytes."""
+        return cls(None, words) if in_bytes else cls(words)
 
     def __len__(self) -> int:
-        return len(self.packed)
+        return len(self.counts)
+
+    @cached_property
+    def packed(self) -> PackedWords:
+        """The words in the vocabulary's spelling."""
+        if self._spelled is not None:
+            return self._spelled
+        assert self._in_bytes is not None
+        words = self._in_bytes
+        return packed_of_compiled(CompiledCounts(words.utf8, words.places, words.counts, True, " "))
 
     @cached_property
     def in_bytes(self) -> PackedWords | None:
         """The bytes that they spell; None where a character is no byte's."""
-        return bytes_spelled(self.packed)
+        return bytes_spelled(self.packed) if self._in_bytes is None else self._in_bytes
 
     def strings(self) -> list[str]:
         """The words as strings."""
         return [word.decode() for word in self.packed.words()]
 
-    def part(self, rows: np.ndarray[Any, np.dtype[np.int64]]) -> SpelledWords:
+    def part(self, rows: NDArray[np.int64]) -> SpelledWords:
         """The words of these numbers alone."""
-        return SpelledWords(self.packed.take(rows))
+        known = self._in_bytes is not None
+        shown = self._in_bytes if self._in_bytes is not None else self.packed
+        return SpelledWords.of(shown.take(rows), in_bytes=known)
 
 
 def bytes_spelled(words: PackedWords) -> PackedWords | None:
@@ -170,9 +191,8 @@ class ModelAlone:
         counts = (places & np.uint64((1 << encode_abi.COUNT_BITS) - 1)).astype(np.int64)
         begins = (places >> np.uint64(encode_abi.COUNT_BITS)).astype(np.int64)
         starts = starts_of(counts)
-        at = np.arange(starts[-1]) + np.repeat(begins - starts[:-1], counts)
-        found = Ragged(ids.pool[at].astype(np.uint32), starts)
-        first = SpelledWords(words.packed.part(0, PROVED)).strings()
+        found = Ragged(_in_turn(ids.pool, begins, counts).astype(np.uint32), starts)
+        first = words.part(np.arange(min(PROVED, len(words)))).strings()
         proof = by_library(self.library, first, special=False)
         same = np.array_equal(proof.ids, found.ids[: found.starts[len(first)]])
         return found if same else None
@@ -211,6 +231,17 @@ class ModelAlone:
     def of_texts(self, texts: Iterable[str]) -> list[list[int]]:
         """The ids of each of a few texts, each as one word."""
         return [each.ids for each in self.library.encode_batch_fast(list(texts))]
+
+
+def _in_turn(
+    pool: NDArray[np.int32], begins: NDArray[np.int64], counts: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """The ids of words that begin at these places: nearly all lie in turn, only the library's come last."""
+    ends = begins + counts
+    jumps = np.flatnonzero(begins[1:] != ends[:-1]) + 1
+    first, last = np.append(0, jumps), np.append(jumps, len(begins)) - 1
+    runs = zip(begins[first].tolist(), ends[last].tolist(), strict=True) if len(begins) else ()
+    return np.concatenate([pool[:0], *(pool[start:end] for start, end in runs)])
 
 
 __all__ = ["BYTES", "ModelAlone", "SpelledWords", "bytes_spelled"]

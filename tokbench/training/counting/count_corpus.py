@@ -165,9 +165,26 @@ def count_packed(
         return store.joined_words(list(blocks)), corpus
 
 
+def count_as_found(
+    source: CorpusSource, tokenizer: Tokenizer, *, column: str | None = None, progress: Progress = silent
+) -> tuple[PackedWords, CountedCorpus, bool]:
+    """The same words in no order; and whether they are still the bytes that ByteLevel spells."""
+    texts = Texts(source, column, tokenizer)
+    with _here(texts, CountOptions(), None, 1, progress, as_found=True) as (blocks, corpus, choice):
+        words = store.joined_words(list(blocks))
+    scanner = scanner_for(tokenizer) if choice.compiled else ""
+    return words, corpus, not isinstance(scanner, str) and scanner.split.bytewise
+
+
 @contextmanager
 def _here(
-    texts: Texts, ways: CountOptions, folder: Path | None, min_count: int, progress: Progress
+    texts: Texts,
+    ways: CountOptions,
+    folder: Path | None,
+    min_count: int,
+    progress: Progress,
+    *,
+    as_found: bool = False,
 ) -> Iterator[Tallied]:
     """Counted on this machine; what memory cannot hold lies in the folder, or where the system has such."""
     corpus = as_corpus(texts.source, column=texts.column, progress=progress)
@@ -179,7 +196,7 @@ def _here(
         choice, batches = probed_counting(choice, texts.tokenizer, compiled)
     scanner = served() if choice.compiled else None
     assert not isinstance(scanner, str)
-    how = Counting(texts.tokenizer, scanner, ways.memory, ways.workers, folder)
+    how = Counting(texts.tokenizer, scanner, ways.memory, ways.workers, folder, as_found)
     with count_externally(batches, how, min_count=min_count, progress=progress) as blocks:
         yield blocks, corpus_of(corpus.facts), choice
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from threading import Lock
@@ -41,6 +42,7 @@ from tokbench.native.word_counter import (
 from tokbench.progress import Progress, silent
 from tokbench.training.counting.store import (
     PackedWords,
+    gather_words,
     joined_words,
     packed_of_compiled,
     packed_of_counts,
@@ -239,7 +241,8 @@ TEXT_SHARE = (
 class Counting:
     """How to count. scanner: None if the library does; memory: the budget in bytes; folder: for the runs.
 
-    threads: by default two of the compiled loops, and in the library one a core.
+    threads: by default two of the compiled loops, and in the library one a core. as_found: words in no order,
+    and as bytes where the compiled loops take them so, for those to whom order and spelling are nothing.
     """
 
     tokenizer: Tokenizer
@@ -247,6 +250,7 @@ class Counting:
     memory: int = BUDGET
     threads: int | None = None
     folder: Path | None = None
+    as_found: bool = False
 
 
 @contextmanager
@@ -265,7 +269,7 @@ def count_externally(
     with _folder(how.folder) as folder:
         sort = _ExternalSort(folder, how.memory)
         engine = _by_library if how.scanner is None else _compiled
-        yield sort.words(engine(batches, how, sort, progress), min_count)
+        yield sort.words(engine(batches, how, sort, progress), min_count, in_order=not how.as_found)
 
 
 @contextmanager
@@ -315,11 +319,13 @@ class _ExternalSort:
         path = self._folder / f"{next(self._numbers)}.words"
         self._runs.append(write_runs(path, [words.by_word()]))
 
-    def words(self, parts: list[PackedWords], min_count: int) -> Iterator[PackedWords]:
-        """All words in their final order, these parts included, those rarer than min_count dropped."""
+    def words(
+        self, parts: list[PackedWords], min_count: int, *, in_order: bool = True
+    ) -> Iterator[PackedWords]:
+        """All words, these parts included, those rarer than min_count dropped, by default in final order."""
         if not self._runs:
-            once = parts[0] if len(parts) == 1 else summed(joined_words(parts))
-            yield _frequent(once, min_count).by_count()
+            once = _frequent(parts[0] if len(parts) == 1 else summed(joined_words(parts)), min_count)
+            yield once.by_count() if in_order else once
             return
         while parts:
             self.write(parts.pop())
@@ -368,13 +374,14 @@ def _compiled(
     threads = how.threads or THREADS
     share = how.memory // (TABLES * threads)
     source = _Source(text_blocks_of(_small(batches, share // 16)), progress)
+    packed = partial(_packed, scanner=scanner, as_found=how.as_found)
 
     def work() -> WordTable:
         counter = Counter(scanner, compiled)
         for block in source:
             counter.count(block)
             if _is_full(counter.table, share):
-                sort.write(_packed(counter.table, scanner))
+                sort.write(packed(counter.table))
                 counter = Counter(scanner, compiled)
         return counter.table
 
@@ -386,14 +393,17 @@ def _compiled(
         finally:
             source.stop()
     if sum(map(_size, others), _size(first)) > share:
-        return [_packed(table, scanner) for table in (first, *others)]
+        return [packed(table) for table in (first, *others)]
     for other in others:
         first.add(other)
-    return [_packed(first, scanner)]
+    return [packed(first)]
 
 
-def _packed(table: WordTable, scanner: Scanner) -> PackedWords:
-    return packed_of_compiled(compiled_counts(table, scanner))
+def _packed(table: WordTable, *, scanner: Scanner, as_found: bool) -> PackedWords:
+    found = compiled_counts(table, scanner)
+    if as_found and found.bytewise:
+        return gather_words(found.arena, found.places, found.counts)
+    return packed_of_compiled(found)
 
 
 def _is_full(table: WordTable, share: int) -> bool:
