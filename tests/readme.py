@@ -38,6 +38,7 @@ PACKAGES = (
     "finetuning",
     "finetuning/data",
     "finetuning/engines",
+    "finetuning/warming",
     "reporting",
     "reporting/views",
     "cli",

@@ -44,6 +44,7 @@ _PLACES = {
     "rebuild": "checks.rebuild",
     "finetune": "finetuning.multi",
     "FinetuneConfig": "finetuning.config",
+    "warm": "finetuning.warming.warm",
     "predict": "finetuning.predict",
     "prove": "finetuning.prove",
     "report": "reporting.pages",
@@ -93,6 +94,7 @@ __all__ = [
     "trace",
     "train",
     "train_like",
+    "warm",
     "wrap",
 ]
 

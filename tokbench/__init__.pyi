@@ -20,6 +20,7 @@ from tokbench.finetuning.config import FinetuneConfig as FinetuneConfig
 from tokbench.finetuning.multi import finetune as finetune
 from tokbench.finetuning.predict import predict as predict
 from tokbench.finetuning.prove import prove as prove
+from tokbench.finetuning.warming.warm import warm as warm
 from tokbench.model.model_config import config as config
 from tokbench.model.model_config import set_config as set_config
 from tokbench.pretrained.convert import convert as convert

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,22 @@ def explained(place, into):
     return explain("TB101")
 
 
+def warmed(place, into):
+    from tokbench.adapt.grow import add_tokens
+    from tokbench.finetuning.warming.warm import warm
+
+    grown = into / "grown"
+    add_tokens(place / "wordpiece", tokens=["silence"], model=place / "bert", output=grown)
+    return warm(grown, ["a silence", "the silence of it"], steps=2, teacher=_paired(place, into))
+
+
+def _paired(place, into):
+    """The model with its tokenizer beside it."""
+    for name in ("bert", "wordpiece"):
+        shutil.copytree(place / name, into / "pair", dirs_exist_ok=True)
+    return into / "pair"
+
+
 def extended(place, into):
     from tokbench.adapt.extend import extend
 
@@ -304,6 +321,7 @@ MAKERS = {
     "explanation": explained,
     "export": exported,
     "extension": extended,
+    "warmup": warmed,
     "growth": grown,
     "info": described,
     "fix-report": mended,

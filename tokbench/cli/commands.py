@@ -56,6 +56,7 @@ COMMANDS: dict[str, Entry] = {
     "extend": Entry("Grow", "grow:extend", "Learn more tokens of a corpus; the model follows."),
     "prune": Entry("Grow", "grow:prune", "Leave out the tokens that a corpus does not need."),
     "resize": Entry("Grow", "grow:resize", "Give a model the rows for a tokenizer that is already right."),
+    "warm": Entry("Grow", "grow:warm", "Train the new rows of a grown model; all else keeps its bits."),
     "config": Entry("Grow", "grow:config", "Show what may change in a model's config, or set it."),
     "check": Entry("Check", "check:check", "Say what will break before it does; exit 1 if it will."),
     "same": Entry("Check", "check:same", "Say whether two tokenizers give the same ids; exit 1 if not."),

@@ -354,6 +354,102 @@ def resize(
     )
 
 
+def warm(
+    model: Annotated[
+        str, Argument(metavar="GROWN", help="The grown model, its tokenizer beside it.", show_default=False)
+    ],
+    corpus: Annotated[
+        list[str], Option("--corpus", help=f"{options.CORPUS} Repeat for more.", metavar="FILE")
+    ],
+    output: Out = None,
+    teacher: Annotated[
+        str | None,
+        Option(
+            help="The model before its vocabulary changed, with its tokenizer.",
+            show_default="as GROWN records",
+        ),
+    ] = None,
+    rows: Annotated[
+        str, Option(help="Which to train: new (as GROWN records), all, or ids: 30522-31021,7.")
+    ] = "new",
+    objective: Annotated[
+        str,
+        Option(
+            help="distil: hidden states as the teacher's; mlm, clm: a trained head's own loss.",
+            metavar="distil|mlm|clm",
+        ),
+    ] = "distil",
+    steps: Annotated[int, Option(help="At most; a small corpus is gone through several times.")] = 200,
+    batch_size: Annotated[int, Option(min=1, help="Texts in a step.")] = 32,
+    learning_rate: Annotated[
+        float | None,
+        Option(
+            "--learning-rate",
+            "--lr",
+            help="The highest, above 0.",
+            show_default="0.06 of a row's numbers",
+        ),
+    ] = None,
+    max_length: Annotated[int, Option(min=4, help="Tokens of a text; what is longer is cut in parts.")] = 128,
+    seed: Annotated[int, Option(help="Same seed, same numbers (on CPU to the bit).")] = 42,
+    column: options.Column = None,
+    save_every: Annotated[
+        int, Option(min=0, help="Steps between checkpoints.", show_default="every two minutes")
+    ] = 0,
+    resume: Annotated[bool, Option("--resume", help="Go on where a stopped run was.")] = False,
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="Say what would be trained on what; train nothing.")
+    ] = False,
+    force: options.Force = False,
+    html: options.Html = None,
+    plot: options.Plot = None,
+    json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train the new rows of a grown model; all else keeps its bits.
+
+    The teacher is the same model with the tokenizer that it had before: on the same text both shall have the
+    same hidden states where the same words end. A tenth of the texts is held out, and the better rows are
+    kept, those from before included. A short warm-up makes up for a poor start and adds a little to a good
+    one; that the model answers better on a task is not said: prove it.
+
+    Example: `tokbench warm grown --corpus texts.txt -o warmed`
+    """
+    import tokbench as tb
+    from tokbench.corpus.reading import CorpusPaths
+    from tokbench.reporting.bars import draw_progress
+    from tokbench.reporting.views import grow as grow_view
+
+    _refuse_no_output(output, dry_run=dry_run)
+    with draw_progress(quiet=quiet) as progress:
+        warmed = tb.warm(
+            model,
+            CorpusPaths(corpus),
+            output=output,
+            teacher=teacher,
+            rows=rows,
+            objective=objective,
+            steps=steps,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            max_length=max_length,
+            seed=seed,
+            column=column,
+            save_every=save_every,
+            resume=resume,
+            dry_run=dry_run,
+            force=force,
+            progress=progress,
+        )
+    put(warmed, grow_view.warmup, "warmup", json=json, html=html, plot=plot)
+    hint(
+        "train it: the same with -o FOLDER"
+        if dry_run
+        else f"check: tokbench check {shlex.quote(str(output))}",
+        quiet=quiet,
+    )
+
+
 def _refuse_no_output(output: Path | None, *, dry_run: bool) -> None:
     if output is None and not dry_run:
         raise UsageError("no folder to write was named", fix="-o FOLDER, or --dry-run to see the plan")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from tokbench import __version__
-from tokbench.errors import FileError, ResourceError, RunInterruptedError, TokbenchError, UsageError
+from tokbench.errors import (
+    FileError,
+    NegativeResultError,
+    ResourceError,
+    RunInterruptedError,
+    TokbenchError,
+    UsageError,
+)
 from tokbench.finetuning.run_files import STATE, forget_checkpoints, found_in, unfinished
 from tokbench.io.atomic import MAKE_ROOM, atomic_folder
-from tokbench.progress import leading
+from tokbench.progress import Progress, event, leading
 
 if TYPE_CHECKING:
     from tokbench.finetuning.config import FinetuneConfig
@@ -162,6 +169,28 @@ class CheckpointStore:
         """Take the checkpoints away: the run is finished, or going on would not help."""
         if leading():  # another process of the run may fail alone
             forget_checkpoints(self.place)
+
+
+@contextmanager
+def resumable_run(checkpoint_store: CheckpointStore, progress: Progress) -> Iterator[None]:
+    """Keep what was learned, however the run ends, and say so; a loss that is no number would come again."""
+    try:
+        yield
+    except RunInterruptedError:
+        raise
+    except ResourceError as error:
+        raise checkpoint_store.resumable(error) from error
+    except NegativeResultError:
+        checkpoint_store.forget()
+        raise
+    except KeyboardInterrupt:
+        if checkpoint_store.at_end is None:
+            raise
+        event(progress, "stopping; what was learned is being kept")
+        raise checkpoint_store.interrupted_at_end() from None
+    except BaseException:
+        checkpoint_store.keep_end()
+        raise
 
 
 def memory_full() -> ResourceError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
-from tokbench.errors import NegativeResultError, ResourceError, RunInterruptedError, UsageError
+from tokbench.errors import UsageError
 from tokbench.finetuning.card import card, command
-from tokbench.finetuning.checkpoints import CheckpointStore, memory_full
+from tokbench.finetuning.checkpoints import CheckpointStore, resumable_run
 from tokbench.finetuning.config import FinetuneConfig, must_be_metric
 from tokbench.finetuning.data.batches import Batches
 from tokbench.finetuning.data.tokenize import EncodedRows, must_fit, seen_ids, tokenize_rows
@@ -27,7 +26,7 @@ from tokbench.finetuning.engines.loop import Evaluator, predict_logits
 from tokbench.finetuning.engines.monitor import EvalMonitor, board_of, keep_board
 from tokbench.finetuning.engines.objective import class_weights, constant_loss, objective_of
 from tokbench.finetuning.engines.state import FitResult, TrainerEngine, TrainingJob
-from tokbench.finetuning.engines.step import is_memory
+from tokbench.finetuning.engines.step import memory_in_words
 from tokbench.finetuning.environment import environment
 from tokbench.finetuning.metrics import must_judge, truth_of
 from tokbench.finetuning.models import (
@@ -112,12 +111,12 @@ def run_stages(
 
     `drawings` are file names, and what makes their content of the finished run; `log` is told of cut rows.
     """
-    with _memory_in_words():
+    with memory_in_words():
         prepared = prepare_run(config, data, progress=progress)
         checkpoint_store = CheckpointStore(config.output, run_fingerprint(prepared), config, resume)
     if cuts := line_of_cuts(prepared.data.read):
         log(cuts)
-    with _resumable(checkpoint_store, progress), _memory_in_words():
+    with resumable_run(checkpoint_store, progress), memory_in_words():
         outcome = train_and_score(prepared, checkpoint_store=checkpoint_store, progress=progress)
         if not leading():  # another process writes
             return _judged(_run(prepared, outcome, Reload(0.0, True)), prepared, outcome)
@@ -128,39 +127,6 @@ def run_stages(
             keep_board(checkpoint_store.place, folder)
     checkpoint_store.forget()
     return run
-
-
-@contextmanager
-def _memory_in_words() -> Iterator[None]:
-    """Say in a sentence that memory ran out, whoever has run out of it."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as problem:
-        if not is_memory(problem):
-            raise
-        raise memory_full() from problem
-
-
-@contextmanager
-def _resumable(checkpoint_store: CheckpointStore, progress: Progress) -> Iterator[None]:
-    """Keep what was learned, however the run ends, and say so; a loss that is no number would come again."""
-    try:
-        yield
-    except RunInterruptedError:
-        raise
-    except ResourceError as error:
-        raise checkpoint_store.resumable(error) from error
-    except NegativeResultError:
-        checkpoint_store.forget()
-        raise
-    except KeyboardInterrupt:
-        if checkpoint_store.at_end is None:
-            raise
-        event(progress, "stopping; what was learned is being kept")
-        raise checkpoint_store.interrupted_at_end() from None
-    except BaseException:
-        checkpoint_store.keep_end()
-        raise
 
 
 OF_ITS_PLACE = ("output", "command")  # not written into a run, which may be moved

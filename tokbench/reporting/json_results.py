@@ -52,6 +52,7 @@ KINDS = {
     "sweep": ("analysis.sweep:Sweep", "reporting.views.compare:swept"),
     "trace": ("tracing.steps:Trace", "reporting.views.trace:trace"),
     "trained": ("pretrained.train:Trained", "reporting.views.make:trained"),
+    "warmup": ("finetuning.warming.warm:Warmup", "reporting.views.grow:warmup"),
 }
 
 

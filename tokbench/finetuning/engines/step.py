@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tokbench.errors import ResourceError, UsageError, plural
+from tokbench.finetuning.checkpoints import memory_full
 from tokbench.finetuning.data.batches import Batches, DeviceCollator, DeviceRows, in_batches
 from tokbench.finetuning.engines.objective import PLAIN, Objective
 
@@ -192,6 +193,17 @@ def is_memory(problem: BaseException) -> bool:
     words = ("DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED")
     known = isinstance(problem, torch.OutOfMemoryError | MemoryError)
     return known or any(each in str(problem) for each in words)
+
+
+@contextmanager
+def memory_in_words() -> Iterator[None]:
+    """Say in a sentence that memory ran out, whoever has run out of it."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as problem:
+        if not is_memory(problem):
+            raise
+        raise memory_full() from problem
 
 
 def replayable(settings: FinetuneConfig, machine: Machine, team: Team) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tokbench.adapt.extend import Extension
     from tokbench.adapt.growth import Growth
     from tokbench.adapt.prune import Pruning, PruningEffect
+    from tokbench.finetuning.warming.warm import Movement, Warmup
     from tokbench.model.contract import GrowthProof
     from tokbench.model.sizes import Resized
     from tokbench.pretrained.added_tokens import Added
@@ -135,6 +136,49 @@ def _effect(effect: Effect, what: str) -> Iterator[tuple[str, object]]:
         yield "split anew", f"{plural(effect.recut, what)} with a boundary that was none, such as {shown}"
     if effect.longer:
         yield "longer", f"{plural(effect.longer, what)} with more tokens"
+
+
+def warmup(result: Warmup) -> Iterator[Part]:
+    """What training changed on held-out texts, what was trained on what, and that all else is as it was."""
+    place = "a dry run, nothing was trained" if result.dry else result.path or "in memory"
+    rows = plural(result.rows, "row")
+    if result.loss is None:
+        yield Headline(f"{place}: {rows} by {result.objective}, {plural(result.steps, 'step')}", "good")
+    else:
+        kept = "the trained rows" if result.kept == "after" else "the rows from before, which were better,"
+        moved = f"held-out loss {_moved(result.loss)}"
+        yield Headline(f"{place}: {rows} trained, {moved}; {kept} are kept", "good")
+        measured = [("held-out loss", result.loss), ("cosine to the teacher", result.cosine)]
+        measured.append(("bits per byte", result.bits_per_byte))
+        lines = [(name, f"{each.before:.4f}", f"{each.after:.4f}") for name, each in measured if each]
+        yield Grid(("", "before", "after"), lines, right=("before", "after"))
+        yield Curve(
+            title="held-out loss over steps",
+            x="step",
+            y="loss",
+            series=[("held out", [(float(each.step), each.dev_loss) for each in result.curve])],
+        )
+    yield Facts([*_warmed(result)])
+
+
+def _warmed(result: Warmup) -> Iterator[tuple[str, object]]:
+    yield "model", result.model
+    if result.teacher:
+        yield "teacher", f"{result.teacher}, the same body with the tokenizer from before"
+    yield "rows", f"{result.rows:,}, of which {result.seen:,} have a token in the texts"
+    yield "texts", f"{result.texts:,} to train on, {result.held_out:,} held out"
+    yield "steps", f"{result.steps:,} of {result.batch_size} texts, learning rate {result.learning_rate:g}"
+    if result.kept:
+        yield "kept", f"the rows of step {result.kept_step:,}"
+        yield "time", f"{result.cpu_seconds / 60:.1f} CPU minutes"
+    if result.untouched is not None:
+        yield "untouched", f"{plural(result.untouched, 'tensor')}, bit by bit; in the others these rows alone"
+    for note in result.notes:
+        yield "note", note
+
+
+def _moved(movement: Movement) -> str:
+    return f"{movement.before:.4f} → {movement.after:.4f}"
 
 
 def _rows(added: Added) -> Iterator[tuple[int, str, str, str]]:
