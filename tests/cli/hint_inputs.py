@@ -37,6 +37,7 @@ FILES = {
     "gaps.csv": "text,stars\n,1\n" + "".join(f"{line[:9]},{at % 2}\n" for at, line in enumerate(ENGLISH)),
     "unseen.csv": "text,stars\n" + "".join(f"\u200b,{at % 2}\n" for at in range(20)),
     "many.txt": "".join(f"zebra{at}\n" for at in range(131)),
+    "zebras.txt": "".join(f"the zebra of house {at} sleeps\n" for at in range(20)),
     "row.csv": "text,stars\na,1\n",
     "score.csv": "text,score\na,1.5\n",
     "sets.jsonl": "".join(

@@ -6,10 +6,12 @@ import shutil
 import sys
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file, save_file
 from transformers import (
     BertConfig,
     BertForMaskedLM,
+    BertModel,
     EncoderDecoderConfig,
     EncoderDecoderModel,
     GPT2Config,
@@ -24,6 +26,7 @@ from tokbench.io.quiet import quiet
 SMALL = {"hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 8, "num_hidden_layers": 1}
 FEW = {"n_embd": 8, "n_head": 1, "n_layer": 1, "n_positions": 32}
 WEIGHTS = "model.safetensors"
+BIAS = "bert.encoder.layer.0.output.dense.bias"
 WORD = "bert.embeddings.word_embeddings.weight"
 # Small models that benchmarks/tiny_models.py makes of families of transformers, with their tokenizers.
 FAMILIES = {
@@ -62,6 +65,31 @@ def make_models():
     for folder, (kind, name) in FAMILIES.items():
         tiny.saved(kind, Path(folder), name=name)
     _spoil()
+    _make_warmable()
+
+
+def _make_warmable():
+    """A grown model with its record, and copies of it and of what it was grown from with one fault each."""
+    assert main(["add-tokens", "pair", "--token", "zebra", "--model", "pair", "-o", "warmable"]) == 0
+    for folder in ("recordless", "unchanged", "orphan", "moved", "headed", "short"):
+        shutil.copytree("warmable", folder)
+    Path("recordless/tokbench.json").unlink()
+    _change_json("unchanged/tokbench.json", added={"special": {}, "regular": {}})
+    _change_json("orphan/tokbench.json", grown_from=None)
+    _change_json("moved/tokbench.json", grown_from={"tokenizer": "gone", "model": "gone"})
+    with quiet():
+        short = BertForMaskedLM.from_pretrained("pair")
+        short.resize_token_embeddings(100)
+        short.save_pretrained("short")
+    for folder, base in (("stranger", "pair"), ("pair-body", "pair"), ("written", "tok")):
+        shutil.copytree(base, folder)
+    _change_weights("stranger", lambda weights: weights[BIAS].add_(1))
+    for file in ("config.json", WEIGHTS):
+        shutil.copy(f"gpt/{file}", "written")
+    for folder, source in (("headed", "warmable"), ("pair-body", "pair")):
+        torch.manual_seed(0)  # of the pooler, which is new
+        with quiet():
+            BertModel.from_pretrained(source).save_pretrained(folder)
 
 
 def _spoil():

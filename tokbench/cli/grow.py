@@ -443,7 +443,7 @@ def warm(
         )
     put(warmed, grow_view.warmup, "warmup", json=json, html=html, plot=plot)
     hint(
-        "train it: the same with -o FOLDER"
+        "write it: the same with -o FOLDER"
         if dry_run
         else f"check: tokbench check {shlex.quote(str(output))}",
         quiet=quiet,

@@ -184,7 +184,9 @@ def _head(model: PreTrainedModel) -> Any:  # noqa: ANN401
     """The matrix that writes tokens; UsageError where it is not a plain one."""
     found: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     if not isinstance(found, nn.Linear):
-        raise UsageError(f"{type(model).__name__} writes tokens by no plain matrix", fix="--objective distil")
+        raise UsageError(
+            f"{type(model).__name__} writes tokens by no plain matrix", fix="choose the objective distil"
+        )
     return found
 
 

@@ -56,6 +56,8 @@ OTHER_TOKENS = 4  # of the old tokenizer's for one of the new at most, before a 
 MASKED, MASK, OTHER = 0.15, 0.8, 0.1  # of tokens, of those; Source: Devlin et al. 2019, 3.1
 RATE = 0.06  # of the size of an embedding's numbers (root of their mean square)
 COSINE = "cosine"
+MOST_NATS = 700.0  # e to the power of more is no number
+TEACHER = "--teacher FOLDER: the model before its vocabulary changed, with its tokenizer"
 HEADS: Mapping[str, Any] = {"mlm": AutoModelForMaskedLM, "clm": AutoModelForCausalLM}
 
 
@@ -84,7 +86,7 @@ class PreparedWarmup:
     asked: list[int] = field(default_factory=list)
 
     def evaluate(self) -> dict[str, float]:
-        """The mean loss over the held-out texts, and what people read: with a teacher also the cosine."""
+        """The mean loss over the held-out texts, and what people read: and the cosine or the perplexity."""
         feeder, goal = DeviceCollator(self.held.encoded, self.held.model_inputs, self.machine), self.goals[1]
         found, losses, counts = list[Distances](), list[float](), list[float]()
         for rows in by_length(self.held.encoded.lengths, self.held.size):
@@ -98,7 +100,8 @@ class PreparedWarmup:
                     losses.append(float(goal(self.trained, batch)))
                     counts.append(float(goal.counts(batch["labels"]).sum()))
         if not isinstance(goal, Distillation):
-            return {LOSS: float(np.average(losses, weights=counts))}
+            loss = float(np.average(losses, weights=counts))
+            return {LOSS: loss, "perplexity": float(np.exp(min(loss, MOST_NATS)))}
         whole = Distances(
             sum((each.squared for each in found), torch.zeros(())),
             sum((each.size for each in found), torch.zeros(())),
@@ -242,14 +245,14 @@ def _teacher(student: LoadedModel, name: str, origin: Origin) -> PreTrainedModel
         what = f"differs in {wrong}" if wrong else f"is a {type(loaded.model).__name__}"
         raise UsageError(
             f"{origin.name} {what}, so it is not the model that {name} was grown from",
-            fix="--teacher FOLDER: the model before its vocabulary changed",
+            fix=TEACHER,
         )
     highest = highest_id(origin.tokenizer.tokenizer)
     rows = embedding_rows(loaded.model)
     if highest >= rows:
         raise UsageError(
             f"the ids of {origin.tokenizer.name} go up to {highest:,}, and {origin.name} has {rows:,} rows",
-            fix="--teacher FOLDER: the model before its vocabulary changed, with its own tokenizer",
+            fix=TEACHER,
         )
     weights = dict(student.model.named_parameters())
     for each, weight in loaded.model.named_parameters():
@@ -298,7 +301,9 @@ def _masked(rows: EncodedRows, grown: TokenizerFolder, seed: int) -> EncodedRows
     """Rows in which some tokens are hidden, and the labels say which; one in each row at least."""
     mask = grown.tokenizer.token_to_id(grown.roles.get("mask", ""))
     if mask is None:
-        raise UsageError(f"{grown.name} has no mask token, which mlm needs", fix="--objective distil")
+        raise UsageError(
+            f"{grown.name} has no mask token, which mlm needs", fix="choose the objective distil"
+        )
     draw = np.random.default_rng(seed)
     special = grown.tokenizer.get_added_tokens_decoder()
     free = ~np.isin(rows.ids, [number for number, each in special.items() if each.special])

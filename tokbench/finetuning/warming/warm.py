@@ -39,8 +39,6 @@ OBJECTIVES = ("distil", "mlm", "clm")
 NEW, ALL = "new", "all"
 BEFORE, AFTER = "before", "after"
 COSINE = "cosine"
-ROWS = "--rows all, or ids: --rows 30522-31021,7"
-TEACHER = "--teacher FOLDER: the model before its vocabulary changed, with its tokenizer"
 
 
 @dataclass(frozen=True)
@@ -262,16 +260,18 @@ def _movement(before: float | None, after: float | None) -> Movement | None:
 def _chosen(asked: str | Sequence[int], path: Path, name: str, tokens: int) -> list[int]:
     """The rows to train, in order; UsageError where there are none, or one that no token has."""
     if asked == NEW:
-        return _new_rows(path, name)
-    found = range(tokens) if asked == ALL else _listed(asked)
+        return _new_rows(path, name, tokens)
+    found = range(tokens) if asked == ALL else _listed(asked, tokens)
     outside = next((row for row in found if not 0 <= row < tokens), None)
     if outside is not None or not found:
         what = "no rows" if outside is None else f"row {outside:,}"
-        raise UsageError(f"{what} cannot be trained: the ids of {name} go up to {tokens - 1:,}", fix=ROWS)
+        raise UsageError(
+            f"{what} cannot be trained: the ids of {name} go up to {tokens - 1:,}", fix=_how(tokens)
+        )
     return sorted(set(found))
 
 
-def _listed(asked: str | Sequence[int]) -> list[int]:
+def _listed(asked: str | Sequence[int], tokens: int) -> list[int]:
     """The ids in a list, or in words as 7,30522-31021."""
     if not isinstance(asked, str):
         return [int(row) for row in asked]
@@ -279,24 +279,28 @@ def _listed(asked: str | Sequence[int]) -> list[int]:
     for part in asked.split(","):
         first, _, last = part.partition("-")
         if not (first.strip().isdecimal() and (last or first).strip().isdecimal()):
-            raise UsageError(f"rows cannot be {asked!r}", fix=ROWS)
+            raise UsageError(f"rows cannot be {asked!r}", fix=_how(tokens))
         rows += range(int(first), int(last or first) + 1)
     return rows
 
 
-def _new_rows(path: Path, name: str) -> list[int]:
+def _new_rows(path: Path, name: str, tokens: int) -> list[int]:
     """The rows that were started when the folder was grown, by its record."""
     record = _record(path)
     moved = (record.get("rows") or {}).get("started")
     added = record.get("added")
     if moved is None and added is None:
-        raise UsageError(f"{name} has no {RECORD} that says which rows are new", fix=ROWS)
+        raise UsageError(f"{name} has no {RECORD} that says which rows are new", fix=_how(tokens))
     rows = {row for first, last in moved or () for row in range(first, last + 1)}
     if moved is None and added is not None:
         rows = {number for tokens in added.values() for number in tokens.values()}
     if not rows:
-        raise UsageError(f"{name} has no new rows: its {RECORD} names none", fix=ROWS)
+        raise UsageError(f"{name} has no new rows: its {RECORD} names none", fix=_how(tokens))
     return sorted(rows)
+
+
+def _how(tokens: int) -> str:
+    return f"--rows all, or ids as in --rows 7,{tokens - 1}"
 
 
 def _record(path: Path) -> Mapping[str, Any]:
@@ -305,7 +309,7 @@ def _record(path: Path) -> Mapping[str, Any]:
 
 def _origin(path: Path, name: str, teacher: str | Path | None) -> Origin:
     """The teacher that was named, or the model that the folder's record says it was grown from."""
-    from tokbench.finetuning.engines.row_training import Origin
+    from tokbench.finetuning.engines.row_training import TEACHER, Origin
 
     if teacher is not None:
         return Origin(str(teacher), load(find_model(teacher)))
