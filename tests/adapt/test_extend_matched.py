@@ -244,3 +244,14 @@ def test_the_model_of_a_wordpiece_follows_by_exact_pieces(tmp_path):
         pieces = list(wider.growth.added.pieces[token])
         expected = old[pieces].mean(0) if pieces else old.mean(0)
         assert torch.allclose(new[number], expected, atol=1e-6)
+
+
+def test_of_a_text_the_stretch_that_is_split_anew_is_shown():
+    base = Tokenizer(
+        models.WordPiece({"[UNK]": 0, "a": 1, "##b": 2, "##bc": 3, "##c": 4, "x": 5}, unk_token="[UNK]")
+    )
+    base.pre_tokenizer = pre_tokenizers.Whitespace()
+    wider = tb.extend(base, iter(["ab"] * 9), tokens=1, sample=iter(["x abc x", "x x"]))
+    assert wider.sample.recut == 1
+    [shown] = wider.sample.examples
+    assert (shown.before, shown.after) == (("a", "##bc"), ("ab", "##c"))

@@ -38,7 +38,7 @@ class ExtensionPoint:
 
 @dataclass(frozen=True)
 class Recut:
-    """A word or text with a boundary that it did not have: its tokens before and after."""
+    """A word, or the first such stretch of a text, with a boundary that it did not have: before and after."""
 
     before: tuple[str, ...]
     after: tuple[str, ...]
@@ -263,7 +263,7 @@ class _Tally:
         self.texts += len(texts)
         before, after = (each.encode_batch(changed, add_special_tokens=False) for each in self._both)
         self._recut += [
-            Recut(tuple(one.tokens), tuple(other.tokens))
+            _first_recut(one, other)
             for one, other in zip(before, after, strict=True)
             if not _text_ends(other) <= _text_ends(one)
         ]
@@ -284,6 +284,20 @@ class _Tally:
             longer=self._longer,
             examples=tuple(islice(self._recut, SHOWN)),
         )
+
+
+def _first_recut(one: Encoding, other: Encoding) -> Recut:
+    """The first stretch of a text with a boundary that it did not have, between boundaries of both."""
+    ends = [[end for _, end in each.offsets] for each in (one, other)]
+    fresh = min(set(ends[1]) - set(ends[0]))
+    shared = set(ends[0]) & set(ends[1])
+    start = max((end for end in shared if end < fresh), default=0)
+    stop = min((end for end in shared if end > fresh), default=max(ends[0][-1:] + ends[1][-1:]))
+    before, after = (
+        tuple(token for token, end in zip(each.tokens, its, strict=True) if start < end <= stop)
+        for each, its in zip((one, other), ends, strict=True)
+    )
+    return Recut(before, after)
 
 
 def _text_ends(encoding: Encoding) -> set[int]:
