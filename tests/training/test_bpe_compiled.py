@@ -196,3 +196,12 @@ def test_real_words_give_the_librarys_merges(corpus, size):
 def test_real_words_give_the_merges_of_the_learner_in_python(corpus, prefix):
     choices = {"vocab_size": 8_000, "limit_alphabet": 200, "continuing_subword_prefix": prefix}
     assert_the_same(corpus[2], corpus[2].counts, **choices)
+
+
+def test_words_are_kept_as_their_merges_leave_them():
+    words = WordCounts.of({"lower": 5, "lowest": 3, "low": 9, "a": 2, "newest": 4})
+    found = bpe_compiled.learn_compiled(words, vocab_size=16, keep_words=True)
+    left = [[found.tokens[number] for number in found.words[row]] for row in range(len(found.words))]
+    assert left == [["low"], ["lower"], ["n", "ew", "est"], ["lowe", "st"]]
+    assert bpe_compiled.learn_compiled(words, vocab_size=16).words is None
+    assert bpe_compiled.learn_compiled(words, vocab_size=16, limit_alphabet=4, keep_words=True).words is None

@@ -20,6 +20,7 @@ from tokbench.errors import DataError, RecipeError, ResourceError
 from tokbench.native.byte_alphabet import byte_characters
 from tokbench.native.compiler import loops
 from tokbench.native.kernels import learn_abi
+from tokbench.native.ragged import Ragged, starts_of
 from tokbench.progress import Progress, silent
 from tokbench.training.bpe import MOST_TOKENS, Affixes, Merges, kept_alphabet
 from tokbench.training.word_counts import WordCounts
@@ -202,6 +203,18 @@ class LearnJob:
         pairs, grown = self._arrays[learn_abi.MERGED][: 2 * number].reshape(number, 2).astype(np.int64).T
         return np.stack([pairs >> 32, pairs & 0xFFFFFFFF, grown], axis=1)
 
+    def words(self, given: WordArrays) -> Ragged | None:
+        """The symbols left of each word of several characters; None where some character has no token."""
+        sizes = given.places[:, 1] - given.places[:, 0]
+        rooms = sizes[(sizes > 1) & (given.counts > 0)]
+        begins = np.cumsum(rooms + learn_abi.HEADER) - rooms
+        if self[learn_abi.END] != rooms.sum() + learn_abi.HEADER * len(rooms):
+            return None
+        records = self._arrays[learn_abi.RECORDS]
+        lengths = records[begins - learn_abi.HEADER + learn_abi.LENGTH].astype(np.int64)
+        starts = starts_of(lengths)
+        return Ragged(records[np.arange(starts[-1]) + np.repeat(begins - starts[:-1], lengths)], starts)
+
     def scan(self) -> None:
         """Find the pairs that reach the threshold, their counts and their places, and queue them."""
         self._array(learn_abi.SCANNED, np.int64, SMALLEST, learn_abi.EMPTY)
@@ -339,11 +352,13 @@ class Learning:
 
     tokens: in id order; begun: how many there were before the first merge.
     steps: of each merge the ids of its two tokens, and how many tokens there were then; one may come twice.
+    words: the symbols that are left of each word of several characters, if they were to be kept.
     """
 
     tokens: list[str]
     begun: int
     steps: NDArray[np.int64]
+    words: Ragged | None = None
 
     def merges(self, vocab_size: int | None = None) -> Merges:
         """What learning this size gives; of a pair merged twice the later rank counts."""
@@ -368,11 +383,13 @@ def learn_compiled(
     continuing_subword_prefix: str = "",
     end_of_word_suffix: str = "",
     max_token_length: int | None = None,
+    keep_words: bool = False,
     progress: Progress = silent,
 ) -> Learning:
     """Merge the most frequent pair until the vocabulary is full or no pair is frequent enough.
 
-    The counts of all words together must stay below 2 ** 63.
+    The counts of all words together must stay below 2 ** 63. With `keep_words` the result tells what became
+    of the words.
     """
     if vocab_size > MOST_TOKENS:
         raise RecipeError(f"vocab_size {vocab_size} is too large", fix=f"ask for at most {MOST_TOKENS}")
@@ -393,7 +410,7 @@ def learn_compiled(
         if _merged(job, threshold):
             break
     progress("merges", job[learn_abi.TOKENS], job[learn_abi.TOKENS])
-    return Learning(job.tokens(), len(begun.vocab), job.merged())
+    return Learning(job.tokens(), len(begun.vocab), job.merged(), job.words(arrays) if keep_words else None)
 
 
 def first_threshold(counts: NDArray[np.int64], vocab_size: int, least: int) -> int:

@@ -15,9 +15,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tokbench.adapt.continued.learned_tokens import LearnedTokens
 from tokbench.adapt.continued.private_words import Start, ids_of
 from tokbench.adapt.continued.spelled_words import BYTES, ModelAlone, SpelledWords
+from tokbench.native.ragged import Ragged
 from tokbench.progress import Progress, silent
 from tokbench.training.engine import LEARNING, EngineChoice, choose_engine
 
@@ -68,10 +71,21 @@ def continue_bpe(
         progress=progress,
     )
     refusals = _Refusals(start, max_token_length)
-    found = learn(compiled=True) if choice.compiled else None
+    found, left = learn(compiled=True) if choice.compiled else (None, None)
     if found is None or refusals.any_of(found):
-        found = learn(compiled=False, refused=refusals)
-    return replace(_spelled_out(start, found, choice), dead_before=len(dead), refused=refusals.spelled)
+        found, left = learn(compiled=False, refused=refusals)
+    learned = _spelled_out(start, found, choice)
+    after = None if left is None else start.with_learned(_in_ids(start, found, learned, left))
+    return replace(learned, dead_before=len(dead), refused=refusals.spelled, after=after)
+
+
+def _in_ids(start: Start, found: Merges, learned: LearnedTokens, words: Ragged) -> Ragged:
+    """Words in ids that are written in the numbers of private tokens."""
+    numbers = [
+        learned.tokens[start.words.spell(private)] if len(private) > 1 else ids_of(private)[0]
+        for private in found.vocab
+    ]
+    return Ragged(np.array(numbers, np.uint32)[words.ids], words.starts)
 
 
 class _Refusals:

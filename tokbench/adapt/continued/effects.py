@@ -81,7 +81,9 @@ class WordEffects:
         corpus: CountedCorpus,
     ) -> None:
         self._old, self._new, self._found, self._words = old, new, found, words
-        self._before, self._after = found.before, new.ids(words)
+        told = found.after is not None and new.agrees(words, found.after)
+        self._before = found.before
+        self._after = found.after if told and found.after is not None else new.ids(words)
         uses = self._uses()
         idle = [token for token, times in uses.items() if not times]
         self.unused = len(idle)

@@ -23,7 +23,8 @@ class LearnedTokens:
     dead_before: how many old tokens of a BPE do not come out of their own text; refused: merges that would
     have spelled one.
     merges: the pairs that become tokens, and parts: new token → the pair that made it first, of a BPE.
-    scores: new token → score, of a Unigram. before: the old ids of each word.
+    scores: new token → score, of a Unigram. before: the old ids of each word; after: the new ones, where
+    learning tells them.
     choice: what learned, and why that is not the compiled loops.
     """
 
@@ -37,6 +38,7 @@ class LearnedTokens:
     merges: Sequence[tuple[str, str]] = ()
     parts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)
+    after: Ragged | None = None
 
     def added_to(self, raw: Mapping[str, Any], number: int | None = None) -> dict[str, Any]:
         """The tokenizer.json with these tokens at its end; of what has no merges, the first `number`."""

@@ -48,7 +48,7 @@ def continue_matched(
     start = Start.of(model, words, size=size, min_frequency=min_frequency, engine=engine)
     choice = choose_engine(LEARNING, engine, size=len(start.words), progress=progress)
     wanted = size - len(start.characters)
-    merges = start.words.learn(
+    merges, _ = start.words.learn(
         SPARE * wanted, min_frequency=min_frequency, compiled=choice.compiled, progress=progress
     )
     candidates: dict[str, list[int]] = {}

@@ -61,8 +61,11 @@ class PrivateWords:
         compiled: bool,
         refused: Callable[[str], bool] | None = None,
         progress: Progress = silent,
-    ) -> Merges:
-        """Up to `size` merges of private characters; only Python takes what is `refused`."""
+    ) -> tuple[Merges, Ragged | None]:
+        """Up to `size` merges of private characters, and what the compiled loops leave of each word.
+
+        Those are numbers of the vocabulary. Only Python takes what is `refused`.
+        """
         seen = np.zeros(MOST_IDS + PRIVATE, bool)
         seen[self.arrays.codes] = True
         alphabet = int(seen.sum())
@@ -70,16 +73,21 @@ class PrivateWords:
             from tokbench.training.bpe_compiled import learn_compiled
 
             found = learn_compiled(
-                self.arrays, vocab_size=alphabet + size, min_frequency=min_frequency, progress=progress
+                self.arrays,
+                vocab_size=alphabet + size,
+                min_frequency=min_frequency,
+                keep_words=True,
+                progress=progress,
             )
-            return found.merges()
-        return learn(
+            return found.merges(), found.words
+        merges = learn(
             self._as_counts(),
             vocab_size=alphabet + size,
             min_frequency=min_frequency,
             refused=refused,
             progress=progress,
         )
+        return merges, None
 
     def _as_counts(self) -> WordCounts:
         """The private words as strings."""
@@ -143,6 +151,13 @@ class Start:
     def next(self) -> int:
         """The next id."""
         return max(self.taken.values(), default=-1) + 1
+
+    def with_learned(self, words: Ragged) -> Ragged | None:
+        """The ids of all words once those of several have these; None where words were taken apart."""
+        several = self.ids.lengths > 1
+        if int(several.sum()) != len(words) or broken_rows(self.ids, self.alone.apart).any():
+            return None
+        return with_rows(self.ids, several, words)
 
     def old_ids(self, numbers: Sequence[int]) -> tuple[int, ...]:
         """What these ids were before: a new character was its bytes, or unknown, which is nothing."""

@@ -21,7 +21,6 @@ from tokbench.native.scanner import scanner_for
 from tokbench.progress import Progress, silent
 from tokbench.results import Result
 from tokbench.training.counting import store
-from tokbench.training.counting.dask_cluster import Cluster, count_distributed
 from tokbench.training.counting.external import BUDGET, Counting, count_externally
 from tokbench.training.counting.store import PackedWords
 from tokbench.training.engine import (
@@ -206,6 +205,8 @@ def _by_dask(
     texts: Texts, ways: CountOptions, output: Path, min_count: int, progress: Progress
 ) -> Iterator[Tallied]:
     """Counted by the workers of a cluster; what they finish is kept beside the output until that is there."""
+    from tokbench.training.counting.dask_cluster import Cluster, count_distributed  # 12 ms, seldom needed
+
     work = output.with_name(f".{output.name}.shards")
     with (
         _gone_if_empty(work),
