@@ -184,7 +184,7 @@ def test_a_dry_run_of_a_larger_model_loads_no_weights(tiny, tmp_path, monkeypatc
     tiny.saved("bert", tmp_path / "old")
     tried = add_tokens(tmp_path / "old", model=tmp_path / "old", **NEW, dry_run=True)
     assert (tried.proof.holds, tried.resized, tried.grown) == (True, None, None)
-    monkeypatch.setattr("tokbench.adapt.grow.REHEARSED", 0)
+    monkeypatch.setattr("tokbench.adapt.grow.TRIED", 0)
     assert add_tokens(tmp_path / "old", model=tmp_path / "old", **NEW, dry_run=True).proof is None
 
 

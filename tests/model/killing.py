@@ -4,7 +4,8 @@ The parent grows once, which imports all and tells how long it takes; every chil
 same folder again and again until it is killed, after up to five times as long. After each kill the folder
 must hold one whole generation: tokenizer, weights and configs of one size.
 
-Usage: killing.py FOLDER KILLS SEED   (FOLDER holds a tokenizer and a sharded model)
+Usage: killing.py FOLDER KILLS SEED [--large]   (FOLDER holds a tokenizer and a sharded model)
+With --large the model is taken for one that is too large to be loaded: its files are written by parts.
 """
 
 import json
@@ -17,7 +18,7 @@ from pathlib import Path
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"  # its threads do not survive a fork
 
-from tokbench.adapt.grow import add_tokens
+from tokbench.adapt import grow as growing
 from tokbench.io.atomic import sweep_stale
 
 
@@ -46,7 +47,7 @@ def rows_of(folder: Path) -> set[int]:
 
 
 def grow(folder: Path, number: int) -> None:
-    add_tokens(folder, output=folder, special=[f"[E{number}]"], model=folder, force=True)
+    growing.add_tokens(folder, output=folder, special=[f"[E{number}]"], model=folder, force=True)
 
 
 def grow_for_ever(folder: Path, number: int) -> None:
@@ -86,4 +87,6 @@ def main(folder: Path, kills: int, chance: random.Random) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[4:] == ["--large"]:
+        growing.TRIED = 0
     main(Path(sys.argv[1]), int(sys.argv[2]), random.Random(int(sys.argv[3])))

@@ -9,10 +9,10 @@ import pytest
 from tokbench.io.quiet import quiet
 
 
-def killed(folder: Path, kills: int) -> dict:
+def killed(folder: Path, kills: int, *words: str) -> dict:
     """Kill a growing process that often; what the folder went through."""
     done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("killing.py"), folder, str(kills), "7"],
+        [sys.executable, Path(__file__).with_name("killing.py"), folder, str(kills), "7", *words],
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -33,9 +33,10 @@ def pair(build, tokenizer_folder, tmp_path):
     return path
 
 
+@pytest.mark.parametrize("words", [(), ("--large",)])
 @pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.slow)])
-def test_killed_at_any_moment_of_growing_the_folder_is_whole(pair, kills):
-    told = killed(pair, kills)
+def test_killed_at_any_moment_of_growing_the_folder_is_whole(pair, kills, words):
+    told = killed(pair, kills, *words)
     assert told["kills"] == kills
     assert told["generations"] > kills // 4  # growing went on between the kills
     assert told["after_sweep"] == 0

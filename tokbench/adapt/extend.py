@@ -18,7 +18,7 @@ from tokbench.adapt.continued.corpus_words import corpus_words
 from tokbench.adapt.continued.effects import Effect, ExtensionPoint, WordEffects, text_effect
 from tokbench.adapt.continued.spelled_words import ModelAlone, SpelledWords
 from tokbench.adapt.continued.word_borders import borders, cuts_words
-from tokbench.adapt.grow import RowChoices, grow_model, planned
+from tokbench.adapt.grow import RowChoices, grow_model, held_in_memory, planned
 from tokbench.adapt.growth import CARD, Growth, saved
 from tokbench.errors import NegativeResultError, UsageError, plural
 from tokbench.io.atomic import ensure_writable
@@ -141,6 +141,7 @@ def extend(
     added = _added(folder, learned)
     if model is None:
         row_init(start, added, without_truncation(folder), unknown=unknown_id(folder), descriptions={})
+    choices = held_in_memory(out, choices, dry=dry_run)
     growth = (planned if dry_run else grow_model)(folder, model, added, **choices)
     effect = None if sample is None else _sampled(folder, added, sample)
     result = _extension(learned, growth, counted, asked=tokens, sample=effect, out=out)

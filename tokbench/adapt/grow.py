@@ -31,6 +31,8 @@ from tokbench.model.row_plan import (
     row_init,
 )
 from tokbench.model.sizes import memory
+from tokbench.model.stored_model import stored_model
+from tokbench.model.stream import Rewrite
 from tokbench.pretrained.added_tokens import (
     DEFAULT_MATCH,
     Added,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 
     from tokbench.model.contract import GrowthProof
     from tokbench.model.sizes import ModelSize, Resized
+    from tokbench.pretrained.special_tokens import Move
 
 
 def beyond(folder: TokenizerFolder, rows: int) -> tuple[TokenizerFolder, Added]:
@@ -112,7 +115,8 @@ def _pieces(
 
 TIMES = "no_timestamps_token_id"  # of Whisper's generation config
 NO_TIMES = "<|notimestamps|>"  # the token that it is the id of: times begin behind it
-REHEARSED = 4 * 2**30  # bytes of weights that a dry run loads and grows, which takes seconds
+REHEARSED = 4 * 2**30  # bytes of weights that a dry run loads where the act loads them, which takes seconds
+TRIED = 500 * 10**6  # bytes of weights up to which the model is loaded and tried unasked
 
 
 class RowChoices(TypedDict, total=False):
@@ -121,7 +125,7 @@ class RowChoices(TypedDict, total=False):
     `start` is the name of an initializer or copy=TOKEN; `descriptions` are token → words it is the mean
     of; `shrink` lets spare rows go; `force_ids` passes over what check finds of the pair; `vocabulary` names
     the config's keys that the tokenizer's size is, of a model that has several; `trust_remote_code` runs
-    code in the model's folder.
+    code in the model's folder. `prove` loads and tries a model of any size, before and after.
     """
 
     start: str
@@ -132,6 +136,7 @@ class RowChoices(TypedDict, total=False):
     force_ids: bool
     vocabulary: Sequence[str]
     trust_remote_code: bool
+    prove: bool
 
 
 def grow_model(
@@ -143,19 +148,96 @@ def grow_model(
 ) -> Growth:
     """Give the model a row for every added token; nothing is written.
 
-    Where a vocabulary takes another's place, `renumbering` says where each row comes from.
-    The result carries the proof: old rows bit-identical, and old texts with the same hidden states.
+    Where a vocabulary takes another's place, `renumbering` says where each row comes from. A model of up to
+    500 MB, or with `prove`, is loaded and grown in memory, and the result carries the proof: old rows
+    bit-identical, and old texts with the same hidden states. Of a larger one the result is what saving will
+    do with its files.
     """
     if model is None:
         return Growth(added=added, tokenizer=folder)
     require("torch", extra="train", what="growing a model")
+    start = renumbering.start if renumbering else _start(folder, added, choices)
+    initializer(start.way)
+    change = _rewrite(folder, model, added, start, choices, renumbering=renumbering)
+    if change is None or choices.get("prove", False) or change.measure.weight_bytes <= TRIED:
+        return _in_memory(folder, model, added, start, choices, renumbering=renumbering, change=change)
+    followed, edits = _followed(change, added.roles)
+    outcome = change.stored.facts.outcome
+    return Growth(
+        added=added,
+        tokenizer=folder,
+        model=str(model),
+        plan=change.plan,
+        memory=memory(change.measure, change.plan),
+        resized=change.resized,
+        described=dict(choices.get("descriptions", {})),
+        fresh=outcome.missing,
+        dropped=outcome.unexpected,
+        followed=followed,
+        grown_from=change.stored.folder,
+        rewrite=replace(change, edits=edits),
+    )
+
+
+def _rewrite(
+    folder: TokenizerFolder,
+    model: str | Path,
+    added: Added,
+    start: RowInit,
+    choices: RowChoices,
+    *,
+    renumbering: Renumbering | None,
+) -> Rewrite | None:
+    """What becomes of the model's files; None where only loading knows what they mean."""
+    stored = None if choices.get("trust_remote_code", False) else stored_model(model)
+    if stored is None:
+        return None
+    keys = stored.keys(choices.get("vocabulary", ()))
+    tables = stored.tables(keys)
+    if tables is None:
+        return None
+    measure = stored.measure(keys, tables)
+    return Rewrite(
+        stored=stored,
+        tables=tables,
+        measure=measure,
+        plan=_plan(folder, model, measure, added, choices, renumbering=renumbering),
+        start=start,
+        seed=choices.get("seed", 0),
+    )
+
+
+def _followed(
+    change: Rewrite, roles: Sequence[Move]
+) -> tuple[dict[str, tuple[int, int]], dict[str, dict[str, Any]]]:
+    """The ids that go with moved roles, as follow_roles gives them, and what the configs state then."""
+    if not roles:
+        return {}, {}
+    from tokbench.model.loading import hollow_with_generation
+    from tokbench.model.sync_ids import follow_roles, stated
+
+    model = hollow_with_generation(change.stored.folder)
+    followed = follow_roles(model, roles)
+    return followed, stated(model, followed)
+
+
+def _in_memory(
+    folder: TokenizerFolder,
+    model: str | Path,
+    added: Added,
+    start: RowInit,
+    choices: RowChoices,
+    *,
+    renumbering: Renumbering | None,
+    change: Rewrite | None,
+) -> Growth:
+    """The model loaded, grown and tried; it is saved by its files where they can be told apart."""
     from tokbench.model.loading import load_model, model_size, told
     from tokbench.model.readers import positions
     from tokbench.model.resize import grown_keys
+    from tokbench.model.sync_ids import stated
 
-    start = renumbering.start if renumbering else _start(folder, added, choices)
     seed = choices.get("seed", 0)
-    initializer(start.way)
     loaded = load_model(model, seed=seed, trust_remote_code=choices.get("trust_remote_code", False))
     with told(model, "grown"):
         keys = grown_keys(loaded.model, choices.get("vocabulary", ()))
@@ -185,6 +267,7 @@ def grow_model(
         followed=followed,
         grown=loaded.model,
         grown_from=loaded.path,
+        rewrite=change and replace(change, plan=plan, edits=stated(loaded.model, followed)),
     )
 
 
@@ -244,29 +327,45 @@ def planned(
 ) -> Growth:
     """What grow would do, from the model's config and the header of its weights.
 
-    Up to REHEARSED bytes of weights are loaded and grown as well, and forgotten: so what grow would refuse
-    is refused here. Larger ones are not, and then there is no proof.
+    Where grow loads the model, up to REHEARSED bytes of weights are loaded and grown as well, and forgotten:
+    so what grow would refuse is refused here. Larger ones are not, and then there is no proof.
     """
     if model is None:
         return Growth(added=added, tokenizer=folder, dry=True)
     require("torch", extra="train", what="growing a model")
-    from tokbench.model.loading import meta_model
-
-    initializer((renumbering.start if renumbering else _start(folder, added, choices)).way)
-    measure = meta_model(
-        model, choices.get("vocabulary", ()), trust_remote_code=choices.get("trust_remote_code", False)
-    )
-    plan = _plan(folder, model, measure, added, choices, renumbering=renumbering)
-    here = Path(model).expanduser().is_dir() and measure.weight_bytes <= REHEARSED
+    start = renumbering.start if renumbering else _start(folder, added, choices)
+    initializer(start.way)
+    here = Path(model).expanduser().is_dir()
+    change = _rewrite(folder, model, added, start, choices, renumbering=renumbering) if here else None
+    if change is not None:
+        measure, plan = change.measure, change.plan
+        most = REHEARSED if choices.get("prove", False) else TRIED
+    else:
+        measure, most = _measured(model, choices), REHEARSED
+        plan = _plan(folder, model, measure, added, choices, renumbering=renumbering)
+    tried = here and measure.weight_bytes <= most
     return Growth(
         added=added,
         tokenizer=folder,
         model=str(model),
         plan=plan,
         memory=memory(measure, plan),
-        proof=grow_model(folder, model, added, renumbering, **choices).proof if here else None,
+        proof=grow_model(folder, model, added, renumbering, **choices).proof if tried else None,
         dry=True,
     )
+
+
+def _measured(model: str | Path, choices: RowChoices) -> ModelSize:
+    """The measures of a model that is not loaded."""
+    trusted, vocabulary = choices.get("trust_remote_code", False), choices.get("vocabulary", ())
+    stored = stored_model(model) if Path(model).expanduser().is_dir() and not trusted else None
+    if stored is not None:
+        keys = stored.keys(vocabulary)
+        if tables := stored.tables(keys):
+            return stored.measure(keys, tables)
+    from tokbench.model.loading import meta_model
+
+    return meta_model(model, vocabulary, trust_remote_code=trusted)
 
 
 def add_tokens(
@@ -288,7 +387,7 @@ def add_tokens(
     """Add tokens, grow the model if one is named, and save both to `output`, whole or not at all.
 
     Without `output` nothing is written, and the result holds what was made. A dry run gives the plan, and
-    refuses what the act would; of models beyond 4 GB it loads no weights. `sample` is a file of texts whose
+    refuses what the act would; of models beyond 500 MB it loads no weights. `sample` is a file of texts whose
     words that now split differently are listed.
     With `use_unused` new tokens take the ids of [unused1] and its like, as far as there are any.
 
@@ -315,6 +414,7 @@ def add_tokens(
         roles=roles,
         use_unused=use_unused,
     )
+    choices = held_in_memory(out, choices, dry=dry_run)
     growth = (planned if dry_run else grow_model)(folder, model, added, **choices)
     if sample is not None:
         texts = open_corpus([sample])
@@ -346,19 +446,21 @@ def resize(
     _refuse_unknown(choices)
     out = _place(output, dry_run=dry_run, force=force)
     require("torch", extra="train", what="growing a model")
-    from tokbench.model.loading import meta_model
-
     folder = with_loaded_flags(load(tokenizer))
     _refuse_links(folder, model)
     refuse_strangers(folder, model, anyway=choices.get("force_ids", False), resized=True)
     with _never_alone():
-        rows = meta_model(
-            model, choices.get("vocabulary", ()), trust_remote_code=choices.get("trust_remote_code", False)
-        ).rows
+        rows = _measured(model, choices).rows
         older, added = beyond(folder, min(rows, own_tokens(model) or rows))
+        choices = held_in_memory(out, choices, dry=dry_run)
         growth = (planned if dry_run else grow_model)(older, model, added, **choices)
         growth = replace(growth, tokenizer=folder)
         return growth if out is None else saved(growth, out, act="resize", force=force)
+
+
+def held_in_memory(out: Path | None, choices: RowChoices, *, dry: bool = False) -> RowChoices:
+    """The choices for a growth that is not written: its result holds the model, whatever its size."""
+    return choices if dry or out is not None else {**choices, "prove": True}
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from tokbench.io.json_files import read_object
 from tokbench.io.quiet import quiet
 from tokbench.model.files import INDEX
 from tokbench.model.row_plan import WITHOUT_MODEL, RowPlan, stretches
+from tokbench.model.stream import Rewrite, Rewritten, rewrite
 from tokbench.pretrained.companions import Companions, companions
 from tokbench.pretrained.folder import TOKENIZER, TokenizerFolder, load, save_folder
 from tokbench.pretrained.lineage import sha256_of
@@ -40,7 +41,9 @@ class Growth(Result, kind="growth"):
     and that started anew; `dropped` those that its class does not take. `followed` are the ids in the
     model's configs that went with a role, key → old and new. `described` are token → words that its
     row is the mean of. `changed` is what became of the words of a sample. A `dry` run has a plan and no
-    `resized`; a `proof` where the weights are few enough to try it. `path` is where it was saved, with the
+    `resized`; a `proof` where the weights are few enough to try it, or where it was asked for. `rewritten` is
+    what was written and read back of the model's files: all but the vocabulary's tensors are the old bytes,
+    so `fresh` weights are as lacking there as they were. `path` is where it was saved, with the
     files `copied` from beside tokenizer and model; `left` says of the others why they stayed behind.
     """
 
@@ -51,6 +54,7 @@ class Growth(Result, kind="growth"):
     memory: Memory | None = None
     resized: Resized | None = None
     proof: GrowthProof | None = None
+    rewritten: Rewritten | None = None
     described: dict[str, str] = field(default_factory=dict)
     fresh: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
@@ -62,6 +66,7 @@ class Growth(Result, kind="growth"):
     left: Mapping[str, str] = field(default_factory=dict)
     grown_from: Path | None = field(default=None, repr=False, metadata={"json": False})
     grown: PreTrainedModel | None = field(default=None, repr=False, metadata={"json": False})
+    rewrite: Rewrite | None = field(default=None, repr=False, metadata={"json": False})
 
 
 CARD, BASE_CARD = "README.md", "README.base.md"
@@ -73,20 +78,25 @@ def saved(
 ) -> Growth:
     """The same growth, written to `out`: tokenizer, configs, weights (safetensors) and `more` texts.
 
-    They land there together, or nothing does. `act` is the command's name, which the record keeps.
+    They land there together, or nothing does. `act` is the command's name, which the record keeps. The files
+    of the model are written anew a part at a time; what only loading knows is written by its own library.
     """
+    rewritten = None
     beside = _beside(growth, more)  # before the folder may be replaced by the one that is written
     with atomic_folder(out, force=force) as folder:
         texts = {RECORD: _record(growth, act), **(more or {})}
         save_folder(growth.added.written, growth.added.config, folder, more=texts)
         _verify_tokenizer(growth, folder)
-        if growth.grown is not None:
+        if growth.rewrite is not None:
+            rewritten = rewrite(growth.rewrite, folder)
+        elif growth.grown is not None:
             with quiet():
                 growth.grown.save_pretrained(folder, max_shard_size=_shard_size(growth.grown_from))
+        if growth.grown is not None:
             _verify_model(growth.grown, folder)
             _verify_config(growth.grown, folder)
         beside.copy(folder)
-    return replace(growth, path=Path(out), copied=tuple(beside.copied), left=beside.left)
+    return replace(growth, path=Path(out), rewritten=rewritten, copied=tuple(beside.copied), left=beside.left)
 
 
 def _beside(growth: Growth, more: Mapping[str, str] | None) -> Companions:
@@ -158,7 +168,10 @@ def _shard_size(model: Path | None) -> int | str:
 
 
 def _verify_model(model: PreTrainedModel, folder: Path) -> None:
-    """Every tensor on the disk is the one in memory, bit by bit."""
+    """Every tensor on the disk is the one in memory, bit by bit.
+
+    One that loading gave another number type is not compared: its file keeps its own.
+    """
     import torch
     from safetensors import safe_open
 
@@ -166,7 +179,9 @@ def _verify_model(model: PreTrainedModel, folder: Path) -> None:
     for file in sorted(folder.glob("*.safetensors")):
         with safe_open(file, framework="pt") as tensors:
             for name in tensors.keys():  # noqa: SIM118  no mapping, though it looks like one
-                if name in weights and not torch.equal(tensors.get_tensor(name), weights[name]):
+                written = tensors.get_tensor(name)
+                known = name in weights and weights[name].dtype == written.dtype
+                if known and not torch.equal(written, weights[name]):
                     raise NegativeResultError(
                         f"{name} read back differs from what was written; nothing was saved"
                     )

@@ -40,6 +40,9 @@ Vocabulary = Annotated[
 Trust = Annotated[
     bool, Option("--trust-remote-code", help="Run the code in the model's folder; only where you trust it.")
 ]
+Prove = Annotated[
+    bool, Option("--prove", help="Load a model beyond 500 MB too, and compare what it answers.")
+]
 
 
 def add_tokens(
@@ -100,6 +103,7 @@ def add_tokens(
     vocabulary: Vocabulary = None,
     force_ids: ForceIds = False,
     trust_remote_code: Trust = False,
+    prove: Prove = False,
     dry_run: DryRun = False,
     force: options.Force = False,
     json: options.AsJson = False,
@@ -142,6 +146,7 @@ def add_tokens(
         vocabulary=vocabulary or (),
         force_ids=force_ids,
         trust_remote_code=trust_remote_code,
+        prove=prove,
     )
     put(growth, grow_view.growth, "growth", json=json)
     hint(
@@ -176,6 +181,7 @@ def extend(
     vocabulary: Vocabulary = None,
     force_ids: ForceIds = False,
     trust_remote_code: Trust = False,
+    prove: Prove = False,
     column: options.Column = None,
     engine: options.Engine = "auto",
     dry_run: DryRun = False,
@@ -224,6 +230,7 @@ def extend(
             vocabulary=vocabulary or (),
             force_ids=force_ids,
             trust_remote_code=trust_remote_code,
+            prove=prove,
         )
     put(wider, grow_view.extension, "extension", json=json, html=html, plot=plot)
     hint(
@@ -317,6 +324,7 @@ def resize(
     vocabulary: Vocabulary = None,
     force_ids: ForceIds = False,
     trust_remote_code: Trust = False,
+    prove: Prove = False,
     dry_run: DryRun = False,
     force: options.Force = False,
     json: options.AsJson = False,
@@ -345,6 +353,7 @@ def resize(
         vocabulary=vocabulary or (),
         force_ids=force_ids,
         trust_remote_code=trust_remote_code,
+        prove=prove,
     )
     put(growth, grow_view.growth, "growth", json=json)
     hint(

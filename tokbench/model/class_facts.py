@@ -57,13 +57,15 @@ class LoadOutcome:
 class GrowthFacts:
     """What a class says of its growth: its `name`, its kind of head, and the row that it never trains.
 
-    `body` are the tensors of the body that the file lacks; `ids` the special ids of its config, key → id.
-    `writes_times`: among the tokens, as Whisper's does. `moves` is key → others that change with it when the
-    config is read again. `places` is key → where config.json states it and what follows it, dotted; a key is
-    not there where writing it would not do.
+    `prefix` stands before the names of its body where there is a head. `body` are the tensors of the body
+    that the file lacks; `ids` the special ids of its config, key → id. `writes_times`: among the tokens, as
+    Whisper's does. `moves` is key → others that change with it when the config is read again. `places` is
+    key → where config.json states it and what follows it, dotted; a key is not there where writing it would
+    not do.
     """
 
     name: str
+    prefix: str
     head: str
     padding: int | None
     body: tuple[str, ...]
@@ -185,6 +187,7 @@ def _growth(
     places = {key: _places(raw, model.config, key, tables) for key in tables.tensors}
     return GrowthFacts(
         name=type(model).__name__,
+        prefix=model.base_model_prefix,
         head=head_kind(model),
         padding=padding_row(model),
         body=tuple(each for each in outcome.missing if is_body(model, each)),

@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 import transformers
 from safetensors import safe_open
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    GenerationConfig,
+    PreTrainedModel,
+)
 from transformers.models.auto import modeling_auto
 
 from tokbench.errors import FileError, plural
 from tokbench.io.json_files import read_object
 from tokbench.io.quiet import quiet
-from tokbench.model.files import CONFIG, architecture, ensure_bounded, find_model, how_to_check
+from tokbench.model.files import CONFIG, GENERATION, architecture, ensure_bounded, find_model, how_to_check
 from tokbench.model.modeling_pooled import MODEL_TYPE, PooledClassifier, PooledConfig
 from tokbench.model.readers import BROKEN, first_line
 from tokbench.model.resize import grown_keys, head_kind, vocabulary_weights
@@ -218,6 +223,14 @@ def hollow(path: Path, *, trust_remote_code: bool = False) -> PreTrainedModel:
         if hasattr(kind, "_from_config"):
             return cast(PreTrainedModel, kind._from_config(config))
         return cast(PreTrainedModel, kind.from_config(config, trust_remote_code=trust_remote_code))
+
+
+def hollow_with_generation(path: Path, *, trust_remote_code: bool = False) -> PreTrainedModel:
+    """The same with the generation config of the folder, which loading would give it."""
+    model = hollow(path, trust_remote_code=trust_remote_code)
+    if (path / GENERATION).is_file():
+        model.generation_config = GenerationConfig.from_pretrained(path, local_files_only=True)
+    return model
 
 
 def special_ids(model: PreTrainedModel) -> dict[str, int]:

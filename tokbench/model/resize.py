@@ -12,10 +12,10 @@ from transformers import PreTrainedModel
 
 from tokbench.errors import NegativeResultError, UsageError
 from tokbench.model.initializers import Origins, initializer
-from tokbench.model.row_plan import RowInit
+from tokbench.model.row_plan import STARTED, RowInit, row_origins
 from tokbench.model.sizes import GrownTable, Resized
 from tokbench.model.vocabulary_tables import moving_keys, set_key, vocabulary_keys, vocabulary_tables
-from tokbench.model.vocabulary_tensors import VocabularyTensor, keys_to_grow
+from tokbench.model.vocabulary_tensors import VocabularyTensor, keys_to_grow, untied
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,23 +108,13 @@ class HeldTable:
         """Whether it has one value a token."""
         return self.old.shape[1] == 1
 
-    def size(self, plan: RowPlan) -> int:
-        """Its rows afterwards; a second table with fewer rows grows only where a new token needs one."""
-        if self.first or len(self.old) == plan.rows_before or plan.moved is not None:
-            return plan.size
-        needed = plan.started and plan.started[-1] >= len(self.old)
-        return max(plan.size, len(self.old)) if needed else len(self.old)
+    def origins(self, plan: RowPlan) -> Tensor:
+        """The old row that each row has afterwards; STARTED where none."""
+        return torch.from_numpy(row_origins(plan, len(self.old), first=self.first))
 
-    def kept(self, plan: RowPlan) -> tuple[Tensor, Tensor]:
-        """The rows afterwards that have an ancestor in this table, and their ancestors."""
-        if plan.moved is None:  # a second table may have rows beyond the plan's
-            held = min(self.size(plan), len(self.old))
-            rows = torch.ones(held, dtype=torch.bool)
-            rows[[row for row in plan.started if row < held]] = False
-            return (same := rows.nonzero()[:, 0]), same
-        pairs = torch.tensor([*plan.moved.items()], dtype=torch.long).reshape(-1, 2)
-        pairs = pairs[pairs[:, 1] < len(self.old)]
-        return pairs[:, 0], pairs[:, 1]
+    def size(self, plan: RowPlan) -> int:
+        """Its rows afterwards."""
+        return len(self.origins(plan))
 
 
 @dataclass(frozen=True)
@@ -161,10 +151,7 @@ def _refuse_untied(model: PreTrainedModel, tensor: VocabularyTensor) -> None:
     for name in tensor.aliases:
         other = _get(model, name)
         if other is not first and not torch.equal(other, first):
-            raise UsageError(
-                f"config.json ties {name} to {tensor.name}, and the file holds other numbers for each",
-                fix='write "tie_word_embeddings": false into config.json, if it was trained with two',
-            )
+            raise untied(name, tensor.name)
 
 
 def _rows_first(weight: Tensor, tensor: VocabularyTensor) -> Tensor:
@@ -205,21 +192,14 @@ def started_rows(old: Tensor, plan: RowPlan, origins: Origins) -> Tensor:
 
 
 def _whole(table: HeldTable, plan: RowPlan, rows: Tensor) -> Tensor:
-    """The table with old and new rows, in its own shape and number type.
-
-    Between a second table's rows and the first new one lie ids that the class reads as id 0 there: their
-    rows are that one's.
-    """
-    size, old = table.size(plan), table.old
-    new = old.new_empty(size, old.shape[1])
-    at, origin = table.kept(plan)
-    new[at] = old[origin]
-    if len(at) < size:
-        new[~torch.isin(torch.arange(size), at)] = old[:1]
-    places = [row for row in plan.started if row < size]
-    new[places] = rows[: len(places)].to(old.dtype)
+    """The table with old and new rows, in its own shape and number type."""
+    origins, old = table.origins(plan), table.old
+    new = old.new_empty(len(origins), old.shape[1])
+    kept = origins != STARTED
+    new[kept] = old[origins[kept]]
+    new[~kept] = rows[: int((~kept).sum())].to(old.dtype)
     others = [length for at, length in enumerate(table.tensor.shape) if at != table.tensor.dimension]
-    return new.reshape(size, *others).movedim(0, table.tensor.dimension).contiguous()
+    return new.reshape(len(new), *others).movedim(0, table.tensor.dimension).contiguous()
 
 
 def _get(model: PreTrainedModel, name: str) -> Tensor:
@@ -298,8 +278,9 @@ def _prove_table(model: PreTrainedModel, plan: RowPlan, table: HeldTable) -> Non
     shape[table.tensor.dimension] = size
     if list(weight.shape) != shape or weight.dtype != table.old.dtype:
         raise NegativeResultError(f"{table.name} is {_shape(weight)}, not {' x '.join(map(str, shape))}")
-    at, origin = table.kept(plan)
-    if not torch.equal(_rows_first(weight, table.tensor)[at], table.old[origin]):
+    origins = table.origins(plan)
+    kept = origins != STARTED
+    if not torch.equal(_rows_first(weight, table.tensor)[kept], table.old[origins[kept]]):
         raise NegativeResultError(f"old rows of {table.name} changed")
 
 

@@ -12,6 +12,9 @@ from tokenizers import Tokenizer
 from tokbench.errors import UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from tokbench.pretrained.added_tokens import Added
 
 
@@ -92,6 +95,35 @@ class RowPlan:
     def spare_left(self) -> int:
         """How many rows are still without a token."""
         return self.size - self.tokens
+
+
+STARTED = -2  # in place of an old row, and next to none
+
+
+def row_origins(plan: RowPlan, rows: int, *, first: bool) -> NDArray[np.int64]:
+    """The old row that each new row of a table has, STARTED where none; as many as the table gets.
+
+    The table has `rows` rows; `first` says whether it is of the vocabulary's own key. A second table with
+    fewer rows grows only where a new token needs one: between its rows and that one lie ids that the class
+    reads as id 0 there, whose rows are that one's.
+    """
+    import numpy as np  # which a look at a model need not wait for
+
+    size = plan.size
+    if not first and rows != plan.rows_before and plan.moved is None:
+        needed = plan.started and plan.started[-1] >= rows
+        size = max(plan.size, rows) if needed else rows
+    origins = np.zeros(size, np.int64)
+    if plan.moved is None:
+        held = min(size, rows)
+        origins[:held] = np.arange(held)
+    else:
+        pairs = np.array([*plan.moved.items()], np.int64).reshape(-1, 2)
+        pairs = pairs[pairs[:, 1] < rows]
+        origins[pairs[:, 0]] = pairs[:, 1]
+    started = np.array(plan.started, np.int64)
+    origins[started[started < size]] = STARTED
+    return origins
 
 
 def plan_added(

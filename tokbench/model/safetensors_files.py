@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -22,15 +23,41 @@ WHOLE = "take a whole copy of the file, or save the model again"
 
 @dataclass(frozen=True)
 class Tensor:
-    """The shape and the number type of a tensor, as the header has them; its first byte in the file."""
+    """The shape and the number type of a tensor, as the header has them; its first byte and its bytes."""
 
     shape: tuple[int, ...]
     dtype: str
     start: int = field(default=0, compare=False)
+    size: int = field(default=0, compare=False)
 
 
 def read_header(path: Path) -> dict[str, Tensor]:
     """Name → shape and type; a FileError when header and file do not fit each other."""
+    header, begin, size = _header(path)
+    return _tensors(header, path.name, begin, size)
+
+
+def read_metadata(path: Path) -> Mapping[str, str]:
+    """What the header says of the file itself."""
+    found = _header(path)[0].get("__metadata__")
+    return found if isinstance(found, dict) else {}
+
+
+def header_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """The header of a file that holds these tensors in this order, with nothing between them."""
+    entries: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    at = 0
+    for name, tensor in tensors.items():
+        end = at + tensor.size
+        entries[name] = {"dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": [at, end]}
+        at = end
+    text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % LENGTH)
+    return len(text).to_bytes(LENGTH, "little") + text
+
+
+def _header(path: Path) -> tuple[Mapping[str, Any], int, int]:
+    """The header's object, where the data begin, and the size of the file."""
     try:
         if not path.is_file():  # a pipe would be waited for
             raise FileError(f"{path.name} is not a file", fix="save the model again")
@@ -49,7 +76,7 @@ def read_header(path: Path) -> dict[str, Tensor]:
         raise FileError(
             f"{path.name} cannot be read: {error.strerror}", fix="check the file and its rights"
         ) from error
-    return _tensors(parse_object(text, name=f"the header of {path.name}"), path.name, LENGTH + length, size)
+    return parse_object(text, name=f"the header of {path.name}"), LENGTH + length, size
 
 
 def _tensors(header: Mapping[str, Any], name: str, begin: int, size: int) -> dict[str, Tensor]:
@@ -60,7 +87,7 @@ def _tensors(header: Mapping[str, Any], name: str, begin: int, size: int) -> dic
         if key == "__metadata__":
             continue
         tensor, start, end = _entry(entry, f"{key} in {name}")
-        found[key] = replace(tensor, start=begin + start)
+        found[key] = replace(tensor, start=begin + start, size=end - start)
         ranges.append((start, end))
     _refuse_gaps(sorted(ranges), name, size - begin)
     return found

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import GenerationConfig, PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from tokbench.errors import UsageError
-from tokbench.model.files import GENERATION
-from tokbench.model.loading import hollow
+from tokbench.model.files import CONFIG, GENERATION
+from tokbench.model.loading import hollow_with_generation
 from tokbench.model.resize import embedding_rows
 
 if TYPE_CHECKING:
@@ -41,6 +41,24 @@ def follow_roles(model: PreTrainedModel, moves: Sequence[Move]) -> dict[str, tup
         if move.role == "pad":
             _pad_row(model, move.id)
     return followed
+
+
+def stated(model: PreTrainedModel, places: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """What stands at these places of a model's configs, `place.key` as follow_roles gives them: file → key.
+
+    >>> from transformers import BertConfig, BertModel
+    >>> model = BertModel(BertConfig(vocab_size=9, hidden_size=2, num_hidden_layers=0, num_attention_heads=1))
+    >>> stated(model, ["config.pad_token_id"])
+    {'config.json': {'pad_token_id': 0}, 'generation_config.json': {}}
+    """
+    found: dict[str, dict[str, Any]] = {CONFIG: {}, GENERATION: {}}
+    for place in places:
+        first, _, key = place.partition(".")
+        value: Any = getattr(model, first)
+        for part in key.split("."):
+            value = getattr(value, part)
+        found[CONFIG if first == "config" else GENERATION][key] = value
+    return found
 
 
 def _configs(model: PreTrainedModel) -> Iterator[tuple[str, Any, bool]]:
@@ -130,10 +148,7 @@ BANNED = (
 
 def stated_in(path: Path, *, trust_remote_code: bool = False) -> dict[str, tuple[int, ...]]:
     """What stated_ids finds of a model's folder, whose weights are not read."""
-    model = hollow(path, trust_remote_code=trust_remote_code)
-    if (path / GENERATION).is_file():
-        model.generation_config = GenerationConfig.from_pretrained(path, local_files_only=True)
-    return stated_ids(model)
+    return stated_ids(hollow_with_generation(path, trust_remote_code=trust_remote_code))
 
 
 def stated_ids(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:

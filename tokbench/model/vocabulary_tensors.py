@@ -119,6 +119,14 @@ def keys_to_grow(
     return keys
 
 
+def untied(name: str, first: str) -> UsageError:
+    """What is wrong where a class ties two matrices that the file holds with other numbers each."""
+    return UsageError(
+        f"config.json ties {name} to {first}, and the file holds other numbers for each",
+        fix='write "tie_word_embeddings": false into config.json, if it was trained with two',
+    )
+
+
 def _refuse_other_sizes(name: str, keys: Sequence[str], tables: VocabularyTables, *, named: bool) -> None:
     one_size = len({tables.values[key] for key in keys}) == 1
     if len(keys) > 1 and not named:

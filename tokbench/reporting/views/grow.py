@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tokbench.finetuning.warming.warm import Movement, Warmup
     from tokbench.model.contract import GrowthProof
     from tokbench.model.sizes import Resized
+    from tokbench.model.stream import Rewritten
     from tokbench.pretrained.added_tokens import Added
     from tokbench.pretrained.retokenized import Changed
 
@@ -236,6 +237,17 @@ def _model(result: Growth) -> Iterator[tuple[str, object]]:
         yield "described", f"{token} starts as the mean of: {words}"
     if result.proof is not None:
         yield from _proof(result.proof)
+    if result.rewritten is not None:
+        yield from _rewritten(result.rewritten)
+    if result.proof is None and not result.dry:
+        yield "not tried", "what it answers: its weights are many; --prove loads it before and after"
+
+
+def _rewritten(files: Rewritten) -> Iterator[tuple[str, object]]:
+    """What was read back of the model's files."""
+    named, size = plural(files.untouched, "other tensor"), _bytes(files.untouched_bytes)
+    yield "read back", f"{files.kept:,} old rows and {files.started:,} new ones are what they should be"
+    yield "", f"{named}, {size}, have the bytes they had: SHA-256 {files.sha256[:16]}"
 
 
 def _proof(proof: GrowthProof) -> Iterator[tuple[str, object]]:
