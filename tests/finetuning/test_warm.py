@@ -164,6 +164,32 @@ def test_a_killed_run_goes_on_to_the_same_bytes(place, tmp_path):
     assert files(tmp_path / "killed") == files(tmp_path / "whole")
 
 
+def test_the_command_shows_what_changed(place, tmp_path, capsys):
+    from tokbench.__main__ import main
+
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("\n".join(TEXTS))
+    words = f"warm {place / 'BertModel-grown'} --corpus {corpus} -o {tmp_path / 'out'} --steps 4 -q"
+    assert main(words.split()) == 0
+    shown = capsys.readouterr().out
+    assert "4 rows trained, held-out loss" in shown
+    assert "tensors, bit by bit; in the others these rows alone" in shown
+    assert main([*words.split(), "--dry-run"]) == 0
+    assert "a dry run, nothing was trained: 4 rows by distil, 3 steps" in capsys.readouterr().out
+    assert main(words.split()) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_the_card_says_what_was_trained_and_what_it_changed(place, tmp_path):
+    shutil.copytree(place / "BertModel-grown", tmp_path / "grown")
+    (tmp_path / "grown" / "README.md").write_text("# Mine\n")
+    result = tb.warm(tmp_path / "grown", TEXTS, output=tmp_path / "out", steps=4)
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert card.startswith("# Mine\n\n## Warmed up\n")
+    assert f"| loss | {result.loss.before:.4f} | {result.loss.after:.4f} |" in card
+    assert "4 rows of the embedding trained for 3 steps with\n`BertModel` as the teacher" in card
+
+
 def test_rows_that_training_made_worse_are_not_kept(place, tmp_path):
     result = warmed(place, "tied", tmp_path / "out", objective="clm", learning_rate=100.0)
     assert (result.kept, result.kept_step) == ("before", 0)

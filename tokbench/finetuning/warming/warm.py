@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from tokbench.adapt.growth import CARD
 from tokbench.corpus.reading import as_corpus
 from tokbench.errors import FileError, UsageError, did_you_mean, plural
 from tokbench.finetuning.config import FinetuneConfig
@@ -339,9 +340,30 @@ def _written(made: Warmup, trained: TrainableRows, grown: Path, folder: Path) ->
     rows = trained.rows.tolist()
     write_rows(folder, list(trained.tables()), rows)
     untouched = prove_rows_alone(grown, folder, rows)
+    if (folder / CARD).is_file():
+        card = (folder / CARD).read_text(encoding="utf-8").rstrip("\n")
+        (folder / CARD).write_text("\n".join([card, "", *_told(made), ""]), encoding="utf-8")
     record = {**_record(grown), "warmed": _facts(made)}
     (folder / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return replace(made, untouched=untouched, copied=tuple(beside.copied), left=beside.left)
+
+
+def _told(made: Warmup) -> Iterator[str]:
+    """A section of the card: what was trained, and what it changed."""
+    teacher = f"`{PurePath(made.teacher).name}` as the teacher"
+    kept = "are kept" if made.kept == AFTER else "were no better, so the rows from before are kept"
+    yield "## Warmed up"
+    yield ""
+    yield f"{plural(made.rows, 'row')} of the embedding trained for {plural(made.steps, 'step')} with"
+    yield f"{teacher if made.teacher else f'the objective {made.objective}'}, and nothing else; the trained"
+    yield f"rows {kept}. Of {plural(made.held_out, 'held-out text')}:"
+    yield ""
+    yield "| what | before | after |"
+    yield "|---|---|---|"
+    cosine = ("cosine to the teacher", made.cosine)
+    for name, each in (("loss", made.loss), cosine, ("bits per byte", made.bits_per_byte)):
+        if each is not None:
+            yield f"| {name} | {each.before:.4f} | {each.after:.4f} |"
 
 
 def _facts(made: Warmup) -> dict[str, Any]:
