@@ -164,6 +164,11 @@ SCENARIOS = {
         "leave it out of --keep",
         "tokbench prune pair corpus.txt -o made",
     ),
+    "an id of the model that is no token's": (
+        "prune pair corpus.txt --model wide -o made",
+        "tokbench config set wide sep_token_id=0 --in-place",
+        "tokbench config set wide sep_token_id=3 -o made",
+    ),
     "a corpus that gets longer": (
         "prune tok corpus.txt --to 260 -o made",
         "--force-longer",

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tokenizers.processors import TemplateProcessing
 
 import tokbench as tb
 from tests.cli.conftest import Said
@@ -164,6 +165,7 @@ NOT_YET = frozenset(
         ("recipes/validate.py", "did_you_mean(role, ROLES)"),
     }
 )
+STRANGE = TemplateProcessing("[X] $A", special_tokens=[("[X]", 9999)])
 WORDS = tb.Recipe(algorithm="wordlevel", special_tokens={"unk": "[UNK]"})
 
 
@@ -191,6 +193,11 @@ OF_PYTHON = {
         lambda: check_recipe(replace(WORDS, special_tokens={"unkn": "[UNK]"})),
         "did you mean unk?",
         lambda: check_recipe(WORDS),
+    ),
+    "a template of what is no token": (
+        lambda: tb.prune(changed_tok("post_processor", STRANGE), ["zebra"] * 9),
+        "tokbench check tokenizer",
+        lambda: tb.prune("tok", ["zebra"] * 9),
     ),
     "dropout to be continued": (
         lambda: tb.extend(changed_tok("dropout", 0.1), ["zebra"] * 9),

@@ -7,52 +7,53 @@ import random
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
-from importlib.metadata import version
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 from tokenizers import models
 
-from tokbench import __version__
 from tokbench.adapt.continued.spelled_words import BYTES
+from tokbench.adapt.grow import REHEARSED
+from tokbench.adapt.growth import Growth, saved
+from tokbench.adapt.pair import refuse_strangers
 from tokbench.adapt.reduced.kept_tokens import KINDS, TokenSet, WordPieces
 from tokbench.corpus.reading import Corpus, CorpusSource, TextsCorpus, as_corpus
 from tokbench.encoding.encode_texts import stream
 from tokbench.errors import FileError, NegativeResultError, UsageError
-from tokbench.io.atomic import atomic_folder, ensure_writable
+from tokbench.io.atomic import ensure_writable
+from tokbench.io.extras import require
 from tokbench.io.library_errors import parse_tokenizer
+from tokbench.io.links import refuse_links_out
+from tokbench.io.quiet import quiet
+from tokbench.model.files import find_model, has_weights
+from tokbench.model.probes import LONGEST as LONGEST_INPUT
+from tokbench.model.row_plan import RowPlan, plan_moved
+from tokbench.model.sizes import ModelSize, memory
 from tokbench.native.byte_alphabet import byte_characters
 from tokbench.native.corpus_encoder import by_library
 from tokbench.native.ragged import Ragged, taken
 from tokbench.native.word_counter import texts_of
-from tokbench.pretrained.added_tokens import unknown_id, without_truncation
-from tokbench.pretrained.companions import companions
-from tokbench.pretrained.folder import (
-    TokenizerFolder,
-    TokenizerSource,
-    load,
-    save_folder,
-    tokenizer_text,
-)
+from tokbench.pretrained.added_tokens import Added, unknown_id, without_truncation
+from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load
+from tokbench.pretrained.lineage import IDS
 from tokbench.pretrained.renumbered import cut_out, named_ids
-from tokbench.pretrained.train import RECORD
 from tokbench.pretrained.wrap import portable_config, with_loaded_flags
 from tokbench.progress import Progress, silent
 from tokbench.results import Result
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+    from transformers import PreTrainedModel
 
     from tokbench.native.word_counter import TextBatch
 
-IDS = "ids.json"
 HELD = 1 << 24  # bytes of the corpus that are encoded again with what is left
 LONGER = 0.1  # more tokens than this share are refused
 PROBES, LONGEST = 500, 12  # texts made of tokens that are left, and the most tokens of one
 FIRST = 12  # lost tokens that are shown
+TRIED = 40  # texts that a model is asked before and after
 STRANGE = "hardly in this tokenizer's language"
 MOST, FEW = 0.5, 0.03  # shares: of unknown tokens in a corpus, and of tokens that it uses
 
@@ -74,6 +75,17 @@ class PruningEffect:
     whole: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class PrunedWeights:
+    """Numbers and bytes of a model's weights before and after; followed: ids of its configs, old and new."""
+
+    parameters_before: int
+    parameters: int
+    bytes_before: int
+    bytes: int
+    followed: Mapping[str, tuple[Any, Any]]
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Pruning(Result, kind="pruning"):
     """A tokenizer with fewer tokens, and the model that follows if there is one.
@@ -84,8 +96,7 @@ class Pruning(Result, kind="pruning"):
     by the merges, before and after. lost: the most frequent of those that went, with their counts. texts,
     utf8_bytes: of the corpus, of which `effect` measures the beginning. probes: texts made of tokens that are
     left, each with the same ones. careful: what a reader should know. moved: old id → new id, as in ids.json.
-    path: where it was saved, None for nowhere, with the files `copied` from beside the tokenizer; `left` says
-    of the others why they stayed behind.
+    model: "" for none. path: None where nothing was written.
     """
 
     tokenizer: str
@@ -102,10 +113,11 @@ class Pruning(Result, kind="pruning"):
     effect: PruningEffect
     probes: int
     careful: tuple[str, ...]
+    model: str
+    weights: PrunedWeights | None
     path: Path | None
     dry: bool
-    copied: tuple[str, ...] = ()
-    left: Mapping[str, str] = field(default_factory=dict)
+    growth: Growth = field(repr=False)
     folder: TokenizerFolder = field(repr=False, metadata={"json": False})
     moved: Mapping[int, int] = field(repr=False, metadata={"json": False})
 
@@ -117,6 +129,7 @@ def prune(
     to: int | None = None,
     min_count: int = 1,
     keep: Sequence[str] = (),
+    model: str | Path | None = None,
     column: str | None = None,
     output: str | Path | None = None,
     engine: str = "auto",
@@ -124,16 +137,19 @@ def prune(
     dry_run: bool = False,
     force: bool = False,
     progress: Progress = silent,
+    **choices: Unpack[ModelChoices],
 ) -> Pruning:
     """Keep the tokens that a corpus has, and those without which they or single characters would be lost.
 
     Ids close up in their old order, and whatever states one follows. A text whose tokens are all left has the
     same ones, by their new ids. With `to` so many tokens are left: the rarest go, each counting for what
-    takes its place. `keep` are tokens, or texts whose tokens stay. The result is saved to `output`, whole or
-    not at all, with ids.json, old id → new id; without it, or for a dry run, nothing is written.
+    takes its place. `keep` are tokens, or texts whose tokens stay. A model (`model`, or weights beside the
+    tokenizer) keeps the rows of the tokens that are left, and gives texts of them the same hidden states, bit
+    by bit; ids in its configs follow. Both are saved to `output`, whole or not at all, with ids.json, which
+    maps old ids to new ones; without it, or for a dry run, nothing is written.
 
-    UsageError for numbers that cannot be; NegativeResultError where the corpus would have a tenth more tokens
-    and not `force_longer`.
+    UsageError for numbers that cannot be, and what add_tokens raises for a model; NegativeResultError where
+    the corpus would have a tenth more tokens and not `force_longer`.
 
     >>> import tokbench as tb
     >>> tok = tb.train(["a cat", "a hat", "the mat"] * 9, "bpe", vocab_size=270)
@@ -145,48 +161,71 @@ def prune(
     if out is not None:
         ensure_writable(out, force=force)
     folder = with_loaded_flags(load(tokenizer))
-    whole = _Whole(folder, keep)
+    if model is None and has_weights(folder.path):
+        model = folder.path
+    refuse_links_out(folder.path)
+    needed = {} if model is None else _needed(folder, model, choices)
+    whole = _Whole(folder, keep, needed)
     whole.refuse(to, min_count)
     texts = as_corpus(corpus, column=column, progress=progress)
     counted = _Counted(whole.library, texts, engine, progress)
-    chosen = _chosen(whole, counted.by_token(whole.ids), to=to, min_count=min_count)
-    pruned, moved = _pruned(whole, chosen.kept)
-    effect = _effect(whole, pruned, moved, counted.held)
-    _refuse_longer(folder, effect, forced=force_longer)
-    result = Pruning(
-        tokenizer=folder.name,
+    cut = _cut(whole, counted, to=to, min_count=min_count, force_longer=force_longer)
+    growth, weights = _tokenizer_alone(whole, cut, dry=dry_run), None
+    if model is not None:
+        growth, weights = _followed(growth, model, cut.moved, counted.held, choices)
+    if out is not None:
+        growth = saved(growth, out, act="prune", force=force, more={IDS: _ids(cut.moved)})
+    return _result(whole, counted, cut, growth, weights)
+
+
+def _result(
+    whole: _Whole, counted: _Counted, cut: _Cut, growth: Growth, weights: PrunedWeights | None
+) -> Pruning:
+    return Pruning(
+        tokenizer=whole.folder.name,
         tokens_before=len(whole.ids),
-        tokens=len(moved),
+        tokens=len(cut.moved),
         always=len(whole.fixed),
-        used=chosen.used,
-        passed=len(moved) - chosen.used - len(whole.fixed),
+        used=cut.used,
+        passed=len(cut.moved) - cut.used - len(whole.fixed),
         dead_before=len(whole.dead),
-        dead=len(whole.dead & chosen.kept),
-        lost=chosen.lost,
+        dead=cut.dead,
+        lost=cut.lost,
         texts=counted.facts.texts,
         utf8_bytes=counted.facts.utf8_bytes,
-        effect=effect,
-        probes=_proved(whole, pruned.tokenizer, moved),
-        careful=tuple(_careful(whole, counted, chosen.used)),
-        path=out,
-        dry=dry_run,
-        folder=pruned,
-        moved=moved,
+        effect=cut.effect,
+        probes=cut.probes,
+        careful=tuple(_careful(whole, counted, cut.used)),
+        model=growth.model,
+        weights=weights,
+        path=growth.path,
+        dry=growth.dry,
+        growth=growth,
+        folder=cut.folder if growth.path is None else load(growth.path),
+        moved=cut.moved,
     )
-    return result if out is None else _saved(result, folder, out, force=force)
+
+
+class ModelChoices(TypedDict, total=False):
+    """How the model follows, as keyword arguments of prune; see RowChoices."""
+
+    pad_to_multiple_of: int | None
+    force_ids: bool
+    vocabulary: Sequence[str]
+    trust_remote_code: bool
 
 
 class _Whole:
     """The tokenizer as it is: ids by token, added tokens included, and which of them always stay."""
 
-    def __init__(self, folder: TokenizerFolder, keep: Sequence[str]) -> None:
+    def __init__(self, folder: TokenizerFolder, keep: Sequence[str], needed: Collection[int]) -> None:
         self.folder, self.library = folder, _as_saved(without_truncation(folder))
         self.raw: Mapping[str, Any] = json.loads(self.library.to_str())
         self.ids = self.library.get_vocab(with_added_tokens=True)
         self.kind: TokenSet = KINDS[self.raw["model"]["type"]](self.raw["model"])
         self.added = frozenset(entry["content"] for entry in self.raw.get("added_tokens") or ())
         self.unknown = unknown_id(folder)
-        named = {*named_ids(self.raw), *chain.from_iterable(map(self._ids_of, keep))}
+        named = {*needed, *named_ids(self.raw), *chain.from_iterable(map(self._ids_of, keep))}
         tokens = {number: token for token, number in self.ids.items()}
         if strange := sorted(named - tokens.keys()):
             raise FileError(
@@ -267,23 +306,42 @@ def _utf8_bytes(batch: TextBatch) -> int:
 
 
 @dataclass(frozen=True)
-class _Chosen:
-    """The tokens that are left; how many of them the corpus needs beside what always stays; what went."""
+class _Cut:
+    """The tokenizer of the tokens that are left, old id → new id, what the corpus has of it, and the proof.
 
-    kept: set[str]
+    used: how many of the tokens the corpus needs beside what always stays; lost: the most frequent that went.
+    """
+
+    folder: TokenizerFolder
+    moved: Mapping[int, int]
     used: int
+    dead: int
     lost: dict[str, int]
+    effect: PruningEffect
+    probes: int
 
 
-def _chosen(whole: _Whole, counts: Mapping[str, int], *, to: int | None, min_count: int) -> _Chosen:
+def _cut(whole: _Whole, counted: _Counted, *, to: int | None, min_count: int, force_longer: bool) -> _Cut:
     """What the corpus has `min_count` times and what that takes, or `to` tokens."""
-    used = {token for token, count in counts.items() if count >= min_count} - whole.fixed
+    counts = counted.by_token(whole.ids)
+    used = {token for token, times in counts.items() if times >= min_count} - whole.fixed
     if to is None:
         kept = whole.fixed | whole.kind.closed(used)
     else:
         kept = whole.ids.keys() - whole.kind.order(counts, whole.fixed)[: len(whole.ids) - to]
     gone = sorted(counts.keys() - kept, key=lambda token: (-counts[token], whole.ids[token]))
-    return _Chosen(kept, len(used & kept), {token: counts[token] for token in gone[:FIRST]})
+    folder, moved = _pruned(whole, kept)
+    effect = _effect(whole, folder, moved, counted.held)
+    _refuse_longer(whole.folder, effect, forced=force_longer)
+    return _Cut(
+        folder=folder,
+        moved=moved,
+        used=len(used & kept),
+        dead=len(whole.dead & kept),
+        lost={token: counts[token] for token in gone[:FIRST]},
+        effect=effect,
+        probes=_proved(whole, folder.tokenizer, moved),
+    )
 
 
 def _pruned(whole: _Whole, kept: Collection[str]) -> tuple[TokenizerFolder, dict[int, int]]:
@@ -384,37 +442,158 @@ def _careful(whole: _Whole, counted: _Counted, used: int) -> Iterator[str]:
         yield f"the corpus uses {used:,} of {len(whole.ids):,} tokens: it is small, or {STRANGE}"
 
 
-def _saved(result: Pruning, old: TokenizerFolder, out: Path, *, force: bool) -> Pruning:
-    """The same result, written to `out` with what goes along."""
-    beside = companions(old.path)
-    with atomic_folder(out, force=force) as place:
-        more = {IDS: _ids(result.moved), RECORD: _record(result, old)}
-        save_folder(result.folder.tokenizer, result.folder.config, place, more=more)
-        every = (each.tokenizer.get_vocab(with_added_tokens=True) for each in (load(place), result.folder))
-        if next(every) != next(every):
-            raise NegativeResultError(
-                "the tokenizer read back has other ids than the one written; nothing was saved"
-            )
-        beside.copy(place)
-    return replace(result, folder=load(out), copied=tuple(beside.copied), left=beside.left)
-
-
 def _ids(moved: Mapping[int, int]) -> str:
     """Old id → new id, a line each."""
     return json.dumps({str(old): new for old, new in moved.items()}, indent=0) + "\n"
 
 
-def _record(result: Pruning, old: TokenizerFolder) -> str:
-    """What was done, and the hash of the tokenizer.json that came of it."""
-    written = tokenizer_text(result.folder.tokenizer)
-    facts = {
-        "schema": "tokbench/record/1",
-        "pruned_from": {"tokenizer": old.name},
-        "tokens": {"before": result.tokens_before, "after": result.tokens},
-        "tokenizer_json_sha256": sha256(written.encode()).hexdigest(),
-        "versions": {"tokbench": __version__, "tokenizers": version("tokenizers")},
-    }
-    return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+def _needed(folder: TokenizerFolder, model: str | Path, choices: ModelChoices) -> set[int]:
+    """The ids that the model's configs name; UsageError for a model of another tokenizer."""
+    require("torch", extra="train", what="pruning a model")
+    from tokbench.model.loading import meta_model, told
+    from tokbench.model.sync_ids import stated_in
+
+    trusted = choices.get("trust_remote_code", False)
+    refuse_links_out(Path(model).expanduser())
+    refuse_strangers(folder, model, anyway=choices.get("force_ids", False))
+    rows = meta_model(model, choices.get("vocabulary", ()), trust_remote_code=trusted).rows
+    with told(model, "pruned"), quiet():
+        stated = stated_in(find_model(model), trust_remote_code=trusted)
+    ids = set(folder.tokenizer.get_vocab(with_added_tokens=True).values())
+    for place, numbers in stated.items():
+        for number in numbers:
+            if 0 <= number < rows and number not in ids:
+                file, _, key = place.partition(".")
+                where = f"tokbench config set {shlex.quote(str(model))} {key}=0 --in-place"
+                raise UsageError(
+                    f"{place} of {model} is {number:,}, and {folder.name} has no token with that id",
+                    fix=f"name one that it has: {where if file == 'config' else f'in {file}.json'}",
+                )
+    return {number for numbers in stated.values() for number in numbers if 0 <= number < rows}
+
+
+def _followed(
+    growth: Growth,
+    model: str | Path,
+    moved: Mapping[int, int],
+    held: Sequence[TextBatch],
+    choices: ModelChoices,
+) -> tuple[Growth, PrunedWeights]:
+    """The model that follows, or what would become of it where a dry run does not load it."""
+    if growth.dry and not _is_small(Path(model).expanduser()):
+        return _planned(growth, model, moved, choices)
+    return _with_model(growth, model, moved, held, choices)
+
+
+def _is_small(folder: Path) -> bool:
+    """Whether a dry run carries everything out, and forgets it."""
+    return folder.is_dir() and sum(each.stat().st_size for each in folder.glob("*.safetensors")) <= REHEARSED
+
+
+def _with_model(
+    growth: Growth,
+    model: str | Path,
+    moved: Mapping[int, int],
+    held: Sequence[TextBatch],
+    choices: ModelChoices,
+) -> tuple[Growth, PrunedWeights]:
+    """The model with the rows of the tokens that are left; its answers to texts of them are proved."""
+    from tokbench.model.contract import answers, prove_growth
+    from tokbench.model.loading import load_model, model_size, told
+    from tokbench.model.readers import positions, reader_of
+    from tokbench.model.resize import apply, grown_keys
+    from tokbench.model.sync_ids import move_ids
+    from tokbench.model.vocabulary_tables import vocabulary_tables
+
+    loaded = load_model(model, trust_remote_code=choices.get("trust_remote_code", False))
+    with told(model, "pruned"):
+        keys = grown_keys(loaded.model, choices.get("vocabulary", ()))
+        measure = model_size(loaded.model, keys)
+        plan = _plan(growth, measure.rows, moved, choices)
+        longest = min(LONGEST_INPUT, max(1, (positions(loaded.model) or LONGEST_INPUT + 2) - 2))
+        inputs = _inputs(growth.tokenizer, moved, held, longest)
+        reader = reader_of(loaded.model, inputs[0], vocabulary_tables(loaded.model).inputs, hidden=True)
+        before = answers(loaded.model, reader, inputs, measure.rows)
+        weights = _weights(loaded.model, keys, measure, plan)
+        resized = apply(loaded.model, plan, keys=keys)
+        followed = move_ids(loaded.model, moved, measure.rows)
+        proof = prove_growth(loaded.model, before, plan, keys=keys, new=())
+    whole = replace(
+        growth, model=str(model), plan=plan, memory=memory(measure, plan), resized=resized, proof=proof,
+        fresh=loaded.fresh, dropped=loaded.dropped, grown=loaded.model, grown_from=loaded.path,
+    )  # fmt: skip
+    return whole, replace(weights, parameters=loaded.model.num_parameters(), followed=followed)
+
+
+def _planned(
+    growth: Growth, model: str | Path, moved: Mapping[int, int], choices: ModelChoices
+) -> tuple[Growth, PrunedWeights]:
+    """What would be done to a model whose weights are not loaded."""
+    from tokbench.model.loading import hollow, meta_model, told
+    from tokbench.model.resize import grown_keys
+
+    trusted = choices.get("trust_remote_code", False)
+    measure = meta_model(model, choices.get("vocabulary", ()), trust_remote_code=trusted)
+    plan = _plan(growth, measure.rows, moved, choices)
+    with told(model, "pruned"), quiet():
+        empty = hollow(find_model(model, weights=False), trust_remote_code=trusted)
+        weights = _weights(empty, grown_keys(empty, choices.get("vocabulary", ())), measure, plan)
+    return replace(growth, model=str(model), plan=plan, memory=memory(measure, plan)), weights
+
+
+def _plan(growth: Growth, rows: int, moved: Mapping[int, int], choices: ModelChoices) -> RowPlan:
+    kept = {new: old for old, new in moved.items()}
+    return plan_moved(rows, kept, growth.added.before, growth.added.after, choices.get("pad_to_multiple_of"))
+
+
+def _weights(model: PreTrainedModel, keys: Sequence[str], measure: ModelSize, plan: RowPlan) -> PrunedWeights:
+    """The numbers and bytes of a model that is not yet resized, and of what becomes of it."""
+    from tokbench.model.resize import vocabulary_weights
+
+    parameters, needed = model.num_parameters(), memory(measure, plan)
+    row = sum(each[0].numel() for each in vocabulary_weights(model, keys).values() if each.requires_grad)
+    return PrunedWeights(
+        parameters_before=parameters,
+        parameters=parameters + (plan.size - plan.rows_before) * row,
+        bytes_before=needed.before,
+        bytes=needed.after,
+        followed={},
+    )
+
+
+def _inputs(
+    folder: TokenizerFolder, moved: Mapping[int, int], held: Sequence[TextBatch], longest: int
+) -> list[list[int]]:
+    """The ids of the first texts whose tokens are all left; without such a text some of those tokens."""
+    library = without_truncation(folder)
+    found: list[list[int]] = []
+    for text in chain.from_iterable(map(texts_of, held)):
+        ids = library.encode(text).ids[:longest]
+        if ids and moved.keys() >= set(ids):
+            found.append(ids)
+        if len(found) == TRIED:
+            break
+    return found or [sorted(moved)[:longest]]
+
+
+def _tokenizer_alone(whole: _Whole, cut: _Cut, *, dry: bool) -> Growth:
+    """The tokenizer as growth saves it, without a model."""
+    return Growth(
+        added=Added(
+            tokenizer=cut.folder.tokenizer,
+            config=dict(cut.folder.config),
+            special={},
+            regular={},
+            existing={},
+            declared=(),
+            before=max(whole.ids.values(), default=-1) + 1,
+            after=len(cut.moved),
+            holes_filled=0,
+            pieces={},
+        ),
+        tokenizer=whole.folder,
+        dry=dry,
+    )
 
 
 __all__ = ["Pruning", "PruningEffect", "prune"]

@@ -54,7 +54,9 @@ COMMANDS: dict[str, Entry] = {
     ),
     "add-tokens": Entry("Grow", "grow:add_tokens", "Add tokens, and grow the model in the same act."),
     "extend": Entry("Grow", "grow:extend", "Learn more tokens of a corpus; the model follows."),
-    "prune": Entry("Grow", "grow:prune", "Leave out the tokens that a corpus does not need."),
+    "prune": Entry(
+        "Grow", "grow:prune", "Leave out the tokens that a corpus does not need; the model follows."
+    ),
     "resize": Entry("Grow", "grow:resize", "Give a model the rows for a tokenizer that is already right."),
     "warm": Entry("Grow", "grow:warm", "Train the new rows of a grown model; all else keeps its bits."),
     "config": Entry("Grow", "grow:config", "Show what may change in a model's config, or set it."),

@@ -258,6 +258,14 @@ def prune(
     keep_file: Annotated[
         Path | None, Option(help="The same: one a line, or a JSON list.", show_default=False)
     ] = None,
+    model: Annotated[
+        str | None,
+        Option(help="Prune this model too: a folder or hub name.", show_default="weights beside TOKENIZER"),
+    ] = None,
+    pad_to_multiple_of: Pad = None,
+    vocabulary: Vocabulary = None,
+    force_ids: ForceIds = False,
+    trust_remote_code: Trust = False,
     force_longer: Annotated[
         bool, Option("--force-longer", help="Go on where the corpus gets a tenth more tokens.")
     ] = False,
@@ -269,13 +277,13 @@ def prune(
     json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Leave out the tokens that a corpus does not need.
+    """Leave out the tokens that a corpus does not need; the model follows.
 
     What stays: the tokens of the corpus, what BPE's merges pass through to make them, single characters,
     bytes, added tokens. Ids close up in their old order; ids.json says which became which. A text whose
-    tokens are all left has the same ones.
+    tokens are all left has the same ones, and the model gives it the same hidden states.
 
-    Example: `tokbench prune my-tok english.txt -o lean` ·
+    Example: `tokbench prune my-model english.txt -o lean` ·
     `tokbench prune my-tok english.txt --to 12000 --keep hospital -o lean`
     """
     import tokbench as tb
@@ -293,6 +301,7 @@ def prune(
             to=to,
             min_count=min_count,
             keep=wanted.regular,
+            model=model,
             column=column,
             output=output,
             engine=engine,
@@ -300,6 +309,10 @@ def prune(
             dry_run=dry_run,
             force=force,
             progress=progress,
+            pad_to_multiple_of=pad_to_multiple_of,
+            vocabulary=vocabulary or (),
+            force_ids=force_ids,
+            trust_remote_code=trust_remote_code,
         )
     put(lean, grow_view.pruning, "pruning", json=json, html=html)
     hint(

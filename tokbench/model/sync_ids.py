@@ -223,10 +223,7 @@ def _moved(place: str, value: Any, to: Renumber) -> Any:  # noqa: ANN401  an id,
         return _without_gone(key, value, to)
     gone = [number for number in _ids_in(key, value) if to(number) is None]
     if gone:
-        raise UsageError(
-            f"{place} is {gone[0]:,}, and no token with that id is left",
-            fix="name the token that it is meant for: --keep TOKEN",
-        )
+        raise UsageError(f"{place} is {gone[0]:,}, and no token with that id is left")
     return _each_moved(key, value, to)
 
 
@@ -266,9 +263,8 @@ def _refuse_moved_positions(model: PreTrainedModel, moved: Mapping[int, int]) ->
         new = moved.get(number, number)
         if new != number:
             raise UsageError(
-                f"pad would move from {number:,} to {new:,}, and this model counts positions from its id, so "
-                "texts would get other positions",
-                fix="keep the tokens before it: --keep TOKEN",
+                f"pad would move from {number:,} to {new:,}, and this model counts positions from its id: "
+                "keep the tokens before it, or texts get other positions"
             )
 
 

@@ -72,7 +72,9 @@ def pruning(result: Pruning) -> Iterator[Part]:
     yield Headline(f"{place}: {result.tokens_before:,} → {result.tokens:,} tokens", "good")
     for each in result.careful:
         yield Headline(each, "bad")
-    yield Facts([*_left(result), *_pruned_texts(effect, result), *_beside(result)])
+    yield Facts(
+        [*_left(result), *_pruned_texts(effect, result), *_pruned_model(result), *_beside(result.growth)]
+    )
 
 
 def _left(result: Pruning) -> Iterator[tuple[str, object]]:
@@ -87,6 +89,22 @@ def _left(result: Pruning) -> Iterator[tuple[str, object]]:
         yield "dead", f"{result.dead_before:,} → {result.dead:,} that no merge makes of their own text"
     if result.lost:
         yield "lost", _listed([f"{token} {count:,}" for token, count in result.lost.items()])
+
+
+def _pruned_model(result: Pruning) -> Iterator[tuple[str, object]]:
+    growth, weights = result.growth, result.weights
+    if weights is None or growth.plan is None:
+        yield "model", "none given: name it with --model to leave it the rows of these tokens"
+        return
+    yield "model", result.model
+    yield "rows", _resize(growth.plan.rows_before, growth.plan.size)
+    fewer = 1 - weights.parameters / max(1, weights.parameters_before)
+    yield "parameters", f"{weights.parameters_before:,} → {weights.parameters:,}, {fewer:.1%} fewer"
+    yield "weights", f"{_bytes(weights.bytes_before)} → {_bytes(weights.bytes)}"
+    for key, (old, new) in weights.followed.items():
+        yield key, f"{old} → {new}"
+    if growth.proof is not None:
+        yield from _proof(growth.proof)
 
 
 def _pruned_texts(effect: PruningEffect, result: Pruning) -> Iterator[tuple[str, object]]:
@@ -275,7 +293,7 @@ def _proof(proof: GrowthProof) -> Iterator[tuple[str, object]]:
         yield "one step", "written behind old and new texts"
 
 
-def _beside(result: Growth | Pruning) -> Iterator[tuple[str, object]]:
+def _beside(result: Growth) -> Iterator[tuple[str, object]]:
     """What went along into the folder, and what stayed behind, a row a reason."""
     if result.copied:
         yield "copied", _listed(result.copied)
