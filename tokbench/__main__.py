@@ -23,6 +23,7 @@ TYPE_CHECKING = False  # not typing's, whose import takes longer than `tokbench 
 if TYPE_CHECKING:
     from typing import Any, NoReturn, TextIO
 
+READERS = ("tokbench.formats.recognize", "tokbench.corpus.reading")  # they note what they read as what
 OUR_BUG = 3
 STOPPED = 130
 UNUSABLE = (errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ENXIO)  # of a name, or of what is read there
@@ -40,8 +41,9 @@ def main(words: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Typer reads options through pydantic, whose plugins would be looked for among all that is installed
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    if reader := sys.modules.get("tokbench.formats.recognize"):
-        reader.NOTES.clear()  # what this process read before it was given this command
+    for name in READERS:
+        if reader := sys.modules.get(name):
+            reader.NOTES.clear()  # what this process read before it was given this command
     before = _end_by_sigterm_as_by_ctrl_c()
     try:
         return _told(_run(words))
@@ -56,8 +58,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _say_notes(words: list[str]) -> None:
     """What was read in another format, and the trouble with the user's cache; once, unless it is quiet."""
-    cache, reader = sys.modules.get("tokbench.io.cache"), sys.modules.get("tokbench.formats.recognize")
-    notes = [each for each in (reader and reader.NOTES, cache and cache.TROUBLES) if each]
+    cache, *readers = (sys.modules.get(name) for name in ("tokbench.io.cache", *READERS))
+    notes = [each for each in (*(each and each.NOTES for each in readers), cache and cache.TROUBLES) if each]
     if notes and _leads() and not {"-q", "--quiet"} & set(words):
         for said in (said for each in notes for said in each.values()):
             tell(f"Note:  {said}")

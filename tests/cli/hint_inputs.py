@@ -26,6 +26,7 @@ FILES = {
     "table.csv": "body,stars\n" + "".join(f'"{line}",5\n' for line in ENGLISH),
     "semicolons.csv": "body;stars\n" + "".join(f"{line[:9]};5\n" for line in ENGLISH),
     "table.json": '[{"body": "one"}]',
+    "named/train.jsonl": "".join(json.dumps({"text": line}) + "\n" for line in ENGLISH),
     "values.jsonl": "".join(json.dumps({"body": line, "stars": 5}) + "\n" for line in ENGLISH),
     "rows.csv": "text,stars,number,same,hidden\n"
     + "".join(f"{line[:9]},{at % 2},{at},1,{at % 3 - 1}\n" for at, line in enumerate(ENGLISH)),
@@ -228,9 +229,6 @@ def _write_glue(folder):
 
 def _make():
     """What tokbench, transformers and pyarrow write."""
-    table = pa.table({"text": ENGLISH})
-    with pa.OSFile("table.arrow", "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
-        writer.write_table(table)
     pq.write_table(pa.table({"body": ENGLISH, "stars": [5] * len(ENGLISH)}), "numbers.parquet")
     for made in (
         "train-bpe corpus.txt -v 300 -o tok -q",

@@ -24,7 +24,7 @@ SCENARIOS = {
     "a link to nothing": "train-bpe dangling.txt",
     "a missing column": (
         "train-bpe table.csv -v 300 -o made",
-        "--column: body, stars",
+        "--column: body ('",
         "tokbench train-bpe table.csv -v 300 -o made --column body",
     ),
     "a wrong column": "train-bpe table.csv --column bodi -v 300 -o made",
@@ -35,7 +35,7 @@ SCENARIOS = {
     "NUL bytes": "train-bpe nul.txt -v 300 -o made",
     "damaged UTF-8": "train-bpe damaged.txt -v 300 -o made",
     "cut UTF-8": "train-bpe cut.txt -v 300 -o made",
-    "an Arrow file": "train-bpe table.arrow -v 300 -o made",
+    "an unknown split": "train-bpe hf:named::trian -v 300 -o made",
     "a vocabulary that is too small": "train-bpe corpus.txt -v 100 -o made",
     "a vocabulary below the alphabet": "train-unigram corpus.txt -v 12 -o made",
     "an unknown preset": "train-wordpiece corpus.txt --preset brt -v 300 -o made",

@@ -4,11 +4,9 @@ import gzip
 import io
 import json
 import pickle
-import subprocess
-import sys
+import re
 import zipfile
 from base64 import b64encode
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,12 +23,6 @@ def hint_of(said):
     return (
         next(line for line in said.err.splitlines() if line.startswith("Hint:")).removeprefix("Hint:").strip()
     )
-
-
-def paste(line, folder):
-    """A line in a shell whose python is this one."""
-    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    subprocess.run(line, shell=True, check=True, cwd=folder, env={"PATH": path})
 
 
 @pytest.mark.parametrize(
@@ -53,16 +45,19 @@ def test_no_hint_strips_bytes_from_what_is_no_text(name, content, kind, tokbench
 
 
 @pytest.mark.parametrize("opened", ["new_stream", "new_file"])
-def test_an_arrow_file_of_datasets_becomes_parquet_by_the_hint(opened, tokbench, tmp_path):
+def test_an_arrow_file_is_a_corpus_whatever_it_is_called_and_that_is_said(opened, tokbench, tmp_path):
     pa = pytest.importorskip("pyarrow")
     table = pa.table({"text": ["a line of text to train on"] * 50})
     with (
-        pa.OSFile(str(tmp_path / "it's.arrow"), "wb") as file,
+        pa.OSFile(str(tmp_path / "it's.txt"), "wb") as file,
         getattr(pa.ipc, opened)(file, table.schema) as writer,
     ):
         writer.write_table(table)
-    paste(hint_of(tokbench("train-bpe", "it's.arrow")), tmp_path)
-    assert tokbench("train-bpe", "it's.parquet", "-v", "300", "-q").code == 0
+    said = tokbench("train-bpe", "it's.txt", "-v", "300", "-o", "made", "--json")
+    assert said.code == 0
+    [note] = [line for line in said.err.splitlines() if line.startswith("Note:")]
+    assert re.match(r"Note:  it's\.txt: it is (an Arrow file|a stream of Arrow.*), and read as one", note)
+    assert note.endswith(json.loads(said.out)["corpus"]["notes"][0])
 
 
 def test_a_command_says_what_it_read_and_not_what_its_process_read_before(tokbench, tmp_path):

@@ -18,12 +18,35 @@ def test_a_usual_column_is_found_and_another_can_be_named(put, read, name):
 
 
 @pytest.mark.parametrize("name", TABLES)
+def test_a_column_that_was_guessed_is_said_and_one_that_was_named_is_not(put, read, name):
+    path = put(name, TABLES[name])
+    words = f"{path}: the texts are its column 'sentence', of id, sentence, label; --column names another"
+    assert read(path)[1].notes == (words,)
+    assert read(path, column="sentence")[1].notes == ()
+    assert read(put("one.csv", b"review\ngood\n"))[1].notes == ()
+
+
+def test_a_value_shown_beside_its_column_is_cut(put, refusal):
+    path = put("a.jsonl", b'{"a": "' + b"x" * 99 + b'", "b": [1, 2]}\n')
+    assert refusal(DataError, path)[1].endswith(f"--column: a ('{'x' * 22}…), b ([1, 2])")
+
+
+def test_many_guesses_are_counted(put, read):
+    paths = [put(f"{number}.csv", b"id,text\n1,good\n") for number in range(30)]
+    notes = read(*paths)[1].notes
+    assert (len(notes), notes[-1]) == (11, "… and 20 more such notes on the corpus")
+
+
+@pytest.mark.parametrize("name", TABLES)
 def test_a_wrong_column_is_refused_with_the_like_and_all(put, refusal, name):
     path = put(name, TABLES[name])
     message, fix = refusal(DataError, path, column="sentense")
     assert message == f"{path} has no column 'sentense'"
-    assert fix == "did you mean sentence? it has: id, sentence, label"
-    assert refusal(DataError, path, column="xyz")[1] == "it has: id, sentence, label"
+    number = "1" if "json" in name else "'1'"
+    assert fix == f"did you mean sentence? it has: id ({number}), sentence ('good'), label ('1')"
+    assert (
+        refusal(DataError, path, column="xyz")[1] == f"it has: id ({number}), sentence ('good'), label ('1')"
+    )
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.json"])
@@ -31,7 +54,8 @@ def test_without_a_usual_column_the_columns_are_listed(put, refusal, name):
     path = put(name, TABLES[name].replace(b"sentence", b"review"))
     message, fix = refusal(DataError, path)
     assert message == f"{path} has 3 columns and none is named text, sentence, content, document"
-    assert fix == "name the one with the texts by --column: id, review, label"
+    number = "1" if "json" in name else "'1'"
+    assert fix == f"name the one with the texts by --column: id ({number}), review ('good'), label ('1')"
 
 
 def test_the_only_column_needs_no_name(put, read):

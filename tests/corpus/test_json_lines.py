@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokbench.corpus import json_lines
-from tokbench.corpus.sources import Source
+from tokbench.corpus.source import Source
 from tokbench.errors import DataError
 
 VALUES = st.recursive(

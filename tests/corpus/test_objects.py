@@ -61,12 +61,16 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are():
     assert "body" in caught.value.fix
     with pytest.raises(DataError, match="2 columns and none is named") as caught:
         as_corpus(table)
-    assert "n, body" in caught.value.fix
+    assert "n (1), body ('a')" in caught.value.fix
 
 
 def test_a_usual_name_is_found_without_asking():
     table = pytest.importorskip("pyarrow").table({"n": [1], "text": ["a"]})
-    assert passed(as_corpus(table))[0] == ["a"]
+    corpus = as_corpus(table)
+    assert passed(corpus)[0] == ["a"]
+    assert corpus.facts.notes == (
+        "the table: the texts are its column 'text', of n, text; --column names another",
+    )
 
 
 class Lazy:

@@ -34,7 +34,7 @@ def test_many_row_groups_are_read_in_order(table, read):
 def test_a_column_is_named_or_refused_like_in_other_tables(table, read, refusal):
     path = table({"a": ["x"], "b": ["y"]})
     assert read(path, column="b")[0] == ["y"]
-    assert refusal(DataError, path)[1] == "name the one with the texts by --column: a, b"
+    assert refusal(DataError, path)[1] == "name the one with the texts by --column: a ('x'), b ('y')"
     assert refusal(DataError, path, column="c")[0] == f"{path} has no column 'c'"
 
 

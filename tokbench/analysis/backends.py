@@ -16,7 +16,7 @@ from tokenizers import Tokenizer, decoders
 from tokenizers.models import Unigram
 from tokenizers.normalizers import Normalizer
 
-from tokbench.corpus.sources import COMPRESSIONS, FORMATS
+from tokbench.corpus.source import COMPRESSIONS, FORMATS
 from tokbench.encoding import encode_texts
 from tokbench.encoding.encode_texts import EncodedTexts, without_library_threads
 from tokbench.errors import FileError, UsageError, did_you_mean

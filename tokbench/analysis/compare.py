@@ -27,7 +27,7 @@ from tokbench.analysis.measure import (
 )
 from tokbench.corpus.lines import TextPart, read_txt
 from tokbench.corpus.reading import Corpus, CorpusSource, are_paths, as_corpus
-from tokbench.corpus.sources import Source, find_sources
+from tokbench.corpus.sources import find_sources
 from tokbench.errors import DataError, UsageError
 from tokbench.native.ragged import Ragged, equal_rows
 from tokbench.pretrained.lineage import lineage_of, sha256_of
@@ -37,6 +37,7 @@ from tokbench.results import Result
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tokbench.corpus.source import Source
     from tokbench.pretrained.folder import TokenizerSource
     from tokbench.pretrained.lineage import Lineage
 
@@ -119,7 +120,7 @@ def _languages(parallel: Sequence[str | Sequence[str]]) -> list[_Language]:
             lines: Sequence[str] = [*held_texts(given, None)]
             languages.append(_Language(name, name, sum(map(len, lines)), partial(iter, lines)))
             continue
-        if len(sources) != 1 or sources[0].format != "txt" or sources[0].path is None:
+        if len(sources) != 1 or sources[0].format != "txt" or sources[0].is_stdin:
             raise DataError(f"{origin} is not one file of plain lines", fix="give one .txt file a language")
         languages.append(_Language(name, sources[0].name, sources[0].size, partial(_lines, sources[0])))
     return languages

@@ -23,7 +23,7 @@ from tokbench.progress import Progress, silent
 
 if TYPE_CHECKING:
     from tokbench.corpus.reading import CorpusSource
-    from tokbench.corpus.sources import Source
+    from tokbench.corpus.source import Source
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def labels_in_files(data: str) -> Labels:
 
     counts, column, names = Counter[str](), "", tuple[str, ...]()
     for source in find_sources([data]):
-        if source.format not in TABLES or source.path is None:
+        if source.format not in TABLES or source.is_stdin:
             return Labels()
         try:
             for _, row in records(source):
@@ -221,11 +221,10 @@ def _word(value: object) -> str:
 
 def _own_names(source: Source, column: str) -> tuple[str, ...]:
     """The names that a parquet file of the datasets library gives its class ids."""
-    import pyarrow.parquet as parquet
+    from tokbench.corpus.parquet import parquet_metadata
 
-    metadata: Mapping[bytes, bytes] = parquet.read_schema(source.path).metadata or {}
     try:
-        feature: Any = json.loads(metadata[b"huggingface"])["info"]["features"][column]
+        feature: Any = json.loads(parquet_metadata(source)["huggingface"])["info"]["features"][column]
     except (KeyError, TypeError, ValueError):
         return ()
     inner = feature.get("feature", feature) if isinstance(feature, dict) else {}

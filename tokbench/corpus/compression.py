@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import shlex
 import sys
@@ -11,12 +12,14 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, cast
+from tarfile import TarError
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from zipfile import BadZipFile
 
 from tokbench.errors import DataError, FileError
 
 if TYPE_CHECKING:
-    from tokbench.corpus.sources import Source
+    from tokbench.corpus.source import Source
 
 # Bytes read at a time. Of 16 KiB to 1 MiB, 32 KiB was fastest (164 MB of English a CPU second, 88 at 1 MiB),
 # since what is made of such a chunk stays in the processor's cache.
@@ -34,12 +37,36 @@ def unpacked(source: Source, done: Done, size: int = CHUNK) -> Iterator[bytes]:
         chunks = _chunks(source, raw, size)
         while chunk := _next(source, chunks):
             position += len(chunk)
-            done(raw.tell() if source.path else position)
+            done(position if source.is_stdin else raw.tell())
             yield chunk
 
 
+def unpacked_file(source: Source, done: Done) -> io.BufferedReader:
+    """The same bytes as a file that is read from its beginning to its end."""
+    return io.BufferedReader(_Chunks(unpacked(source, done)), buffer_size=CHUNK)
+
+
+class _Chunks(io.RawIOBase):
+    """Chunks one after the other as a file."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._rest = chunks, memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401  as io has it
+        if not self._rest:
+            self._rest = memoryview(next(self._chunks, b""))
+        taken = min(len(buffer), len(self._rest))
+        buffer[:taken], self._rest = self._rest[:taken], self._rest[taken:]
+        return taken
+
+
 def open_bytes(source: Source) -> AbstractContextManager[BinaryIO]:
-    """The file as it lies on the disk, or standard input, which is left open afterwards."""
+    """The bytes as they lie on a disk or elsewhere, or standard input, which is left open afterwards."""
+    if source.place:
+        return source.place.open()
     if source.path is None:
         return nullcontext(sys.stdin.buffer)
     try:
@@ -72,15 +99,16 @@ def _next(source: Source, chunks: Iterator[bytes]) -> bytes:
         return next(chunks, b"")
     except EOFError as error:
         raise DataError(
-            f"{source.name} is cut short: its {source.compression} data ends in the middle",
+            f"{source.name} is cut short: its {source.compression or source.format} data ends in the middle",
             fix=_again(source),
         ) from error
-    except (zlib.error, lzma.LZMAError) as error:
+    except (zlib.error, lzma.LZMAError, BadZipFile, TarError) as error:
         raise _damaged(source, error) from error
     except OSError as error:
         if error.errno is None:  # so say gzip and bz2 that the data is bad; a disk's error has a number
             raise _damaged(source, error) from error
-        raise FileError(f"cannot read {source.name}: {error.strerror}", fix="copy the file again") from error
+        again = source.place.again if source.place else "copy the file again"
+        raise FileError(f"cannot read {source.name}: {error.strerror}", fix=again) from error
 
 
 def _zst_chunks(source: Source, raw: BinaryIO) -> Iterator[bytes]:
@@ -113,10 +141,13 @@ def _sliced(data: bytes) -> Iterator[bytes]:
 
 def _damaged(source: Source, error: Exception) -> DataError:
     return DataError(
-        f"{source.name} is not whole {source.compression} data: {str(error).rstrip('.').lower()}",
+        f"{source.name} is not whole {source.compression or source.format} data: "
+        f"{str(error).rstrip('.').lower()}",
         fix=_again(source),
     )
 
 
 def _again(source: Source) -> str:
+    if source.place:
+        return source.place.again
     return f"get the file again, then try: {TESTS[source.compression]} {shlex.quote(source.name)}"

@@ -6,65 +6,13 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tokbench.corpus.signatures import not_text, wide_encoding
 from tokbench.errors import DataError
 
 if TYPE_CHECKING:
-    from tokbench.corpus.sources import Source
+    from tokbench.corpus.source import Source
 
 UNPACK = {"gz": "gzip -dc", "zst": "zstd -dc", "xz": "xz -dc", "bz2": "bzip2 -dc"}
-
-UNPICKLE = "a pickle runs code when it is read: where you trust it, write its texts into a .jsonl file"
-TO_PARQUET = (
-    "import pyarrow as pa, pyarrow.parquet as pq; pq.write_table(pa.ipc.{open}({file!r}).read_all(), {out!r})"
-)
-OPENS = {"an Arrow file": "open_file", "a stream of Arrow, as the datasets library keeps": "open_stream"}
-NOT_IN_TEXT = bytes({*range(9), *range(14, 27), *range(28, 32)})  # ESC is in logs, tab to CR in all texts
-MANY = 0.01  # of the bytes
-# First bytes → what the file is → what to do with it.
-GZIP, BINARY = "gzip data", "binary data"
-BEGINNINGS = (
-    (b"\x1f\x8b", GZIP, "give it the suffix .gz"),
-    (b"\x28\xb5\x2f\xfd", "zstd data", "give it the suffix .zst"),
-    (b"\xfd7zXZ\x00", "xz data", "give it the suffix .xz"),
-    (b"BZh", "bzip2 data", "give it the suffix .bz2"),
-    (b"PAR1", "a parquet file", "give it the suffix .parquet"),
-    (b"PK\x03\x04", "a zip archive", "unpack it and name the files in it"),
-    (b"%PDF", "a PDF", "take its text out first"),
-    (b"\x89PNG", "a PNG picture", "name a text file"),
-    (b"\xff\xd8\xff", "a JPEG picture", "name a text file"),
-    *((b"\x80" + bytes([protocol]), "a pickle", UNPICKLE) for protocol in range(2, 6)),
-    (b"ARROW1", "an Arrow file", "write it as parquet"),
-    (b"\xff\xff\xff\xff", "a stream of Arrow, as the datasets library keeps", "write it as parquet"),
-    (b"\x93NUMPY", "an array of numpy", "name the texts it was made of"),
-    (b"SQLite format 3", "an SQLite database", "write the texts out of it into a .csv or .jsonl file"),
-    (b"GGUF", "a GGUF model", "name a text file"),
-    (b"\x7fELF", "a program", "name a text file"),
-)
-TAR_MARK = slice(257, 262)  # where a tar archive says "ustar" (POSIX pax, "ustar Interchange Format")
-
-
-def python_line(code: str) -> str:
-    r"""A shell's line that runs this Python code, quoted as plainly as it can be.
-
-    >>> python_line("print('a')"), python_line("print('$a')")
-    ('python -c "print(\'a\')"', 'python -c \'print(\'"\'"\'$a\'"\'"\')\'')
-    """
-    return f"python -c {shlex.quote(code)}" if set(code) & set('"$`\\!') else f'python -c "{code}"'
-
-
-def not_text(start: bytes) -> tuple[str, str] | None:
-    """What a file with these first bytes is and what to do, when it is no text at all."""
-    for beginning, what, action in BEGINNINGS:
-        if start.startswith(beginning):
-            return what, action
-    if start[TAR_MARK] == b"ustar":
-        return "a tar archive", "unpack it and name the files in it"
-    if start[8:10] == b'{"' and int.from_bytes(start[:8], "little") < 1 << 32:
-        return "a safetensors file", "name a text file"
-    controls = len(start) - len(start.translate(None, NOT_IN_TEXT))
-    if controls - start.count(0) > MANY * len(start) and not _wide(start):
-        return BINARY, "name a text file"
-    return None
 
 
 def encoding_of(block: bytes, *, at_start: bool) -> str:
@@ -75,7 +23,7 @@ def encoding_of(block: bytes, *, at_start: bool) -> str:
     >>> encoding_of("안녕하세요".encode("cp949"), at_start=True)
     'CP949'
     """
-    wide = _wide(block) if at_start else ""
+    wide = wide_encoding(block) if at_start else ""
     if wide:
         return wide
     if _mostly_utf8(block):
@@ -84,21 +32,6 @@ def encoding_of(block: bytes, *, at_start: bool) -> str:
         return "CP949"
     # 0x80–0x9f are control characters in Latin-1 and quotes, dashes and the euro sign in Windows' superset.
     return "CP1252" if any(0x80 <= byte < 0xA0 for byte in block) else "ISO-8859-1"
-
-
-def _wide(block: bytes) -> str:
-    """UTF-16 or UTF-32, by byte order mark or by where the NUL bytes are; "" when neither."""
-    if block.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
-        return "UTF-32"
-    if block.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "UTF-16"
-    sample = block[:4096]
-    even, odd = sample[::2].count(0), sample[1::2].count(0)
-    units = len(sample) // 2
-    # Spaces and digits alone are an eighth of Korean text, and their high bytes are all on one side.
-    if max(even, odd) < max(2, units / 8) or 4 * min(even, odd) > max(even, odd):
-        return ""
-    return "UTF-16LE" if odd > even else "UTF-16BE"
 
 
 def _mostly_utf8(block: bytes) -> bool:
@@ -129,12 +62,16 @@ def half_character(error: UnicodeEncodeError) -> DataError:
 def repaired(source: Source, command: str) -> str:
     """The shell command that sends a source through `command` into a new file beside it.
 
-    >>> from tokbench.corpus.sources import Source
+    >>> from tokbench.corpus.source import Source
     >>> repaired(Source("in.txt", Path("in.txt"), "txt", "", 1), "iconv -f UTF-16 -t UTF-8")
     'iconv -f UTF-16 -t UTF-8 < in.txt > in.utf8.txt'
     """
-    if source.path is None:
+    if source.is_stdin:
         return f"put it before tokbench: … | {command} | tokbench … -"
+    if source.place:
+        out = shlex.quote(Path(source.name).with_suffix(".utf8.txt").name)
+        unpack = f" | {UNPACK[source.compression]}" if source.compression else ""
+        return f"{source.place.cat}{unpack} | {command} > {out}"
     name = shlex.quote(source.name)
     plain = Path(source.name).with_suffix("") if source.compression else Path(source.name)
     out = shlex.quote(str(plain.with_suffix(f".utf8{plain.suffix}")))
@@ -240,10 +177,6 @@ class Decoding:
         if known is None:
             return None
         what, action = known
-        if what in OPENS and not self.source.compression:
-            name = self.source.name
-            out = str(Path(name).with_suffix(".parquet"))
-            action = python_line(TO_PARQUET.format(open=OPENS[what], file=name, out=out))
         return DataError(f"{self.source.name} is not text: it looks like {what}", fix=action)
 
     def _place(self, at: int) -> str:

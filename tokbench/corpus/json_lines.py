@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tokbench.corpus.lines import RECORD_LIMIT, text_blocks, whole_blocks
@@ -17,7 +18,7 @@ from tokbench.errors import DataError
 
 if TYPE_CHECKING:
     from tokbench.corpus.compression import Done
-    from tokbench.corpus.sources import Source
+    from tokbench.corpus.source import Source
 
 SPACE = re.compile(r"[ \t\n\r]*")
 NEAR_END = 16  # an error this near to the end of what is read may only mean that the rest is missing
@@ -41,7 +42,7 @@ def _texts(items: Iterator[Item], source: Source, column: str | None) -> Iterato
     for place, item in items:
         if isinstance(item, dict):
             if chosen is None:
-                chosen = choose_column(list(item), column, source)
+                chosen = choose_column(list(item), column, source, partial(list, item.values()))
             if chosen not in item:
                 raise DataError(f"{source.name}, {place} has no {chosen!r}", fix="give every object that key")
             yield as_text(item[chosen], source, place)

@@ -11,7 +11,7 @@ from tokbench.corpus.decoding import Decoding
 from tokbench.errors import DataError
 
 if TYPE_CHECKING:
-    from tokbench.corpus.sources import Source
+    from tokbench.corpus.source import Source
 
 SIEVED_CHUNK = 1 << 17  # bytes read at a time for a sieve; 64 KiB to 512 KiB were equally fast
 RECORD_LIMIT = 1 << 26  # characters in one row or item: it must fit in memory several times over

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from tokbench.corpus.sources import Source
+from tokbench.corpus.source import Source
 from tokbench.corpus.tables import choose_column
 from tokbench.errors import DataError
 
-TABLE = Source(name="the table", path=None, format="table", compression="", size=0)
 AT_ONCE = 1 << 16  # values of an Arrow array that are Python objects at the same time
 GIVE = "give a path, a list of texts, or a table and its column"
 
@@ -22,11 +22,13 @@ GIVE = "give a path, a list of texts, or a table and its column"
 class HeldTexts:
     """The texts of an object, as often as it can be iterated; a value that is missing is an empty text.
 
-    name: what errors call the object. DataError, while iterating, for a value that is no text.
+    name: what errors call the object; notes: what was guessed. DataError, while iterating, for a value that
+    is no text.
     """
 
     values: Iterable[Any]
     name: str = "texts"
+    notes: tuple[str, ...] = ()
 
     @property
     def only_once(self) -> bool:
@@ -56,13 +58,20 @@ def held_texts(holder: Any, column: str | None) -> HeldTexts:  # noqa: ANN401  w
     names = getattr(holder, "column_names", None)
     names = getattr(holder, "columns", None) if names is None else names
     if names is not None:
-        chosen = choose_column([name for name in names if isinstance(name, str)], column, TABLE)
-        return HeldTexts(_values(holder[chosen]), f"the values of the column {chosen!r}")
+        named = [name for name in names if isinstance(name, str)]
+        table = Source(name="the table", path=None, format="table", compression="", size=0)
+        chosen = choose_column(named, column, table, partial(_first_row, holder, named))
+        return HeldTexts(_values(holder[chosen]), f"the values of the column {chosen!r}", tuple(table.notes))
     if column is not None:
         raise DataError(f"these texts have no column {column!r}", fix="leave out the column")
     if isinstance(holder, bytes | bytearray) or not isinstance(holder, Iterable):
         raise DataError(f"{holder!r:.40} is no corpus", fix=GIVE)
     return HeldTexts(_values(holder))
+
+
+def _first_row(holder: Any, names: list[str]) -> list[Any]:  # noqa: ANN401
+    """The first value of each column, for an error that lists them."""
+    return [next(iter(_values(holder[name])), None) for name in names]
 
 
 def _refuse_wrapped(holder: object) -> None:

@@ -10,8 +10,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from tokbench.corpus.arrow_files import ROWS, arrow_values, damaged, refuse_other_types
 from tokbench.corpus.compression import Done, open_bytes, unpacked
 from tokbench.corpus.tables import as_text, choose_column
 from tokbench.errors import DataError, ResourceError
@@ -19,9 +22,8 @@ from tokbench.errors import DataError, ResourceError
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
-    from tokbench.corpus.sources import Source
+    from tokbench.corpus.source import Source
 
-ROWS = 256  # decoded at a time: 16 MiB of texts of 64 KiB
 BUFFER = 1 << 20  # bytes of a column's pages that are read ahead
 
 
@@ -29,8 +31,8 @@ def read_parquet(source: Source, column: str | None, done: Done) -> Iterator[str
     """The texts of a parquet file's column."""
     with _seekable(source, done) as file:
         table = _open(source, file)
-        name = choose_column(table.schema_arrow.names, column, source)
-        _refuse_other_types(source, name, table.schema_arrow.field(name).type)
+        name = choose_column(table.schema_arrow.names, column, source, partial(_first_row, source, table))
+        refuse_other_types(source, name, table.schema_arrow.field(name).type)
         row = 0
         for values in _columns(source, table, name):
             for value in values:
@@ -62,8 +64,8 @@ def _unheard(_bytes: int) -> None:
 
 @contextmanager
 def _seekable(source: Source, done: Done) -> Iterator[BinaryIO]:
-    """The parquet file itself: on the disk as it is, or unpacked into a file that vanishes afterwards."""
-    if not source.compression:
+    """The parquet file itself, or a copy without a name where it is packed or lies where no file can seek."""
+    if not source.compression and (source.path or (source.place and source.place.seeks)):
         with open_bytes(source) as file:
             yield file
         return
@@ -94,7 +96,14 @@ def _open(source: Source, file: BinaryIO) -> ParquetFile:
     try:
         return parquet.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False)
     except (pyarrow.ArrowException, OSError) as error:
-        raise _damaged(source, error) from error
+        raise damaged(source, error, "a parquet file") from error
+
+
+def _first_row(source: Source, table: ParquetFile) -> list[Any]:
+    """The values of the first row, for an error that lists the columns."""
+    return [
+        next(chain.from_iterable(_columns(source, table, name)), None) for name in table.schema_arrow.names
+    ]
 
 
 def _columns(source: Source, table: ParquetFile, name: str) -> Iterator[list[Any]]:
@@ -105,12 +114,9 @@ def _columns(source: Source, table: ParquetFile, name: str) -> Iterator[list[Any
     while True:
         try:
             batch = next(batches, None)
-            column = None if batch is None else batch.column(0)
-            values = [] if column is None else column.to_pylist()
-            if column is not None and pyarrow.types.is_map(column.type):  # pairs, of an object as JSON has it
-                values = [None if pairs is None else dict(pairs) for pairs in values]
+            values = [] if batch is None else arrow_values(batch.column(0))
         except (pyarrow.ArrowException, OSError) as error:
-            raise _damaged(source, error) from error
+            raise damaged(source, error, "a parquet file") from error
         except UnicodeDecodeError as error:
             raise DataError(
                 f"{source.name}: a value of column {name!r} is not UTF-8",
@@ -119,20 +125,3 @@ def _columns(source: Source, table: ParquetFile, name: str) -> Iterator[list[Any
         if batch is None:
             return
         yield values
-
-
-def _refuse_other_types(source: Source, name: str, kind: Any) -> None:  # noqa: ANN401
-    import pyarrow
-
-    stored = kind.value_type if pyarrow.types.is_dictionary(kind) else kind
-    is_text = (pyarrow.types.is_string, pyarrow.types.is_large_string, pyarrow.types.is_string_view)
-    if not any(each(stored) for each in (*is_text, pyarrow.types.is_null)):
-        raise DataError(
-            f"{source.name}: column {name!r} holds {stored}, not text",
-            fix="name another column with --column",
-        )
-
-
-def _damaged(source: Source, error: Exception) -> DataError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return DataError(f"{source.name} is not a whole parquet file: {reason}", fix="get the file again")

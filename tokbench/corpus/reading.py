@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import chain, groupby
 from pathlib import Path, PurePath
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Union, cast
 from tokbench.corpus.compression import CHUNK, Done
 from tokbench.corpus.decoding import half_character
 from tokbench.corpus.lines import LIMIT, Sieve, Sieved, TextPart, read_txt, split_long_text
-from tokbench.corpus.sources import COMPRESSIONS, FORMATS, Source, find_sources
+from tokbench.corpus.source import ARCHIVES, COMPRESSIONS, FORMATS, Source
+from tokbench.corpus.sources import find_sources
 from tokbench.errors import DataError, FileError, UsageError
 from tokbench.io.extras import require
 from tokbench.progress import Progress, silent
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
     from tokbench.corpus.objects import HeldTexts
 
 BATCH = 1 << 20  # bytes from which a batch is full
+NOTES: dict[
+    str, str
+] = {}  # each under itself: what was guessed in reading, which the program says once, at its end
+NEEDS = {"parquet": "pyarrow", "arrow": "pyarrow", "saved": "pyarrow", "hub": "datasets"}
+READ_AS = {"saved": "what save_to_disk wrote", "hub": "a dataset by name"}
+SHOWN_NOTES = 10
 LONGEST_TEXT = 1 << 27  # characters of a text that is kept whole: it must fit in memory several times over
 
 
@@ -186,6 +194,7 @@ class CorpusFacts:
 
     The fingerprint is the SHA-256 over all texts, each followed by a line feed. Texts are counted as they are
     in the files, before long ones are cut; compression and, for the same texts, the format do not matter.
+    notes: what was guessed in reading them, such as a column.
     """
 
     sources: tuple[str, ...]
@@ -193,6 +202,7 @@ class CorpusFacts:
     blank: int
     utf8_bytes: int
     sha256: str
+    notes: tuple[str, ...] = ()
 
 
 class Corpus:
@@ -239,7 +249,15 @@ class Corpus:
             yield part
         if not texts:
             raise _no_texts(self._names, 0)
-        self._facts = CorpusFacts(self._names, texts - blank, blank, utf8_bytes, sha256="")
+        self._facts = self._noted(CorpusFacts(self._names, texts - blank, blank, utf8_bytes, sha256=""))
+
+    def _noted(self, facts: CorpusFacts) -> CorpusFacts:
+        """The facts with what was guessed, which a command says at its end, too."""
+        notes = [words for source in self.sources for words in source.notes]
+        if len(notes) > SHOWN_NOTES:
+            notes[SHOWN_NOTES:] = [f"… and {len(notes) - SHOWN_NOTES:,} more such notes on the corpus"]
+        NOTES.update(zip(notes, notes, strict=True))
+        return replace(facts, notes=tuple(notes))
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -273,12 +291,12 @@ class Corpus:
                 yield from intake.take(part)
             meter.passed(source)
         yield from intake.last()
-        self._facts = intake.facts(self._names)
+        self._facts = self._noted(intake.facts(self._names))
 
     @property
     def size(self) -> int | None:
-        """Bytes on disk of all sources; None when standard input is one of them."""
-        known = all(source.path for source in self.sources)
+        """Bytes of all sources as they lie there; None when that of one is not known, as of stdin."""
+        known = all(source.is_sized for source in self.sources)
         return sum(source.size for source in self.sources) if known else None
 
     @property
@@ -291,7 +309,7 @@ class Corpus:
     def _take_stdin(self) -> None:
         if self._stdin_is_read:
             raise FileError("stdin can be read only once", fix="save it to a file and name the file")
-        self._stdin_is_read = any(source.path is None for source in self.sources)
+        self._stdin_is_read = any(source.is_stdin for source in self.sources)
 
 
 class TextsCorpus(Corpus):
@@ -329,7 +347,10 @@ class TextsCorpus(Corpus):
             yield from filled
             self._progress("read", intake.utf8_bytes)
         yield from intake.last()
-        self._facts = intake.facts(("texts",))
+        self._facts = self._noted(intake.facts(("texts",)))
+
+    def _noted(self, facts: CorpusFacts) -> CorpusFacts:
+        return replace(facts, notes=self._texts.notes)
 
     def _parts(self) -> Iterator[list[str]]:
         """The texts, some at a time; UsageError when an iterator is to be read a second time."""
@@ -342,6 +363,7 @@ class TextsCorpus(Corpus):
 
 
 LONGEST_PATH = 4096  # characters; what is longer is a text
+ELSEWHERE = re.compile(r"(hf:|[a-z][a-z0-9+.:-]*://)\S+$")
 CorpusSource = Union[str, "os.PathLike[str]", Corpus, Iterable[Any]]
 
 
@@ -388,13 +410,24 @@ def are_paths(names: Sequence[object]) -> bool:
 
 def _exists(name: str) -> bool:
     with suppress(OSError, ValueError):  # what is too long for a name, or holds a zero
-        return name == "-" or (name != "" and Path(name).exists())  # "" is the folder we are in
+        return (
+            name == "-" or _is_elsewhere(name) or (name != "" and Path(name).exists())
+        )  # "" is the folder we are in
     return False
+
+
+def _is_elsewhere(name: str) -> bool:
+    """Whether it is a URL, or names a dataset of the hub.
+
+    >>> _is_elsewhere("s3://bucket/a.txt"), _is_elsewhere("hf:org/name"), _is_elsewhere("see https://a.b")
+    (True, True, False)
+    """
+    return ELSEWHERE.match(name) is not None
 
 
 def _ends_as_a_file(name: str) -> bool:
     suffixes = PurePath(name).suffixes
-    return bool(suffixes) and suffixes[-1].lower() in (*FORMATS, *COMPRESSIONS)
+    return bool(suffixes) and suffixes[-1].lower() in (*FORMATS, *COMPRESSIONS, *ARCHIVES)
 
 
 def open_corpus(
@@ -406,8 +439,12 @@ def open_corpus(
     """
     sources = find_sources(paths)
     for source in sources:
-        if source.format == "parquet":
-            require("pyarrow", extra="data", what="reading parquet")
+        if source.format in NEEDS:
+            require(
+                NEEDS[source.format],
+                extra="data",
+                what=f"reading {READ_AS.get(source.format, source.format)}",
+            )
         if source.compression == "zst":
             require("zstandard", extra="data", what="reading .zst files")
     if column is not None and all(source.format == "txt" for source in sources):
@@ -421,12 +458,34 @@ def _parts(source: Source, column: str | None, done: Done, sieve: Sieve | None) 
     """The texts of one source, some at a time."""
     if source.format == "txt":
         return read_txt(source, done, sieve)
+    if source.format in ARCHIVES.values():
+        return _inside(source, column, done, sieve)
     return record_texts(source, column, done)
 
 
+def _inside(source: Source, column: str | None, done: Done, sieve: Sieve | None) -> Iterator[TextPart]:
+    """The texts of all members of an archive, one after the other."""
+    from tokbench.corpus.archives import members
+
+    for member in members(source, done):
+        yield from _parts(member, column, _untold, sieve)
+
+
+def _untold(_bytes: int) -> None:
+    """The archive tells how far it is read."""
+
+
 def record_texts(source: Source, column: str | None, done: Done) -> Iterator[TextPart]:
-    """The texts in one column of a table or of JSON."""
-    from tokbench.corpus import json_lines, parquet, tables  # plain text needs none of them
+    """The texts in one column of a table or of JSON, and those of an archive."""
+    if source.format in ARCHIVES.values():
+        return _inside(source, column, done, None)
+    from tokbench.corpus import (  # plain text needs none of them
+        arrow_files,
+        hub_datasets,
+        json_lines,
+        parquet,
+        tables,
+    )
 
     readers: dict[str, Callable[[Source, str | None, Done], Iterator[str]]] = {
         "csv": tables.read_csv,
@@ -434,6 +493,9 @@ def record_texts(source: Source, column: str | None, done: Done) -> Iterator[Tex
         "json": json_lines.read_json,
         "jsonl": json_lines.read_jsonl,
         "parquet": parquet.read_parquet,
+        "arrow": arrow_files.read_arrow,
+        "saved": arrow_files.read_saved,
+        "hub": hub_datasets.read_hub_dataset,
     }
     return map(TextPart, tables.batches_of_size(readers[source.format](source, column, done), size=CHUNK))
 
@@ -449,7 +511,7 @@ class _Meter:
 
     def __init__(self, progress: Progress, sources: tuple[Source, ...]) -> None:
         self._progress = progress
-        known = all(source.path for source in sources)
+        known = all(source.is_sized for source in sources)
         self._total = sum(source.size for source in sources) if known else None
         self._before = 0  # bytes of the sources that are done
         self._inside = 0  # bytes of the one that is being read
@@ -464,6 +526,6 @@ class _Meter:
 
     def passed(self, source: Source) -> None:
         """One source is read to its end."""
-        self._before += source.size if source.path else self._inside
+        self._before += source.size if source.is_sized else self._inside
         self._inside = 0
         self._progress("read", self._before, self._total)

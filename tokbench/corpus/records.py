@@ -6,15 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+from tokbench.corpus.archives import members
+from tokbench.corpus.arrow_files import arrow_rows, saved_rows
+from tokbench.corpus.hub_datasets import hub_rows
 from tokbench.corpus.json_lines import array_items, line_items
 from tokbench.corpus.parquet import parquet_rows
 from tokbench.corpus.tables import Row, csv_rows, tsv_rows, uneven_rows
 from tokbench.errors import DataError
 
 if TYPE_CHECKING:
-    from tokbench.corpus.sources import Source
+    from tokbench.corpus.source import Source
 
-TABLES = ("csv", "tsv", "json", "jsonl", "parquet")
+TABLES = ("csv", "tsv", "json", "jsonl", "parquet", "arrow", "saved")
+COLUMNAR = {"parquet": parquet_rows, "arrow": arrow_rows, "saved": saved_rows, "hub": hub_rows}
 Record = tuple[str, dict[str, object]]  # where it is, and its values by column
 
 
@@ -27,16 +31,18 @@ def records(source: Source, wanted: Sequence[str] = ()) -> Iterator[Record]:
     Of a .json file with one object around one list of objects, those are the rows; `list_around` names it.
     """
     match source.format:
-        case "csv":
-            return _rows(csv_rows(source, _nothing), source, wanted)
-        case "tsv":
-            return _rows(tsv_rows(source, _nothing), source, wanted)
+        case "csv" | "tsv":
+            rows = csv_rows if source.format == "csv" else tsv_rows
+            return _rows(rows(source, _nothing), source, wanted)
         case "json":
             return _objects(_unwrapped(array_items(source, _nothing)), source)
         case "jsonl":
             return _objects(line_items(source, _nothing), source)
-        case "parquet":
-            return ((f"row {number}", row) for number, row in enumerate(parquet_rows(source, _nothing), 1))
+        case "zip" | "tar":
+            return _inside(source, wanted)
+    if source.format in COLUMNAR:
+        found = COLUMNAR[source.format](source, _nothing)
+        return ((f"row {number}", row) for number, row in enumerate(found, 1))
     raise DataError(
         f"{source.name} is no table", fix=f"give one of {', '.join(TABLES)}, with columns that have names"
     )
@@ -71,6 +77,14 @@ def _unwrapped(items: Iterator[tuple[str, object]]) -> Iterator[tuple[str, objec
     if rows:
         return ((f"item {number} of {name}", row) for number, row in enumerate(rows, 1))
     return chain(first, items)
+
+
+def _inside(source: Source, wanted: Sequence[str]) -> Iterator[Record]:
+    """The rows of all tables in an archive; the place names the member."""
+    for member in members(source, _nothing):
+        name = member.name.removeprefix(f"{source.name}/")
+        for place, row in records(member, wanted):
+            yield f"{name} {place}", row
 
 
 def _nothing(_bytes: int) -> None:

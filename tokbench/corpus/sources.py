@@ -7,11 +7,13 @@ import os
 import shlex
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
-from pathlib import Path, PurePath
+from pathlib import Path
 
+from tokbench.corpus.saved_datasets import is_saved, saved_files, saved_split
+from tokbench.corpus.signatures import recognized
+from tokbench.corpus.source import COMPRESSIONS, FORMATS, HUB, STDIN, Source, format_of_name, shown
 from tokbench.errors import FileError, did_you_mean
 
 NEIGHBOURS = 1000  # names in a folder among which a like one is looked for
@@ -86,36 +88,6 @@ def _neighbours(folder: Path) -> list[str]:
         return []
 
 
-FORMATS = {
-    ".txt": "txt",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-}
-COMPRESSIONS = {".gz": "gz", ".zst": "zst", ".xz": "xz", ".bz2": "bz2"}
-
-
-@dataclass(frozen=True)
-class Source:
-    """One file to read, or standard input.
-
-    `name` is the path as a person wrote it, or "stdin" (`path` is None then); `format` is one of txt, csv,
-    tsv, json, jsonl, parquet; `compression` is "", gz, zst, xz or bz2; `size` is bytes on disk, 0 for stdin.
-    """
-
-    name: str
-    path: Path | None
-    format: str
-    compression: str
-    size: int
-
-
-STDIN = Source(name="stdin", path=None, format="txt", compression="", size=0)
-
-
 def find_sources(paths: Sequence[str | os.PathLike[str]]) -> tuple[Source, ...]:
     """Every file that the paths mean, each once, in the order given and sorted within folders and globs.
 
@@ -127,11 +99,17 @@ def find_sources(paths: Sequence[str | os.PathLike[str]]) -> tuple[Source, ...]:
     found: dict[str, Source] = {}
     for path in paths:
         for source in _meant(os.fspath(path)):
-            key = "-" if source.path is None else os.path.realpath(source.path)
-            found.setdefault(key, source)
+            found.setdefault(_identity(source), source)
     if not found:
         raise FileError("no corpus was named", fix="name files, folders, quoted globs, or - for stdin")
     return tuple(found.values())
+
+
+def _identity(source: Source) -> str:
+    """What two sources that are the same have in common."""
+    if source.place:
+        return source.place.url
+    return os.path.realpath(source.path) if source.path else "-"
 
 
 def _meant(path: str) -> list[Source]:
@@ -140,6 +118,8 @@ def _meant(path: str) -> list[Source]:
         return [STDIN]
     if not path:
         raise FileError("the path of a corpus is empty", fix="name a file, a folder, or - for stdin")
+    if path.startswith(HUB) or "://" in path:
+        return _elsewhere(path)
     expanded = os.path.expanduser(path)  # noqa: PTH111  (Path raises where there is no such home)
     is_glob = glob.has_magic(expanded) and not os.path.lexists(expanded)
     paths = matches(expanded) if is_glob else [Path(expanded)]
@@ -152,22 +132,38 @@ def _meant(path: str) -> list[Source]:
     return sources
 
 
+def _elsewhere(path: str) -> list[Source]:
+    """The sources that are on no disk of this machine."""
+    if path.startswith(HUB):
+        from tokbench.corpus.hub_datasets import hub_source
+
+        return [hub_source(path)]
+    from tokbench.corpus.remote import remote_sources
+
+    return remote_sources(path)
+
+
 def _expand(path: Path) -> list[Source]:
-    """The file itself, or all files with a known suffix in the folder."""
+    """The file itself, the dataset that a folder is, or all files with a known suffix in the folder."""
     status = _status(path)
     if not stat.S_ISDIR(status.st_mode):
         return [_source(path, status)]
-    known = sorted(each for each in visible_files(path) if _kind(each)[0])
-    return [_source(each, _status(each)) for each in known]
+    if is_saved(path):
+        return [_saved(path)]
+    known = sorted(each for each in visible_files(path) if format_of_name(each.name)[0] in FORMATS.values())
+    inside = {each.parent: is_saved(each.parent) for each in known if each.suffix == ".arrow"}
+    found = {each.parent if inside.get(each.parent) else each: each for each in known}
+    return [_saved(each) if inside.get(each) else _source(each, _status(each)) for each in found]
 
 
-def _kind(path: Path) -> tuple[str, str]:
-    """Format ("" when unknown) and compression, by suffix."""
-    name = PurePath(path.name.lower())
-    compression = COMPRESSIONS.get(name.suffix, "")
-    if compression:
-        name = PurePath(name.stem)
-    return FORMATS.get(name.suffix, ""), compression
+def _saved(folder: Path) -> Source:
+    """The dataset in a folder of `save_to_disk`; of several splits the one to train on, which is said."""
+    chosen, said = saved_split(folder)
+    size = sum(each.stat().st_size for each in saved_files(chosen))
+    source = Source(name=shown(chosen), path=chosen, format="saved", compression="", size=size)
+    if said:
+        source.note(said)
+    return source
 
 
 def _source(path: Path, status: os.stat_result) -> Source:
@@ -176,9 +172,9 @@ def _source(path: Path, status: os.stat_result) -> Source:
             f"{path} is not a regular file (a pipe, a socket or a device)",
             fix=f"send it through stdin: cat {shlex.quote(str(path))} | tokbench … -",
         )
-    kind, compression = _kind(path)
-    name = str(path).encode("utf-8", "backslashreplace").decode()  # a name may hold bytes that are no text
-    return Source(name=name, path=path, format=kind or "txt", compression=compression, size=status.st_size)
+    kind, compression = format_of_name(path.name)
+    named = Source(shown(path), path, kind or "txt", compression, status.st_size)
+    return recognized(named, suffix=kind)
 
 
 def _status(path: Path) -> os.stat_result:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tokbench.corpus.lines import RECORD_LIMIT, whole_blocks
@@ -17,7 +17,7 @@ from tokbench.errors import DataError, did_you_mean, plural
 
 if TYPE_CHECKING:
     from tokbench.corpus.compression import Done
-    from tokbench.corpus.sources import Source
+    from tokbench.corpus.source import Source
 
 USUAL = ("text", "sentence", "content", "document")  # taken in this order when no column is named
 SHOWN = 20  # column names listed in an error
@@ -27,14 +27,22 @@ OTHER_SEPARATOR = re.compile(
 KINDS = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
 
-def choose_column(names: Sequence[str], column: str | None, source: Source) -> str:
-    """The column to read: the one named, the only one, or a usual one; otherwise an error that lists them."""
+def choose_column(
+    names: Sequence[str], column: str | None, source: Source, first_row: Callable[[], Sequence[object]] = list
+) -> str:
+    """The column to read: the one named, the only one, or a usual one, which is noted as a guess.
+
+    Otherwise an error that lists them, each with its value in the first row.
+    """
     if column is None:
-        column = _default(names, source)
+        column = _default(names, source, first_row)
+        if len(names) > 1:
+            source.note(f"the texts are its column {column!r}, of {_listed(names)}; --column names another")
     if column not in names:
         near = did_you_mean(column, names)
         hint = f"{near} " if near.startswith("did you mean") else ""
-        raise DataError(f"{source.name} has no column {column!r}", fix=f"{hint}it has: {_listed(names)}")
+        shown = _with_values(names, first_row())
+        raise DataError(f"{source.name} has no column {column!r}", fix=f"{hint}it has: {shown}")
     if names.count(column) > 1:
         raise DataError(
             f"{source.name} has {names.count(column)} columns {column!r}", fix="give each column its own name"
@@ -42,7 +50,7 @@ def choose_column(names: Sequence[str], column: str | None, source: Source) -> s
     return column
 
 
-def _default(names: Sequence[str], source: Source) -> str:
+def _default(names: Sequence[str], source: Source, first_row: Callable[[], Sequence[object]]) -> str:
     if len(names) == 1:
         other = OTHER_SEPARATOR.fullmatch(names[0])
         if other and source.format in ("csv", "tsv"):
@@ -56,19 +64,36 @@ def _default(names: Sequence[str], source: Source) -> str:
     if usual is None:
         raise DataError(
             f"{source.name} has {len(names)} columns and none is named {', '.join(USUAL)}",
-            fix=f"name the one with the texts by --column: {_listed(names)}",
+            fix=f"name the one with the texts by --column: {_with_values(names, first_row())}",
         )
     return usual
+
+
+def _with_values(names: Sequence[str], values: Sequence[object]) -> str:
+    """The names, each with a value, shortened.
+
+    >>> _with_values(["id", "body"], [7, "a text"])
+    "id (7), body ('a text')"
+    """
+    if len(values) != len(names):
+        return _listed(names)
+    return _listed(
+        [f"{_cut(name, 40)} ({_cut(repr(value), 24)})" for name, value in zip(names, values, strict=True)]
+    )
 
 
 def _listed(names: Sequence[str]) -> str:
     """Names as a person reads them, shortened, since a table without a header has texts for names.
 
-    >>> _listed(["a", "b" * 50])
-    'a, bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb…'
+    >>> _listed(["a", "b" * 90])[-9:], len(_listed(["b" * 90]))
+    ('bbbbbbbb…', 68)
     """
-    shown = ", ".join(name if len(name) <= 40 else f"{name[:39]}…" for name in names[:SHOWN])
+    shown = ", ".join(_cut(name, 68) for name in names[:SHOWN])
     return f"{shown} and {len(names) - SHOWN} more" if len(names) > SHOWN else shown
+
+
+def _cut(words: str, longest: int) -> str:
+    return words if len(words) <= longest else f"{words[: longest - 1]}…"
 
 
 def as_text(value: object, source: Source, place: str) -> str:
@@ -131,7 +156,7 @@ def _column(rows: Iterator[Row], source: Source, column: str | None) -> Iterator
     header = next((fields for _, fields in rows if fields), None)
     if header is None:
         return
-    index = header.index(choose_column(header, column, source))
+    index = header.index(choose_column(header, column, source, lambda: next(rows, (0, []))[1]))
     width = len(header)
     for line, fields in rows:
         if len(fields) == width:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tokbench.corpus.decoding import BINARY, GZIP, not_text
+from tokbench.corpus.signatures import BINARY, GZIP, not_text
 from tokbench.errors import FileError
 from tokbench.formats.bert_vocab import read_bert_vocab
 from tokbench.formats.byte_level_files import read_clip_merges, read_vocab_and_merges

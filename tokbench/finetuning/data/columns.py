@@ -12,7 +12,7 @@ from tokbench.errors import DataError, UsageError, did_you_mean
 from tokbench.finetuning.data.scalars import listed_columns
 
 if TYPE_CHECKING:
-    from tokbench.corpus.sources import Source
+    from tokbench.corpus.source import Source
 
 TEXTS = ("text", "sentence", "content", "document", "review", "comment", "utterance", "tweet", "message")
 PAIRS = (

@@ -12,10 +12,11 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from tokbench.corpus.decoding import python_line
 from tokbench.corpus.parquet import parquet_metadata
 from tokbench.corpus.records import TABLES, is_rows, list_around, records
-from tokbench.corpus.sources import COMPRESSIONS, FORMATS, Source, find_sources
+from tokbench.corpus.signatures import python_line
+from tokbench.corpus.source import COMPRESSIONS, FORMATS, Source
+from tokbench.corpus.sources import find_sources
 from tokbench.errors import DataError, FileError, UsageError, clipped, plural
 from tokbench.finetuning.data.columns import Columns, choose_columns, no_column
 from tokbench.finetuning.data.label_kinds import (

@@ -23,12 +23,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
-from glob import has_magic
 from hashlib import sha256
 from itertools import chain, pairwise
 from multiprocessing import resource_tracker
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +38,8 @@ from tokbench.corpus.compression import CHUNK, open_bytes
 from tokbench.corpus.decoding import Decoding
 from tokbench.corpus.lines import TextPart, line_blocks, read_txt
 from tokbench.corpus.reading import Intake, record_texts
-from tokbench.corpus.sources import COMPRESSIONS, FORMATS, Source, find_sources
+from tokbench.corpus.remote import file_system, remote_sources
+from tokbench.corpus.sources import find_sources
 from tokbench.errors import DataError, FileError, ResourceError, UsageError
 from tokbench.io.atomic import atomic_file, scratch_folder
 from tokbench.io.extras import require
@@ -56,6 +56,9 @@ from tokbench.training.counting.store import (
 from tokbench.training.engine import COUNTING, EngineChoice, choose_engine
 from tokbench.training.probe import probed_counting
 from tokbench.training.word_counts import CountedCorpus, PipelineRecord, library_counts
+
+if TYPE_CHECKING:
+    from tokbench.corpus.source import Source
 
 ANSWER = 10  # seconds that a scheduler may take
 LEFT: list[ExitStack] = []  # clusters that Ctrl-C ended, never closed
@@ -203,6 +206,10 @@ def shard_batches(shard: Shard, column: str | None, intake: Intake) -> Iterator[
 
 def _local_shards(path: str) -> Iterator[Shard]:
     for source in find_sources([path]):
+        if source.format == "hub":
+            raise FileError(
+                f"{source.name} cannot be counted in shards", fix="leave out --scheduler, or name its files"
+            )
         if source.path is None:
             raise FileError("stdin cannot be counted in shards", fix="save it to a file and name the file")
         real = source.path.resolve()
@@ -211,53 +218,11 @@ def _local_shards(path: str) -> Iterator[Shard]:
 
 def _remote(url: str) -> Iterator[Shard]:
     """The files behind a URL, through fsspec."""
-    disk, root = _disk(url)
-    try:
-        if has_magic(root):
-            names = disk.glob(root)
-        else:
-            names = (
-                [name for name in disk.find(root) if _is_wanted(name, root)] if disk.isdir(root) else [root]
-            )
-        infos = [disk.info(name) for name in sorted(names)]
-    except (OSError, ValueError) as error:
-        raise FileError(
-            f"cannot read {url}: {error}", fix="look whether it is there, and may be read"
-        ) from error
-    if not infos:
-        raise FileError(f"{url} holds no file to read ({' '.join(FORMATS)})", fix="name a file itself")
-    for info in infos:
-        name, whole = str(info["name"]), disk.unstrip_protocol(info["name"])
-        kind, compression = _kind(name)
-        source = Source(whole, Path(name), kind or "txt", compression, int(info["size"] or 0))
-        yield Shard(source, whole, 0, source.size, disk.ukey(name))
-
-
-def _disk(url: str) -> tuple[Any, str]:
-    """The file system of a URL, and the path in it."""
-    from fsspec.core import url_to_fs
-
-    try:
-        disk, root = url_to_fs(url)
-    except (ValueError, ImportError) as error:
-        raise FileError(
-            f"cannot read {url}: {error}", fix="install what it needs, or copy the files"
-        ) from error
-    return disk, str(root)
-
-
-def _is_wanted(name: str, root: str) -> bool:
-    """Whether a file in a folder is a text file and not hidden."""
-    inside = PurePosixPath(name[len(root) :].lstrip("/"))
-    return bool(_kind(name)[0]) and not any(part.startswith(".") for part in inside.parts)
-
-
-def _kind(name: str) -> tuple[str, str]:
-    """Format and compression by suffix, as for local files."""
-    path = PurePosixPath(name.lower())
-    compression = COMPRESSIONS.get(path.suffix, "")
-    suffix = PurePosixPath(path.stem).suffix if compression else path.suffix
-    return FORMATS.get(suffix, ""), compression
+    disk, _ = file_system(url)
+    for source in remote_sources(url):
+        assert source.place is not None
+        whole = source.place.url
+        yield Shard(source, whole, 0, source.size, disk.ukey(disk._strip_protocol(whole)))
 
 
 def _parts(whole: Shard, size: int) -> list[Shard]:
@@ -293,10 +258,10 @@ def _at_hand(shard: Shard) -> Iterator[Source]:
         yield shard.source
         return
     with scratch_folder() as folder:
-        disk, root = _disk(shard.url)
+        disk, root = file_system(shard.url)
         path = Path(folder, PurePosixPath(root).name)
         disk.get_file(root, str(path))
-        yield replace(shard.source, path=path)
+        yield replace(shard.source, path=path, place=None)
 
 
 def _lines(shard: Shard) -> Iterator[TextPart]:
@@ -322,7 +287,7 @@ def _lines(shard: Shard) -> Iterator[TextPart]:
 def _open(shard: Shard) -> AbstractContextManager[BinaryIO]:
     if not shard.url:
         return open_bytes(shard.source)
-    disk, root = _disk(shard.url)
+    disk, root = file_system(shard.url)
     return cast(AbstractContextManager[BinaryIO], disk.open(root, "rb"))
 
 
