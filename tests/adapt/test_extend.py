@@ -238,3 +238,27 @@ def test_an_unknown_start_is_refused_with_and_without_a_model(start):
     base = byte_level(["the cat"] * 9, 270)
     with pytest.raises(UsageError, match=r"rows cannot (start with|copy)"):
         tb.extend(base, ["wet"] * 9, start=start)
+
+
+def test_counted_words_teach_what_their_texts_do(tmp_path):
+    base = byte_level(["the cat sat on the mat"] * 9, 270)
+    corpus = ["a wet hat, a wetter cat, the wettest mat of them all"] * 5
+    texts = tb.extend(base, corpus, tokens=16)
+    counts = tb.count_words(corpus, base)
+    assert tb.extend(base, counts, tokens=16).growth.added.written == texts.growth.added.written
+    with pytest.raises(UsageError, match="give either a corpus or --counts"):
+        tb.extend(base, corpus, counts=tmp_path / "counts.parquet")
+    other = byte_level(["the cat sat on the mat"] * 9, 270, prefix=True)
+    with pytest.raises(tb.errors.RecipeError, match="counted with the pre_tokenizer"):
+        tb.extend(other, counts, tokens=16)
+
+
+def test_the_compiled_loops_learn_what_python_does(monkeypatch):
+    base = byte_level(["the cat sat on the mat"] * 9, 280)
+    corpus = ["a wet hat, a wetter cat, the wettest mat of them all", "한국어 한국인"] * 5
+    compiled = tb.extend(base, iter(corpus), tokens=40, engine="auto")
+    monkeypatch.setenv("TOKBENCH_NO_COMPILE", "1")
+    python = tb.extend(base, iter(corpus), tokens=40)
+    assert python.engine == "python"
+    assert python.growth.added.written == compiled.growth.added.written
+    assert (python.curve, python.domain) == (compiled.curve, compiled.domain)

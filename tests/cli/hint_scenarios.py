@@ -142,6 +142,12 @@ SCENARIOS = {
         "tokbench train-like words corpus.txt -o new-tok",
         "tokbench train-like words corpus.txt -v 300 -o made",
     ),
+    "counted words of other blocks to learn from": (
+        "extend pair --counts counts.parquet -o made",
+        "tokbench count corpus.txt --like pair -o counts.parquet",
+        "tokbench count corpus.txt --like pair -o made.parquet"
+        " && tokbench extend pair --counts made.parquet --tokens 9 -o made",
+    ),
     "nothing to gain": (
         "extend tok sub/english.txt --min-frequency 99999 -o made",
         "a larger corpus, or --min-frequency 1",

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from tokbench.adapt.adapted_card import Measure, adapted_card
 from tokbench.adapt.continued.continued_bpe import continue_bpe
 from tokbench.adapt.continued.continued_unigram import continue_unigram
 from tokbench.adapt.continued.continued_wordpiece import continue_wordpiece
-from tokbench.adapt.continued.corpus_words import corpus_words
+from tokbench.adapt.continued.corpus_words import corpus_words, counted_words
 from tokbench.adapt.continued.effects import Effect, ExtensionPoint, WordEffects, text_effect
 from tokbench.adapt.continued.spelled_words import ModelAlone, SpelledWords
 from tokbench.adapt.continued.word_borders import borders, cuts_words
@@ -28,6 +28,7 @@ from tokbench.model.initializers import initializer
 from tokbench.model.row_plan import COPY, row_init
 from tokbench.pretrained.added_tokens import Added, unknown_id, without_truncation
 from tokbench.pretrained.folder import TokenizerFolder, TokenizerSource, load
+from tokbench.pretrained.train import counted_source
 from tokbench.pretrained.wrap import portable_config, with_loaded_flags
 from tokbench.progress import Progress, silent
 from tokbench.results import Result
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 
     from tokbench.adapt.continued.learned_tokens import LearnedTokens
     from tokbench.corpus.reading import CorpusSource
-    from tokbench.training.word_counts import CountedCorpus
+    from tokbench.training.counting.store import StoredCounts
+    from tokbench.training.word_counts import CountedCorpus, WordCounts
 
 RECORD = "extend.json"
 FIRST = 12  # new tokens that are shown
@@ -86,8 +88,9 @@ class Extension(Result, kind="extension", table="curve"):
 
 def extend(
     tokenizer: TokenizerSource,
-    corpus: CorpusSource,
+    corpus: CorpusSource | WordCounts | StoredCounts = (),
     *,
+    counts: str | Path | None = None,
     tokens: int = 2_000,
     model: str | Path | None = None,
     min_frequency: int = 2,
@@ -107,7 +110,8 @@ def extend(
     the result counts the words that got one. A model (`model`, or weights beside the tokenizer) gets a row
     for each token, by default the mean of the rows of the old tokens that it is made of. `sample` are texts
     of what must not suffer: how many keep their ids is told. Both are saved to `output`, whole or not at all;
-    without it, or for a dry run, nothing is written.
+    without it, or for a dry run, nothing is written. Words that were counted before (`counts`, a file of
+    them, or WordCounts) stand in for the corpus.
 
     Raises UsageError for a tokenizer that learns no pieces, has dropout or has tokens that reach over spaces,
     NegativeResultError where the corpus teaches nothing, and what add_tokens raises for a model.
@@ -128,7 +132,12 @@ def extend(
     start = choices.get("start", "pieces")
     if not start.startswith(COPY):
         initializer(start)
-    words, counted, fingerprint = corpus_words(folder.tokenizer, corpus, column=column, progress=progress)
+    read = counted_source(corpus, column, counts)
+    words, counted, fingerprint = (
+        corpus_words(folder.tokenizer, cast("CorpusSource", corpus), column=column, progress=progress)
+        if read is None
+        else counted_words(folder, read)
+    )
     learned = _learned(
         folder,
         words,

@@ -158,7 +158,7 @@ def add_tokens(
 
 def extend(
     tokenizer: options.Tokenizer,
-    corpus: options.Corpus,
+    corpus: options.CorpusOrCounts = None,
     output: Out = None,
     tokens: Annotated[
         int, Option("--tokens", "-n", help="How many to learn; a corpus may hold fewer.")
@@ -182,6 +182,7 @@ def extend(
     force_ids: ForceIds = False,
     trust_remote_code: Trust = False,
     prove: Prove = False,
+    counts: options.Counts = None,
     column: options.Column = None,
     engine: options.Engine = "auto",
     dry_run: DryRun = False,
@@ -212,7 +213,8 @@ def extend(
     with draw_progress(quiet=quiet) as progress:
         wider = tb.extend(
             tokenizer,
-            CorpusPaths(corpus),
+            CorpusPaths(corpus or ()),
+            counts=counts,
             tokens=tokens,
             model=model,
             min_frequency=min_frequency,
@@ -237,7 +239,7 @@ def extend(
         "write it: the same with -o FOLDER"
         if dry_run
         else f"compare: tokbench compare {shlex.quote(tokenizer)} {shlex.quote(str(output))}"
-        f" --corpus {shlex.quote(corpus[0])}",
+        f" --corpus {shlex.quote((corpus or ['corpus.txt'])[0])}",
         quiet=quiet,
     )
 
@@ -319,7 +321,7 @@ def prune(
         "write it: the same with -o FOLDER"
         if dry_run
         else f"compare: tokbench compare {shlex.quote(tokenizer)} {shlex.quote(str(output))}"
-        f" --corpus {shlex.quote(corpus[0])}",
+        f" --corpus {shlex.quote((corpus or ['corpus.txt'])[0])}",
         quiet=quiet,
     )
 

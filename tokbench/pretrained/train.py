@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
@@ -201,8 +201,7 @@ def train(
     """
     check_threads(threads)
     chosen = resolve(recipe, vocab_size=vocab_size, special=special, **choices)
-    counted = corpus if isinstance(corpus, WordCounts) or hasattr(corpus, "min_count") else counts
-    _refuse_both(corpus, column, counts, counted)
+    counted = counted_source(corpus, column, counts)
     out = None if output is None else Path(output)
     if out is not None:
         ensure_writable(out, force=force)
@@ -228,8 +227,9 @@ def default_output(source: str, kind: str) -> Path:
     return Path(f"{stem or 'corpus'}-{kind}")
 
 
-def _refuse_both(corpus: object, column: str | None, counts: object, counted: object) -> None:
-    """UsageError unless there is one thing to train on."""
+def counted_source(corpus: object, column: str | None, counts: object) -> object:
+    """The counted words to learn from, or None for texts; UsageError unless there is one of them."""
+    counted = corpus if isinstance(corpus, WordCounts) or hasattr(corpus, "min_count") else counts
     texts = not (isinstance(corpus, Sequence) and not len(corpus))
     if not texts and counts is None:
         raise UsageError("there is nothing to train on", fix="name a corpus, or counted words with --counts")
@@ -240,19 +240,24 @@ def _refuse_both(corpus: object, column: str | None, counts: object, counted: ob
         )
     if column is not None and counted is not None:
         raise UsageError("counts have no columns of texts", fix="leave out --column")
+    return counted
+
+
+def stored_counts(source: object, blocks: Callable[[], Tokenizer]) -> StoredCounts:
+    """Counted words, a file of them or what wrote it; of words without a record these blocks made them."""
+    from tokbench.training.counting import store  # a training from texts need not wait for it
+
+    if isinstance(source, WordCounts):
+        return store.stored(source, blocks())
+    if isinstance(source, store.StoredCounts):
+        return source
+    return store.load_counts(Path(str(getattr(source, "path", source))))
 
 
 def _from_counts(
     recipe: Recipe, source: object, out: Path | None, *, engine: str, force: bool, progress: Progress
 ) -> Trained:
-    from tokbench.training.counting import store  # a training from texts need not wait for it
-
-    if isinstance(source, WordCounts):
-        counts = store.stored(source, assemble_for_training(recipe))
-    elif isinstance(source, store.StoredCounts):
-        counts = source
-    else:
-        counts = store.load_counts(Path(str(getattr(source, "path", source))))
+    counts = stored_counts(source, partial(assemble_for_training, recipe))
     prepared = prepare_counted(recipe, counts, engine, progress=progress)
     tokenizer = train_counted(prepared, counts, progress=progress)
     told = counts.corpus

@@ -60,9 +60,8 @@ def continue_bpe(
     """
     dead = unreachable(model.whole, model)
     start = Start.of(model, words, size=size, min_frequency=min_frequency, engine=engine)
-    why = "a merge may be refused" if dead else "tokens have a longest"
-    choice = EngineChoice("python", why)
-    if not dead and max_token_length is None:
+    choice = EngineChoice("python", "tokens have a longest")
+    if max_token_length is None:
         choice = choose_engine(LEARNING, engine, size=len(start.words), progress=progress)
     learn = partial(
         start.words.learn,
@@ -72,7 +71,9 @@ def continue_bpe(
     )
     refusals = _Refusals(start, max_token_length)
     found, left = learn(compiled=True) if choice.compiled else (None, None)
-    if found is None or refusals.any_of(found):
+    if found is not None and refusals.any_of(found):
+        found, choice = None, EngineChoice("python", "a merge was refused")
+    if found is None:
         found, left = learn(compiled=False, refused=refusals)
     learned = _spelled_out(start, found, choice)
     after = None if left is None else start.with_learned(_in_ids(start, found, learned, left))
@@ -104,8 +105,13 @@ class _Refusals:
         return is_taken or (self._longest is not None and len(text) > self._longest)
 
     def any_of(self, found: Merges) -> bool:
-        """Whether one of these merges spells a token that was there before."""
-        return any(self._start.words.spell(left + right) in self._start.taken for left, right in found.merges)
+        """Whether one of these merges spells a token that was there before, or what another one has made."""
+        made: dict[str, str] = {}
+        for left, right in found.merges:
+            text = self._start.words.spell(left + right)
+            if text in self._start.taken or made.setdefault(text, left + right) != left + right:
+                return True
+        return False
 
 
 def _spelled_out(start: Start, found: Merges, choice: EngineChoice) -> LearnedTokens:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tokbench.adapt.continued.spelled_words import SpelledWords
 from tokbench.adapt.continued.word_borders import borders, cuts_words
 from tokbench.corpus.reading import Corpus, CorpusFacts, CorpusSource, as_corpus
+from tokbench.errors import UsageError
 from tokbench.native.word_counter import texts_of
 from tokbench.native.word_ids import AddedTokenMatcher
 from tokbench.pretrained.folder import untruncated
+from tokbench.pretrained.train import stored_counts
 from tokbench.progress import Progress, silent
 from tokbench.training.counting.count_corpus import count_as_found
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     from tokbench.corpus.lines import Sieve
     from tokbench.native.word_counter import TextBatch
+    from tokbench.pretrained.folder import TokenizerFolder
     from tokbench.training.word_counts import CountedCorpus
 
 FEW = 32  # strings that are looked for one after the other
@@ -39,6 +43,22 @@ def corpus_words(
     parts = WithoutTokens(texts, added) if added else texts
     words, counted, in_bytes = count_as_found(parts, library, progress=progress)
     return SpelledWords.of(words, in_bytes=in_bytes), counted, texts.facts.sha256
+
+
+def counted_words(folder: TokenizerFolder, source: object) -> tuple[SpelledWords, CountedCorpus, str]:
+    """The same of words that were counted before; added tokens that texts held stand in them.
+
+    RecipeError where another normalizer or pre_tokenizer made them, UsageError for a tokenizer without words.
+    """
+    library = folder.tokenizer
+    if not cuts_words(library):
+        raise UsageError(
+            f"{folder.name} cuts no words, so counted ones are whole lines", fix="name the corpus itself"
+        )
+    counts = stored_counts(source, lambda: library)
+    like = f"tokbench count corpus.txt --like {shlex.quote(folder.name)} -o counts.parquet"
+    counts.ensure_made_by(library, fix=f"count with its own blocks: {like}")
+    return SpelledWords(counts.words), counts.corpus, counts.fingerprint
 
 
 class WithoutTokens(Corpus):

@@ -26,7 +26,7 @@ class TokenRule:
     """Which texts may be tokens, and what a token of several pieces scores; pieces are ids."""
 
     fits: Callable[[str, Sequence[int]], bool]
-    score: Callable[[Sequence[int]], float] = lambda _: 0.0
+    score: Callable[[Sequence[int]], float] | None = None
     characters: float = 0.0  # the score of a character that the vocabulary lacked
 
 
@@ -57,7 +57,8 @@ def continue_matched(
         if text not in start.taken and rule.fits(text, ids):
             candidates.setdefault(text, ids)
     several = words.part(np.flatnonzero(start.ids.lengths > 1))
-    trial = _Trial(several, start, {text: rule.score(ids) for text, ids in candidates.items()}, rule)
+    scores = {text: rule.score(ids) for text, ids in candidates.items()} if rule.score else {}
+    trial = _Trial(several, start, scores, rule)
     chosen = _chosen(trial, candidates, wanted)
     return _learned(start, trial, {text: candidates[text] for text in chosen}, choice)
 
@@ -83,7 +84,7 @@ class _Trial:
         self, words: SpelledWords, start: Start, scores: Mapping[str, float], rule: TokenRule
     ) -> None:
         self._words, self._start = words, start
-        self.scores = {**dict.fromkeys(start.characters, rule.characters), **scores}
+        self.scores = {**dict.fromkeys(start.characters, rule.characters), **scores} if rule.score else {}
 
     def numbered(self, texts: Sequence[str]) -> dict[str, int]:
         """The new characters and these tokens with their ids."""
