@@ -116,12 +116,30 @@ def test_a_dry_run_of_a_large_model_loads_no_weights(tmp_path, monkeypatch):
     (tmp_path / "pair").mkdir()
     pair(tmp_path / "pair", "LlamaForCausalLM")
     whole = tb.prune(tmp_path / "pair", ["the cat sat"])
-    monkeypatch.setattr("tokbench.adapt.prune.REHEARSED", 1000)
+    monkeypatch.setattr("tokbench.adapt.grow.TRIED", 0)
     lean = tb.prune(tmp_path / "pair", ["the cat sat"], dry_run=True)
     assert lean.growth.proof is None
     assert (lean.growth.plan, lean.growth.memory) == (whole.growth.plan, whole.growth.memory)
     assert lean.weights.parameters == whole.weights.parameters
-    assert lean.weights.followed == {}
+
+
+@pytest.mark.parametrize("kind", [each for each in FAMILIES if not each.startswith("Roberta")])
+def test_a_model_that_is_not_loaded_is_pruned_by_its_files_alike(tmp_path, monkeypatch, kind):
+    (tmp_path / "pair").mkdir()
+    pair(tmp_path / "pair", kind)
+    said = {"eos_token_id": [271, 261], "suppress_tokens": [269, 5]}
+    if kind in ("GPT2LMHeadModel", "LlamaForCausalLM"):
+        (tmp_path / "pair" / "generation_config.json").write_text(json.dumps(said))
+    loaded = tb.prune(tmp_path / "pair", ["the cat sat"], output=tmp_path / "loaded")
+    monkeypatch.setattr("tokbench.adapt.grow.TRIED", 0)
+    lean = tb.prune(tmp_path / "pair", ["the cat sat"], output=tmp_path / "files")
+    assert (loaded.growth.proof is None, lean.growth.proof is None) == (False, True)
+    assert lean.growth.rewritten.started == 0
+    assert lean.growth.followed == loaded.growth.followed != {}
+    for name in ("config.json", "generation_config.json", "model.safetensors", "ids.json"):
+        one, other = (tmp_path / each / name for each in ("loaded", "files"))
+        assert one.exists() == other.exists()
+        assert not one.exists() or one.read_bytes() == other.read_bytes()
 
 
 def test_a_tokenizer_of_another_model_is_refused(tmp_path):

@@ -161,7 +161,7 @@ def grow_model(
     change = _rewrite(folder, model, added, start, choices, renumbering=renumbering)
     if change is None or choices.get("prove", False) or change.measure.weight_bytes <= TRIED:
         return _in_memory(folder, model, added, start, choices, renumbering=renumbering, change=change)
-    followed, edits = _followed(change, added.roles)
+    followed, edits = _followed(change, added.roles, renumbering)
     outcome = change.stored.facts.outcome
     return Growth(
         added=added,
@@ -208,17 +208,28 @@ def _rewrite(
 
 
 def _followed(
-    change: Rewrite, roles: Sequence[Move]
-) -> tuple[dict[str, tuple[int, int]], dict[str, dict[str, Any]]]:
-    """The ids that go with moved roles, as follow_roles gives them, and what the configs state then."""
-    if not roles:
+    change: Rewrite, roles: Sequence[Move], renumbering: Renumbering | None
+) -> tuple[dict[str, tuple[Any, Any]], dict[str, dict[str, Any]]]:
+    """The ids that go with moved roles or tokens, by their places, and what the configs state then."""
+    if not roles and (renumbering is None or renumbering.ids is None):
         return {}, {}
     from tokbench.model.loading import hollow_with_generation
-    from tokbench.model.sync_ids import follow_roles, stated
+    from tokbench.model.sync_ids import stated
 
     model = hollow_with_generation(change.stored.folder)
-    followed = follow_roles(model, roles)
+    followed = _ids_follow(model, roles, renumbering, change.plan.rows_before)
     return followed, stated(model, followed)
+
+
+def _ids_follow(
+    model: PreTrainedModel, roles: Sequence[Move], renumbering: Renumbering | None, rows: int
+) -> dict[str, tuple[Any, Any]]:
+    """Give the model's configs the ids of roles that moved, or of all tokens; place → old and new."""
+    from tokbench.model.sync_ids import follow_roles, move_ids
+
+    if renumbering is not None and renumbering.ids is not None:
+        return move_ids(model, renumbering.ids, rows)
+    return dict(follow_roles(model, roles))
 
 
 def _in_memory(
@@ -251,7 +262,7 @@ def _in_memory(
         else:
             inputs = [list(ids[:longest]) for ids in renumbering.inputs]
         followed, resized, proof = _carried_out(
-            loaded.model, plan, added, start, inputs, keys=keys, seed=seed
+            loaded.model, plan, added, start, inputs, keys=keys, seed=seed, renumbering=renumbering
         )
     return Growth(
         added=added,
@@ -280,12 +291,12 @@ def _carried_out(
     *,
     keys: Sequence[str],
     seed: int,
-) -> tuple[dict[str, tuple[int, int]], Resized, GrowthProof]:
+    renumbering: Renumbering | None,
+) -> tuple[dict[str, tuple[Any, Any]], Resized, GrowthProof]:
     """The ids that followed, what was resized, and the proof: answers before and after."""
     from tokbench.model.contract import answers, prove_growth
     from tokbench.model.readers import reader_of
     from tokbench.model.resize import apply
-    from tokbench.model.sync_ids import follow_roles
     from tokbench.model.vocabulary_tables import vocabulary_tables
 
     reader = reader_of(model, inputs[0], vocabulary_tables(model).inputs, hidden=True)
@@ -300,9 +311,10 @@ def _carried_out(
         described=start.described,
         seed=seed,
     )
-    followed = follow_roles(model, added.roles)
+    followed = _ids_follow(model, added.roles, renumbering, plan.rows_before)
     new = _every_kind(added) if plan.moved is None else _tried(plan)
-    proof = prove_growth(model, before, plan, keys=keys, new=new, moved=bool(followed))
+    others = bool(followed) and (renumbering is None or renumbering.ids is None)
+    proof = prove_growth(model, before, plan, keys=keys, new=new, moved=others)
     return followed, resized, proof
 
 

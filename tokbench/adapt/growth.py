@@ -58,7 +58,7 @@ class Growth(Result, kind="growth"):
     described: dict[str, str] = field(default_factory=dict)
     fresh: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
-    followed: dict[str, tuple[int, int]] = field(default_factory=dict)
+    followed: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     changed: Changed | None = None
     dry: bool = False
     path: Path | None = None

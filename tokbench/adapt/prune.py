@@ -6,16 +6,16 @@ import json
 import random
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from tokenizers import models
 
 from tokbench.adapt.continued.spelled_words import BYTES
-from tokbench.adapt.grow import REHEARSED
+from tokbench.adapt.grow import RowChoices, grow_model, held_in_memory, planned
 from tokbench.adapt.growth import Growth, saved
 from tokbench.adapt.pair import refuse_strangers
 from tokbench.adapt.reduced.kept_tokens import KINDS, TokenSet, WordPieces
@@ -29,8 +29,7 @@ from tokbench.io.links import refuse_links_out
 from tokbench.io.quiet import quiet
 from tokbench.model.files import find_model, has_weights
 from tokbench.model.probes import LONGEST as LONGEST_INPUT
-from tokbench.model.row_plan import RowPlan, plan_moved
-from tokbench.model.sizes import ModelSize, memory
+from tokbench.model.row_plan import Renumbering, RowInit
 from tokbench.native.byte_alphabet import byte_characters
 from tokbench.native.corpus_encoder import by_library
 from tokbench.native.ragged import Ragged, taken
@@ -45,7 +44,6 @@ from tokbench.results import Result
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-    from transformers import PreTrainedModel
 
     from tokbench.native.word_counter import TextBatch
 
@@ -53,7 +51,7 @@ HELD = 1 << 24  # bytes of the corpus that are encoded again with what is left
 LONGER = 0.1  # more tokens than this share are refused
 PROBES, LONGEST = 500, 12  # texts made of tokens that are left, and the most tokens of one
 FIRST = 12  # lost tokens that are shown
-TRIED = 40  # texts that a model is asked before and after
+ASKED = 40  # texts that a model is asked before and after
 STRANGE = "hardly in this tokenizer's language"
 MOST, FEW = 0.5, 0.03  # shares: of unknown tokens in a corpus, and of tokens that it uses
 
@@ -137,7 +135,7 @@ def prune(
     dry_run: bool = False,
     force: bool = False,
     progress: Progress = silent,
-    **choices: Unpack[ModelChoices],
+    **choices: Unpack[RowChoices],
 ) -> Pruning:
     """Keep the tokens that a corpus has, and those without which they or single characters would be lost.
 
@@ -170,9 +168,10 @@ def prune(
     texts = as_corpus(corpus, column=column, progress=progress)
     counted = _Counted(whole.library, texts, engine, progress)
     cut = _cut(whole, counted, to=to, min_count=min_count, force_longer=force_longer)
-    growth, weights = _tokenizer_alone(whole, cut, dry=dry_run), None
+    growth, weights = Growth(added=_added(whole, cut), tokenizer=folder, dry=dry_run), None
     if model is not None:
-        growth, weights = _followed(growth, model, cut.moved, counted.held, choices)
+        choices = held_in_memory(out, choices, dry=dry_run)
+        growth, weights = _followed(whole, cut, model, counted.held, choices, dry=dry_run)
     if out is not None:
         growth = saved(growth, out, act="prune", force=force, more={IDS: _ids(cut.moved)})
     return _result(whole, counted, cut, growth, weights)
@@ -204,15 +203,6 @@ def _result(
         folder=cut.folder if growth.path is None else load(growth.path),
         moved=cut.moved,
     )
-
-
-class ModelChoices(TypedDict, total=False):
-    """How the model follows, as keyword arguments of prune; see RowChoices."""
-
-    pad_to_multiple_of: int | None
-    force_ids: bool
-    vocabulary: Sequence[str]
-    trust_remote_code: bool
 
 
 class _Whole:
@@ -447,7 +437,7 @@ def _ids(moved: Mapping[int, int]) -> str:
     return json.dumps({str(old): new for old, new in moved.items()}, indent=0) + "\n"
 
 
-def _needed(folder: TokenizerFolder, model: str | Path, choices: ModelChoices) -> set[int]:
+def _needed(folder: TokenizerFolder, model: str | Path, choices: RowChoices) -> set[int]:
     """The ids that the model's configs name; UsageError for a model of another tokenizer."""
     require("torch", extra="train", what="pruning a model")
     from tokbench.model.loading import meta_model, told
@@ -473,91 +463,35 @@ def _needed(folder: TokenizerFolder, model: str | Path, choices: ModelChoices) -
 
 
 def _followed(
-    growth: Growth,
-    model: str | Path,
-    moved: Mapping[int, int],
-    held: Sequence[TextBatch],
-    choices: ModelChoices,
-) -> tuple[Growth, PrunedWeights]:
-    """The model that follows, or what would become of it where a dry run does not load it."""
-    if growth.dry and not _is_small(Path(model).expanduser()):
-        return _planned(growth, model, moved, choices)
-    return _with_model(growth, model, moved, held, choices)
-
-
-def _is_small(folder: Path) -> bool:
-    """Whether a dry run carries everything out, and forgets it."""
-    return folder.is_dir() and sum(each.stat().st_size for each in folder.glob("*.safetensors")) <= REHEARSED
-
-
-def _with_model(
-    growth: Growth,
-    model: str | Path,
-    moved: Mapping[int, int],
-    held: Sequence[TextBatch],
-    choices: ModelChoices,
+    whole: _Whole, cut: _Cut, model: str | Path, held: Sequence[TextBatch], choices: RowChoices, *, dry: bool
 ) -> tuple[Growth, PrunedWeights]:
     """The model with the rows of the tokens that are left; its answers to texts of them are proved."""
-    from tokbench.model.contract import answers, prove_growth
-    from tokbench.model.loading import load_model, model_size, told
-    from tokbench.model.readers import positions, reader_of
-    from tokbench.model.resize import apply, grown_keys
-    from tokbench.model.sync_ids import move_ids
-    from tokbench.model.vocabulary_tables import vocabulary_tables
+    from tokbench.model.loading import hollow, told
+    from tokbench.model.readers import positions
+    from tokbench.model.resize import grown_keys, vocabulary_weights
 
-    loaded = load_model(model, trust_remote_code=choices.get("trust_remote_code", False))
-    with told(model, "pruned"):
-        keys = grown_keys(loaded.model, choices.get("vocabulary", ()))
-        measure = model_size(loaded.model, keys)
-        plan = _plan(growth, measure.rows, moved, choices)
-        longest = min(LONGEST_INPUT, max(1, (positions(loaded.model) or LONGEST_INPUT + 2) - 2))
-        inputs = _inputs(growth.tokenizer, moved, held, longest)
-        reader = reader_of(loaded.model, inputs[0], vocabulary_tables(loaded.model).inputs, hidden=True)
-        before = answers(loaded.model, reader, inputs, measure.rows)
-        weights = _weights(loaded.model, keys, measure, plan)
-        resized = apply(loaded.model, plan, keys=keys)
-        followed = move_ids(loaded.model, moved, measure.rows)
-        proof = prove_growth(loaded.model, before, plan, keys=keys, new=())
-    whole = replace(
-        growth, model=str(model), plan=plan, memory=memory(measure, plan), resized=resized, proof=proof,
-        fresh=loaded.fresh, dropped=loaded.dropped, grown=loaded.model, grown_from=loaded.path,
-    )  # fmt: skip
-    return whole, replace(weights, parameters=loaded.model.num_parameters(), followed=followed)
-
-
-def _planned(
-    growth: Growth, model: str | Path, moved: Mapping[int, int], choices: ModelChoices
-) -> tuple[Growth, PrunedWeights]:
-    """What would be done to a model whose weights are not loaded."""
-    from tokbench.model.loading import hollow, meta_model, told
-    from tokbench.model.resize import grown_keys
-
-    trusted = choices.get("trust_remote_code", False)
-    measure = meta_model(model, choices.get("vocabulary", ()), trust_remote_code=trusted)
-    plan = _plan(growth, measure.rows, moved, choices)
+    trusted, vocabulary = choices.get("trust_remote_code", False), choices.get("vocabulary", ())
     with told(model, "pruned"), quiet():
         empty = hollow(find_model(model, weights=False), trust_remote_code=trusted)
-        weights = _weights(empty, grown_keys(empty, choices.get("vocabulary", ())), measure, plan)
-    return replace(growth, model=str(model), plan=plan, memory=memory(measure, plan)), weights
-
-
-def _plan(growth: Growth, rows: int, moved: Mapping[int, int], choices: ModelChoices) -> RowPlan:
-    kept = {new: old for old, new in moved.items()}
-    return plan_moved(rows, kept, growth.added.before, growth.added.after, choices.get("pad_to_multiple_of"))
-
-
-def _weights(model: PreTrainedModel, keys: Sequence[str], measure: ModelSize, plan: RowPlan) -> PrunedWeights:
-    """The numbers and bytes of a model that is not yet resized, and of what becomes of it."""
-    from tokbench.model.resize import vocabulary_weights
-
-    parameters, needed = model.num_parameters(), memory(measure, plan)
-    row = sum(each[0].numel() for each in vocabulary_weights(model, keys).values() if each.requires_grad)
-    return PrunedWeights(
-        parameters_before=parameters,
-        parameters=parameters + (plan.size - plan.rows_before) * row,
-        bytes_before=needed.before,
-        bytes=needed.after,
-        followed={},
+        tables = vocabulary_weights(empty, grown_keys(empty, vocabulary)).values()
+    longest = min(LONGEST_INPUT, max(1, (positions(empty) or LONGEST_INPUT + 2) - 2))
+    renumbering = Renumbering(
+        kept={new: old for old, new in cut.moved.items()},
+        start=RowInit(label="mean", way="mean", pieces={}),
+        inputs=_inputs(whole.folder, cut.moved, held, longest),
+        ids=cut.moved,
+    )
+    added = _added(whole, cut)
+    growth = (planned if dry else grow_model)(whole.folder, model, added, renumbering, **choices)
+    assert growth.plan is not None
+    assert growth.memory is not None
+    numbers = sum(each[0].numel() for each in tables if each.requires_grad)
+    return growth, PrunedWeights(
+        parameters_before=empty.num_parameters(),
+        parameters=empty.num_parameters() + (growth.plan.size - growth.plan.rows_before) * numbers,
+        bytes_before=growth.memory.before,
+        bytes=growth.memory.after,
+        followed=growth.followed,
     )
 
 
@@ -571,28 +505,24 @@ def _inputs(
         ids = library.encode(text).ids[:longest]
         if ids and moved.keys() >= set(ids):
             found.append(ids)
-        if len(found) == TRIED:
+        if len(found) == ASKED:
             break
     return found or [sorted(moved)[:longest]]
 
 
-def _tokenizer_alone(whole: _Whole, cut: _Cut, *, dry: bool) -> Growth:
-    """The tokenizer as growth saves it, without a model."""
-    return Growth(
-        added=Added(
-            tokenizer=cut.folder.tokenizer,
-            config=dict(cut.folder.config),
-            special={},
-            regular={},
-            existing={},
-            declared=(),
-            before=max(whole.ids.values(), default=-1) + 1,
-            after=len(cut.moved),
-            holes_filled=0,
-            pieces={},
-        ),
-        tokenizer=whole.folder,
-        dry=dry,
+def _added(whole: _Whole, cut: _Cut) -> Added:
+    """The tokenizer as growth takes it."""
+    return Added(
+        tokenizer=cut.folder.tokenizer,
+        config=dict(cut.folder.config),
+        special={},
+        regular={},
+        existing={},
+        declared=(),
+        before=max(whole.ids.values(), default=-1) + 1,
+        after=len(cut.moved),
+        holes_filled=0,
+        pieces={},
     )
 
 

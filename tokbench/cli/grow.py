@@ -268,6 +268,7 @@ def prune(
     vocabulary: Vocabulary = None,
     force_ids: ForceIds = False,
     trust_remote_code: Trust = False,
+    prove: Prove = False,
     force_longer: Annotated[
         bool, Option("--force-longer", help="Go on where the corpus gets a tenth more tokens.")
     ] = False,
@@ -315,6 +316,7 @@ def prune(
             vocabulary=vocabulary or (),
             force_ids=force_ids,
             trust_remote_code=trust_remote_code,
+            prove=prove,
         )
     put(lean, grow_view.pruning, "pruning", json=json, html=html)
     hint(

@@ -241,12 +241,14 @@ class RowInit:
 class Renumbering:
     """A vocabulary in the place of another: `kept` is new id → the old id whose row it has, `start` the rest.
 
-    `inputs` are texts by their old ids, all of them kept: what the model says to them must stay.
+    `inputs` are texts by their old ids, all of them kept: what the model says to them must stay. `ids` is old
+    id → new id where every id that configs state has one; None where only those of roles follow.
     """
 
     kept: Mapping[int, int]
     start: RowInit
     inputs: Sequence[Sequence[int]]
+    ids: Mapping[int, int] | None = None
 
 
 def row_init(
