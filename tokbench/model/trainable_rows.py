@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +32,9 @@ PROBED = 8  # rows by which it is seen that a look-up gives rows as they are, or
 OTHER_ROWS = "train rows of a model that looks them up as they are"
 
 
+Scale = Tensor | float  # what a row is multiplied by when it is looked up
+
+
 class TrainableRows(nn.Module):
     """A frozen model, of which some rows are trained.
 
@@ -49,7 +53,8 @@ class TrainableRows(nn.Module):
         super().__init__()
         # in a tuple, so that they are no submodules
         self._frozen = (frozen(model), _words(model), _head(model) if head else None)
-        self._scale = _scale(model, self._words)
+        # T5 and BART look up by one matrix in several modules, BART by a scaled one in some
+        self._scales = tuple((each, _scale(model, each)) for each in _look_ups(model, self._words.weight))
         weight = self._words.weight
         self.register_buffer("rows", torch.tensor(list(rows), dtype=torch.long), persistent=False)
         place = torch.full((len(weight),), -1, dtype=torch.long)
@@ -95,7 +100,7 @@ class TrainableRows(nn.Module):
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Inside, the model reads and writes by these parameters."""
-        hooks = [self._words.register_forward_hook(self._read)]
+        hooks = [each.register_forward_hook(partial(self._read, scale)) for each, scale in self._scales]
         if self._head is not None:
             hooks.append(self._head.register_forward_hook(self._write))
         try:
@@ -104,9 +109,9 @@ class TrainableRows(nn.Module):
             for hook in hooks:
                 hook.remove()
 
-    def _read(self, _: nn.Module, given: tuple[Tensor, ...], found: Tensor) -> Tensor:
+    def _read(self, scale: Scale, _: nn.Module, given: tuple[Tensor, ...], found: Tensor) -> Tensor:
         place = self.place[given[0]]
-        new = embedding(place.clamp(min=0), self.inputs).to(found.dtype) * self._scale
+        new = embedding(place.clamp(min=0), self.inputs).to(found.dtype) * scale
         return torch.where((place >= 0)[..., None], new, found)
 
     def _write(self, _: nn.Module, given: tuple[Tensor, ...], found: Tensor) -> Tensor:
@@ -169,7 +174,13 @@ def _words(model: PreTrainedModel) -> Any:  # noqa: ANN401  an nn.Embedding, or 
     return found
 
 
-def _scale(model: PreTrainedModel, words: Any) -> Tensor | float:  # noqa: ANN401
+def _look_ups(model: PreTrainedModel, weight: Tensor) -> list[nn.Module]:
+    """The modules that look ids up in this matrix."""
+    found = (each for each in model.modules() if getattr(each, "weight", None) is weight)
+    return [each for each in found if not isinstance(each, nn.Linear)]
+
+
+def _scale(model: PreTrainedModel, words: Any) -> Scale:  # noqa: ANN401
     """What a row is multiplied by when it is looked up: 1, or Gemma's and BART's `embed_scale`."""
     scale = getattr(words, "embed_scale", 1.0)
     scale = scale.to(words.weight.dtype) if isinstance(scale, Tensor) else float(scale)

@@ -109,9 +109,14 @@ class PreparedWarmup:
         )
         return {LOSS: float(goal.loss(whole)), COSINE: float(whole.cosines.mean())}
 
+    @property
+    def predicts(self) -> bool:
+        """Whether it is a causal language model, head included."""
+        return _predicts(self.trained.model)
+
     def bits_per_byte(self) -> float | None:
         """Bits of the held-out texts over their UTF-8 bytes; None for what is no causal language model."""
-        if not _predicts(self.trained.model):
+        if not self.predicts:
             return None
         size = sum(len(text.encode()) for text in self.held_texts)
         return Likelihood(self.config.model, self.trained.model).bits(self.held_ids) / size

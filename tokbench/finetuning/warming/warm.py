@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from tokbench.finetuning.engines.row_training import Origin, PreparedWarmup, TrainedRows
     from tokbench.model.trainable_rows import TrainableRows
 
-OBJECTIVES = ("distil", "mlm", "clm")
+DISTIL = "distil"
+OBJECTIVES = (DISTIL, "mlm", "clm")
 NEW, ALL = "new", "all"
 BEFORE, AFTER = "before", "after"
 COSINE = "cosine"
@@ -95,7 +96,7 @@ def warm(
     output: str | Path | None = None,
     teacher: str | Path | None = None,
     rows: str | Sequence[int] = NEW,
-    objective: str = "distil",
+    objective: str = DISTIL,
     steps: int = 200,
     batch_size: int = 32,
     learning_rate: float | None = None,
@@ -173,7 +174,7 @@ def _warm(asked: _Asked, texts: Corpus, out: Path | None, progress: Progress) ->
     refuse_links_out(path)
     grown = load(path)
     rows = _chosen(asked.rows, path, name, highest_id(grown.tokenizer) + 1)
-    origin = _origin(path, name, asked.teacher) if asked.objective == "distil" else None
+    origin = _origin(path, name, asked.teacher) if asked.objective == DISTIL else None
     from tokbench.finetuning.checkpoints import CheckpointStore, resumable_run
     from tokbench.finetuning.engines.row_training import prepare_warmup, train_rows
     from tokbench.finetuning.engines.step import memory_in_words
@@ -211,6 +212,8 @@ def _result(asked: _Asked, prepared: PreparedWarmup, origin: Origin | None) -> W
     plan, count = prepared.plan, len(prepared.trained.rows)
     unseen = count - prepared.seen
     words = f"no train text has a token of {plural(unseen, 'row')}: nothing is learned there"
+    writes = "the new rows of a language model write tokens as well, which --objective clm trains"
+    notes = (words,) * (unseen > 0) + (writes,) * (prepared.predicts and asked.objective == DISTIL)
     return Warmup(
         model=asked.config.model,
         teacher="" if origin is None else origin.name,
@@ -230,7 +233,7 @@ def _result(asked: _Asked, prepared: PreparedWarmup, origin: Origin | None) -> W
         curve=(),
         untouched=None,
         cpu_seconds=0.0,
-        notes=(words,) * (unseen > 0),
+        notes=notes,
         path=None,
         dry=asked.dry,
     )
