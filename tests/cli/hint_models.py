@@ -94,12 +94,13 @@ def _make_warmable():
 
 def _spoil():
     """One fault each."""
-    for folder in ("heads", "body", "shapes", "twin", "bare", "unpadded", "odd"):
+    for folder in ("heads", "body", "shapes", "twin", "bare", "unpadded", "odd", "packed"):
         shutil.copytree("pair", folder)
     _change_config("heads", num_attention_heads=3)
     _change_config("odd", hidden_size="abc")
     _change_weights("body", lambda weights: weights.pop("bert.encoder.layer.0.output.dense.weight"))
     _change_weights("shapes", lambda weights: weights.update({WORD: weights[WORD][:290].clone()}))
+    _change_weights("packed", lambda weights: weights.update({WORD: weights[WORD].to(torch.int8)}))
     with quiet():
         BertForMaskedLM(BertConfig(vocab_size=400, sep_token_id=350, **SMALL)).save_pretrained("wide")
     _change_json("bare/tokenizer.json", post_processor=None)

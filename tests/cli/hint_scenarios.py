@@ -336,6 +336,11 @@ SCENARIOS = {
     ),
     "growing nothing": "add-tokens tok -o made",
     "growing nowhere": "add-tokens tok --token zebra",
+    "rows that are packed": (
+        "add-tokens pair --model packed --token zebra -o made --force-ids",
+        "take the model before it was quantised",
+        "tokbench add-tokens pair --model pair --token zebra -o made --force-ids",
+    ),
     "an unknown start": "add-tokens pair --model pair --token zebra --start piece -o made",
     "a description of nothing": (
         "add-tokens pair --model pair --token zebra --description zebr=horse -o made",

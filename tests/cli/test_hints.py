@@ -39,7 +39,7 @@ RAN: set[str] = set()
 # What hints cannot be shown by a command line here, and why; by the beginning of the file's name, or the
 # hint's own words.
 REASONS = {
-    "adapt/grow.py": "of what was written: read back, it was another than it was",
+    "adapt/grow": "of what was written: read back, it was another than it was",
     "analysis/backends.py": "needs packages that are not installed with the tests, or a cache of theirs",
     "checks/fix.py": "of a name on the hub",
     "corpus/archives.py": "needs openpyxl, with which pandas reads what Excel wrote",
@@ -47,6 +47,7 @@ REASONS = {
     "finetuning/data/glue.py": "of a hub that answers, and not with the task",
     "finetuning/engines/distributed.py": "the other one of two processes ended; test_distributed.py ends it",
     "finetuning/engines/step.py": "the memory of the machine is at its end; afterwards torch cannot go on",
+    "model/stream.py": "of a file that is cut while it is read",
     "reporting/json_results.py": "speaks of another command, the one that wrote the file",
     "training/counting/dask_cluster.py": "needs a cluster",
     "training/counting/external.py": "the disk is full, of more words than 16 MB of memory hold",
