@@ -59,6 +59,9 @@ def adapted(model: Path, glue: Path, place: Path) -> dict[str, Path]:
     few.write_text("\n".join(every[::step]) + "\n", encoding="utf-8")
     tokbench("train-wordpiece", corpus, "-v", SIZE, "-o", tokenizer, "-q")
     starts = {"aligned": ("--corpus", corpus), "random": ("--start", "normal")}
+    made = ("aligned", "warmed", "random")
+    if all((place / name).exists() for name in made):
+        return {"original": model} | {name: place / name for name in made}
     for name, words in starts.items():
         _, spent = tokbench("transplant", tokenizer, "--model", model, "-o", place / name, "-q", *words)
         print(f"transplant, {name}: {spent:.1f} CPU s", flush=True)
@@ -66,20 +69,25 @@ def adapted(model: Path, glue: Path, place: Path) -> dict[str, Path]:
         "warm", place / "aligned", "--teacher", model, "--corpus", few, "-o", place / "warmed", "-q"
     )
     print(f"warm: {spent:.1f} CPU s", flush=True)
-    return {"original": model} | {name: place / name for name in ("aligned", "warmed", "random")}
+    return {"original": model} | {name: place / name for name in made}
 
 
-def run(task: str, folder: Path, glue: Path, rows: int, seed: int) -> Mapping[str, object]:
-    """A fine-tune's JSON, with its CPU seconds."""
+def run(task: str, folder: Path, glue: Path, rows: int, seed: int, kept: Path) -> Mapping[str, object]:
+    """A fine-tune's JSON, with its CPU seconds; one that was made before is not made again."""
+    file = kept / f"{folder.name}-{task}-{rows}-{seed}.json"
+    if file.exists():
+        return dict(json.loads(file.read_text(encoding="utf-8")))
     with tempfile.TemporaryDirectory() as place:
         said, spent = tokbench(
             "finetune", "-t", task, "--model", folder, "--data", glue / TASKS[task][0], "--max-length", 128,
             "--max-train-rows", rows, "--seed", seed, "-o", f"{place}/run", "--json", "-q",
         )  # fmt: skip
-    return {**json.loads(said), "cpu": spent}
+    found = {**json.loads(said), "cpu": spent}
+    file.write_text(json.dumps(found), encoding="utf-8")
+    return found
 
 
-def table(folders: Mapping[str, Path], glue: Path, rows: int, seeds: Sequence[int]) -> Table:
+def table(folders: Mapping[str, Path], glue: Path, rows: int, seeds: Sequence[int], kept: Path) -> Table:
     """A row a task and model."""
     found = Table(
         f"Fine-tuned on {rows:,} rows, seeds {', '.join(map(str, seeds))}",
@@ -88,7 +96,7 @@ def table(folders: Mapping[str, Path], glue: Path, rows: int, seeds: Sequence[in
     for task, (_, metric, _) in TASKS.items():
         base: list[float] = []
         for name, folder in folders.items():
-            runs = [run(task, folder, glue, rows, seed) for seed in seeds]
+            runs = [run(task, folder, glue, rows, seed, kept) for seed in seeds]
             values = [each["metrics"][metric] for each in runs]  # type: ignore[index]
             base = base or values
             apart = [value - before for value, before in zip(values, base, strict=True)]
@@ -116,10 +124,13 @@ def main() -> None:
         asked.add_argument(name, type=Path, required=True)
     asked.add_argument("--rows", type=int, default=2_000)
     asked.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    asked.add_argument("--kept", type=Path, help="a folder that keeps the models and the runs")
     given = asked.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        folders = adapted(given.model, given.glue, Path(place))
-        print(table(folders, given.glue, given.rows, given.seeds).markdown())
+        kept = given.kept or Path(place)
+        kept.mkdir(exist_ok=True)
+        folders = adapted(given.model, given.glue, kept)
+        print(table(folders, given.glue, given.rows, given.seeds, kept).markdown())
 
 
 if __name__ == "__main__":
