@@ -169,7 +169,8 @@ def count_as_found(
 ) -> tuple[PackedWords, CountedCorpus, bool]:
     """The same words in no order; and whether they are still the bytes that ByteLevel spells."""
     texts = Texts(source, column, tokenizer)
-    with _here(texts, CountOptions(), None, 1, progress, as_found=True) as (blocks, corpus, choice):
+    one = CountOptions(workers=1)  # as training counts: two have a table each, which must be joined
+    with _here(texts, one, None, 1, progress, as_found=True) as (blocks, corpus, choice):
         words = store.joined_words(list(blocks))
     scanner = scanner_for(tokenizer) if choice.compiled else ""
     return words, corpus, not isinstance(scanner, str) and scanner.split.bytewise
