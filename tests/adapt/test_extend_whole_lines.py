@@ -47,12 +47,17 @@ def cut(tokenizer):
 @settings(max_examples=60)
 def test_lines_have_the_ids_of_their_words(base, corpus, others, size, gemma):
     tokenizer = whole_lines(base, split=gemma, also=[(">", "▁"), (">▁", "a")] if gemma else ())
+    before = tokenizer.to_str()
     try:
         wider = tb.extend(tokenizer, iter(corpus), tokens=size)
     except (NegativeResultError, DataError):
         return
+    finally:
+        assert tokenizer.to_str() == before
     holds(tokenizer, wider, corpus)
     new = wider.growth.added.tokenizer
+    for block in ("normalizer", "pre_tokenizer"):
+        assert json.loads(new.to_str())[block] == json.loads(tokenizer.to_str())[block]
     for whole in (tokenizer, new):
         for text in [*corpus, *others]:
             assert whole.encode(text).ids == cut(whole).encode(text).ids

@@ -17,11 +17,12 @@ from tokbench.adapt.continued.continued_wordpiece import continue_wordpiece
 from tokbench.adapt.continued.corpus_words import corpus_words, counted_words
 from tokbench.adapt.continued.effects import Effect, ExtensionPoint, WordEffects, text_effect
 from tokbench.adapt.continued.spelled_words import ModelAlone, SpelledWords
-from tokbench.adapt.continued.word_borders import borders, cuts_words
+from tokbench.adapt.continued.word_borders import Borders, borders, cuts_words
 from tokbench.adapt.grow import RowChoices, grow_model, held_in_memory, planned
 from tokbench.adapt.growth import CARD, Growth, saved
 from tokbench.errors import NegativeResultError, UsageError, plural
 from tokbench.io.atomic import ensure_writable
+from tokbench.io.json_files import uncollected
 from tokbench.io.library_errors import parse_tokenizer
 from tokbench.model.files import has_weights
 from tokbench.model.initializers import initializer
@@ -128,26 +129,27 @@ def extend(
     folder = with_loaded_flags(load(tokenizer))
     if model is None and has_weights(folder.path):
         model = folder.path
-    _must_be_extendable(folder, tokens)
+    cut = _must_be_extendable(folder, tokens)
     start = choices.get("start", "pieces")
     if not start.startswith(COPY):
         initializer(start)
     read = counted_source(corpus, column, counts)
     words, counted, fingerprint = (
-        corpus_words(folder.tokenizer, cast("CorpusSource", corpus), column=column, progress=progress)
+        corpus_words(folder.tokenizer, cast("CorpusSource", corpus), cut, column=column, progress=progress)
         if read is None
         else counted_words(folder, read)
     )
-    learned = _learned(
-        folder,
-        words,
-        tokens,
-        min_frequency=min_frequency,
-        max_token_length=max_token_length,
-        engine=engine,
-        progress=progress,
-    )
-    added = _added(folder, learned)
+    with uncollected():  # vocabularies as millions of strings, of which nothing is garbage
+        learned = _learned(
+            folder,
+            words,
+            tokens,
+            min_frequency=min_frequency,
+            max_token_length=max_token_length,
+            engine=engine,
+            progress=progress,
+        )
+        added = _added(folder, learned)
     if model is None:
         row_init(start, added, without_truncation(folder), unknown=unknown_id(folder), descriptions={})
     choices = held_in_memory(out, choices, dry=dry_run)
@@ -217,8 +219,9 @@ def _extension(
 ) -> Extension:
     """The result, measured."""
     found = learned.found
-    after = ModelAlone.of(learned.extended, learned.new)
-    measured = WordEffects(found, learned.words, old=learned.old, new=after, corpus=corpus)
+    with uncollected():
+        after = ModelAlone.of(learned.extended, learned.new)
+        measured = WordEffects(found, learned.words, old=learned.old, new=after, corpus=corpus)
     return Extension(
         tokenizer=growth.tokenizer.name,
         asked=asked,
@@ -251,8 +254,8 @@ def _readable(added: Added) -> Iterator[str]:
             yield text
 
 
-def _must_be_extendable(folder: TokenizerFolder, tokens: int) -> None:
-    """UsageError where continuing means nothing."""
+def _must_be_extendable(folder: TokenizerFolder, tokens: int) -> Borders | None:
+    """UsageError where continuing means nothing; where to cut words if the tokenizer does not."""
     library, name = folder.tokenizer, folder.name
     if tokens < 1:
         raise UsageError(f"{tokens} tokens are none", fix="--tokens 2000")
@@ -265,12 +268,11 @@ def _must_be_extendable(folder: TokenizerFolder, tokens: int) -> None:
             f"{name} has dropout {library.model.dropout:g}, so its words have no one segmentation",
             fix="take the tokenizer without dropout: set it to null in tokenizer.json",
         )
-    if not cuts_words(library):
-        _refuse_whole_lines(folder, kind, retrain)
+    return None if cuts_words(library) else _borders(folder, kind, retrain)
 
 
-def _refuse_whole_lines(folder: TokenizerFolder, kind: str, retrain: str) -> None:
-    """UsageError for a tokenizer that cuts no words, and whose tokens are none of words."""
+def _borders(folder: TokenizerFolder, kind: str, retrain: str) -> Borders:
+    """Where to cut words; UsageError for a tokenizer whose tokens are none of words."""
     library = folder.tokenizer
     found = borders(library)
     if kind == "WordPiece" or not found.sign or (kind == "BPE" and library.model.ignore_merges):
@@ -283,6 +285,7 @@ def _refuse_whole_lines(folder: TokenizerFolder, kind: str, retrain: str) -> Non
             f"{found.over[0]}: whole lines would be words",
             fix=retrain,
         )
+    return found
 
 
 def _sampled(folder: TokenizerFolder, added: Added, sample: CorpusSource) -> Effect:

@@ -6,20 +6,19 @@ import shlex
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from tokenizers import Tokenizer, models
+
 from tokbench.adapt.continued.spelled_words import SpelledWords
-from tokbench.adapt.continued.word_borders import borders, cuts_words
+from tokbench.adapt.continued.word_borders import Borders, cuts_words
 from tokbench.corpus.reading import Corpus, CorpusFacts, CorpusSource, as_corpus
 from tokbench.errors import UsageError
 from tokbench.native.word_counter import texts_of
 from tokbench.native.word_ids import AddedTokenMatcher
-from tokbench.pretrained.folder import untruncated
 from tokbench.pretrained.train import stored_counts
 from tokbench.progress import Progress, silent
 from tokbench.training.counting.count_corpus import count_as_found
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
     from tokbench.corpus.lines import Sieve
     from tokbench.native.word_counter import TextBatch
     from tokbench.pretrained.folder import TokenizerFolder
@@ -29,20 +28,32 @@ FEW = 32  # strings that are looked for one after the other
 
 
 def corpus_words(
-    tokenizer: Tokenizer, corpus: CorpusSource, *, column: str | None = None, progress: Progress = silent
+    tokenizer: Tokenizer,
+    corpus: CorpusSource,
+    cut: Borders | None,
+    *,
+    column: str | None = None,
+    progress: Progress = silent,
 ) -> tuple[SpelledWords, CountedCorpus, str]:
     """The words between added tokens, what was counted, and the fingerprint of the texts.
 
-    Where the tokenizer cuts no words they are cut at its borders.
+    Where the tokenizer cuts no words they are `cut` at its borders.
     """
-    library = untruncated(tokenizer)
-    if not cuts_words(library):
-        library.pre_tokenizer = borders(library).pre_tokenizer(library.pre_tokenizer)
+    blocks = tokenizer if cut is None else _cutting(tokenizer, cut)
     added = {each.content for each in tokenizer.get_added_tokens_decoder().values()}
     texts = as_corpus(corpus, column=column, progress=progress)
     parts = WithoutTokens(texts, added) if added else texts
-    words, counted, in_bytes = count_as_found(parts, library, progress=progress)
+    words, counted, in_bytes = count_as_found(parts, blocks, progress=progress)
     return SpelledWords.of(words, in_bytes=in_bytes), counted, texts.facts.sha256
+
+
+def _cutting(tokenizer: Tokenizer, cut: Borders) -> Tokenizer:
+    """The blocks that make words of texts, and cut them; the tokenizer stays as it is."""
+    blocks = Tokenizer(models.WordLevel())
+    if tokenizer.normalizer is not None:
+        blocks.normalizer = tokenizer.normalizer
+    blocks.pre_tokenizer = cut.pre_tokenizer(tokenizer.pre_tokenizer)
+    return blocks
 
 
 def counted_words(folder: TokenizerFolder, source: object) -> tuple[SpelledWords, CountedCorpus, str]:
