@@ -119,6 +119,18 @@ def warm(
 
     Raises UsageError where nothing says which rows are new or who the teacher is, DataError for a corpus
     without their tokens, RunInterruptedError on Ctrl-C: `resume` goes on.
+
+    >>> import tempfile, tokbench as tb
+    >>> from transformers import BertConfig, BertModel
+    >>> small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     base, grown = f"{place}/base", f"{place}/grown"
+    ...     tok = tb.train(["a cat", "a hat"] * 9, "wordpiece", vocab_size=30, output=base)
+    ...     BertModel(BertConfig(vocab_size=tok.reached, **small)).save_pretrained(base)
+    ...     added = tb.add_tokens(base, tokens=["hats"], model=base, output=grown)
+    ...     warmed = tb.warm(grown, ["two hats", "a cat", "her hats"], steps=2)
+    >>> warmed.teacher == base, warmed.rows, warmed.texts, warmed.steps
+    (True, 1, 1, 2)
     """
     require("torch", extra="train", what="warming up")
     if objective not in OBJECTIVES:
