@@ -142,6 +142,18 @@ def test_a_model_that_is_not_loaded_is_pruned_by_its_files_alike(tmp_path, monke
         assert not one.exists() or one.read_bytes() == other.read_bytes()
 
 
+def test_the_card_tells_what_was_measured_and_what_is_not_known(tmp_path):
+    (tmp_path / "pair").mkdir()
+    pair(tmp_path / "pair")
+    lean = tb.prune(tmp_path / "pair", ["the cat sat"], output=tmp_path / "lean")
+    card = (tmp_path / "lean" / "README.md").read_text()
+    assert f"`pair`, pruned to {lean.tokens} tokens." in card
+    assert f"| parameters | {lean.weights.parameters_before:,} | {lean.weights.parameters:,} |" in card
+    assert "1 of 1 text of the corpus" in card
+    assert "what that does to its answers was not\nmeasured" in card
+    assert "tokbench prove pair lean -t sst2 --seeds 5" in card
+
+
 def test_a_tokenizer_of_another_model_is_refused(tmp_path):
     (tmp_path / "pair").mkdir()
     pair(tmp_path / "pair")

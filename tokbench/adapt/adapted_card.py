@@ -33,13 +33,26 @@ class Measure:
     after: str
 
 
+FEWER = (
+    "Texts of tokens that stay are to the model what they were. Texts that had a token that went are spelled",
+    "in more tokens, which it has seen less often in their places: what that does to its answers was not",
+    "measured. Measure it on the task that you have:",
+)
+
+
 def adapted_card(
-    name: str, growth: Growth, done: str, measured: Iterable[Measure], proved: Iterable[str] = ()
+    name: str,
+    growth: Growth,
+    done: str,
+    measured: Iterable[Measure],
+    proved: Iterable[str] = (),
+    *,
+    not_known: Sequence[str] = NOT_KNOWN,
 ) -> str:
     """The card as Markdown with the header that the hub reads.
 
     `done` is what was done to the base, as in "extended by 2,000 tokens"; `name` the new folder's. `proved`
-    goes before what the growth itself has proved.
+    goes before what the growth itself has proved, `not_known` before the command that measures it.
     """
     base = growth.model or growth.tokenizer.name
     parts = (
@@ -47,7 +60,7 @@ def adapted_card(
         [f"# {_last(name)}", "", f"`{_last(base)}`, {done}."],
         _table("What was measured", [*measured, *_weights(growth)]),
         _list("What was proved", [*proved, *_proved(growth)]),
-        _unknown(base, name),
+        _unknown(base, name, not_known),
     )
     return "\n".join(line for part in parts for line in (*part, ""))
 
@@ -102,10 +115,10 @@ def _proved(growth: Growth) -> Iterator[str]:
         )
 
 
-def _unknown(base: str, name: str) -> Iterator[str]:
+def _unknown(base: str, name: str, sentences: Sequence[str]) -> Iterator[str]:
     yield "## What is not known"
     yield ""
-    yield from NOT_KNOWN
+    yield from sentences
     yield ""
     yield "```"
     yield shlex.join(["tokbench", "prove", _last(base), _last(name), "-t", "sst2", "--seeds", "5"])

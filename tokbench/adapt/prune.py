@@ -6,7 +6,7 @@ import json
 import random
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from tokenizers import models
 
+from tokbench.adapt.adapted_card import FEWER, Measure, adapted_card
 from tokbench.adapt.continued.spelled_words import BYTES
 from tokbench.adapt.grow import RowChoices, grow_model, held_in_memory, planned
-from tokbench.adapt.growth import Growth, saved
+from tokbench.adapt.growth import CARD, Growth, saved
 from tokbench.adapt.pair import refuse_strangers
 from tokbench.adapt.reduced.kept_tokens import KINDS, TokenSet, WordPieces
 from tokbench.corpus.reading import Corpus, CorpusSource, TextsCorpus, as_corpus
 from tokbench.encoding.encode_texts import stream
-from tokbench.errors import FileError, NegativeResultError, UsageError
+from tokbench.errors import FileError, NegativeResultError, UsageError, plural
 from tokbench.io.atomic import ensure_writable
 from tokbench.io.extras import require
 from tokbench.io.library_errors import parse_tokenizer
@@ -172,9 +173,12 @@ def prune(
     if model is not None:
         choices = held_in_memory(out, choices, dry=dry_run)
         growth, weights = _followed(whole, cut, model, counted.held, choices, dry=dry_run)
-    if out is not None:
-        growth = saved(growth, out, act="prune", force=force, more={IDS: _ids(cut.moved)})
-    return _result(whole, counted, cut, growth, weights)
+    result = _result(whole, counted, cut, growth, weights)
+    if out is None:
+        return result
+    more = {IDS: _ids(cut.moved), CARD: _card(result, str(out))}
+    growth = saved(growth, out, act="prune", force=force, more=more)
+    return replace(result, growth=growth, path=out, folder=load(out))
 
 
 def _result(
@@ -197,10 +201,10 @@ def _result(
         careful=tuple(_careful(whole, counted, cut.used)),
         model=growth.model,
         weights=weights,
-        path=growth.path,
+        path=None,
         dry=growth.dry,
         growth=growth,
-        folder=cut.folder if growth.path is None else load(growth.path),
+        folder=cut.folder,
         moved=cut.moved,
     )
 
@@ -508,6 +512,24 @@ def _inputs(
         if len(found) == ASKED:
             break
     return found or [sorted(moved)[:longest]]
+
+
+def _card(result: Pruning, name: str) -> str:
+    """The card of what was pruned."""
+    effect, weights = result.effect, result.weights
+    measured = [
+        Measure("tokens", f"{result.tokens_before:,}", f"{result.tokens:,}"),
+        Measure("UTF-8 bytes a token, corpus", f"{effect.before:.3f}", f"{effect.after:.3f}"),
+        Measure("unknown tokens, corpus", f"{effect.unknown_before:,}", f"{effect.unknown:,}"),
+    ]
+    if weights is not None:
+        measured += [Measure("parameters", f"{weights.parameters_before:,}", f"{weights.parameters:,}")]
+    proved = (
+        f"{effect.whole:,} of {plural(effect.texts, 'text')} of the corpus, and {result.probes:,} made of "
+        "tokens that stay, have the tokens that they had, by the ids of `ids.json`.",
+    )
+    done = f"pruned to {plural(result.tokens, 'token')}"
+    return adapted_card(name, result.growth, done, measured, proved, not_known=FEWER)
 
 
 def _added(whole: _Whole, cut: _Cut) -> Added:

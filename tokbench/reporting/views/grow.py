@@ -103,8 +103,7 @@ def _pruned_model(result: Pruning) -> Iterator[tuple[str, object]]:
     yield "weights", f"{_bytes(weights.bytes_before)} → {_bytes(weights.bytes)}"
     for key, (old, new) in weights.followed.items():
         yield key, f"{old} → {new}"
-    if growth.proof is not None:
-        yield from _proof(growth.proof)
+    yield from _tried(growth)
 
 
 def _pruned_texts(effect: PruningEffect, result: Pruning) -> Iterator[tuple[str, object]]:
@@ -253,6 +252,11 @@ def _model(result: Growth) -> Iterator[tuple[str, object]]:
         yield from _resized(result.resized)
     for token, words in result.described.items():
         yield "described", f"{token} starts as the mean of: {words}"
+    yield from _tried(result)
+
+
+def _tried(result: Growth) -> Iterator[tuple[str, object]]:
+    """What was proved of the model, and what was read back of its files."""
     if result.proof is not None:
         yield from _proof(result.proof)
     if result.rewritten is not None:
