@@ -189,6 +189,12 @@ def extended(place, into):
     return extend(place / "bpe", [str(place / "english.txt")], tokens=20, min_frequency=1)
 
 
+def corpus_described(place, into):
+    from tokbench.analysis.corpus_description import describe_corpus
+
+    return describe_corpus(place / "korean.txt", tokenizer=str(place / "wordpiece"))
+
+
 def pruned(place, into):
     from tokbench.adapt.prune import prune
 
@@ -329,6 +335,7 @@ MAKERS = {
     "predictions": predicted,
     "proof": proved,
     "run": trained_run,
+    "corpus_description": corpus_described,
     "pruning": pruned,
     "rebuild": rebuilt,
     "sameness": same_or_not,

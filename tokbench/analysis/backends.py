@@ -210,7 +210,7 @@ class HfBackend:
         vocabulary = tokenizer.get_vocab(with_added_tokens=True)
         self.size = len(vocabulary)
         self.ids = max(vocabulary.values(), default=-1) + 1
-        self.unknown = _unknown(tokenizer, vocabulary)
+        self.unknown = unknown_id_of(tokenizer, vocabulary)
         self.around = tokenizer.num_special_tokens_to_add(False)
         self._bytewise = _writes_bytes(_state(tokenizer.normalizer))
 
@@ -257,7 +257,7 @@ def _state(normalizer: Normalizer | None) -> Mapping[str, Any]:
     return state
 
 
-def _unknown(tokenizer: Tokenizer, vocabulary: Mapping[str, int]) -> int | None:
+def unknown_id_of(tokenizer: Tokenizer, vocabulary: Mapping[str, int]) -> int | None:
     """The id of the unknown token; Unigram names no token but the id."""
     if isinstance(tokenizer.model, Unigram):
         found: int | None = json.loads(tokenizer.model.__getstate__()).get("unk_id")

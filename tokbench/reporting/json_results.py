@@ -28,6 +28,10 @@ KINDS = {
     "config": ("model.model_config:ConfigView", "reporting.views.grow:view"),
     "config-change": ("model.model_config:ConfigChange", "reporting.views.grow:change"),
     "conversion": ("pretrained.convert:Conversion", "reporting.views.make:converted"),
+    "corpus_description": (
+        "analysis.corpus_description:CorpusDescription",
+        "reporting.views.compare:described",
+    ),
     "counted": ("training.counting.count_corpus:Counted", "reporting.views.make:counted"),
     "decoded-corpus": ("encoding.decode_corpus:DecodedCorpus", "reporting.views.look:decoded_corpus"),
     "demo": ("finetuning.demo:Demo", "reporting.views.finetune:demo"),

@@ -1,4 +1,4 @@
-"""Windows on tokenizers side by side, and on one tokenizer in many sizes."""
+"""Windows on tokenizers side by side, on one tokenizer in many sizes, and on a corpus."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tokbench.reporting.elements import Curve, Facts, Grid, Headline, Heat, Para
 
 if TYPE_CHECKING:
     from tokbench.analysis.compare import Comparison, Lead, Parity
+    from tokbench.analysis.corpus_description import CharacterCount, CorpusDescription, TokenizerLoss
     from tokbench.analysis.corpus_stats import CorpusStats
     from tokbench.analysis.measure import Measured
     from tokbench.analysis.sweep import Point, Sweep
@@ -313,3 +314,74 @@ def _fitting(each: Measured) -> Line:
     return each.tokenizer, [
         (float(max(bar[1], 1)), texts / whole) for bar, texts in zip(bars, below, strict=True)
     ]
+
+
+SCRIPTS = ("script", "letters", "share", "texts", "languages")
+CHARACTERS = ("character", "name", "count")
+
+
+def described(result: CorpusDescription) -> Iterator[Part]:
+    """Sizes, what is repeated, how long texts are, in which scripts, and what is odd about them."""
+    named = result.sources[0] if len(result.sources) == 1 else plural(len(result.sources), "source")
+    yield Headline(f"{named}: {plural(result.texts, 'text')}, {plural(result.words, 'word')}")
+    yield Facts(list(_sizes_of_corpus(result)))
+    if result.scripts:
+        rows = [
+            (each.name, f"{each.letters:,}", _percent(each.share), f"{each.texts:,}", each.languages)
+            for each in result.scripts
+        ]
+        title = "Scripts of letters; a text counts where most of its letters are"
+        yield Grid(SCRIPTS, rows, title, right=SCRIPTS[1:4])
+    yield from _lengths_of_texts(result)
+    if result.odd:
+        yield _characters(result.odd, "Control, format, private and unassigned characters, commonest first")
+    if result.loss:
+        yield from _lost_characters(result.loss)
+
+
+def _sizes_of_corpus(result: CorpusDescription) -> Iterator[tuple[str, object]]:
+    about = "" if result.distinct_words_exact else ", estimated"
+    yield "bytes", f"{result.utf8_bytes:,} of UTF-8, blank texts left out: {result.blank:,}"
+    yield "characters", f"{result.characters:,}, {result.distinct_characters:,} different"
+    yield "words", f"{result.words:,}, {result.distinct_words:,} different{about}"
+    again = result.texts - result.distinct_texts
+    about = "" if result.distinct_texts_exact else ", estimated"
+    repeated = _percent(result.repeated_bytes / result.utf8_bytes)
+    yield "repeated texts", f"{again:,}, {repeated} of the bytes, came before{about}"
+    each = result.lengths
+    lengths = f"mean {each.mean:.1f}, p50 {each.p50:,}, p90 {each.p90:,}, p99 {each.p99:,}"
+    yield "characters a text", f"{lengths}, longest {each.longest:,}"
+    yield "in NFC, in NFD", f"{_percent(result.nfc)}, {_percent(result.nfd)} of the texts"
+    if result.texts_without_letters:
+        yield "without a letter", plural(result.texts_without_letters, "text")
+    yield from (("note", note) for note in result.notes)
+
+
+def _lengths_of_texts(result: CorpusDescription) -> Iterator[Part]:
+    """A picture of how many texts have which length, and of the share that is no longer."""
+    bars = result.lengths.bars
+    whole, below = result.texts, accumulate(texts for _, _, texts in bars)
+    ends = [float(max(high, 1)) for _, high, _ in bars]
+    often = [texts / (high - low + 1) for low, high, texts in bars]
+    points = list(zip(ends, often, strict=True))
+    yield Curve("texts of a length", "characters", "texts", [("texts", points[:-1] or points)])
+    shares = [(end, texts / whole) for end, texts in zip(ends, below, strict=True)]
+    yield Curve("share of texts no longer", "characters", "share", [("texts", shares)], log_x=True)
+
+
+def _characters(counts: Sequence[CharacterCount], title: str) -> Grid:
+    rows = [(each.code_point, each.name, f"{each.count:,}") for each in counts]
+    return Grid(CHARACTERS, rows, title, right=("count",))
+
+
+def _lost_characters(loss: TokenizerLoss) -> Iterator[Part]:
+    """What a tokenizer does not keep of the characters, each asked for alone."""
+    rows = [
+        ("unknown", f"{loss.unknown:,} characters, {_percent(loss.unknown_share)}"),
+        ("dropped", f"{loss.dropped:,} characters, {_percent(loss.dropped_share)}"),
+    ]
+    yield Facts(rows, f"What {loss.tokenizer} loses, each character alone, white space aside")
+    if loss.most_unknown:
+        yield _characters(loss.most_unknown, "Unknown to it, commonest first")
+    if loss.most_dropped:
+        yield _characters(loss.most_dropped, "Dropped by it, commonest first")
