@@ -15,7 +15,8 @@ def killed(folder: Path, kills: int, *words: str) -> dict:
         [sys.executable, Path(__file__).with_name("killing.py"), folder, str(kills), "7", *words],
         capture_output=True,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        # a cache of its own: what the parent has to ask and import, no child has to
+        env={**os.environ, "OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(folder.parents[1] / "cache")},
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
