@@ -130,9 +130,7 @@ def extend(
     if model is None and has_weights(folder.path):
         model = folder.path
     cut = _must_be_extendable(folder, tokens)
-    start = choices.get("start", "pieces")
-    if not start.startswith(COPY):
-        initializer(start)
+    start = _known_start(choices)
     read = counted_source(corpus, column, counts)
     words, counted, fingerprint = (
         corpus_words(folder.tokenizer, cast("CorpusSource", corpus), cut, column=column, progress=progress)
@@ -144,6 +142,7 @@ def extend(
             folder,
             words,
             tokens,
+            parted=cut is not None,
             min_frequency=min_frequency,
             max_token_length=max_token_length,
             engine=engine,
@@ -165,6 +164,14 @@ def extend(
     return replace(result, growth=saved(growth, out, force=force, more=more, act="extend"))
 
 
+def _known_start(choices: RowChoices) -> str:
+    """How rows start; UsageError for what no row can start with, before anything is learned."""
+    start = choices.get("start", "pieces")
+    if not start.startswith(COPY):
+        initializer(start)
+    return start
+
+
 @dataclass(frozen=True, eq=False)
 class _Learned:
     """What was learned of these words, and the models before and after."""
@@ -181,14 +188,15 @@ def _learned(
     words: SpelledWords,
     tokens: int,
     *,
+    parted: bool,
     min_frequency: int,
     max_token_length: int | None,
     engine: str,
     progress: Progress,
 ) -> _Learned:
-    """The new tokens; NegativeResultError where there are none."""
+    """The new tokens; NegativeResultError where there are none. Words may be `parted` by us alone."""
     library = without_truncation(folder)
-    old = ModelAlone.of(json.loads(library.to_str()), library)
+    old = ModelAlone.of(json.loads(library.to_str()), library, merges_all=parted)
     found = CONTINUED[old.kind](
         old,
         words,
@@ -220,7 +228,7 @@ def _extension(
     """The result, measured."""
     found = learned.found
     with uncollected():
-        after = ModelAlone.of(learned.extended, learned.new)
+        after = learned.old.grown(learned.extended, learned.new)
         measured = WordEffects(found, learned.words, old=learned.old, new=after, corpus=corpus)
     return Extension(
         tokenizer=growth.tokenizer.name,
@@ -275,7 +283,7 @@ def _borders(folder: TokenizerFolder, kind: str, retrain: str) -> Borders:
     """Where to cut words; UsageError for a tokenizer whose tokens are none of words."""
     library = folder.tokenizer
     found = borders(library)
-    if kind == "WordPiece" or not found.sign or (kind == "BPE" and library.model.ignore_merges):
+    if kind == "WordPiece" or not found.sign:
         raise UsageError(
             f"{folder.name} has no pre_tokenizer that cuts texts, so whole lines would be words", fix=retrain
         )

@@ -185,7 +185,7 @@ class WordEffects:
         yield rest + int((counts * self._before.lengths)[changed].sum())
         words = self._words.part(np.flatnonzero(changed))
         for step in steps[1:-1]:
-            ids = ModelAlone.of(self._found.added_to(self._old.whole, step)).ids(words)
+            ids = self._old.grown(self._found.added_to(self._old.whole, step)).ids(words)
             yield rest + int((words.counts * ids.lengths).sum())
         yield rest + int((counts * self._after.lengths)[changed].sum())
 

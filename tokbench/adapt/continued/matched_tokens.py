@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tokbench.adapt.continued.learned_tokens import LearnedTokens, added_to
 from tokbench.adapt.continued.private_words import Start, ids_of
-from tokbench.adapt.continued.spelled_words import ModelAlone, SpelledWords
 from tokbench.progress import Progress, silent
 from tokbench.training.engine import LEARNING, EngineChoice, choose_engine
+
+if TYPE_CHECKING:
+    from tokbench.adapt.continued.spelled_words import ModelAlone, SpelledWords
 
 SPARE = 2  # candidates for each token that is wanted: 1.5, 2 and 3 were tried, 2 gave the shortest texts
 
@@ -94,7 +97,7 @@ class _Trial:
     def uses(self, texts: Sequence[str]) -> dict[str, int]:
         """How often each of these stands in the words once all of them are tokens."""
         numbers = self.numbered(texts)
-        model = ModelAlone.of(added_to(self._start.alone.whole, numbers, scores=self.scores))
+        model = self._start.alone.grown(added_to(self._start.alone.whole, numbers, scores=self.scores))
         ids = model.ids(self._words)
         times = np.repeat(self._words.counts, ids.lengths)
         found = np.zeros(self._start.next + len(texts), np.int64)

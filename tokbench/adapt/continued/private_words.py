@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tokbench.adapt.continued.learned_tokens import added_to
-from tokbench.adapt.continued.spelled_words import ModelAlone, SpelledWords
 from tokbench.errors import UsageError
 from tokbench.native.ragged import Ragged, interleaved, starts_of, taken
 from tokbench.progress import Progress, silent
 from tokbench.training.bpe import Merges, learn
 from tokbench.training.bpe_compiled import WordArrays
 from tokbench.training.word_counts import WordCounts
+
+if TYPE_CHECKING:
+    from tokbench.adapt.continued.spelled_words import ModelAlone, SpelledWords
 
 PRIVATE = 0x10000  # the character that the id 0 is spelled as
 MOST_IDS = 0x110000 - PRIVATE
@@ -141,7 +144,7 @@ class Start:
             odd = words.part(np.flatnonzero(broken))
             missing = missing_characters(odd, alone, least=min_frequency, most=max(1, size // 2))
             new = {token: first + at for at, token in enumerate(missing)}
-            grown = ModelAlone.of(added_to(alone.whole, new, scores=dict.fromkeys(new, alone.unknown_score)))
+            grown = alone.grown(added_to(alone.whole, new, scores=dict.fromkeys(new, alone.unknown_score)))
             ids = with_rows(before, broken, grown.ids(odd, engine)) if new else before
         texts = {number: token for token, number in [*alone.vocab.items(), *new.items()]}
         private = PrivateWords.of(ids, words.counts, texts, apart=alone.apart, prefix=alone.prefix)

@@ -90,18 +90,33 @@ def bytes_spelled(words: PackedWords) -> PackedWords | None:
 
 @dataclass(frozen=True)
 class ModelAlone:
-    """The model of a tokenizer as a tokenizer of single words; whole: the tokenizer.json that it is of."""
+    """The model of a tokenizer as a tokenizer of single words.
+
+    whole: the tokenizer.json that it is of. merges_all: that no word is looked up whole (ignore_merges),
+    since words are parts of what the tokenizer looks up.
+    """
 
     whole: Mapping[str, Any]
     library: Tokenizer
+    merges_all: bool = False
 
     @classmethod
-    def of(cls, raw: Mapping[str, Any], read: Tokenizer | None = None) -> ModelAlone:
+    def of(
+        cls, raw: Mapping[str, Any], read: Tokenizer | None = None, *, merges_all: bool = False
+    ) -> ModelAlone:
         """That of a tokenizer.json, which need not be read again where it is `read` already."""
-        if read is not None:
+        model = raw["model"]
+        merges_all = merges_all and bool(model.get("ignore_merges"))
+        if read is not None and not merges_all:
             return cls(raw, Tokenizer(read.model))
-        bare = {"version": "1.0", "added_tokens": [], "model": raw["model"]}
-        return cls(raw, parse_tokenizer(json.dumps(bare, ensure_ascii=False), name="the model"))
+        model = {**model, "ignore_merges": False} if merges_all else model
+        bare: dict[str, object] = {"version": "1.0", "added_tokens": [], "model": model}
+        read = parse_tokenizer(json.dumps(bare, ensure_ascii=False), name="the model")
+        return cls(raw, read, merges_all)
+
+    def grown(self, raw: Mapping[str, Any], read: Tokenizer | None = None) -> ModelAlone:
+        """The model of this tokenizer.json, which goes on from here."""
+        return ModelAlone.of(raw, read, merges_all=self.merges_all)
 
     @property
     def raw(self) -> Mapping[str, Any]:

@@ -5,7 +5,8 @@ character and that sign behind it, no merge and no piece reaches over that place
 of it as it would on each alone, and a best path is two best paths. So words may be cut there, to learn from
 and to count with; tokens that are learned inside of such words do not reach over it either, and the ids of a
 line are those of its words, before and after. Where some token does (Gemma 3 has one, `>▁</`), its
-characters are no border.
+characters are no border. Where whole lines are looked up first (ignore_merges, as the files of Mistral are
+read), that holds but for a line that is one token which its merges do not make.
 """
 
 from __future__ import annotations
