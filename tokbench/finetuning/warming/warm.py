@@ -15,7 +15,7 @@ from tokbench.corpus.reading import as_corpus
 from tokbench.errors import FileError, UsageError, did_you_mean, plural
 from tokbench.finetuning.config import FinetuneConfig
 from tokbench.finetuning.result import LOSS, Evaluation
-from tokbench.finetuning.run_files import alone_in, must_be_wanted
+from tokbench.finetuning.run_files import TOKENIZER_FILES, alone_in, must_be_wanted
 from tokbench.finetuning.tasks import OWN
 from tokbench.io.atomic import atomic_folder, ensure_writable
 from tokbench.io.extras import require
@@ -182,7 +182,7 @@ def _warm(asked: _Asked, texts: Corpus, out: Path | None, progress: Progress) ->
     """Prepare, train, write; the output appears whole at the end, or not at all."""
     began = time.process_time()
     name = asked.config.model
-    path = find_model(name)
+    path = find_model(name, besides=TOKENIZER_FILES)
     refuse_links_out(path)
     grown = load(path)
     rows = _chosen(asked.rows, path, name, highest_id(grown.tokenizer) + 1)
@@ -328,14 +328,14 @@ def _origin(path: Path, name: str, teacher: str | Path | None) -> Origin:
     from tokbench.finetuning.engines.row_training import TEACHER, Origin
 
     if teacher is not None:
-        return Origin(str(teacher), load(find_model(teacher)))
+        return Origin(str(teacher), load(find_model(teacher, besides=TOKENIZER_FILES)))
     told = _record(path).get("grown_from") or {}
     known = told.get("model")
     if not known:
         raise UsageError(f"nothing in {name} says which model it was grown from", fix=TEACHER)
     place = next((each for each in (Path(known), path.parent / known) if each.is_dir()), None)
     try:
-        found = find_model(place or known)
+        found = find_model(place or known, besides=TOKENIZER_FILES)
         beside = (found / TOKENIZER).is_file()
         return Origin(str(place or known), load(found if beside else told["tokenizer"]))
     except FileError as error:
