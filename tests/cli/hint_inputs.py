@@ -230,6 +230,7 @@ def _write_glue(folder):
 def _make():
     """What tokbench, transformers and pyarrow write."""
     pq.write_table(pa.table({"body": ENGLISH, "stars": [5] * len(ENGLISH)}), "numbers.parquet")
+    pq.write_table(pa.table({"body": ENGLISH, "sets": [["a"]] * len(ENGLISH)}), "lists.parquet")
     for made in (
         "train-bpe corpus.txt -v 300 -o tok -q",
         "train-wordpiece corpus.txt -v 300 -o pair -q",

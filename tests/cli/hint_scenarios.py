@@ -35,6 +35,11 @@ SCENARIOS = {
     "NUL bytes": "train-bpe nul.txt -v 300 -o made",
     "damaged UTF-8": "train-bpe damaged.txt -v 300 -o made",
     "cut UTF-8": "train-bpe cut.txt -v 300 -o made",
+    "a column of lists": (
+        "train-bpe lists.parquet --column sets -v 300 -o made",
+        "--column",
+        "tokbench train-bpe lists.parquet --column body -v 300 -o made",
+    ),
     "an unknown split": "train-bpe hf:named::trian -v 300 -o made",
     "a vocabulary that is too small": "train-bpe corpus.txt -v 100 -o made",
     "a vocabulary below the alphabet": "train-unigram corpus.txt -v 12 -o made",

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -118,6 +119,20 @@ def test_a_dataset_of_parquet_files_is_counted_by_column(tmp_path, scheduler):
     one = local([str(folder)], byte_level(), tmp_path, column="body")
     two = with_dask([str(folder)], byte_level(), tmp_path, scheduler, column="body")
     assert one.path.read_bytes() == two.path.read_bytes()
+
+
+def test_archives_and_saved_datasets_are_a_shard_each(tmp_path, folder, scheduler):
+    datasets = pytest.importorskip("datasets")
+    rows = [f"row {number} and more" for number in range(300)]
+    datasets.Dataset.from_dict({"text": rows}).save_to_disk(tmp_path / "saved", num_shards=3)
+    shutil.make_archive(str(tmp_path / "packed"), "zip", folder)
+    shutil.make_archive(str(tmp_path / "packed"), "gztar", folder)
+    paths = [str(tmp_path / name) for name in ("packed.zip", "packed.tar.gz", "saved")]
+    paths.append((tmp_path / "packed.zip").as_uri())
+    one = local(paths, byte_level(), tmp_path)
+    two = with_dask(paths, byte_level(), tmp_path, scheduler)
+    assert one.path.read_bytes() == two.path.read_bytes()
+    assert one.corpus == two.corpus
 
 
 def test_urls_are_read_through_fsspec(tmp_path, folder, scheduler):
@@ -265,6 +280,8 @@ def test_an_error_in_a_shard_names_the_file_and_the_place(tmp_path, scheduler):
 def test_what_cannot_be_counted_in_shards_is_refused(tmp_path, scheduler):
     with pytest.raises(FileError, match="stdin"):
         with_dask(["-"], byte_level(), tmp_path, scheduler)
+    with pytest.raises(FileError, match="hf:name cannot be counted in shards"):
+        with_dask(["hf:name"], byte_level(), tmp_path, scheduler)
     with pytest.raises(FileError, match="nothing-here"):
         with_dask(["memory://nothing-here.txt"], byte_level(), tmp_path, scheduler)
     with pytest.raises(FileError, match="cannot read nosuch"):
