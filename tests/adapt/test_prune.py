@@ -355,6 +355,16 @@ def test_two_runs_write_the_same_bytes(tmp_path):
     assert all((one / each).read_bytes() == (other / each).read_bytes() for each in files)
 
 
+def test_what_was_pruned_is_not_trained_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "corpus.txt").write_text("\n".join(ENGLISH))
+    tb.train("corpus.txt", "bpe", vocab_size=270, output="tok")
+    tb.prune("tok", ["the cat"], output="lean")
+    with pytest.raises(UsageError, match="lean is tok pruned, so its ids are no training's") as raised:
+        tb.rebuild("lean")
+    assert raised.value.fix == "tokbench rebuild tok"
+
+
 def test_what_is_saved_is_what_transformers_loads(tmp_path):
     transformers = pytest.importorskip("transformers")
     old = byte_level(ENGLISH, 270)

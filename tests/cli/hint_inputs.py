@@ -245,6 +245,7 @@ def _make():
     _retell("rare", counts={"fingerprint": "", "words": 9, "min_count": 2})
     make_pair()
     assert main(["add-tokens", "pair", "--token", "zebra", "-o", "grown"]) == 0
+    assert main(["prune", "tok", "corpus.txt", "-o", "pruned"]) == 0
     assert main(["add-tokens", "pair", "--token-file", "many.txt", "-o", "outgrown"]) == 0
     shutil.copytree("pair", "my pair")
     config = json.loads(Path("my pair/config.json").read_text())

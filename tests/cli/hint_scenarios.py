@@ -158,6 +158,7 @@ SCENARIOS = {
         "a larger corpus, or --min-frequency 1",
         "tokbench extend tok sub/english.txt --tokens 9 --min-frequency 1 -o made",
     ),
+    "a training of what was pruned": "rebuild pruned",
     "a number of tokens and a least count": (
         "prune tok corpus.txt --to 290 --min-count 2 -o made",
         "leave --min-count out",

@@ -18,6 +18,7 @@ from tokbench.errors import FileError, UsageError
 from tokbench.io.atomic import ensure_writable
 from tokbench.io.json_files import WHOLE_COPY, read_object
 from tokbench.pretrained.folder import CONFIG, LARGEST, TOKENIZER
+from tokbench.pretrained.lineage import lineage_of
 from tokbench.pretrained.train import RECIPE, RECORD, Trained, train, training_of
 from tokbench.progress import Progress, silent
 from tokbench.recipes.recipe import from_data, read_recipe, to_data, to_toml
@@ -182,6 +183,12 @@ def _training_in(folder: Path) -> _Training:
     if not (folder / RECORD).is_file():
         raise FileError(
             f"{folder} records no training: it has no {RECORD}", fix=f"train one like it: {again}"
+        )
+    made = lineage_of(folder)
+    if made is not None and made.moved is not None:
+        raise FileError(
+            f"{folder} is {made.sentence}, so its ids are no training's",
+            fix=f"tokbench rebuild {shlex.quote(made.base)}",
         )
     record = read_object(folder / RECORD)
     found = training_of(folder)
