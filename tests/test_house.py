@@ -42,6 +42,7 @@ MANY_PARAMETERS = {
     "cli/grow.py:prune": "what stays of which corpus, and what is forced",
     "cli/grow.py:extend": "what is learned of which corpus, and what add-tokens takes of a model",
     "cli/grow.py:warm": "which rows are trained on what, and what every training and every reader takes",
+    "cli/adapt.py:transplant": "whose rows, from which texts, and what resize takes of a model",
     "cli/compare.py:sweep": "it trains, measures, draws and saves: what each of these commands takes",
     "cli/encode.py:encode": "a text to look at, and files to write, by one name",
     "cli/make.py:train_like": "what a training takes, and whom it is like",

@@ -40,6 +40,7 @@ _PLACES = {
     "resize": "adapt.grow",
     "extend": "adapt.extend",
     "prune": "adapt.prune",
+    "transplant": "adapt.transplant",
     "check": "checks.run",
     "fix": "checks.fix",
     "rebuild": "checks.rebuild",
@@ -96,6 +97,7 @@ __all__ = [
     "trace",
     "train",
     "train_like",
+    "transplant",
     "warm",
     "wrap",
 ]

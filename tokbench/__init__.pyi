@@ -3,6 +3,7 @@ from tokbench.adapt.extend import extend as extend
 from tokbench.adapt.grow import add_tokens as add_tokens
 from tokbench.adapt.grow import resize as resize
 from tokbench.adapt.prune import prune as prune
+from tokbench.adapt.transplant import transplant as transplant
 from tokbench.analysis.compare import compare as compare
 from tokbench.analysis.corpus_description import describe_corpus as describe_corpus
 from tokbench.analysis.sweep import sweep as sweep

@@ -226,8 +226,22 @@ def short_lived(place):
 
 # By the name of the scenario: what is around the line that is pasted.
 AROUND_THE_HINT = {"a port that is taken": short_lived}
+
+
 # By the name of the scenario: what is around its first command line.
+@contextmanager
+def bare(place):
+    """A model without its tokenizer, while the command line runs."""
+    file = place / "pair-body" / "tokenizer.json"
+    file.rename(place / "elsewhere.json")
+    try:
+        yield
+    finally:
+        (place / "elsewhere.json").rename(file)
+
+
 CIRCUMSTANCES = {
+    "a model whose tokenizer lies elsewhere": bare,
     "a folder that may not be listed": locked,
     "a file behind a locked folder": locked,
     "a file that may not be read": locked,

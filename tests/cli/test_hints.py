@@ -21,6 +21,7 @@ from tests.cli.hint_inputs import write_inputs, write_models
 from tests.cli.hint_scenarios import SCENARIOS as PLAIN
 from tests.cli.hint_scenarios_finetune import PROVE
 from tests.cli.hint_scenarios_finetune import SCENARIOS as FINETUNE
+from tests.cli.hint_scenarios_transplant import SCENARIOS as TRANSPLANT
 from tests.cli.hint_scenarios_warm import SCENARIOS as WARM
 from tests.cli.hints import PACKAGE, next_steps, pasted, sites
 from tokbench import errors
@@ -28,10 +29,12 @@ from tokbench.__main__ import main
 from tokbench.corpus.samples import shipped
 from tokbench.recipes.validate import check_recipe
 
-SCENARIOS = PLAIN | FINETUNE | WARM
+SCENARIOS = PLAIN | FINETUNE | TRANSPLANT | WARM
 # `make hints` pastes every hint; the default run leaves out those for which models are made or trained, but
 # for the two that need the model of `pair` alone.
-DEAR = re.compile(r"--model |\b(finetune|predict|prove|warm|resize|sweep|playground|config set (?!pair))")
+DEAR = re.compile(
+    r"--model |\b(finetune|predict|prove|transplant|warm|resize|sweep|playground|config set (?!pair))"
+)
 WITH_A_MODEL = {"an unknown task", "an unknown start"}
 EXECUTED: set[tuple[str, int]] = set()
 RAN: set[str] = set()

@@ -195,6 +195,12 @@ def corpus_described(place, into):
     return describe_corpus(place / "korean.txt", tokenizer=str(place / "wordpiece"))
 
 
+def transplanted(place, into):
+    from tokbench.adapt.transplant import transplant
+
+    return transplant(place / "bpe", model=_paired(place, into), corpus=[str(place / "english.txt")])
+
+
 def pruned(place, into):
     from tokbench.adapt.prune import prune
 
@@ -337,6 +343,7 @@ MAKERS = {
     "run": trained_run,
     "corpus_description": corpus_described,
     "pruning": pruned,
+    "transplant": transplanted,
     "rebuild": rebuilt,
     "sameness": same_or_not,
     "side_by_side": both_traced,

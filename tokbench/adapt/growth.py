@@ -74,15 +74,23 @@ ONE_FILE = "50GB"  # the library's own default
 
 
 def saved(
-    growth: Growth, out: Path, *, act: str, force: bool, more: Mapping[str, str] | None = None
+    growth: Growth,
+    out: Path,
+    *,
+    act: str,
+    force: bool,
+    more: Mapping[str, str] | None = None,
+    tokenizer: Path | None = None,
 ) -> Growth:
     """The same growth, written to `out`: tokenizer, configs, weights (safetensors) and `more` texts.
 
     They land there together, or nothing does. `act` is the command's name, which the record keeps. The files
     of the model are written anew a part at a time; what only loading knows is written by its own library.
+    What lies beside `tokenizer` goes along, where the new ids are those of another one than the growth's.
     """
     rewritten = None
-    beside = _beside(growth, more)  # before the folder may be replaced by the one that is written
+    here = tokenizer or growth.tokenizer.path
+    beside = _beside(growth, more, here)  # before the folder may be replaced by the one that is written
     with atomic_folder(out, force=force) as folder:
         texts = {RECORD: _record(growth, act), **(more or {})}
         save_folder(growth.added.written, growth.added.config, folder, more=texts)
@@ -99,9 +107,9 @@ def saved(
     return replace(growth, path=Path(out), rewritten=rewritten, copied=tuple(beside.copied), left=beside.left)
 
 
-def _beside(growth: Growth, more: Mapping[str, str] | None) -> Companions:
+def _beside(growth: Growth, more: Mapping[str, str] | None, tokenizer: Path) -> Companions:
     """What lies in the folders that were grown, and whether it goes along: a base's card by another name."""
-    found = companions(growth.tokenizer.path, growth.grown_from)
+    found = companions(tokenizer, growth.grown_from)
     if CARD not in (more or {}) or CARD not in found.copied:
         return found
     renamed = {BASE_CARD if name == CARD else name: file for name, file in found.copied.items()}

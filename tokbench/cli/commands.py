@@ -57,6 +57,7 @@ COMMANDS: dict[str, Entry] = {
     "prune": Entry(
         "Grow", "grow:prune", "Leave out the tokens that a corpus does not need; the model follows."
     ),
+    "transplant": Entry("Grow", "adapt:transplant", "Give a model another tokenizer, each token a row."),
     "resize": Entry("Grow", "grow:resize", "Give a model the rows for a tokenizer that is already right."),
     "warm": Entry("Grow", "grow:warm", "Train the new rows of a grown model; all else keeps its bits."),
     "config": Entry("Grow", "grow:config", "Show what may change in a model's config, or set it."),

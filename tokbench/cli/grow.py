@@ -10,38 +10,14 @@ from typing import Annotated
 from typer import Argument, Option
 
 from tokbench.cli import options
+from tokbench.cli.options import DryRun, ForceIds, Out, Pad, Prove, Seed, Trust, Vocabulary, refuse_no_output
 from tokbench.cli.output import hint, put
 from tokbench.errors import UsageError, did_you_mean
 
-Out = Annotated[
-    Path | None,
-    Option("--output", "-o", help="The folder to write; not needed with --dry-run.", show_default=False),
-]
-DryRun = Annotated[bool, Option("--dry-run", help="Show the plan of rows; write nothing.")]
-Pad = Annotated[
-    int | None, Option(min=1, help="Round the rows up to a multiple of N.", metavar="N", show_default=False)
-]
 Shrink = Annotated[bool, Option("--shrink", help="Let spare rows go; they stay otherwise.")]
 Start = Annotated[
     str,
     Option(help="How a new row starts: pieces (mean of its old pieces), mean, normal, zero, copy=TOKEN."),
-]
-Seed = Annotated[int, Option(help="Of the numbers that normal draws.")]
-ForceIds = Annotated[
-    bool, Option("--force-ids", help="Go on where check says that the ids are not the model's.")
-]
-Vocabulary = Annotated[
-    list[str] | None,
-    Option(
-        help="Of a model with several vocabularies: the config's key of this one; repeat for more.",
-        metavar="KEY",
-    ),
-]
-Trust = Annotated[
-    bool, Option("--trust-remote-code", help="Run the code in the model's folder; only where you trust it.")
-]
-Prove = Annotated[
-    bool, Option("--prove", help="Load a model beyond 500 MB too, and compare what it answers.")
 ]
 
 
@@ -124,7 +100,7 @@ def add_tokens(
     from tokbench.reporting.views import grow as grow_view
 
     wanted = token_list(special or (), token or (), special_file, token_file)
-    _refuse_no_output(output, dry_run=dry_run)
+    refuse_no_output(output, dry_run=dry_run)
     growth = tb.add_tokens(
         tokenizer,
         wanted.regular,
@@ -209,7 +185,7 @@ def extend(
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import grow as grow_view
 
-    _refuse_no_output(output, dry_run=dry_run)
+    refuse_no_output(output, dry_run=dry_run)
     with draw_progress(quiet=quiet) as progress:
         wider = tb.extend(
             tokenizer,
@@ -295,7 +271,7 @@ def prune(
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import grow as grow_view
 
-    _refuse_no_output(output, dry_run=dry_run)
+    refuse_no_output(output, dry_run=dry_run)
     wanted = token_list((), keep or (), None, keep_file)
     with draw_progress(quiet=quiet) as progress:
         lean = tb.prune(
@@ -356,7 +332,7 @@ def resize(
     import tokbench as tb
     from tokbench.reporting.views import grow as grow_view
 
-    _refuse_no_output(output, dry_run=dry_run)
+    refuse_no_output(output, dry_run=dry_run)
     growth = tb.resize(
         model,
         tokenizer,
@@ -446,7 +422,7 @@ def warm(
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import grow as grow_view
 
-    _refuse_no_output(output, dry_run=dry_run)
+    refuse_no_output(output, dry_run=dry_run)
     with draw_progress(quiet=quiet) as progress:
         warmed = tb.warm(
             model,
@@ -474,11 +450,6 @@ def warm(
         else f"check: tokbench check {shlex.quote(str(output))}",
         quiet=quiet,
     )
-
-
-def _refuse_no_output(output: Path | None, *, dry_run: bool) -> None:
-    if output is None and not dry_run:
-        raise UsageError("no folder to write was named", fix="-o FOLDER, or --dry-run to see the plan")
 
 
 ACTIONS = ("show", "set")

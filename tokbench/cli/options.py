@@ -80,6 +80,37 @@ Special = Annotated[
     list[str] | None,
     Option("--special", help="One more special token; repeat for more.", metavar="TOKEN"),
 ]
+Out = Annotated[
+    Path | None,
+    Option("--output", "-o", help="The folder to write; not needed with --dry-run.", show_default=False),
+]
+DryRun = Annotated[bool, Option("--dry-run", help="Show the plan of rows; write nothing.")]
+Pad = Annotated[
+    int | None, Option(min=1, help="Round the rows up to a multiple of N.", metavar="N", show_default=False)
+]
+Seed = Annotated[int, Option(help="Of the numbers that normal draws.")]
+ForceIds = Annotated[
+    bool, Option("--force-ids", help="Go on where check says that the ids are not the model's.")
+]
+Vocabulary = Annotated[
+    list[str] | None,
+    Option(
+        help="Of a model with several vocabularies: the config's key of this one; repeat for more.",
+        metavar="KEY",
+    ),
+]
+Trust = Annotated[
+    bool, Option("--trust-remote-code", help="Run the code in the model's folder; only where you trust it.")
+]
+Prove = Annotated[
+    bool, Option("--prove", help="Load a model beyond 500 MB too, and compare what it answers.")
+]
+
+
+def refuse_no_output(output: Path | None, *, dry_run: bool) -> None:
+    """UsageError where nothing would come of it: no folder, and no dry run."""
+    if output is None and not dry_run:
+        raise UsageError("no folder to write was named", fix="-o FOLDER, or --dry-run to see the plan")
 
 
 def pairs(settings: Sequence[str] | None, example: str) -> dict[str, str]:

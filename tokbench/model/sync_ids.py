@@ -14,6 +14,7 @@ from tokbench.errors import UsageError
 from tokbench.model.files import CONFIG, GENERATION
 from tokbench.model.loading import hollow_with_generation
 from tokbench.model.resize import embedding_rows
+from tokbench.pretrained.special_tokens import GONE
 
 if TYPE_CHECKING:
     from tokbench.pretrained.special_tokens import Move
@@ -27,17 +28,19 @@ START = "decoder_start_token_id"  # T5 starts with pad, BART with eos: it follow
 def follow_roles(model: PreTrainedModel, moves: Sequence[Move]) -> dict[str, tuple[int, int]]:
     """Give the model's configs the ids of moved roles; `place.key` → old id and new id of what changed.
 
-    UsageError for a pad that cannot move: where positions are counted from the padding, old texts would
-    get other positions.
+    All move at once: two roles may change places. A role that is GONE has no token any more, and its key says
+    so. UsageError for a pad that cannot move: where positions are counted from the
+    padding, old texts would get other positions.
     """
     followed: dict[str, tuple[int, int]] = {}
     for move in moves:
         if move.role == "pad":
             _refuse_counted_positions(model, move)
-        for place, config, reads in _configs(model):
-            for key, old in _keys(config, move, reads=reads):
-                setattr(config, key, _replaced(getattr(config, key, None), old, move.id))
-                followed[f"{place}.{key}"] = (old, move.id)
+    for place, config, reads in _configs(model):
+        for key, ids in _wanted(config, moves, reads=reads).items():
+            setattr(config, key, _replaced(getattr(config, key, None), ids))
+            followed[f"{place}.{key}"] = next(iter(ids.items()))
+    for move in moves:
         if move.role == "pad":
             _pad_row(model, move.id)
     return followed
@@ -59,6 +62,20 @@ def stated(model: PreTrainedModel, places: Iterable[str]) -> dict[str, dict[str,
             value = getattr(value, part)
         found[CONFIG if first == "config" else GENERATION][key] = value
     return found
+
+
+def _wanted(
+    config: Any,  # noqa: ANN401  any family's config
+    moves: Sequence[Move],
+    *,
+    reads: bool,
+) -> dict[str, dict[int, int]]:
+    """Key → old id → new id of what the moves change in this config."""
+    wanted: dict[str, dict[int, int]] = {}
+    for move in moves:
+        for key, old in _keys(config, move, reads=reads):
+            wanted.setdefault(key, {}).setdefault(old, move.id if move.token else GONE)
+    return wanted
 
 
 def _configs(model: PreTrainedModel) -> Iterator[tuple[str, Any, bool]]:
@@ -101,10 +118,12 @@ def _first(stated: Any, move: Move) -> int:  # noqa: ANN401  an id, or a list of
     return move.before_id if move.before_id is not None and move.before_id in ids else int(ids[0])
 
 
-def _replaced(stated: Any, old: int, new: int) -> Any:  # noqa: ANN401  an id, or a list of them
+def _replaced(stated: Any, ids: Mapping[int, int]) -> Any:  # noqa: ANN401  an id, or a list of them
     if isinstance(stated, list):
-        return [new if each == old else each for each in stated]
-    return new
+        new = dict.fromkeys(ids.get(each, each) for each in stated)
+        return [each for each in new if each != GONE] or None
+    first = ids[next(iter(ids))]
+    return None if first == GONE else first
 
 
 def _refuse_counted_positions(model: PreTrainedModel, move: Move) -> None:

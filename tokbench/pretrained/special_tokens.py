@@ -98,9 +98,12 @@ def _named_by_blocks(raw: Mapping[str, Any]) -> dict[str, str]:
     return {role: token for role, token in found.items() if isinstance(token, str)}
 
 
+GONE = -1  # the id of a role that no token has any more
+
+
 @dataclass(frozen=True)
 class Move:
-    """A role's token before ('' for none) and now, with their ids.
+    """A role's token before ('' for none) and now ('' for none, whose id is GONE), with their ids.
 
     `template` tells whether a template had the old one and now has the new one.
     """
@@ -193,6 +196,49 @@ def _renamed(processor: Any, before: str, token: str, number: int) -> bool:  # n
         del processor["special_tokens"][before]
         processor["special_tokens"][token] = {"id": token, "ids": [number], "tokens": [token]}
     return found or bool(old_kind) or any(inner)
+
+
+def adopted_template(
+    processor: Mapping[str, Any] | None,
+    template: Mapping[str, Any] | None,
+    names: Mapping[str, tuple[str, int]],
+) -> dict[str, Any] | None:
+    """A post-processor that adds nothing, with another's template behind it; None where that has none.
+
+    `names` are token of the template → the token in its place and its id; None as well where one is missing.
+
+    >>> bert = {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]}
+    >>> adopted_template(None, bert, {"[SEP]": ("</s>", 1), "[CLS]": ("<s>", 0)})
+    {'type': 'BertProcessing', 'sep': ['</s>', 1], 'cls': ['<s>', 0]}
+    """
+    for block in _processors(template):
+        renamed = json.loads(json.dumps(block))
+        placed = [key for key in FRAMING if isinstance(block.get(key), list)]
+        pieces = [*(renamed.get("single") or ()), *(renamed.get("pair") or ())]
+        places = [each["SpecialToken"] for each in pieces if "SpecialToken" in each]
+        wanted = {*(block[key][0] for key in placed), *(each["id"] for each in places)}
+        if not wanted or not wanted <= names.keys():
+            continue
+        renamed.update({key: list(names[block[key][0]]) for key in placed})
+        for each in places:
+            each["id"] = names[each["id"]][0]
+        if "special_tokens" in block:
+            renamed["special_tokens"] = {
+                token: {"id": token, "ids": [number], "tokens": [token]}
+                for token, number in (names[each] for each in sorted(wanted))
+            }
+        before = list(_processors(processor))
+        return {"type": "Sequence", "processors": [*before, renamed]} if before else renamed
+    return None
+
+
+def _processors(processor: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:
+    """The blocks of a post-processor in order."""
+    if processor and processor.get("type") == "Sequence":
+        for inner in processor.get("processors") or ():
+            yield from _processors(inner)
+    elif processor:
+        yield dict(processor)
 
 
 def _rename_unknown(model: dict[str, Any], token: str, number: int) -> None:

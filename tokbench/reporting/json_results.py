@@ -55,6 +55,7 @@ KINDS = {
     "side_by_side": ("tracing.side_by_side:SideBySide", "reporting.views.trace:side_by_side"),
     "sweep": ("analysis.sweep:Sweep", "reporting.views.compare:swept"),
     "trace": ("tracing.steps:Trace", "reporting.views.trace:trace"),
+    "transplant": ("adapt.transplant:Transplant", "reporting.views.grow:transplanted"),
     "trained": ("pretrained.train:Trained", "reporting.views.make:trained"),
     "warmup": ("finetuning.warming.warm:Warmup", "reporting.views.grow:warmup"),
 }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tokbench.adapt.extend import Extension
     from tokbench.adapt.growth import Growth
     from tokbench.adapt.prune import Pruning, PruningEffect
+    from tokbench.adapt.transplant import Transplant
     from tokbench.finetuning.warming.warm import Movement, Warmup
     from tokbench.model.contract import GrowthProof
     from tokbench.model.sizes import Resized
@@ -63,6 +64,84 @@ def extension(result: Extension) -> Iterator[Part]:
         series=[("the corpus", [(float(each.tokens), each.bytes_per_token) for each in result.curve])],
     )
     yield Facts([*_learned(result), *_model(result.growth), *_beside(result.growth)])
+
+
+ORIGINS = {
+    "role": "the row of the special token of the same role",
+    "aligned": "mean of the old rows that stand where the token stands",
+    "copied": "the row of the old token of the same spelling",
+    "pieces": "mean of the old tokenizer's pieces of its text",
+    "focus": "mean of the rows of similar tokens",
+    "mean": "mean of all old rows",
+    "normal": "drawn as old rows are spread",
+    "zero": "nothing",
+}
+
+
+def transplanted(result: Transplant) -> Iterator[Part]:
+    """Where rows come from, how near texts stay, the model's rows and the proof."""
+    place = "a dry run, nothing was written" if result.dry else result.path or "in memory"
+    yield Headline(f"{place}: {result.tokens_before:,} → {result.tokens:,} tokens", "good")
+    for each in result.notes:
+        yield Headline(each, "plain")
+    rows = [
+        (
+            f"{each.rows:,}",
+            each.origin,
+            ORIGINS[each.origin],
+            "" if each.share is None else f"{each.share:.1%}",
+        )
+        for each in result.origins
+    ]
+    yield Grid(("rows", "from", "", "of the corpus"), rows, right=("rows", "of the corpus"))
+    yield Facts([*_vocabularies(result), *_nearness(result), *_other_rows(result), *_beside(result.growth)])
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
+
+
+def _vocabularies(result: Transplant) -> Iterator[tuple[str, object]]:
+    yield "tokenizer", f"{result.old_tokenizer} → {result.tokenizer}"
+    yield "shared", f"{result.shared:,} of {result.tokens:,} tokens spell the same in both"
+    if result.texts:
+        yield "corpus", f"{plural(result.texts, 'text')}, {_bytes(result.utf8_bytes)}"
+    for move in result.growth.added.roles:
+        now = f"{move.token} {move.id}" if move.token else "none"
+        yield f"role {move.role}", f"{move.before or 'none'} → {now}"
+    for key, (old, new) in result.growth.followed.items():
+        yield key, f"{'none' if old < 0 else old} → {'none' if new < 0 else new}"
+    if result.alone:
+        yield "special", f"{_listed(result.alone)}: no counterpart, so they start as the mean of all rows"
+    if result.gone:
+        yield "roles gone", f"{_listed(result.gone)}: the new tokenizer has no token for them"
+
+
+def _other_rows(result: Transplant) -> Iterator[tuple[str, object]]:
+    """What became of the model's matrices, and the proof."""
+    growth = result.growth
+    yield "model", result.model
+    if growth.plan is not None:
+        yield "rows", _resize(growth.plan.rows_before, growth.plan.size)
+    if growth.memory is not None:
+        yield "weights", f"{_bytes(growth.memory.before)} → {_bytes(growth.memory.after)}"
+    if growth.resized is not None:
+        yield from _resized(growth.resized)
+    if growth.proof is not None:
+        yield from _proof(growth.proof)
+
+
+def _nearness(result: Transplant) -> Iterator[tuple[str, object]]:
+    """What texts that no row was made from say."""
+    near = result.near
+    if near is None:
+        return
+    yield "measured on", f"{plural(near.texts, 'text')}: {near.source}"
+    yield "bytes a token", f"{near.bytes_per_token[0]:.3f} → {near.bytes_per_token[1]:.3f}"
+    if near.cosine is not None:
+        yield "cosine", f"{near.cosine:.3f} of their vectors to the old ones, on average"
+    if near.bits is not None:
+        yield "bits a byte", f"{near.bits[0]:.3f} → {near.bits[1]:.3f}"
 
 
 def pruning(result: Pruning) -> Iterator[Part]:
