@@ -340,6 +340,10 @@ def _tried(result: Growth) -> Iterator[tuple[str, object]]:
         yield from _proof(result.proof)
     if result.rewritten is not None:
         yield from _rewritten(result.rewritten)
+        if result.fresh:
+            yield "lacking", f"{_listed(result.fresh)}: as in the old file; loading starts them anew"
+    if result.dropped:
+        yield "left out", f"{_listed(result.dropped)}: its class takes no such weights"
     if result.proof is None and not result.dry:
         yield "not tried", "what it answers: its weights are many; --prove loads it before and after"
 
