@@ -295,6 +295,13 @@ def test_a_word_that_is_looked_up_stays_though_no_merge_makes_it():
     assert lean.folder.tokenizer.encode("the").tokens == ["the"]
 
 
+def test_a_vocabulary_whose_words_fall_apart_by_chance_is_refused():
+    old = byte_level(ENGLISH, 270)
+    old.model.dropout = 0.1
+    with pytest.raises(UsageError, match=r"has dropout 0\.1"):
+        tb.prune(old, ["cat"])
+
+
 def test_a_number_below_the_least_names_the_least():
     old = byte_level(ENGLISH, 270)
     with pytest.raises(UsageError, match="needs 257 tokens at least") as raised:

@@ -234,6 +234,11 @@ class _Whole:
     def refuse(self, to: int | None, min_count: int) -> None:
         """UsageError for numbers that cannot be."""
         size, name = len(self.ids), self.folder.name
+        if dropout := self.raw["model"].get("dropout"):
+            raise UsageError(
+                f"{name} has dropout {dropout:g}, so its words have no one segmentation",
+                fix="take the tokenizer without dropout: set it to null in tokenizer.json",
+            )
         if to is not None and min_count != 1:
             raise UsageError(
                 "either a number of tokens or a least count decides", fix="leave --min-count out"
