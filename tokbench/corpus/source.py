@@ -91,6 +91,6 @@ def format_of_name(name: str) -> tuple[str, str]:
     return (FORMATS | ARCHIVES).get(suffixes.suffix, ""), compression or short
 
 
-def shown(path: Path) -> str:
+def printable_path(path: Path) -> str:
     """A path as it can be printed: a name may hold bytes that are no text."""
     return str(path).encode("utf-8", "backslashreplace").decode()

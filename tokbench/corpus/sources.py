@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tokbench.corpus.saved_datasets import is_saved, saved_files, saved_split
 from tokbench.corpus.signatures import recognized
-from tokbench.corpus.source import COMPRESSIONS, FORMATS, HUB, STDIN, Source, format_of_name, shown
+from tokbench.corpus.source import COMPRESSIONS, FORMATS, HUB, STDIN, Source, format_of_name, printable_path
 from tokbench.errors import FileError, did_you_mean
 
 NEIGHBOURS = 1000  # names in a folder among which a like one is looked for
@@ -160,7 +160,7 @@ def _saved(folder: Path) -> Source:
     """The dataset in a folder of `save_to_disk`; of several splits the one to train on, which is said."""
     chosen, said = saved_split(folder)
     size = sum(each.stat().st_size for each in saved_files(chosen))
-    source = Source(name=shown(chosen), path=chosen, format="saved", compression="", size=size)
+    source = Source(name=printable_path(chosen), path=chosen, format="saved", compression="", size=size)
     if said:
         source.note(said)
     return source
@@ -173,7 +173,7 @@ def _source(path: Path, status: os.stat_result) -> Source:
             fix=f"send it through stdin: cat {shlex.quote(str(path))} | tokbench … -",
         )
     kind, compression = format_of_name(path.name)
-    named = Source(shown(path), path, kind or "txt", compression, status.st_size)
+    named = Source(printable_path(path), path, kind or "txt", compression, status.st_size)
     return recognized(named, suffix=kind)
 
 
