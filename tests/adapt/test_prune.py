@@ -127,7 +127,7 @@ def kept_alone(old, lean, texts):
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(base=TEXTS, corpus=TEXTS, others=TEXTS, least=st.integers(1, 3))
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_texts_of_tokens_that_are_left_keep_them(kind, base, corpus, others, least):
     old = made(kind, base)
     lean = old and pruned(old, corpus, min_count=least)
@@ -145,7 +145,7 @@ def test_texts_of_tokens_that_are_left_keep_them(kind, base, corpus, others, lea
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(base=TEXTS, corpus=TEXTS, share=st.floats(0, 1))
-@settings(max_examples=30)
+@settings(max_examples=8)
 def test_fewer_tokens_are_some_of_more_and_keep_texts_too(kind, base, corpus, share):
     old = made(kind, base)
     lean = old and pruned(old, corpus)
@@ -161,7 +161,7 @@ def test_fewer_tokens_are_some_of_more_and_keep_texts_too(kind, base, corpus, sh
 
 @pytest.mark.parametrize("kind", BPE)
 @given(base=TEXTS, corpus=TEXTS, share=st.floats(0, 1))
-@settings(max_examples=20)
+@settings(max_examples=10)
 def test_no_token_dies_that_was_alive(kind, base, corpus, share):
     old = made(kind, base)
     lean = old and pruned(old, corpus)
@@ -178,7 +178,7 @@ def test_no_token_dies_that_was_alive(kind, base, corpus, share):
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(base=TEXTS, corpus=TEXTS)
-@settings(max_examples=20)
+@settings(max_examples=10)
 def test_pruning_twice_is_pruning_once(kind, base, corpus):
     old = made(kind, base)
     once = old and pruned(old, corpus)
@@ -192,7 +192,7 @@ def test_pruning_twice_is_pruning_once(kind, base, corpus):
 
 @pytest.mark.parametrize("kind", ["WordPiece", "Unigram", "byte fallback", "bytes"])
 @given(base=TEXTS, corpus=TEXTS, others=TEXTS)
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_nothing_becomes_unknown_that_was_not(kind, base, corpus, others):
     old = made(kind, base)
     lean = old and pruned(old, corpus)
@@ -206,7 +206,7 @@ def test_nothing_becomes_unknown_that_was_not(kind, base, corpus, others):
 
 
 @given(base=TEXTS, corpus=TEXTS, more=TEXTS)
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_a_pruned_vocabulary_goes_on_learning(base, corpus, more):
     lean = pruned(byte_level(base), corpus)
     if not lean:
