@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import tokbench as tb
 from tests.adapt.test_grow import edit_weights, files_end_at
 from tests.model.conftest import tiny
 from tests.model.test_stream import tensors_of
@@ -185,6 +186,18 @@ def test_resize_and_extend_go_by_the_files_as_well(pair, tmp_path, tokenizer_fol
     assert fitted.rewritten.started == 2 * len(fitted.plan.started)
     wider = extend(path, ["the quick quick fox quacks"] * 9, tokens=3, output=tmp_path / "wider")
     assert wider.growth.rewritten.kept
+
+
+def test_a_vocabulary_in_the_place_of_another_moves_rows_by_the_files(pair, tmp_path):
+    path, texts = pair("LlamaForCausalLM"), ["the quick brown fox", "a cat on the mat"] * 9
+    tb.train(texts, "bpe", vocab_size=290, output=tmp_path / "tok")
+    for out, choices in (("streamed", {}), ("loaded", {"prove": True})):
+        tb.transplant(tmp_path / "tok", model=path, corpus=texts, output=tmp_path / out, **choices)
+    one, other = (tensors_of(tmp_path / out) for out in ("streamed", "loaded"))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    configs = [(tmp_path / out / "config.json").read_text() for out in ("streamed", "loaded")]
+    assert configs[0] == configs[1]
 
 
 def test_a_dry_run_refuses_what_the_act_refuses_and_loads_nothing(pair):
