@@ -18,6 +18,7 @@ PAGES = (*sorted((ROOT / "docs").glob("*.md")), CONTRIBUTING)
 PACKAGES = (
     "io",
     "corpus",
+    "corpus/cleaning",
     "native",
     "native/kernels",
     "training",

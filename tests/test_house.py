@@ -45,6 +45,8 @@ MANY_PARAMETERS = {
     "cli/adapt.py:transplant": "whose rows, from which texts, and what resize takes of a model",
     "cli/compare.py:sweep": "it trains, measures, draws and saves: what each of these commands takes",
     "cli/encode.py:encode": "a text to look at, and files to write, by one name",
+    "cli/corpus.py:corpus": "a step each: what is cleaned, which texts stay, how they are written",
+    "cli/make.py:build": "what a training takes, and a recipe",
     "cli/make.py:train_like": "what a training takes, and whom it is like",
     "cli/make.py:count": "a cluster on top of what every reader of a corpus takes",
 }

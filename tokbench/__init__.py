@@ -19,6 +19,8 @@ _PLACES = {
     "Trained": "pretrained.train",
     "count_words": "pretrained.train",
     "WordCounts": "training.word_counts",
+    "prepare_corpus": "corpus.prepared",
+    "Cleaning": "corpus.cleaning.choices",
     "load": "pretrained.folder",
     "info": "pretrained.info",
     "encode": "encoding.encode",
@@ -57,6 +59,7 @@ _PLACES = {
 }
 
 __all__ = [
+    "Cleaning",
     "FinetuneConfig",
     "Recipe",
     "Result",
@@ -84,6 +87,7 @@ __all__ = [
     "info",
     "load",
     "predict",
+    "prepare_corpus",
     "prove",
     "prune",
     "rebuild",

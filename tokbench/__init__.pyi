@@ -11,6 +11,8 @@ from tokbench.checks.fix import fix as fix
 from tokbench.checks.rebuild import rebuild as rebuild
 from tokbench.checks.run import check as check
 from tokbench.checks.same import same as same
+from tokbench.corpus.cleaning.choices import Cleaning as Cleaning
+from tokbench.corpus.prepared import prepare_corpus as prepare_corpus
 from tokbench.encoding.decode_corpus import decode_corpus as decode_corpus
 from tokbench.encoding.encode import decode as decode
 from tokbench.encoding.encode import encode as encode

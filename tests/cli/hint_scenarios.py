@@ -593,6 +593,57 @@ SCENARIOS = {
         "tokbench add-tokens pair --model pair --vocabulary vocab_size --token zebra -o made",
     ),
 }
+SCENARIOS |= {
+    "a cleaned corpus for nowhere": (
+        "corpus corpus.txt --clean nfc",
+        "-o clean.jsonl, or only look with --dry-run",
+        "tokbench corpus corpus.txt --clean nfc --dry-run",
+    ),
+    "an unknown cleaning step": "corpus corpus.txt --dry-run --clean strp",
+    "an unknown unit of dedup": "corpus corpus.txt --dry-run --clean dedup=lin",
+    "a unit without dedup": "corpus corpus.txt --dry-run --unit line",
+    "an order of two kinds": "corpus corpus.txt --dry-run --sort text --shuffle",
+    "shares beyond one": (
+        "corpus corpus.txt --dry-run --split train=.9,test=.2",
+        "--split train=.9,test=.1",
+        "tokbench corpus corpus.txt --dry-run --split train=.9,test=.1",
+    ),
+    "a split without shares": (
+        "corpus corpus.txt --dry-run --split train,test",
+        "--split train=.9,test=.1",
+        "tokbench corpus corpus.txt --dry-run --split train=.9,test=.1",
+    ),
+    "a split that is named twice": (
+        "corpus corpus.txt --dry-run --split train=.9,train=.1",
+        "--split train=.9,test=.1",
+        "tokbench corpus corpus.txt --dry-run --split train=.9,test=.1",
+    ),
+    "a sample beyond the corpus": "corpus corpus.txt --dry-run --sample 1GB",
+    **{
+        f"weights that do not fit: {weights}": (
+            f"corpus corpus.txt sub/english.txt --dry-run --weights {weights}",
+            "--weights corpus=1,english=1",
+            "tokbench corpus corpus.txt sub/english.txt --dry-run --weights corpus=1,english=1",
+        )
+        for weights in ("corpus=1,englsh=1", "corpus=1,sub=1,english=1", "corpus=1,english=1,ko=1", "1,2,3")
+    },
+    "columns for lines": (
+        "corpus table.csv -o made.txt --column body --keep stars",
+        "write .jsonl or .parquet",
+        "tokbench corpus table.csv -o made.jsonl --column body --keep stars",
+    ),
+    "a column that is not kept to sort by": (
+        "corpus values.jsonl --dry-run --column body --sort stars",
+        "--keep stars",
+        "tokbench corpus values.jsonl --dry-run --column body --sort stars --keep stars",
+    ),
+    "counted words to clean": (
+        "train-bpe --counts counts.parquet --clean nfc -v 300 -o made",
+        "tokbench corpus CORPUS",
+        "tokbench corpus corpus.txt -o made.jsonl.zst",
+    ),
+    "a size that is none": "count corpus.txt -o made.parquet --memory much",
+}
 
 # Files that are no sound counts; all are counted again.
 for what in ("table.csv", "nowhere.parquet", "numbers.parquet", "cut", "negative", "silent", "changed"):

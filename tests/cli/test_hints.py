@@ -46,6 +46,7 @@ REASONS = {
     "analysis/backends.py": "needs packages that are not installed with the tests, or a cache of theirs",
     "checks/fix.py": "of a name on the hub",
     "corpus/archives.py": "needs openpyxl, with which pandas reads what Excel wrote",
+    "corpus/cleaned.py": "a paragraph of 128 million characters",
     "corpus/samples.py": "needs an installation that is not whole",
     "finetuning/data/glue.py": "of a hub that answers, and not with the task",
     "finetuning/engines/distributed.py": "the other one of two processes ended; test_distributed.py ends it",
@@ -266,6 +267,8 @@ def run(line, said, place, *, taken=True):
 WELL = (
     "train-bpe corpus.txt -v 300 -o 'made it'",
     "count corpus.txt -o 'made it.parquet'",
+    "corpus corpus.txt -o 'made it.txt' --clean nfc",
+    "corpus corpus.txt --dry-run --clean nfc",
     "sweep corpus.txt --sizes 280,300 --keep 300 -o 'made it'",
     "add-tokens pair --token zebra -o 'made it'",
     "add-tokens pair --token zebra --dry-run",

@@ -298,6 +298,13 @@ def swept(place, into):
     return sweep([str(place / "english.txt")], resolve_recipe("bpe", {}), read_sizes("280,320,400,500"))
 
 
+def prepared(place, into):
+    from tokbench.corpus.prepared import prepare_corpus
+
+    split = {"a": 0.5, "b": 0.5}
+    return prepare_corpus(place / "english.txt", into / "c.jsonl", clean="nfc,dedup", split=split)
+
+
 def trained(place, into):
     from tokbench.pretrained.train import train
     from tokbench.recipes.presets import resolve_recipe
@@ -317,6 +324,7 @@ def rebuilt(place, into):
 
 
 MAKERS = {
+    "prepared": prepared,
     "aligned": aligned,
     "decoded-corpus": decoded_corpus,
     "encoded-batch": encoded_batch,

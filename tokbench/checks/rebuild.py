@@ -13,6 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from tokbench import __version__
+from tokbench.corpus.cleaned import cleaned
+from tokbench.corpus.cleaning.choices import cleaning_from
 from tokbench.corpus.reading import Corpus, CorpusSource, as_corpus
 from tokbench.errors import FileError, UsageError
 from tokbench.io.atomic import ensure_writable
@@ -159,6 +161,7 @@ def rebuild(
     column = column or training.record["corpus"].get("column")
     if counts is None:
         corpus = as_corpus(_found(place, corpus, training), column=column, progress=progress)
+        corpus = cleaned(corpus, cleaning_from(training.record["corpus"].get("cleaning") or {}))
         if output is None and _can_be_read_twice(corpus):
             sha256 = _sha256_of_texts(corpus)
             if (other := training.other_corpus(sha256)) is not None:

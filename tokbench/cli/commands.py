@@ -30,6 +30,9 @@ COMMANDS: dict[str, Entry] = {
     "train-like": Entry(
         "Make", "make:train_like", "Train a tokenizer of the same kind as another, on other texts."
     ),
+    "corpus": Entry(
+        "Make", "corpus:corpus", "Clean, sample, mix and split corpora; show what each step drops."
+    ),
     "count": Entry("Make", "make:count", "Count the words of a corpus once, to train from them often."),
     "build": Entry("Make", "make:build", "Train what a recipe says, every block chosen by name."),
     "presets": Entry("Make", "make:presets", "List the recipes by name, or print one as TOML."),

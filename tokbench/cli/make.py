@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,14 +15,13 @@ from typer import Option
 
 from tokbench.cli import options
 from tokbench.cli.output import hint, put, say_fallback
+from tokbench.corpus.cleaning.choices import size
 from tokbench.errors import UsageError
 
 if TYPE_CHECKING:
+    from tokbench.corpus.cleaning.choices import Cleaning
     from tokbench.pretrained.train import Trained
     from tokbench.recipes.recipe import Recipe
-
-UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 
 Counts = Annotated[Path, Option("--output", "-o", help="The file to write: parquet.", show_default=False)]
 Like = Annotated[
@@ -69,6 +67,9 @@ def count(
     cased: options.Cased = False,
     setting: options.Set = None,
     column: options.Column = None,
+    clean: options.Clean = None,
+    weights: options.Weights = "",
+    sample: options.Sample = "",
     engine: Engine = "auto",
     scheduler: Scheduler = None,
     workers: Workers = None,
@@ -98,6 +99,7 @@ def count(
             recipe,
             output=output,
             column=column,
+            clean=options.cleaning(clean, weights, sample),
             min_count=min_count,
             force=force,
             progress=progress,
@@ -111,25 +113,13 @@ def count(
     hint(f"train: {train_command(like, cased=cased)} --counts {shlex.quote(str(output))}", quiet=quiet)
 
 
-def size(words: str) -> int:
-    """Bytes written with a unit; K, M, G and T are powers of 1,024.
-
-    >>> size("512MB") == size("0.5GiB") == 1 << 29
-    True
-    """
-    found = SIZE.fullmatch(words.strip())
-    if not found:
-        raise UsageError(f"{words!r} is no size in bytes", fix="write for example --memory 512MB")
-    number, unit = found.groups()
-    return int(float(number) * UNITS[unit.upper()])
-
-
 @dataclass(frozen=True)
 class Source:
     """What to train on, as it was asked for."""
 
     corpus: Sequence[str] | None
     column: str | None
+    clean: Cleaning
     counts: Path | None = None
     engine: str = "auto"
 
@@ -156,6 +146,7 @@ def train(
             recipe,
             output=output or default_output(source.first, recipe.algorithm),
             column=source.column,
+            clean=source.clean,
             counts=source.counts,
             engine=source.engine,
             force=force,
@@ -197,6 +188,9 @@ TRAIN_OPTIONS: dict[str, tuple[object, object]] = {
     "preset": (options.Preset, None),
     "setting": (options.Set, None),
     "column": (options.Column, None),
+    "clean": (options.Clean, None),
+    "weights": (options.Weights, ""),
+    "sample": (options.Sample, ""),
     "counts": (options.Counts, None),
     "engine": (options.Engine, "auto"),
     "force": (options.Force, False),
@@ -218,7 +212,10 @@ def training_command(algorithm: str, help_text: str, *, without: Sequence[str] =
             special=given["special"] or (),
             cased=given.get("cased", False),
         )
-        source = Source(given["corpus"], given["column"], given.get("counts"), given.get("engine", "auto"))
+        clean = options.cleaning(given["clean"], given["weights"], given["sample"])
+        source = Source(
+            given["corpus"], given["column"], clean, given.get("counts"), given.get("engine", "auto")
+        )
         train(recipe, source, given["output"], **{name: given[name] for name in ("force", "json", "quiet")})
 
     taken = {name: option for name, option in TRAIN_OPTIONS.items() if name not in without}
@@ -296,6 +293,9 @@ def train_like(
     special: options.Special = None,
     setting: options.Set = None,
     column: options.Column = None,
+    clean: options.Clean = None,
+    weights: options.Weights = "",
+    sample: options.Sample = "",
     counts: options.Counts = None,
     engine: options.Engine = "auto",
     force: options.Force = False,
@@ -315,17 +315,18 @@ def train_like(
     from tokbench.pretrained.train import default_output
     from tokbench.reporting.bars import draw_progress
 
-    first = Source(corpus, column, counts).first
+    source = Source(corpus, column, options.cleaning(clean, weights, sample), counts)
     with draw_progress(quiet=quiet) as progress:
         trained = tb.train_like(
             tokenizer,
             CorpusPaths(corpus or ()),
-            output=output or default_output(first, "like"),
+            output=output or default_output(source.first, "like"),
             vocab_size=vocab_size,
             added=added,
             special=special or (),
             settings=options.pairs(setting, "--set trainer.min_frequency=2"),
             column=column,
+            clean=source.clean,
             counts=counts,
             engine=engine,
             force=force,
@@ -340,6 +341,9 @@ def build(
     output: options.Output = None,
     setting: options.Set = None,
     column: options.Column = None,
+    clean: options.Clean = None,
+    weights: options.Weights = "",
+    sample: options.Sample = "",
     counts: options.Counts = None,
     engine: options.Engine = "auto",
     force: options.Force = False,
@@ -356,7 +360,7 @@ def build(
     from tokbench.recipes.recipe import change, read_recipe
 
     chosen = change(read_recipe(recipe), options.pairs(setting, "--set trainer.min_frequency=2"))
-    source = Source(corpus, column, counts, engine)
+    source = Source(corpus, column, options.cleaning(clean, weights, sample), counts, engine)
     train(chosen, source, output, force=force, json=json, quiet=quiet)
 
 

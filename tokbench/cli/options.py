@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
 from tokbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from tokbench.corpus.cleaning.choices import Cleaning
 
 CORPUS = "Files, folders, globs, or - for stdin: txt csv tsv json jsonl parquet .gz .zst .xz .bz2."
 Corpus = Annotated[list[str], Argument(help=CORPUS, show_default=False)]
@@ -43,6 +46,20 @@ Column = Annotated[
     str | None,
     Option("--column", "-c", help="The column of a table that holds the text.", show_default=False),
 ]
+Clean = Annotated[
+    list[str] | None,
+    Option(
+        "--clean",
+        help="Clean texts: html nfc lower strip dedup=UNIT match=REGEX min-chars=N …, by commas.",
+        metavar="STEPS",
+        show_default=False,
+    ),
+]
+Weights = Annotated[
+    str,
+    Option(help="Bytes of each source to those of the others: en=3,ko=1.", metavar="NAME=N,…"),
+]
+Sample = Annotated[str, Option("--sample", help="Only so much: 100000 texts, 10%, 1GB.", metavar="SIZE")]
 ChatFile = Annotated[
     Path | None,
     Option("--chat", help="A JSON file of messages, put through the chat template.", show_default=False),
@@ -111,6 +128,13 @@ def refuse_no_output(output: Path | None, *, dry_run: bool) -> None:
     """UsageError where nothing would come of it: no folder, and no dry run."""
     if output is None and not dry_run:
         raise UsageError("no folder to write was named", fix="-o FOLDER, or --dry-run to see the plan")
+
+
+def cleaning(clean: Sequence[str] | None, weights: str, sample: str) -> Cleaning:
+    """What --clean, --weights and --sample ask for."""
+    from tokbench.corpus.cleaning.choices import parse_cleaning
+
+    return parse_cleaning(clean or (), weights=weights, sample=sample)
 
 
 def pairs(settings: Sequence[str] | None, example: str) -> dict[str, str]:

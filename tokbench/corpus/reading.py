@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import chain, groupby
 from pathlib import Path, PurePath
@@ -195,6 +195,7 @@ class CorpusFacts:
     The fingerprint is the SHA-256 over all texts, each followed by a line feed. Texts are counted as they are
     in the files, before long ones are cut; compression and, for the same texts, the format do not matter.
     notes: what was guessed in reading them, such as a column.
+    `cleaning` has the choices of a corpus that was cleaned, of which these are the facts then.
     """
 
     sources: tuple[str, ...]
@@ -203,6 +204,7 @@ class CorpusFacts:
     utf8_bytes: int
     sha256: str
     notes: tuple[str, ...] = ()
+    cleaning: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Corpus:
@@ -239,7 +241,7 @@ class Corpus:
         The facts of such a pass have no fingerprint. DataError when there is no text at all.
         """
         texts = blank = utf8_bytes = 0
-        for part in self._row_lists():
+        for _, part in self.rows_by_source():
             try:
                 utf8_bytes += len("".join(part).encode())
             except UnicodeEncodeError as error:
@@ -248,8 +250,8 @@ class Corpus:
             texts += len(part)
             yield part
         if not texts:
-            raise _no_texts(self._names, 0)
-        self._facts = self._noted(CorpusFacts(self._names, texts - blank, blank, utf8_bytes, sha256=""))
+            raise _no_texts(self.names, 0)
+        self._facts = self._noted(CorpusFacts(self.names, texts - blank, blank, utf8_bytes, sha256=""))
 
     def _noted(self, facts: CorpusFacts) -> CorpusFacts:
         """The facts with what was guessed, which a command says at its end, too."""
@@ -260,14 +262,15 @@ class Corpus:
         return replace(facts, notes=tuple(notes))
 
     @property
-    def _names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
+        """What the sources are called."""
         return tuple(source.name for source in self.sources)
 
-    def _row_lists(self) -> Iterator[list[str]]:
-        """All lines or records, blank ones too, some at a time."""
+    def rows_by_source(self) -> Iterator[tuple[int, list[str]]]:
+        """All lines or records, blank ones too, some at a time, each time with the number of their source."""
         self._take_stdin()
         meter = _Meter(self._progress, self.sources)
-        for source in self.sources:
+        for number, source in enumerate(self.sources):
             begun: list[str] = []  # of a line that goes on in the next part
             for part in _parts(source, self._column, meter.inside, None):
                 texts = list(part.texts)
@@ -276,9 +279,9 @@ class Corpus:
                 begun += [part.unfinished] if part.unfinished else []
                 if sum(map(len, begun)) > LONGEST_TEXT:
                     raise _too_long()
-                yield texts
+                yield number, texts
             if begun:
-                yield ["".join(begun)]
+                yield number, ["".join(begun)]
             meter.passed(source)
 
     def _read(
@@ -291,7 +294,7 @@ class Corpus:
                 yield from intake.take(part)
             meter.passed(source)
         yield from intake.last()
-        self._facts = self._noted(intake.facts(self._names))
+        self._facts = self._noted(intake.facts(self.names))
 
     @property
     def size(self) -> int | None:
@@ -329,11 +332,13 @@ class TextsCorpus(Corpus):
         return None if self._texts.only_once else sum(map(len, self._texts))
 
     @property
-    def _names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
+        """What the object is called."""
         return (self._texts.name,)
 
-    def _row_lists(self) -> Iterator[list[str]]:
-        return self._parts()
+    def rows_by_source(self) -> Iterator[tuple[int, list[str]]]:
+        """The texts, some at a time; they are of one source."""
+        return ((0, part) for part in self._parts())
 
     def _read(
         self, *, raw: bool, sieve: Sieve | None = None, whole: bool = False

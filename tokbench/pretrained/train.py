@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 from tokenizers import Tokenizer
 
 from tokbench import __version__
+from tokbench.corpus.cleaned import CleaningSource, cleaned, refuse_cleaning
 from tokbench.corpus.reading import CorpusFacts, CorpusSource, as_corpus
 from tokbench.errors import UsageError
 from tokbench.io.atomic import atomic_folder, ensure_writable
@@ -128,6 +129,7 @@ def _corpus(corpus: CorpusFacts) -> Mapping[str, Any]:
         "texts": corpus.texts,
         "blank": corpus.blank,
         "utf8_bytes": corpus.utf8_bytes,
+        **({"cleaning": dict(corpus.cleaning)} if corpus.cleaning else {}),
     }
     return facts | {"sha256": corpus.sha256} if corpus.sha256 else facts
 
@@ -176,6 +178,7 @@ def train(
     *,
     output: str | Path | None = None,
     column: str | None = None,
+    clean: CleaningSource = (),
     counts: str | Path | None = None,
     vocab_size: int | None = None,
     special: Sequence[str] = (),
@@ -187,13 +190,14 @@ def train(
 ) -> Trained:
     """Train on the corpus, and save to `output` what AutoTokenizer loads, a recipe and a record beside it.
 
-    Without `output` nothing is written. `counts`, a file of counted words, stands in for the corpus, and so
-    does what count_words gave: the same tokenizer.json, unless rare words were left out when they were
-    counted. `vocab_size`, `special` and `choices` change the recipe, as in `recipe`. `threads` count words
-    (merges are learned in one), by default one of the compiled loops, and in the library one a core; the
-    result is the same. Raises FileError before any work when the folder is taken, DataError for a corpus
-    without texts, RecipeError for choices that do not fit, with each other or with the counts, UsageError
-    for what does not go together.
+    `clean` are steps that the corpus goes through, as in prepare_corpus: words, or a Cleaning. Without
+    `output` nothing is written. `counts`, a file of counted words, stands in for the corpus, and so does what
+    count_words gave: the same tokenizer.json, unless rare words were left out when they were counted.
+    `vocab_size`, `special` and `choices` change the recipe, as in `recipe`. `threads` count words (merges are
+    learned in one), by default one of the compiled loops, and in the library one a core; the result is the
+    same. Raises FileError before any work when the folder is taken, DataError for a corpus without texts,
+    RecipeError for choices that do not fit, with each other or with the counts, UsageError for what does not
+    go together.
 
     >>> trained = train(["the cat sat on the mat", "the cats sat"] * 9, "wordpiece", vocab_size=40)
     >>> trained.tokenizer.encode("the cats").tokens
@@ -202,6 +206,8 @@ def train(
     check_threads(threads)
     chosen = resolve(recipe, vocab_size=vocab_size, special=special, **choices)
     counted = counted_source(corpus, column, counts)
+    if counted is not None:
+        refuse_cleaning(clean, "counted words are no texts to clean")
     out = None if output is None else Path(output)
     if out is not None:
         ensure_writable(out, force=force)
@@ -209,7 +215,7 @@ def train(
         if threads is not None:
             raise UsageError("counted words are learned from in one thread", fix="leave out threads")
         return _from_counts(chosen, counted, out, engine=engine, force=force, progress=progress)
-    texts = as_corpus(cast(CorpusSource, corpus), column=column, progress=progress)
+    texts = cleaned(as_corpus(cast(CorpusSource, corpus), column=column, progress=progress), clean)
     prepared = prepare(chosen, engine, size=texts.size, progress=progress)
     built = train_prepared(prepared, texts, threads=threads, progress=progress)
     return save_trained(
@@ -273,6 +279,7 @@ def count_words(
     *,
     output: None = None,
     column: str | None = None,
+    clean: CleaningSource = (),
     cased: bool = False,
     min_count: int = 1,
     progress: Progress = silent,
@@ -287,6 +294,7 @@ def count_words(
     *,
     output: str | Path,
     column: str | None = None,
+    clean: CleaningSource = (),
     cased: bool = False,
     min_count: int = 1,
     force: bool = False,
@@ -301,6 +309,7 @@ def count_words(
     *,
     output: str | Path | None = None,
     column: str | None = None,
+    clean: CleaningSource = (),
     cased: bool = False,
     min_count: int = 1,
     force: bool = False,
@@ -311,8 +320,9 @@ def count_words(
 
     `train` takes the result, WordCounts, in the place of a corpus. With `output` they are saved as a parquet
     file, for corpora of more words than memory holds; then the result, Counted, says what is in it. Words
-    rarer than `min_count` are left out. `options` are engine, memory (bytes), workers and scheduler. Raises
-    FileError when the file is there already and not `force`, DataError for a corpus without texts.
+    rarer than `min_count` are left out. `clean` are steps as in `train`. `options` are engine, memory (in
+    bytes), workers and scheduler. Raises FileError when the file is there already and not `force`, DataError
+    for a corpus without texts.
 
     >>> words = count_words(["the cat sat", "the cat"], "wordpiece")
     >>> words.counts
@@ -323,6 +333,10 @@ def count_words(
     from tokbench.training.counting.count_corpus import CountOptions, count_corpus, count_in_memory
 
     tokenizer, ways = assemble_for_training(resolve(recipe, cased=cased)), CountOptions(**options)
+    if ways.engine == "dask":
+        refuse_cleaning(clean, "workers of dask read the files themselves")
+    elif clean:
+        corpus = cleaned(as_corpus(corpus, column=column, progress=progress), clean)
     if output is None:
         return count_in_memory(
             corpus, tokenizer, column=column, ways=ways, min_count=min_count, progress=progress

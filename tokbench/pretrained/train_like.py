@@ -27,6 +27,7 @@ from tokbench.recipes.presets import choose_recipe
 from tokbench.recipes.recipe import change
 
 if TYPE_CHECKING:
+    from tokbench.corpus.cleaned import CleaningSource
     from tokbench.corpus.reading import CorpusSource
     from tokbench.recipes.recipe import Recipe
     from tokbench.training.counting.count_corpus import Counted
@@ -51,6 +52,7 @@ def train_like(
     special: Sequence[str] = (),
     settings: Mapping[str, str] | None = None,
     column: str | None = None,
+    clean: CleaningSource = (),
     counts: str | Path | None = None,
     engine: str = "auto",
     threads: int | None = None,
@@ -82,6 +84,7 @@ def train_like(
         chosen,
         output=output,
         column=column,
+        clean=clean,
         counts=counts,
         engine=engine,
         threads=threads,

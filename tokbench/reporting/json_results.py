@@ -47,6 +47,7 @@ KINDS = {
     "info": ("pretrained.info:TokenizerInfo", "reporting.views.look:info"),
     "pair_trace": ("tracing.post_model:PairTrace", "reporting.views.trace:pair"),
     "predictions": ("finetuning.result:Predictions", "reporting.views.finetune:predicted"),
+    "prepared": ("corpus.prepared:PreparedCorpus", "reporting.views.make:prepared"),
     "proof": ("finetuning.prove:Proof", "reporting.views.finetune:proof"),
     "pruning": ("adapt.prune:Pruning", "reporting.views.grow:pruning"),
     "rebuild": ("checks.rebuild:Rebuild", "reporting.views.check:rebuilt"),

@@ -11,6 +11,7 @@ from tokbench.recipes.recipe import Recipe, to_toml
 from tokbench.reporting.elements import Facts, Grid, Headline, Paragraph, Part
 
 if TYPE_CHECKING:
+    from tokbench.corpus.prepared import PreparedCorpus
     from tokbench.encoding.encode_corpus import EncodedCorpus
     from tokbench.formats.id_proof import IdProof
     from tokbench.pretrained.convert import Conversion
@@ -84,6 +85,47 @@ def counted(result: Counted) -> Iterator[Part]:
     )
     if result.min_count > 1:
         yield Paragraph(left_out(result.min_count))
+
+
+def prepared(result: PreparedCorpus) -> Iterator[Part]:
+    """What each step did to a corpus, with an example, and what is in each file."""
+    files = ", ".join(str(file.path) for file in result.files if file.path) or "nothing is written"
+    yield Headline(
+        f"{files}: {plural(result.rows, 'text')} of {result.steps[0].rows:,}, "
+        f"{plural(result.utf8_bytes, 'byte')} of {result.read_bytes:,}",
+        "good",
+    )
+    rows = [
+        (
+            step.name,
+            f"{step.rows:,}",
+            f"{step.dropped:,}",
+            f"{step.changed:,}",
+            f"{-step.dropped_bytes:,}",
+            step.example,
+        )
+        for step in result.steps
+    ]
+    yield Grid(
+        ("step", "texts", "dropped", "changed", "bytes", "for example"),
+        rows,
+        right=("texts", "dropped", "changed", "bytes"),
+    )
+    if len(result.files) > 1:
+        yield Grid(
+            ("split", "texts", "bytes", "file"),
+            [
+                (file.split, f"{file.rows:,}", f"{file.utf8_bytes:,}", file.path or "")
+                for file in result.files
+            ],
+            right=("texts", "bytes"),
+        )
+    yield Facts(
+        [
+            ("sha256 of the texts", result.sha256),
+            *((f"sha256 of {file.path.name}", file.sha256) for file in result.files if file.path),
+        ]
+    )
 
 
 def left_out(min_count: int) -> str:
