@@ -227,6 +227,17 @@ def test_rows_that_moved_are_found_by_the_record_s_ranges(place, tmp_path):
     assert tb.warm(tmp_path / "moved", TEXTS, dry_run=True).rows == 3
 
 
+def test_a_transplanted_model_learns_the_rows_that_are_no_old_token_s(place, tmp_path):
+    tb.train(TEXTS, "wordpiece", vocab_size=90, output=tmp_path / "tok")
+    base, moved = place / "BertModel", tmp_path / "moved"
+    tb.transplant(tmp_path / "tok", model=base, corpus=TEXTS, output=moved)
+    result = tb.warm(moved, TEXTS, steps=6, batch_size=8, output=tmp_path / "out")
+    assert result.teacher == str(base)
+    assert 0 < result.rows < load(moved).tokenizer.get_vocab_size()
+    assert result.loss.after < result.loss.before
+    assert result.untouched == len(hashes(moved)) - 1
+
+
 def edited(place, into, **changes):
     """The grown folder with another record."""
     shutil.copytree(place / "BertModel-grown", into)
