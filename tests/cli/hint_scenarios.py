@@ -596,9 +596,10 @@ SCENARIOS = {
 SCENARIOS |= {
     "a cleaned corpus for nowhere": (
         "corpus corpus.txt --clean nfc",
-        "-o clean.jsonl, or only look with --dry-run",
+        "-o clean.jsonl, or only look with --dry-run or --describe",
         "tokbench corpus corpus.txt --clean nfc --dry-run",
     ),
+    "a tokenizer without a look": "corpus corpus.txt --tokenizer tok",
     "an unknown cleaning step": "corpus corpus.txt --dry-run --clean strp",
     "an unknown unit of dedup": "corpus corpus.txt --dry-run --clean dedup=lin",
     "a unit without dedup": "corpus corpus.txt --dry-run --unit line",

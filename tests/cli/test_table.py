@@ -27,6 +27,7 @@ SEVERAL = {
     # --file; --labels; it says how the folder loads before it encodes with it
     "encode": {"encode_corpus", "align_labels", "load"},
     "decode": {"decode_corpus"},  # --file, and several rows
+    "corpus": {"describe_corpus"},  # --describe
     "config": {"set_config"},  # config set
 }
 # Public functions that no command calls, and why.

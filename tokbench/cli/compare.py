@@ -221,23 +221,3 @@ def sweep(
     put(result, compare_view.swept, "sweep", json=json, html=html, plot=plot)
     for path in result.kept:
         hint(f"look:  tokbench info {shlex.quote(str(path))}", quiet=quiet)
-
-
-def describe(
-    corpus: list[str],
-    *,
-    tokenizer: str | None,
-    column: str | None,
-    html: Path | None,
-    json: bool,
-    quiet: bool,
-) -> None:
-    """What `tokbench corpus --describe` does: look at a corpus, and at what a tokenizer loses of it."""
-    import tokbench as tb
-    from tokbench.corpus.reading import CorpusPaths
-    from tokbench.reporting.bars import draw_progress
-    from tokbench.reporting.views import compare as compare_view
-
-    with draw_progress(quiet=quiet) as progress:
-        found = tb.describe_corpus(CorpusPaths(corpus), tokenizer=tokenizer, column=column, progress=progress)
-    put(found, compare_view.described, "corpus_description", json=json, html=html)

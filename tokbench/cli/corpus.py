@@ -12,7 +12,7 @@ from tokbench.cli import options
 from tokbench.cli.output import hint, put
 from tokbench.errors import UsageError
 
-WHICH, HOW = "Which texts stay", "How they are written"
+WHICH, HOW, LOOK = "Which texts stay", "How they are written", "Only look"
 Out = Annotated[
     Path | None,
     Option(
@@ -62,6 +62,19 @@ Keep = Annotated[
 Rename = Annotated[
     list[str] | None, Option(help="Give a column another name.", metavar="OLD=NEW", rich_help_panel=HOW)
 ]
+Describe = Annotated[
+    bool, Option("--describe", help="Look at what is there; clean and write nothing.", rich_help_panel=LOOK)
+]
+Against = Annotated[
+    str | None,
+    Option(
+        "--tokenizer",
+        help="With --describe: what this one drops of the texts.",
+        metavar="TOKENIZER",
+        show_default=False,
+        rich_help_panel=LOOK,
+    ),
+]
 DryRun = Annotated[bool, Option("--dry-run", help="Show what each step would drop; write nothing.")]
 
 
@@ -83,6 +96,8 @@ def corpus(
     column: options.Column = None,
     keep: Keep = None,
     rename: Rename = None,
+    describe: Describe = False,
+    tokenizer: Against = None,
     dry_run: DryRun = False,
     force: options.Force = False,
     html: options.Html = None,
@@ -102,10 +117,10 @@ def corpus(
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import make as make_view
 
-    if output is None and not dry_run:
-        raise UsageError(
-            "there is nowhere to write to", fix="name a file, -o clean.jsonl, or only look with --dry-run"
-        )
+    if describe:
+        _describe(sources, tokenizer, column, html=html, json=json, quiet=quiet)
+        return
+    _check(output, tokenizer, dry_run=dry_run)
     with draw_progress(quiet=quiet) as progress:
         prepared = tb.prepare_corpus(
             CorpusPaths(sources),
@@ -135,3 +150,36 @@ def corpus(
         "write it: the same with -o clean.jsonl" if dry_run else f"train: tokbench train-bpe {first}",
         quiet=quiet,
     )
+
+
+def _check(output: Path | None, tokenizer: str | None, *, dry_run: bool) -> None:
+    """UsageError for what does not go together."""
+    if tokenizer is not None:
+        raise UsageError("--tokenizer is for --describe", fix="add --describe")
+    if output is None and not dry_run:
+        raise UsageError(
+            "there is nowhere to write to",
+            fix="name a file, -o clean.jsonl, or only look with --dry-run or --describe",
+        )
+
+
+def _describe(
+    sources: list[str],
+    tokenizer: str | None,
+    column: str | None,
+    *,
+    html: Path | None,
+    json: bool,
+    quiet: bool,
+) -> None:
+    """Look at a corpus, and at what a tokenizer loses of it."""
+    import tokbench as tb
+    from tokbench.corpus.reading import CorpusPaths
+    from tokbench.reporting.bars import draw_progress
+    from tokbench.reporting.views import compare as compare_view
+
+    with draw_progress(quiet=quiet) as progress:
+        found = tb.describe_corpus(
+            CorpusPaths(sources), tokenizer=tokenizer, column=column, progress=progress
+        )
+    put(found, compare_view.described, "corpus_description", json=json, html=html)
