@@ -35,6 +35,16 @@ SCENARIOS = {
     "NUL bytes": "train-bpe nul.txt -v 300 -o made",
     "damaged UTF-8": "train-bpe damaged.txt -v 300 -o made",
     "cut UTF-8": "train-bpe cut.txt -v 300 -o made",
+    "a description that is to be written": (
+        "corpus corpus.txt --describe --output made.txt",
+        "leave out --output",
+        "tokbench corpus corpus.txt --describe",
+    ),
+    "a tokenizer to be looked at alone": (
+        "corpus corpus.txt --tokenizer tok",
+        "add --describe",
+        "tokbench corpus corpus.txt --tokenizer tok --describe",
+    ),
     "a column of lists": (
         "train-bpe lists.parquet --column sets -v 300 -o made",
         "--column",

@@ -117,10 +117,11 @@ def corpus(
     from tokbench.reporting.bars import draw_progress
     from tokbench.reporting.views import make as make_view
 
+    steps = clean, unit, match, not_match, min_chars, max_chars, weights, sample, sort, shuffle, split, keep
+    _check(output, tokenizer, dry_run=dry_run, describe=describe, steps=any((*steps, rename)))
     if describe:
         _describe(sources, tokenizer, column, html=html, json=json, quiet=quiet)
         return
-    _check(output, tokenizer, dry_run=dry_run)
     with draw_progress(quiet=quiet) as progress:
         prepared = tb.prepare_corpus(
             CorpusPaths(sources),
@@ -152,11 +153,17 @@ def corpus(
     )
 
 
-def _check(output: Path | None, tokenizer: str | None, *, dry_run: bool) -> None:
+def _check(output: Path | None, tokenizer: str | None, *, dry_run: bool, describe: bool, steps: bool) -> None:
     """UsageError for what does not go together."""
-    if tokenizer is not None:
+    if describe and output is not None:
+        raise UsageError(f"--describe writes no corpus, and {output} was named", fix="leave out --output")
+    if describe and steps:
+        raise UsageError(
+            "--describe looks at a corpus as it is", fix="write what the steps make of it, and describe that"
+        )
+    if tokenizer is not None and not describe:
         raise UsageError("--tokenizer is for --describe", fix="add --describe")
-    if output is None and not dry_run:
+    if output is None and not (dry_run or describe):
         raise UsageError(
             "there is nowhere to write to",
             fix="name a file, -o clean.jsonl, or only look with --dry-run or --describe",
