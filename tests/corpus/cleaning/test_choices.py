@@ -23,7 +23,6 @@ def test_a_pattern_keeps_its_commas():
         ("min-chars=ten", "is no number", "min-chars=10"),
         ("nfc,nfd", "says unicode twice: nfc and nfd", "leave out one"),
         ("match=(", "no regular expression", r"\("),
-        ("near=2", "no similarity between 0 and 1", "near=0.8"),
         ("min-chars=9,max-chars=3", "at least 9 and at most 3", "smaller"),
         ("sort=text,shuffle", "not both", "leave out"),
     ],
@@ -65,7 +64,7 @@ def test_a_unit_is_that_of_dedup():
 
 def test_the_record_makes_the_same_choices_again():
     chosen = parse_cleaning(
-        "html,nfkc,lower,strip,dedup=line,near,shuffle,seed=3,min-chars=2,max-chars=9,not-match=a,b",
+        "html,nfkc,lower,strip,dedup=line,shuffle,seed=3,min-chars=2,max-chars=9,not-match=a,b",
         weights="en=3,ko=1",
         sample="10%",
         split="a=.5,b=.5",

@@ -14,12 +14,6 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 FORMS = ("nfc", "nfd", "nfkc", "nfkd")  # Unicode Standard Annex 15
 DEDUP_UNITS = ("text", "line", "paragraph", "document")
-NEAR = 0.8  # Jaccard similarity of shingles, as Lee et al. 2022 (arXiv 2107.06499) have it
-# The order in which steps run, whatever the order in which they were asked for.
-ORDER = (
-    "read", "columns", "html", "unicode", "lower", "strip", "empty", "match", "not-match", "dedup", "near",
-    "min-chars", "max-chars", "weights", "sample", "sort", "shuffle", "split",
-)  # fmt: skip
 FLAGS = ("html", "lower", "strip", "shuffle")
 VALUED = {  # word of --clean that takes a value: an example of one
     "match": "match=[a-z]",
@@ -30,7 +24,7 @@ VALUED = {  # word of --clean that takes a value: an example of one
     "seed": "seed=1",
 }
 OPEN_ENDED = ("match=", "not-match=")  # a pattern may hold commas: it goes on to the end of its word
-WORDS = (*FLAGS, *FORMS, "dedup", "near", *VALUED)
+WORDS = (*FLAGS, *FORMS, "dedup", *VALUED)
 
 
 def size(words: str) -> int:
@@ -88,10 +82,10 @@ class Cleaning:
     """The steps to take, and with what; one that is not asked for has its empty value.
 
     unicode: nfc, nfd, nfkc or nfkd. dedup: the unit of which a second one is dropped: text (a line of plain
-    text, a row of a table), line, paragraph or document (a plain file, a row). near: the least similarity of
-    near duplicates. weights: name of a source → its share of the bytes, in any measure. sample: as
-    `sample_size` reads it. sort: "text" or a column. split: name → share, 1 in all. column, keep and rename
-    are the text's column, others that go along, and new names. The same choices give the same texts.
+    text, a row of a table), line, paragraph or document (a plain file, a row). weights: name of a source →
+    its share of the bytes, in any measure. sample: as `sample_size` reads it. sort: "text" or a column.
+    split: name → share, 1 in all. column, keep and rename are the text's column, others that go along, and
+    new names. The same choices give the same texts.
     """
 
     column: str = ""
@@ -104,7 +98,6 @@ class Cleaning:
     match: str = ""
     not_match: str = ""
     dedup: str = ""
-    near: float = 0.0
     min_chars: int = 0
     max_chars: int = 0
     weights: Mapping[str, float] | None = None
@@ -228,16 +221,12 @@ def _meaning(word: str) -> dict[str, Any]:
         return {name: True}
     if name == "dedup":
         return {"dedup": value or "text"}
-    if name == "near":
-        return {"near": _number(name, value or str(NEAR), float)}
-    return {
-        name.replace("-", "_"): value if name in ("match", "not-match", "sort") else _number(name, value, int)
-    }
+    return {name.replace("-", "_"): value if name in ("match", "not-match", "sort") else _number(name, value)}
 
 
-def _number(name: str, value: str, kind: type[int] | type[float]) -> float:
+def _number(name: str, value: str) -> int:
     try:
-        return kind(value)
+        return int(value)
     except ValueError as error:
         raise UsageError(f"{name}={value} is no number", fix=f"write for example {name}=10") from error
 
@@ -307,8 +296,6 @@ def _check(choices: Cleaning) -> None:
     _one_of("a unit of dedup", choices.dedup, DEDUP_UNITS)
     _check_pattern("match", choices.match)
     _check_pattern("not-match", choices.not_match)
-    if choices.near and not 0 < choices.near < 1:
-        raise UsageError(f"near={choices.near:g} is no similarity between 0 and 1", fix=f"near={NEAR}")
     if min(choices.min_chars, choices.max_chars, choices.seed) < 0:
         raise UsageError(
             "min-chars, max-chars and the seed are not below zero", fix="leave out the one that is"
