@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ import tokbench as tb
 from tests.adapt.test_grow import edit_weights, files_end_at
 from tests.model.conftest import tiny
 from tests.model.test_stream import tensors_of
+from tokbench.adapt import grow
 from tokbench.adapt.extend import extend
 from tokbench.adapt.grow import add_tokens, resize
 from tokbench.errors import FileError, NegativeResultError, ResourceError, UsageError
@@ -358,8 +360,12 @@ def test_a_full_disk_in_the_middle_of_a_shard_leaves_the_old_folder(pair, tmp_pa
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that were being opened
-def test_ctrl_c_at_any_moment_leaves_a_whole_folder(pair, tmp_path):
-    path, chance = pair(shards="10KB"), random.Random(5)
+def stopped_at_random(path):
+    """Grow a folder in its place 20 times and stop each at another moment; run in a process of its own.
+
+    A stop inside of torch's own code may leave its settings, such as that for gradients, as they were there.
+    """
+    chance, grow.TRIED = random.Random(5), 0
 
     def stop(*_):
         raise KeyboardInterrupt
@@ -367,24 +373,27 @@ def test_ctrl_c_at_any_moment_leaves_a_whole_folder(pair, tmp_path):
     start = time.perf_counter()
     grown(path, path, force=True)
     once = time.perf_counter() - start
-    before = signal.signal(signal.SIGALRM, stop)
+    signal.signal(signal.SIGALRM, stop)
     stopped = 0
-    try:
-        for number in range(20):
-            signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.001, 1.5 * once))
-            try:
-                grown(path, path, tokens=[], special=[f"[E{number}]"], force=True)
-            except KeyboardInterrupt:
-                stopped += 1
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            rows = json.loads((path / "config.json").read_text())["vocab_size"]
-            sizes = {each.shape[0] for name, each in tensors_of(path).items() if "word_embeddings" in name}
-            assert sizes == {rows}
-            left = {entry.name for entry in tmp_path.iterdir()} - {"model"}
-            assert all(
-                name.startswith(".model-tokbench-tmp-") for name in left
-            )  # stopped while it cleaned up
-    finally:
-        signal.signal(signal.SIGALRM, before)
+    for number in range(20):
+        signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.001, 1.5 * once))
+        try:
+            grown(path, path, tokens=[], special=[f"[E{number}]"], force=True)
+        except KeyboardInterrupt:
+            stopped += 1
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        rows = json.loads((path / "config.json").read_text())["vocab_size"]
+        sizes = {each.shape[0] for name, each in tensors_of(path).items() if "word_embeddings" in name}
+        assert sizes == {rows}
+        left = {entry.name for entry in path.parent.iterdir()} - {path.name}
+        assert all(name.startswith(".model-tokbench-tmp-") for name in left)  # stopped while it cleaned up
     assert stopped
+
+
+def test_ctrl_c_at_any_moment_leaves_a_whole_folder(pair):
+    path = pair(shards="10KB")
+    line = f"import sys; from {__name__} import Path, stopped_at_random; stopped_at_random(Path(sys.argv[1]))"
+    words, root = [sys.executable, "-c", line, str(path)], Path(__file__).parents[2]
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -124,6 +124,17 @@ def transplant(
 
     Raises UsageError for a start that does not exist, for a role that the model cannot be without, and what
     resize raises for a model.
+
+    >>> import tempfile, tokbench as tb
+    >>> from transformers import BertConfig, BertModel
+    >>> texts = ["a cat sat", "a hat", "the mat"] * 9
+    >>> old, new = (tb.train(texts, "wordpiece", vocab_size=size) for size in (20, 30))
+    >>> small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     BertModel(BertConfig(vocab_size=old.reached, **small)).save_pretrained(place)
+    ...     moved = tb.transplant(new, model=place, old_tokenizer=old, corpus=texts)
+    >>> moved.growth.plan.size == new.reached, moved.growth.proof.holds
+    (True, True)
     """
     out = None if output is None or dry_run else Path(output)
     if out is not None:

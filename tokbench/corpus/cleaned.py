@@ -221,6 +221,7 @@ def _lines(texts: list[str]) -> bytes:
 def cleaned(corpus: Corpus, clean: CleaningSource = ()) -> Corpus:
     """The corpus with these steps, in words or as choices, or as it is when there are none.
 
+    >>> from tokbench.corpus.reading import as_corpus
     >>> [texts for texts in cleaned(as_corpus(["a", "b", "a"]), "dedup")]
     [['a', 'b']]
     """

@@ -86,6 +86,10 @@ class Cleaning:
     its share of the bytes, in any measure. sample: as `sample_size` reads it. sort: "text" or a column.
     split: name → share, 1 in all. column, keep and rename are the text's column, others that go along, and
     new names. The same choices give the same texts.
+
+    >>> import tokbench as tb
+    >>> tb.Cleaning(html=True, dedup="line", sample="10%").record
+    {'html': True, 'dedup': 'line', 'sample': '10%'}
     """
 
     column: str = ""
