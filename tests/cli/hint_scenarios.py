@@ -611,6 +611,7 @@ SCENARIOS |= {
     ),
     "a tokenizer without a look": "corpus corpus.txt --tokenizer tok",
     "an unknown cleaning step": "corpus corpus.txt --dry-run --clean strp",
+    "near duplicates, misspelt": "corpus corpus.txt --dry-run --clean dedup,neer",
     "an unknown unit of dedup": "corpus corpus.txt --dry-run --clean dedup=lin",
     "a unit without dedup": "corpus corpus.txt --dry-run --unit line",
     "an order of two kinds": "corpus corpus.txt --dry-run --sort text --shuffle",

@@ -106,9 +106,9 @@ def corpus(
 ) -> None:
     """Clean, sample, mix and split corpora; show what each step drops.
 
-    Steps run in one order: columns, html, unicode, lower, strip, empty, match, not-match, dedup, min-chars,
-    max-chars, weights, sample, sort or shuffle, split. `--clean` names those that take no value of their own;
-    blank texts are always dropped. The same corpus and options give the same bytes.
+    Steps run in one order: columns, html, unicode, lower, strip, empty, match, not-match, dedup, near,
+    min-chars, max-chars, weights, sample, sort or shuffle, split. `--clean` names those that take no value
+    of their own; blank texts are always dropped. The same corpus and options give the same bytes.
 
     Example: `tokbench corpus texts/ -o clean.jsonl.zst --clean html,nfc,dedup --split train=.9,test=.1`
     """

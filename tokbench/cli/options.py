@@ -50,7 +50,7 @@ Clean = Annotated[
     list[str] | None,
     Option(
         "--clean",
-        help="Clean texts: html nfc lower strip dedup=UNIT match=REGEX min-chars=N …, by commas.",
+        help="Clean texts: html nfc lower strip dedup=UNIT near match=REGEX min-chars=N …, by commas.",
         metavar="STEPS",
         show_default=False,
     ),

@@ -9,7 +9,8 @@ from itertools import accumulate
 
 from tokbench.corpus.cleaning.arrangement import Arrangement
 from tokbench.corpus.cleaning.choices import Cleaning, parse_cleaning
-from tokbench.corpus.cleaning.exact_dedup import ExactDedup
+from tokbench.corpus.cleaning.exact_dedup import Dedup, ExactDuplicates
+from tokbench.corpus.cleaning.near_dedup import NearDuplicates
 from tokbench.corpus.cleaning.selection import Selection
 from tokbench.corpus.cleaning.spool import Scratch
 from tokbench.corpus.cleaning.text_batches import Batch, Columns, Step, StepTally
@@ -39,7 +40,10 @@ class CleaningPass:
         self._steps: list[tuple[StepTally, Step]] = list(text_steps(choices))
         if choices.dedup:
             tally = StepTally("dedup")
-            self._steps.append((tally, ExactDedup(choices.dedup, tally, scratch)))
+            self._steps.append((tally, Dedup(choices.dedup, tally, ExactDuplicates(scratch))))
+        if choices.near:
+            tally = StepTally("near")
+            self._steps.append((tally, Dedup(choices.dedup or "text", tally, NearDuplicates(scratch))))
         self._steps += length_steps(choices)
         self._selection = Selection(choices, corpus.names, scratch)
         self._arrangement = Arrangement(choices, scratch)

@@ -87,12 +87,12 @@ def prepare_corpus(
 ) -> PreparedCorpus:
     """Clean a corpus and write it: `output` ends in .txt, .jsonl or .parquet, .gz, .zst, .xz or .bz2 next.
 
-    `clean` has the words of --clean: html, nfc (nfd, nfkc, nfkd), lower, strip, dedup, shuffle, and such as
-    match=REGEX, min-chars=10, sort=text. `more` are column, keep, rename, match, not_match, dedup, min_chars,
-    max_chars, sort, shuffle and seed. With `split`, train=.9,test=.1, a file for each is written beside
-    `output`'s name. Steps run in one order; the same corpus and choices give the same bytes. Without output,
-    or with dry_run, nothing is written. Raises UsageError and DataError for choices that do not fit, and
-    NegativeResultError when no text is left.
+    `clean` has the words of --clean: html, nfc (nfd, nfkc, nfkd), lower, strip, dedup, near, shuffle, and
+    such as match=REGEX, min-chars=10, sort=text. `more` are column, keep, rename, match, not_match, dedup,
+    near, min_chars, max_chars, sort, shuffle and seed. With `split`, train=.9,test=.1, a file for each is
+    written beside `output`'s name. Steps run in one order; the same corpus and choices give the same bytes.
+    Without output, or with dry_run, nothing is written. Raises UsageError and DataError for choices that do
+    not fit, and NegativeResultError when no text is left.
 
     >>> done = prepare_corpus(["Fish &amp; chips", "Fish & chips", " "], clean="html,dedup")
     >>> [(step.name, step.dropped) for step in done.steps], done.rows

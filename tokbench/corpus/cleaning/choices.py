@@ -14,7 +14,7 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 FORMS = ("nfc", "nfd", "nfkc", "nfkd")  # Unicode Standard Annex 15
 DEDUP_UNITS = ("text", "line", "paragraph", "document")
-FLAGS = ("html", "lower", "strip", "shuffle")
+FLAGS = ("html", "lower", "strip", "near", "shuffle")
 VALUED = {  # word of --clean that takes a value: an example of one
     "match": "match=[a-z]",
     "not-match": "not-match=^http",
@@ -82,7 +82,8 @@ class Cleaning:
     """The steps to take, and with what; one that is not asked for has its empty value.
 
     unicode: nfc, nfd, nfkc or nfkd. dedup: the unit of which a second one is dropped: text (a line of plain
-    text, a row of a table), line, paragraph or document (a plain file, a row). weights: name of a source →
+    text, a row of a table), line, paragraph or document (a plain file, a row). near: near duplicates of that
+    unit go, too; text when there is no dedup. weights: name of a source →
     its share of the bytes, in any measure. sample: as `sample_size` reads it. sort: "text" or a column.
     split: name → share, 1 in all. column, keep and rename are the text's column, others that go along, and
     new names. The same choices give the same texts.
@@ -102,6 +103,7 @@ class Cleaning:
     match: str = ""
     not_match: str = ""
     dedup: str = ""
+    near: bool = False
     min_chars: int = 0
     max_chars: int = 0
     weights: Mapping[str, float] | None = None

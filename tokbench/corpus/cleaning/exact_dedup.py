@@ -8,7 +8,7 @@ probability of about n² / 2⁶⁵: one in 3,700 for 100 million. The hashes lie
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from itertools import groupby
@@ -96,12 +96,26 @@ def _place(table: Hashes, keys: Hashes) -> NDArray[np.bool_]:
     return new
 
 
-class ExactDedup:
-    """The step that drops what has come before, by unit: text, line, paragraph or document."""
+class ExactDuplicates:
+    """Which texts have not come before."""
 
-    def __init__(self, unit: str, tally: StepTally, scratch: Scratch) -> None:
-        self._unit, self._tally = unit, tally
+    def __init__(self, scratch: Scratch) -> None:
         self._seen = SeenHashes(scratch)
+
+    def __call__(self, texts: list[str]) -> list[bool]:
+        """Whether each is new."""
+        new: list[bool] = self._seen.add(hashes_of(texts)).tolist()
+        return new
+
+
+class Dedup:
+    """The step that drops what is not new, by unit: text, line, paragraph or document.
+
+    `new` tells of each unit whether it is; it is asked once for each, in their order.
+    """
+
+    def __init__(self, unit: str, tally: StepTally, new: Callable[[list[str]], list[bool]]) -> None:
+        self._unit, self._tally, self._new = unit, tally, new
 
     def __call__(self, batch: Batch) -> Batch:
         """The batch without what is a duplicate."""
@@ -110,7 +124,7 @@ class ExactDedup:
         if batch.groups is not None:
             return self._tally.keep(batch, self._new_groups(batch.texts, batch.groups))
         if self._unit in ("text", "document") or not any("\n" in text for text in batch.texts):
-            return self._tally.keep(batch, self._seen.add(hashes_of(batch.texts)).tolist())
+            return self._tally.keep(batch, self._new(batch.texts))
         return self._inside(batch)
 
     def _new_groups(self, texts: list[str], groups: list[int]) -> list[bool]:
@@ -119,7 +133,7 @@ class ExactDedup:
             [text for _, text in pairs]
             for _, pairs in groupby(zip(groups, texts, strict=True), key=itemgetter(0))
         ]
-        new = self._seen.add(hashes_of(["\n".join(lines) for lines in held])).tolist()
+        new = self._new(["\n".join(lines) for lines in held])
         return [is_new for is_new, lines in zip(new, held, strict=True) for _ in lines]
 
     def _inside(self, batch: Batch) -> Batch:
@@ -127,7 +141,7 @@ class ExactDedup:
         tally = self._tally
         parts = [_parts(text, self._unit) for text in batch.texts]
         flat = [unit for units, _ in parts for unit in units]
-        new = iter(self._seen.add(hashes_of([unit.strip() for unit in flat])).tolist())
+        new = iter(self._new([unit.strip() for unit in flat]))
         texts = [_without(units, between, new) for units, between in parts]
         kept = [bool(text.strip()) for text in texts]
         whole = Batch([old for old, stays in zip(batch.texts, kept, strict=True) if stays])
