@@ -10,6 +10,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 import tokbench as tb
 from tokbench.adapt.continued.continued_bpe import unreachable
+from tokbench.corpus.cleaning.choices import parse_cleaning
 from tokbench.errors import NegativeResultError, UsageError
 
 TEXTS = st.lists(st.text("abcd é한\n", min_size=1, max_size=30), min_size=1, max_size=20)
@@ -262,3 +263,26 @@ def test_the_compiled_loops_learn_what_python_does(monkeypatch):
     assert python.engine == "python"
     assert python.growth.added.written == compiled.growth.added.written
     assert (python.curve, python.domain) == (compiled.curve, compiled.domain)
+
+
+def test_a_corpus_cleaned_on_the_way_teaches_what_the_cleaned_file_teaches(tmp_path):
+    for name, line in {"en": "the mat &amp; the hat", "other": "a hat on mats"}.items():
+        (tmp_path / f"{name}.txt").write_text("".join(f"{line} {n % 9}\n" for n in range(60)))
+    sources = [tmp_path / "en.txt", tmp_path / "other.txt"]
+    steps = {"clean": "html,dedup", "weights": "en=2,other=1"}
+    tb.prepare_corpus(sources, tmp_path / "clean.txt", **steps)
+    tok = tb.train(["a cat", "a hat"] * 9, "bpe", vocab_size=262)
+    inline = tb.extend(tok, sources, tokens=9, clean=parse_cleaning(**steps), output=tmp_path / "inline")
+    separate = tb.extend(tok, tmp_path / "clean.txt", tokens=9, output=tmp_path / "separate")
+    assert inline.growth.added.regular == separate.growth.added.regular
+    records = [json.loads((tmp_path / each / "extend.json").read_text()) for each in ("inline", "separate")]
+    assert records[0]["corpus"]["sha256"] == records[1]["corpus"]["sha256"]
+    assert records[0]["corpus"]["cleaning"] == {
+        "html": True,
+        "dedup": "text",
+        "weights": {"en": 2, "other": 1},
+    }
+    assert "cleaning" not in records[1]["corpus"]
+    counted = tb.count_words(["a cat"], "bpe")
+    with pytest.raises(UsageError, match="no texts to clean"):
+        tb.extend(tok, counted, clean="html")

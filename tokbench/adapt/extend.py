@@ -20,6 +20,8 @@ from tokbench.adapt.continued.spelled_words import ModelAlone, SpelledWords
 from tokbench.adapt.continued.word_borders import Borders, borders, cuts_words
 from tokbench.adapt.grow import RowChoices, grow_model, held_in_memory, planned
 from tokbench.adapt.growth import CARD, Growth, saved
+from tokbench.corpus.cleaned import chosen_cleaning, cleaned, refuse_cleaning
+from tokbench.corpus.reading import as_corpus
 from tokbench.errors import NegativeResultError, UsageError, plural
 from tokbench.io.atomic import ensure_writable
 from tokbench.io.json_files import uncollected
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from tokbench.adapt.continued.learned_tokens import LearnedTokens
+    from tokbench.corpus.cleaned import CleaningSource
     from tokbench.corpus.reading import CorpusSource
     from tokbench.training.counting.store import StoredCounts
     from tokbench.training.word_counts import CountedCorpus, WordCounts
@@ -97,6 +100,7 @@ def extend(
     min_frequency: int = 2,
     max_token_length: int | None = None,
     column: str | None = None,
+    clean: CleaningSource = (),
     sample: CorpusSource | None = None,
     output: str | Path | None = None,
     engine: str = "auto",
@@ -112,7 +116,7 @@ def extend(
     for each token, by default the mean of the rows of the old tokens that it is made of. `sample` are texts
     of what must not suffer: how many keep their ids is told. Both are saved to `output`, whole or not at all;
     without it, or for a dry run, nothing is written. Words that were counted before (`counts`, a file of
-    them, or WordCounts) stand in for the corpus.
+    them, or WordCounts) stand in for the corpus. `clean` are steps that its texts go through first.
 
     Raises UsageError for a tokenizer that learns no pieces, has dropout or has tokens that reach over spaces,
     NegativeResultError where the corpus teaches nothing, and what add_tokens raises for a model.
@@ -132,11 +136,12 @@ def extend(
     cut = _must_be_extendable(folder, tokens)
     start = _known_start(choices)
     read = counted_source(corpus, column, counts)
-    words, counted, fingerprint = (
-        corpus_words(folder.tokenizer, cast("CorpusSource", corpus), cut, column=column, progress=progress)
-        if read is None
-        else counted_words(folder, read)
-    )
+    if read is None:
+        texts = cleaned(as_corpus(cast("CorpusSource", corpus), column=column, progress=progress), clean)
+        words, counted, fingerprint = corpus_words(folder.tokenizer, texts, cut, progress=progress)
+    else:
+        refuse_cleaning(clean, "counted words are no texts to clean")
+        words, counted, fingerprint = counted_words(folder, read)
     with uncollected():  # vocabularies as millions of strings, of which nothing is garbage
         learned = _learned(
             folder,
@@ -158,7 +163,7 @@ def extend(
     if out is None:
         return result
     more = {
-        RECORD: _record(result, learned.found, counted, fingerprint),
+        RECORD: _record(result, learned.found, counted, fingerprint, chosen_cleaning(clean).record),
         CARD: adapted_card(str(out), growth, _done(result), _measures(result), _proved(result)),
     }
     return replace(result, growth=saved(growth, out, force=force, more=more, act="extend"))
@@ -346,7 +351,13 @@ def _proved(result: Extension) -> Iterator[str]:
     yield f"Of the new tokens {result.dead:,} do not come out of their own text."
 
 
-def _record(result: Extension, found: LearnedTokens, corpus: CountedCorpus, fingerprint: str) -> str:
+def _record(
+    result: Extension,
+    found: LearnedTokens,
+    corpus: CountedCorpus,
+    fingerprint: str,
+    cleaning: Mapping[str, Any],
+) -> str:
     """What was learned, of which corpus: the merges in order, and the new tokens by id."""
     facts = {
         "schema": "tokbench/extension/1",
@@ -356,6 +367,7 @@ def _record(result: Extension, found: LearnedTokens, corpus: CountedCorpus, fing
             "texts": corpus.texts,
             "utf8_bytes": corpus.utf8_bytes,
             "sha256": fingerprint,
+            **({"cleaning": dict(cleaning)} if cleaning else {}),
         },
         "tokens": found.tokens,
         "merges": found.merges,

@@ -222,6 +222,11 @@ def _lines(texts: list[str]) -> bytes:
     return b"" if joined.count("\n") != len(texts) or "\r" in joined else joined.encode()
 
 
+def chosen_cleaning(clean: CleaningSource) -> Cleaning:
+    """The choices, of which words may tell."""
+    return clean if isinstance(clean, Cleaning) else parse_cleaning(clean)
+
+
 def cleaned(corpus: Corpus, clean: CleaningSource = ()) -> Corpus:
     """The corpus with these steps, in words or as choices, or as it is when there are none.
 
@@ -229,12 +234,11 @@ def cleaned(corpus: Corpus, clean: CleaningSource = ()) -> Corpus:
     >>> [texts for texts in cleaned(as_corpus(["a", "b", "a"]), "dedup")]
     [['a', 'b']]
     """
-    choices = clean if isinstance(clean, Cleaning) else parse_cleaning(clean)
+    choices = chosen_cleaning(clean)
     return corpus if choices.does_nothing else CleanedCorpus(corpus, choices)
 
 
 def refuse_cleaning(clean: CleaningSource, why: str) -> None:
     """UsageError when steps are asked for where no text passes."""
-    choices = clean if isinstance(clean, Cleaning) else parse_cleaning(clean)
-    if not choices.does_nothing:
+    if not chosen_cleaning(clean).does_nothing:
         raise UsageError(why, fix="clean the corpus first: tokbench corpus CORPUS -o clean.jsonl.zst")

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models
 
 from tokbench.adapt.continued.spelled_words import SpelledWords
 from tokbench.adapt.continued.word_borders import Borders, cuts_words
-from tokbench.corpus.reading import Corpus, CorpusFacts, CorpusSource, as_corpus
+from tokbench.corpus.reading import Corpus, CorpusFacts
 from tokbench.errors import UsageError
 from tokbench.native.word_counter import texts_of
 from tokbench.native.word_ids import AddedTokenMatcher
@@ -29,10 +29,9 @@ FEW = 32  # strings that are looked for one after the other
 
 def corpus_words(
     tokenizer: Tokenizer,
-    corpus: CorpusSource,
+    texts: Corpus,
     cut: Borders | None,
     *,
-    column: str | None = None,
     progress: Progress = silent,
 ) -> tuple[SpelledWords, CountedCorpus, str]:
     """The words between added tokens, what was counted, and the fingerprint of the texts.
@@ -41,7 +40,6 @@ def corpus_words(
     """
     blocks = tokenizer if cut is None else _cutting(tokenizer, cut)
     added = {each.content for each in tokenizer.get_added_tokens_decoder().values()}
-    texts = as_corpus(corpus, column=column, progress=progress)
     parts = WithoutTokens(texts, added) if added else texts
     words, counted, in_bytes = count_as_found(parts, blocks, progress=progress)
     return SpelledWords.of(words, in_bytes=in_bytes), counted, texts.facts.sha256
