@@ -67,7 +67,8 @@ class SeenHashes:
         while 2 * (self._count + len(keys)) > len(self._table):
             old = self._table[self._table != EMPTY]
             self._table = np.zeros(2 * len(self._table), np.uint64)
-            _place(self._table, old)
+            for start in range(0, len(old), FIRST):  # what placing holds beside the table stays small
+                _place(self._table, old[start : start + FIRST])
         new = _place(self._table, keys)
         self._count += int(new.sum())
         return new
