@@ -16,7 +16,7 @@ from tokbench.errors import MissingExtraError
 
 pytest.importorskip("rensa")
 
-from tokbench.corpus.cleaning.near_dedup import WORDS, NearDuplicates, spaced_words, threshold_curve
+from tokbench.corpus.cleaning.near_dedup import WORDS, NearDuplicates, bands_of, spaced_words, threshold_curve
 
 NAMES = [f"w{number}" for number in range(5_000)]
 LONG = " ".join(NAMES[:200])
@@ -52,6 +52,12 @@ def test_a_text_with_one_word_changed_goes_and_the_first_one_stays():
     other = " ".join(changed(random.Random(1), LONG.split(), 1))
     assert left([LONG, "something else", other, LONG + " and more"]) == [LONG, "something else"]
     assert left([other, LONG]) == [other]
+
+
+def test_bands_are_the_same_in_every_process():
+    texts = ["one two three four five six", "東京"]
+    assert bands_of(texts)[:, 0].tolist() == [0x5A8442B46F1AE018, 0x734EE78D87B8C732]
+    assert (bands_of(texts * 2_000)[-2:] == bands_of(texts)).all()
 
 
 def test_different_texts_stay():
