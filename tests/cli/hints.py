@@ -81,7 +81,7 @@ def next_steps():
     found = {}
     for path in sorted((PACKAGE / "cli").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "hint":
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("hint", "hint_written"):
                 texts = [text for each in node.args for text in _texts(each)]
                 found |= {(path.name, ast.unparse(each)): _pattern(each) for each in texts}
     return {key: pattern for key, pattern in found.items() if ACTS.search(key[1])}

@@ -9,7 +9,7 @@ from typer import Option
 
 from tokbench.cli import options
 from tokbench.cli.options import DryRun, ForceIds, Out, Pad, Prove, Seed, Trust, Vocabulary, refuse_no_output
-from tokbench.cli.output import hint, put
+from tokbench.cli.output import hint_written, put
 
 
 def transplant(
@@ -81,9 +81,8 @@ def transplant(
             prove=prove,
         )
     put(moved, grow_view.transplanted, "transplant", json=json, html=html)
-    hint(
-        "write it: the same with -o FOLDER"
-        if dry_run
-        else f"check: tokbench check {shlex.quote(str(output))}",
+    hint_written(
+        f"check: tokbench check {shlex.quote(str(output))}",
+        dry_run=dry_run,
         quiet=quiet,
     )

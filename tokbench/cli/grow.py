@@ -11,7 +11,7 @@ from typer import Argument, Option
 
 from tokbench.cli import options
 from tokbench.cli.options import DryRun, ForceIds, Out, Pad, Prove, Seed, Trust, Vocabulary, refuse_no_output
-from tokbench.cli.output import hint, put
+from tokbench.cli.output import hint, hint_written, put
 from tokbench.errors import UsageError, did_you_mean
 
 Shrink = Annotated[bool, Option("--shrink", help="Let spare rows go; they stay otherwise.")]
@@ -125,10 +125,9 @@ def add_tokens(
         prove=prove,
     )
     put(growth, grow_view.growth, "growth", json=json)
-    hint(
-        "write it: the same with -o FOLDER"
-        if dry_run
-        else f"check: tokbench check {shlex.quote(str(output))}"
+    hint_written(
+        f"check: tokbench check {shlex.quote(str(output))}",
+        dry_run=dry_run,
     )
 
 
@@ -214,11 +213,10 @@ def extend(
             prove=prove,
         )
     put(wider, grow_view.extension, "extension", json=json, html=html, plot=plot)
-    hint(
-        "write it: the same with -o FOLDER"
-        if dry_run
-        else f"compare: tokbench compare {shlex.quote(tokenizer)} {shlex.quote(str(output))}"
+    hint_written(
+        f"compare: tokbench compare {shlex.quote(tokenizer)} {shlex.quote(str(output))}"
         f" --corpus {shlex.quote((corpus or ['corpus.txt'])[0])}",
+        dry_run=dry_run,
         quiet=quiet,
     )
 
@@ -298,11 +296,10 @@ def prune(
             prove=prove,
         )
     put(lean, grow_view.pruning, "pruning", json=json, html=html)
-    hint(
-        "write it: the same with -o FOLDER"
-        if dry_run
-        else f"compare: tokbench compare {shlex.quote(tokenizer)} {shlex.quote(str(output))}"
+    hint_written(
+        f"compare: tokbench compare {shlex.quote(tokenizer)} {shlex.quote(str(output))}"
         f" --corpus {shlex.quote((corpus or ['corpus.txt'])[0])}",
+        dry_run=dry_run,
         quiet=quiet,
     )
 
@@ -352,10 +349,9 @@ def resize(
         prove=prove,
     )
     put(growth, grow_view.growth, "growth", json=json)
-    hint(
-        "write it: the same with -o FOLDER"
-        if dry_run
-        else f"check: tokbench check {shlex.quote(str(output))}"
+    hint_written(
+        f"check: tokbench check {shlex.quote(str(output))}",
+        dry_run=dry_run,
     )
 
 
@@ -447,10 +443,9 @@ def warm(
             progress=progress,
         )
     put(warmed, grow_view.warmup, "warmup", json=json, html=html, plot=plot)
-    hint(
-        "write it: the same with -o FOLDER"
-        if dry_run
-        else f"check: tokbench check {shlex.quote(str(output))}",
+    hint_written(
+        f"check: tokbench check {shlex.quote(str(output))}",
+        dry_run=dry_run,
         quiet=quiet,
     )
 

@@ -141,3 +141,8 @@ def hint(*lines: str, quiet: bool = False) -> None:
     if not quiet and sys.stderr.isatty():
         for line in lines:
             tell(f"  {line}")
+
+
+def hint_written(words: str, *, dry_run: bool, quiet: bool = False) -> None:
+    """Say what to do with what was written; after a dry run, how to write it."""
+    hint("write it: the same with -o FOLDER" if dry_run else words, quiet=quiet)
